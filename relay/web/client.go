@@ -1,0 +1,206 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"syscall"
+)
+
+// ErrNotRunning says that no relay serves the admin socket.
+var ErrNotRunning = errors.New("no relay runs here")
+
+// Client asks a running relay through its admin socket. It is safe for
+// concurrent use. Each method returns an error that is [ErrNotRunning] when
+// nobody serves the socket.
+type Client struct {
+	path string
+	http *http.Client
+}
+
+// NewClient makes a client for the admin socket at path. It does not connect.
+func NewClient(path string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &Client{path: path, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// Status asks for the relay's state.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return ask[Status](ctx, c, http.MethodGet, "/v1/status", nil)
+}
+
+// Reload has the relay read its configuration again and says what came of it.
+func (c *Client) Reload(ctx context.Context) (Reload, error) {
+	return ask[Reload](ctx, c, http.MethodPost, "/v1/reload", nil)
+}
+
+// Pause holds what is owed to a service until [Client.Resume].
+func (c *Client) Pause(ctx context.Context, service, why string) error {
+	return c.change(ctx, service, "pause?"+url.Values{"why": {why}}.Encode())
+}
+
+// Resume ends a pause.
+func (c *Client) Resume(ctx context.Context, service string) error {
+	return c.change(ctx, service, "resume")
+}
+
+// Probe has an open breaker try its endpoint now.
+func (c *Client) Probe(ctx context.Context, service string) error {
+	return c.change(ctx, service, "probe")
+}
+
+func (c *Client) change(ctx context.Context, service, what string) error {
+	_, err := ask[progress](ctx, c, http.MethodPost, servicePath(service, what), nil)
+	return err
+}
+
+// DropService makes what waits for an orphaned service dead letters.
+func (c *Client) DropService(ctx context.Context, service string) (int, error) {
+	p, err := ask[progress](ctx, c, http.MethodPost, servicePath(service, "drop"), nil)
+	return p.Count, err
+}
+
+// Test makes one attempt at a service now, outside the queue.
+func (c *Client) Test(ctx context.Context, service string, event []byte) (Exchange, error) {
+	return ask[Exchange](ctx, c, http.MethodPost, servicePath(service, "test"), event)
+}
+
+// Transcripts returns the exchanges kept while debug was on, newest first.
+func (c *Client) Transcripts(ctx context.Context, service string, limit int) ([]Attempt, error) {
+	return ask[[]Attempt](ctx, c, http.MethodGet, servicePath(service, "debug?max="+strconv.Itoa(limit)), nil)
+}
+
+// Tail calls visit for each attempt from now on, until ctx ends or the relay
+// stops. An empty service stands for all.
+func (c *Client) Tail(ctx context.Context, service string, visit func(Attempt)) error {
+	path := "/v1/tail?" + url.Values{"service": {service}}.Encode()
+	return each(ctx, c, http.MethodGet, path, func(a Attempt) bool { visit(a); return true })
+}
+
+// Letters calls visit for each dead letter, oldest first, until it returns
+// false. Bodies are left out unless asked for.
+func (c *Client) Letters(ctx context.Context, f Filter, bodies bool, visit func(Letter) bool) error {
+	q := f.Query()
+	if bodies {
+		q.Set("body", "1")
+	}
+	return each(ctx, c, http.MethodGet, "/v1/dead?"+q.Encode(), visit)
+}
+
+// Replay puts dead letters back into the queue and tells of the progress.
+func (c *Client) Replay(ctx context.Context, f Filter, tell func(count int)) (int, error) {
+	return c.move(ctx, "/v1/dead/replay?"+f.Query().Encode(), tell)
+}
+
+// DropLetters removes dead letters for good.
+func (c *Client) DropLetters(ctx context.Context, f Filter) (int, error) {
+	return c.move(ctx, "/v1/dead/drop?"+f.Query().Encode(), func(int) {})
+}
+
+func (c *Client) move(ctx context.Context, path string, tell func(int)) (int, error) {
+	var last progress
+	err := each(ctx, c, http.MethodPost, path, func(p progress) bool {
+		last = p
+		tell(p.Count)
+		return true
+	})
+	if err == nil && !last.Done {
+		err = errors.New("the relay stopped before it was done")
+	}
+	return last.Count, err
+}
+
+func servicePath(service, rest string) string {
+	return "/v1/services/" + url.PathEscape(service) + "/" + rest
+}
+
+// ask makes one request and decodes its one answer.
+func ask[T any](ctx context.Context, c *Client, method, path string, body []byte) (T, error) {
+	var answer T
+	reply, err := c.do(ctx, method, path, body)
+	if err != nil {
+		return answer, err
+	}
+	defer reply.Close()
+	if err := json.NewDecoder(reply).Decode(&answer); err != nil {
+		return answer, fmt.Errorf("read answer of relay: %w", err)
+	}
+	return answer, nil
+}
+
+// each makes one request and visits the lines of its answer.
+func each[T any](ctx context.Context, c *Client, method, path string, visit func(T) bool) error {
+	reply, err := c.do(ctx, method, path, nil)
+	if err != nil {
+		return err
+	}
+	defer reply.Close()
+	decoder := json.NewDecoder(reply)
+	for {
+		var line json.RawMessage
+		if err := decoder.Decode(&line); err != nil {
+			return endOf(ctx, err)
+		}
+		var f failure
+		if json.Unmarshal(line, &f) == nil && f.Failed != "" {
+			return errors.New(f.Failed)
+		}
+		var v T
+		if err := json.Unmarshal(line, &v); err != nil {
+			return fmt.Errorf("read answer of relay: %w", err)
+		}
+		if !visit(v) {
+			return nil
+		}
+	}
+}
+
+// endOf is nil for an answer that ended as it should, or because of ctx.
+func endOf(ctx context.Context, err error) error {
+	if errors.Is(err, io.EOF) || ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("read answer of relay: %w", err)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://relay"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	reply, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	if reply.StatusCode == http.StatusOK {
+		return reply.Body, nil
+	}
+	defer reply.Body.Close()
+	var f failure
+	if err := json.NewDecoder(reply.Body).Decode(&f); err != nil || f.Failed == "" {
+		return nil, fmt.Errorf("relay answered %s", reply.Status)
+	}
+	return nil, errors.New(f.Failed)
+}
+
+func (c *Client) explain(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: nobody serves %s", ErrNotRunning, c.path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("open %s: permission denied: only root and the relay's own user may", c.path)
+	default:
+		return fmt.Errorf("ask relay: %w", err)
+	}
+}

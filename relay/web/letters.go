@@ -1,0 +1,56 @@
+package web
+
+import (
+	"net/http"
+)
+
+// letters streams dead letters, one JSON object a line, without their bodies
+// unless asked for.
+func (s *Socket) letters(w http.ResponseWriter, r *http.Request) {
+	f, err := ParseFilter(r.URL.Query())
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	lines := newLines(w)
+	bodies := r.URL.Query().Has("body")
+	err = s.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
+		if !bodies {
+			l.Body = nil
+		}
+		return lines.write(l)
+	})
+	lines.end(err)
+}
+
+// replay answers with progress lines; the last one says that it is done. When
+// the reader goes away the replay stops, and what was put back stays so.
+func (s *Socket) replay(w http.ResponseWriter, r *http.Request) {
+	f, err := ParseFilter(r.URL.Query())
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	lines := newLines(w)
+	lines.flush()
+	moved := 0
+	n, err := s.relay.Letters.Replay(r.Context(), f, func(Letter) {
+		if moved++; moved%letterBatch == 0 {
+			lines.write(progress{Count: moved})
+			lines.flush()
+		}
+	})
+	lines.finish(n, err)
+}
+
+func (s *Socket) dropLetters(w http.ResponseWriter, r *http.Request) {
+	f, err := ParseFilter(r.URL.Query())
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	lines := newLines(w)
+	lines.flush()
+	n, err := s.relay.Letters.Drop(r.Context(), f)
+	lines.finish(n, err)
+}

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"net/http"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// NewRegistry makes the registry of one relay, with what the process itself
+// says and relay_build_info.
+func NewRegistry(version string) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "relay_build_info",
+		Help:        "Always 1; the labels tell the version that runs.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	r.MustRegister(
+		build,
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return r
+}
+
+// stateCollector reads the metrics of queue and configuration from the status
+// at each scrape, so that page, commands and metrics never disagree.
+type stateCollector struct {
+	queue  func() Queue
+	config func() Config
+}
+
+// CollectState registers relay_queue_* and relay_config_* with r. Both
+// functions are called at each scrape.
+func CollectState(r prometheus.Registerer, queue func() Queue, config func() Config) error {
+	return r.Register(&stateCollector{queue: queue, config: config})
+}
+
+func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{queueBytes, queueMaxBytes, reloadSuccess, reloadTime, configInfo} {
+		ch <- d
+	}
+}
+
+func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	q := c.queue()
+	gauge(queueBytes, float64(q.Bytes))
+	gauge(queueMaxBytes, float64(q.MaxBytes))
+
+	cfg := c.config()
+	success := 0.0
+	if cfg.Success {
+		success = 1
+	}
+	gauge(reloadSuccess, success)
+	gauge(reloadTime, float64(cfg.Since.UnixMilli())/1000)
+	gauge(configInfo, 1, cfg.Fingerprint)
+}
+
+var (
+	queueBytes = prometheus.NewDesc("relay_queue_bytes",
+		"Bytes that the queue holds on disk.", nil, nil)
+	queueMaxBytes = prometheus.NewDesc("relay_queue_max_bytes",
+		"Bytes that the queue may hold; near it the oldest deliveries overflow.", nil, nil)
+	reloadSuccess = prometheus.NewDesc("relay_config_reload_success",
+		"Whether the last load of the configuration succeeded (1) or was refused (0).", nil, nil)
+	reloadTime = prometheus.NewDesc("relay_config_reload_timestamp_seconds",
+		"When the configuration in force was loaded, in seconds since 1970.", nil, nil)
+	configInfo = prometheus.NewDesc("relay_config_info",
+		"Always 1; the label is the fingerprint of the configuration in force.", []string{"fingerprint"}, nil)
+)
+
+func metricsHandler(g prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}

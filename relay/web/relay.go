@@ -1,0 +1,59 @@
+package web
+
+import (
+	"context"
+	"errors"
+)
+
+// Services changes the state of one service. Its methods return an error that
+// is [ErrNoService] when there is none of that name.
+type Services interface {
+	Pause(service, why string) error
+	Resume(service string) error
+	Probe(service string) error
+}
+
+// Letters reads and moves dead letters, oldest first.
+type Letters interface {
+	// Letters calls visit for each letter until it returns false.
+	Letters(ctx context.Context, f Filter, visit func(Letter) bool) error
+	// Replay puts letters back into the queue. What it did before ctx ends
+	// stays done.
+	Replay(ctx context.Context, f Filter, each func(Letter)) (int, error)
+	// Drop removes letters for good.
+	Drop(ctx context.Context, f Filter) (int, error)
+}
+
+// Attempts reads what was logged of attempts, newest first.
+type Attempts interface {
+	// Attempts returns the records of a service, at most max.
+	Attempts(ctx context.Context, service string, max int) ([]Attempt, error)
+	// Transcripts returns the exchanges kept while debug was on, at most max.
+	Transcripts(ctx context.Context, service string, max int) ([]Attempt, error)
+	// Follow calls visit for each new attempt of a service, or of all when
+	// service is empty, until ctx ends.
+	Follow(ctx context.Context, service string, visit func(Attempt)) error
+}
+
+// Relay is the running relay as its operator sees it.
+type Relay struct {
+	Status   func() Status
+	Reload   func(ctx context.Context) Reload
+	Settings func() string // the configuration in force, secrets masked
+	Services Services
+	Letters  Letters
+	Attempts Attempts
+
+	// DropService makes what waits for an orphaned service dead letters and
+	// says how many.
+	DropService func(ctx context.Context, service string) (int, error)
+	// Test makes one attempt at a service now, outside the queue. An empty
+	// event stands for a relay_test of the relay's own making.
+	Test func(ctx context.Context, service string, event []byte) (Exchange, error)
+}
+
+// ErrNoService says that no service has the name asked for.
+var ErrNoService = errors.New("no such service")
+
+// ErrRefused says that the relay is not in a state to do what was asked.
+var ErrRefused = errors.New("refused")

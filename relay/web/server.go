@@ -1,0 +1,98 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options are what a [Server] needs. Relay, Registry and Log are required.
+type Options struct {
+	Listen   string // host:port
+	Relay    Relay
+	Registry *prometheus.Registry
+	Hosts    func() []string // further Host names; read at each request
+	Log      *slog.Logger
+}
+
+// Server serves metrics, health and the status page on TCP.
+type Server struct {
+	o        Options
+	mux      *http.ServeMux
+	listener net.Listener
+}
+
+// New binds the listener without serving it yet.
+func New(o Options) (*Server, error) {
+	l, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("admin listener: %w", err)
+	}
+	s := &Server{o: o, mux: http.NewServeMux(), listener: l}
+	s.mux.Handle("GET /metrics", metricsHandler(o.Registry))
+	s.mux.HandleFunc("GET /healthz", s.health)
+	s.mux.HandleFunc("GET /readyz", s.ready)
+	return s, nil
+}
+
+// Handle adds a route, under the same rule for Host as all others. It must not
+// be called once Run was.
+func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+
+// Addr is the address the server listens on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Run serves until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	server := &http.Server{
+		Handler:           guardHost(s.o.Hosts, s.mux),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+	}
+	return serve(ctx, server, s.listener)
+}
+
+// Close unbinds a server that never ran.
+func (s *Server) Close() error { return s.listener.Close() }
+
+// health answers 503 while the queue cannot do its work.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	st := s.o.Relay.Status()
+	if !st.Healthy {
+		reportState(w, errors.New(st.Problem))
+		return
+	}
+	reportState(w, nil)
+}
+
+// ready answers 503 while events would be refused.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	st := s.o.Relay.Status()
+	switch {
+	case !st.Healthy:
+		reportState(w, errors.New(st.Problem))
+	case !st.Ready:
+		reportState(w, errors.New("intake takes no events"))
+	default:
+		reportState(w, nil)
+	}
+}
+
+func reportState(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = fmt.Fprintln(w, err)
+		return
+	}
+	_, _ = fmt.Fprintln(w, "ok")
+}

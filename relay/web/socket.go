@@ -1,0 +1,184 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxTestEvent = 4 << 20 // bytes of an event given to test
+	maxHistory   = 10_000  // records that one request for attempts may ask for
+	letterBatch  = 256     // letters between two progress lines of a replay
+)
+
+// Socket serves the relay's own commands. It is safe for concurrent use.
+type Socket struct {
+	relay    Relay
+	listener net.Listener
+	log      *slog.Logger
+}
+
+// NewSocket binds the admin socket at path, mode 0600, without serving it yet.
+// A stale socket is replaced; one that somebody listens on is an error.
+func NewSocket(path string, relay Relay, log *slog.Logger) (*Socket, error) {
+	l, err := listenUnix(path)
+	if err != nil {
+		return nil, fmt.Errorf("admin socket: %w", err)
+	}
+	return &Socket{relay: relay, listener: l, log: log}, nil
+}
+
+// Run serves until ctx ends; requests that still run are then cut off.
+func (s *Socket) Run(ctx context.Context) error {
+	server := &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ConnContext:       withPeer,
+	}
+	return serve(ctx, server, s.listener)
+}
+
+// Close unbinds a socket that never ran.
+func (s *Socket) Close() error { return s.listener.Close() }
+
+func (s *Socket) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("POST /v1/reload", s.reload)
+	mux.HandleFunc("POST /v1/services/{service}/pause", s.pause)
+	mux.HandleFunc("POST /v1/services/{service}/resume", s.resume)
+	mux.HandleFunc("POST /v1/services/{service}/probe", s.probe)
+	mux.HandleFunc("POST /v1/services/{service}/drop", s.drop)
+	mux.HandleFunc("POST /v1/services/{service}/test", s.test)
+	mux.HandleFunc("GET /v1/services/{service}/debug", s.transcripts)
+	mux.HandleFunc("GET /v1/tail", s.tail)
+	mux.HandleFunc("GET /v1/dead", s.letters)
+	mux.HandleFunc("POST /v1/dead/replay", s.replay)
+	mux.HandleFunc("POST /v1/dead/drop", s.dropLetters)
+	return onlyOwner(mux)
+}
+
+func (s *Socket) status(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.relay.Status()) }
+
+func (s *Socket) reload(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, s.relay.Reload(r.Context()))
+}
+
+func (s *Socket) pause(w http.ResponseWriter, r *http.Request) {
+	writeDone(w, s.relay.Services.Pause(r.PathValue("service"), r.FormValue("why")))
+}
+
+func (s *Socket) resume(w http.ResponseWriter, r *http.Request) {
+	writeDone(w, s.relay.Services.Resume(r.PathValue("service")))
+}
+
+func (s *Socket) probe(w http.ResponseWriter, r *http.Request) {
+	writeDone(w, s.relay.Services.Probe(r.PathValue("service")))
+}
+
+func (s *Socket) drop(w http.ResponseWriter, r *http.Request) {
+	n, err := s.relay.DropService(r.Context(), r.PathValue("service"))
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, progress{Count: n, Done: true})
+}
+
+func (s *Socket) test(w http.ResponseWriter, r *http.Request) {
+	event, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTestEvent))
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	exchange, err := s.relay.Test(r.Context(), r.PathValue("service"), event)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, exchange)
+}
+
+func (s *Socket) transcripts(w http.ResponseWriter, r *http.Request) {
+	limit, err := strconv.Atoi(r.FormValue("max"))
+	if err != nil || limit < 1 || limit > maxHistory {
+		writeError(w, fmt.Errorf("max %q is not a number from 1 to %d", r.FormValue("max"), maxHistory))
+		return
+	}
+	attempts, err := s.relay.Attempts.Transcripts(r.Context(), r.PathValue("service"), limit)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, attempts)
+}
+
+func (s *Socket) tail(w http.ResponseWriter, r *http.Request) {
+	lines := newLines(w)
+	lines.flush() // the reader knows from the header that it is connected
+	err := s.relay.Attempts.Follow(r.Context(), r.FormValue("service"), func(a Attempt) {
+		lines.write(a)
+		lines.flush()
+	})
+	if err != nil && r.Context().Err() == nil {
+		s.log.Warn("tail ended", "err", err)
+	}
+}
+
+// A peer is the user at the other end of a unix socket, as the kernel saw it.
+type peer struct{}
+
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	uid, err := peerUID(c)
+	if err != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, peer{}, uid)
+}
+
+func peerUID(c net.Conn) (uint32, error) {
+	conn, ok := c.(*net.UnixConn)
+	if !ok {
+		return 0, errors.New("not a unix socket")
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	err = raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err = errors.Join(err, credErr); err != nil {
+		return 0, err
+	}
+	return cred.Uid, nil
+}
+
+// onlyOwner answers root and the relay's own user. The mode of the socket
+// already keeps others out; this also holds where the mode was changed.
+func onlyOwner(next http.Handler) http.Handler {
+	own := uint32(os.Geteuid())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		uid, ok := r.Context().Value(peer{}).(uint32)
+		if !ok || (uid != 0 && uid != own) {
+			w.WriteHeader(http.StatusForbidden)
+			_ = json.NewEncoder(w).Encode(failure{Failed: "only root and the relay's own user are answered here"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,130 @@
+package web
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status is the relay at one moment: what `relay status --json` prints.
+type Status struct {
+	Version  string    `json:"version"`
+	PID      int       `json:"pid"`
+	Started  time.Time `json:"started"`
+	Healthy  bool      `json:"healthy"`
+	Problem  string    `json:"problem,omitempty"` // why it is not healthy
+	Ready    bool      `json:"ready"`             // the intake takes events
+	Config   Config    `json:"config"`
+	Queue    Queue     `json:"queue"`
+	Services []Service `json:"services"`
+	Sources  []Source  `json:"sources,omitempty"`
+}
+
+// Config is the configuration in force and what became of the last reload.
+type Config struct {
+	Path        string    `json:"path"`
+	Fingerprint string    `json:"fingerprint"` // made without secrets
+	Since       time.Time `json:"since"`       // when the configuration in force was loaded
+	LastReload  time.Time `json:"last_reload"` // the last try, whatever came of it
+	Success     bool      `json:"success"`     // whether the last try succeeded
+	Problems    []string  `json:"problems,omitempty"`
+	Warnings    []string  `json:"warnings,omitempty"`
+	Restart     []string  `json:"restart,omitempty"` // keys that differ from the running ones and need a restart
+}
+
+// Queue is the fill of the queue.
+type Queue struct {
+	Bytes    int64 `json:"bytes"`
+	MaxBytes int64 `json:"max_bytes"`
+	High     bool  `json:"high"` // near its limit
+}
+
+// Service is one web service and what is owed to it.
+type Service struct {
+	Name         string         `json:"name"`
+	Group        string         `json:"group,omitempty"`
+	Description  string         `json:"description,omitempty"`
+	Endpoint     string         `json:"endpoint,omitempty"` // host only: a path may hold secrets
+	State        string         `json:"state"`              // active, inactive, paused or orphaned
+	Why          string         `json:"why,omitempty"`      // why it is paused
+	Breaker      string         `json:"breaker"`            // closed, half-open or open
+	BreakerUntil time.Time      `json:"breaker_until,omitzero"`
+	Waiting      int            `json:"waiting"`
+	InFlight     int            `json:"in_flight"`
+	Retrying     int            `json:"retrying"`
+	Oldest       time.Time      `json:"oldest,omitzero"` // acceptance of the oldest that waits
+	Dead         map[string]int `json:"dead,omitempty"`  // dead letters by reason
+	Delivered    uint64         `json:"delivered"`       // since the start
+	PerMinute    float64        `json:"per_minute"`      // delivered in the last minute
+	P50          float64        `json:"latency_p50_seconds"`
+	P99          float64        `json:"latency_p99_seconds"`
+	LastStatus   int            `json:"last_status,omitempty"`
+	LastError    string         `json:"last_error,omitempty"`
+	LastAt       time.Time      `json:"last_at,omitzero"`
+}
+
+// Owed is the number of deliveries not yet finished.
+func (s Service) Owed() int { return s.Waiting + s.InFlight + s.Retrying }
+
+// DeadLetters is the number of dead letters, whatever their reason.
+func (s Service) DeadLetters() int {
+	n := 0
+	for _, c := range s.Dead {
+		n += c
+	}
+	return n
+}
+
+// Source is a call server whose events the relay collects itself.
+type Source struct {
+	Name      string    `json:"name"`
+	Type      string    `json:"type"`
+	State     string    `json:"state"`
+	Since     time.Time `json:"since,omitzero"`
+	LastError string    `json:"last_error,omitempty"`
+}
+
+// Reload is what became of a reload.
+type Reload struct {
+	Success     bool     `json:"success"`
+	Fingerprint string   `json:"fingerprint,omitempty"`
+	Problems    []string `json:"problems,omitempty"`
+	Warnings    []string `json:"warnings,omitempty"`
+	Restart     []string `json:"restart,omitempty"`
+}
+
+// Letter is a dead letter.
+type Letter struct {
+	Seq      uint64          `json:"seq"`
+	Service  string          `json:"service"`
+	Event    string          `json:"event"`
+	ID       string          `json:"id"`
+	Call     string          `json:"call,omitempty"`
+	Segment  string          `json:"segment,omitempty"`
+	Scope    string          `json:"scope,omitempty"`
+	Reason   string          `json:"reason"`
+	Attempts int             `json:"attempts"`
+	Status   int             `json:"status,omitempty"`
+	Error    string          `json:"error,omitempty"`
+	Accepted time.Time       `json:"accepted"`
+	Buried   time.Time       `json:"buried"`
+	Body     json.RawMessage `json:"body,omitempty"`
+}
+
+// Attempt is one logged exchange: its record, or with debug its transcript.
+type Attempt struct {
+	Service string          `json:"service"`
+	Outcome string          `json:"outcome,omitempty"`
+	At      time.Time       `json:"at"`
+	Record  json.RawMessage `json:"record"`
+}
+
+// Exchange is one attempt made outside the queue, to be looked at. Secrets in
+// it are masked.
+type Exchange struct {
+	Request  string  `json:"request"`
+	Response string  `json:"response,omitempty"`
+	Status   int     `json:"status,omitempty"`
+	Outcome  string  `json:"outcome"`
+	Error    string  `json:"error,omitempty"`
+	Seconds  float64 `json:"seconds"`
+}

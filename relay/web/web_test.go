@@ -1,0 +1,421 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fakeServices, fakeLetters and fakeAttempts stand for the rest of the relay.
+type fakeServices struct{ called []string }
+
+func (f *fakeServices) do(verb, service string) error {
+	if service == "nobody" {
+		return fmt.Errorf("%w: %q", ErrNoService, service)
+	}
+	f.called = append(f.called, verb+" "+service)
+	return nil
+}
+
+func (f *fakeServices) Pause(service, why string) error {
+	return f.do("pause ("+why+")", service)
+}
+func (f *fakeServices) Resume(service string) error { return f.do("resume", service) }
+func (f *fakeServices) Probe(service string) error  { return f.do("probe", service) }
+
+type fakeLetters struct {
+	letters []Letter
+	last    Filter
+	err     error
+}
+
+func (f *fakeLetters) Letters(_ context.Context, filter Filter, visit func(Letter) bool) error {
+	f.last = filter
+	for _, l := range f.letters {
+		if !visit(l) {
+			return nil
+		}
+	}
+	return f.err
+}
+
+func (f *fakeLetters) Replay(_ context.Context, filter Filter, each func(Letter)) (int, error) {
+	f.last = filter
+	for _, l := range f.letters {
+		each(l)
+	}
+	return len(f.letters), f.err
+}
+
+func (f *fakeLetters) Drop(_ context.Context, filter Filter) (int, error) {
+	f.last = filter
+	return len(f.letters), f.err
+}
+
+type fakeAttempts struct{ attempts []Attempt }
+
+func (f *fakeAttempts) Attempts(context.Context, string, int) ([]Attempt, error) {
+	return f.attempts, nil
+}
+
+func (f *fakeAttempts) Transcripts(_ context.Context, _ string, limit int) ([]Attempt, error) {
+	return f.attempts[:min(limit, len(f.attempts))], nil
+}
+
+func (f *fakeAttempts) Follow(_ context.Context, _ string, visit func(Attempt)) error {
+	for _, a := range f.attempts {
+		visit(a)
+	}
+	return nil
+}
+
+// fakeRelay is a relay with two services and three dead letters.
+func fakeRelay() (Relay, *fakeServices, *fakeLetters) {
+	services, letters := &fakeServices{}, &fakeLetters{}
+	for seq := range uint64(3) {
+		letters.letters = append(letters.letters, Letter{
+			Seq: seq + 1, Service: "crm", Event: "agent_termination", ID: fmt.Sprintf("call/%d", seq+1),
+			Reason: "rejected", Status: 422, Error: "no <such> field", Attempts: 1,
+			Buried: time.Date(2020, 4, 22, 0, int(seq), 0, 0, time.UTC), Body: json.RawMessage(`{"event":"agent_termination"}`),
+		})
+	}
+	attempts := &fakeAttempts{attempts: []Attempt{
+		{Service: "crm", Outcome: "retry", Record: json.RawMessage(`{"status":503}`)},
+		{Service: "crm", Outcome: "delivered", Record: json.RawMessage(`{"status":200}`)},
+	}}
+	return Relay{
+		Status: func() Status {
+			return Status{
+				Version: "1.0", Healthy: true, Ready: true,
+				Config: Config{Fingerprint: "00ff00ff00ff00ff", Success: true, Since: time.Unix(1600000000, 0)},
+				Queue:  Queue{Bytes: 1000, MaxBytes: 4000},
+				Services: []Service{
+					{Name: "billing", State: "active", Breaker: "closed", Delivered: 12},
+					{Name: "crm", State: "active", Breaker: "open", Waiting: 7, Dead: map[string]int{"rejected": 3}, LastError: "connection refused"},
+				},
+			}
+		},
+		Reload:   func(context.Context) Reload { return Reload{Problems: []string{"relay.toml:3: no"}} },
+		Settings: func() string { return "token = \"***\"" },
+		Services: services, Letters: letters, Attempts: attempts,
+		DropService: func(_ context.Context, service string) (int, error) {
+			return 0, fmt.Errorf("%w: %q is configured", ErrRefused, service)
+		},
+		Test: func(_ context.Context, service string, event []byte) (Exchange, error) {
+			return Exchange{Request: "POST " + service, Response: string(event), Status: 200, Outcome: "delivered"}, nil
+		},
+	}, services, letters
+}
+
+// startSocket serves relay on a socket with a path that is short enough.
+func startSocket(t *testing.T, relay Relay) *Client {
+	t.Helper()
+	path := filepath.Join(shortDir(t), "admin.sock")
+	s, err := NewSocket(path, relay, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+	return NewClient(path)
+}
+
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func TestSocketShowsStatus(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	got, err := startSocket(t, relay).Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Services) != 2 || got.Services[1].Owed() != 7 || got.Services[1].DeadLetters() != 3 {
+		t.Errorf("services = %+v", got.Services)
+	}
+}
+
+func TestSocketChangesServices(t *testing.T) {
+	relay, services, _ := fakeRelay()
+	c := startSocket(t, relay)
+	err := errors.Join(
+		c.Pause(t.Context(), "crm", "they move house"),
+		c.Resume(t.Context(), "crm"),
+		c.Probe(t.Context(), "crm"),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "pause (they move house) crm, resume crm, probe crm"
+	if got := strings.Join(services.called, ", "); got != want {
+		t.Errorf("called %q, want %q", got, want)
+	}
+}
+
+func TestSocketTellsWhatWentWrong(t *testing.T) {
+	relay, _, letters := fakeRelay()
+	letters.err = errors.New("disk on fire")
+	c := startSocket(t, relay)
+	for _, test := range []struct {
+		name string
+		do   func() error
+		want string
+	}{
+		{"unknown service", func() error { return c.Resume(t.Context(), "nobody") }, `no such service: "nobody"`},
+		{"a service in use is not dropped", func() error {
+			_, err := c.DropService(t.Context(), "crm")
+			return err
+		}, `refused: "crm" is configured`},
+		{"a replay that breaks off", func() error {
+			_, err := c.Replay(t.Context(), Filter{}, func(int) {})
+			return err
+		}, "disk on fire"},
+		{"a list that breaks off", func() error {
+			return c.Letters(t.Context(), Filter{}, false, func(Letter) bool { return true })
+		}, "disk on fire"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := test.do(); err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestSocketMovesLetters(t *testing.T) {
+	relay, _, letters := fakeRelay()
+	c := startSocket(t, relay)
+	want := Filter{
+		Service: "crm", Reason: "rejected", Call: "42", ID: "call/2", Seqs: []uint64{2, 3},
+		Since: time.Date(2020, 4, 22, 0, 0, 0, 5000, time.UTC), Until: time.Date(2020, 4, 23, 0, 0, 0, 0, time.UTC),
+	}
+	n, err := c.Replay(t.Context(), want, func(int) {})
+	if err != nil || n != 3 {
+		t.Fatalf("Replay = %d, %v", n, err)
+	}
+	if fmt.Sprint(letters.last) != fmt.Sprint(want) {
+		t.Errorf("filter arrived as %+v, want %+v", letters.last, want)
+	}
+	if n, err = c.DropLetters(t.Context(), Filter{}); err != nil || n != 3 {
+		t.Errorf("DropLetters = %d, %v", n, err)
+	}
+}
+
+func TestSocketListsLetters(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	c := startSocket(t, relay)
+	for _, bodies := range []bool{false, true} {
+		var got []Letter
+		err := c.Letters(t.Context(), Filter{}, bodies, func(l Letter) bool {
+			got = append(got, l)
+			return len(got) < 2
+		})
+		if err != nil || len(got) != 2 {
+			t.Fatalf("got %d letters, %v; want 2", len(got), err)
+		}
+		if (got[0].Body != nil) != bodies {
+			t.Errorf("bodies %v: body = %s", bodies, got[0].Body)
+		}
+	}
+}
+
+func TestSocketStreamsAttempts(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	c := startSocket(t, relay)
+	var got []string
+	if err := c.Tail(t.Context(), "", func(a Attempt) { got = append(got, a.Outcome) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := "retry delivered"; strings.Join(got, " ") != want {
+		t.Errorf("tail = %v, want %s", got, want)
+	}
+	transcripts, err := c.Transcripts(t.Context(), "crm", 1)
+	if err != nil || len(transcripts) != 1 {
+		t.Errorf("Transcripts = %v, %v", transcripts, err)
+	}
+}
+
+func TestSocketTestsAService(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	got, err := startSocket(t, relay).Test(t.Context(), "crm", []byte(`{}`))
+	if err != nil || got.Request != "POST crm" || got.Response != "{}" {
+		t.Errorf("Test = %+v, %v", got, err)
+	}
+}
+
+func TestClientSaysThatNoRelayRuns(t *testing.T) {
+	_, err := NewClient(filepath.Join(shortDir(t), "admin.sock")).Status(t.Context())
+	if !errors.Is(err, ErrNotRunning) {
+		t.Errorf("got %v, want ErrNotRunning", err)
+	}
+}
+
+func TestListenUnix(t *testing.T) {
+	path := filepath.Join(shortDir(t), "sub", "admin.sock")
+	first, err := listenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode = %v, %v; want 0600", info.Mode(), err)
+	}
+	if _, err := listenUnix(path); err == nil || !strings.Contains(err.Error(), "another relay") {
+		t.Errorf("second listener: %v", err)
+	}
+	first.(*net.UnixListener).SetUnlinkOnClose(false)
+	_ = first.Close()
+	second, err := listenUnix(path)
+	if err != nil {
+		t.Fatalf("stale socket: %v", err)
+	}
+	_ = second.Close()
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listenUnix(path); err == nil || !strings.Contains(err.Error(), "not a socket") {
+		t.Errorf("file in the way: %v", err)
+	}
+}
+
+// startServer serves relay on a port of the system's choice.
+func startServer(t *testing.T, relay Relay, change func(*Options)) *Server {
+	t.Helper()
+	registry := NewRegistry("1.0")
+	status := relay.Status
+	err := CollectState(registry, func() Queue { return status().Queue }, func() Config { return status().Config })
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Listen: "127.0.0.1:0", Relay: relay, Registry: registry,
+		Hosts: func() []string { return []string{"relay.example.com"} }, Log: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&o)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+	return s
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	reply, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	body, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply.StatusCode, string(body)
+}
+
+func TestMetrics(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	_, body := get(t, "http://"+startServer(t, relay, nil).Addr().String()+"/metrics")
+	for _, want := range []string{
+		"relay_queue_bytes 1000", "relay_queue_max_bytes 4000",
+		"relay_config_reload_success 1", "relay_config_reload_timestamp_seconds 1.6e+09",
+		`relay_config_info{fingerprint="00ff00ff00ff00ff"} 1`,
+		`relay_build_info{goversion=`, `version="1.0"} 1`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("/metrics lacks %q", want)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	for _, test := range []struct {
+		name                string
+		healthy, ready      bool
+		wantHealth, wantRdy int
+	}{
+		{"all is well", true, true, 200, 200},
+		{"stopping", true, false, 200, 503},
+		{"the queue is frozen", false, true, 503, 503},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			relay, _, _ := fakeRelay()
+			relay.Status = func() Status { return Status{Healthy: test.healthy, Ready: test.ready, Problem: "frozen"} }
+			base := "http://" + startServer(t, relay, nil).Addr().String()
+			if got, _ := get(t, base+"/healthz"); got != test.wantHealth {
+				t.Errorf("/healthz = %d, want %d", got, test.wantHealth)
+			}
+			if got, _ := get(t, base+"/readyz"); got != test.wantRdy {
+				t.Errorf("/readyz = %d, want %d", got, test.wantRdy)
+			}
+		})
+	}
+}
+
+func TestGuardHost(t *testing.T) {
+	guarded := guardHost(func() []string { return []string{"Relay.example.com"} },
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, test := range []struct {
+		host string
+		want int
+	}{
+		{"localhost", 200},
+		{"LOCALHOST:9464", 200},
+		{"127.0.0.1:9464", 200},
+		{"127.9.9.9", 200},
+		{"[::1]:9464", 200},
+		{"::1", 200},
+		{"relay.example.com:9464", 200},
+		{"relay.example.com.", 200},
+		{"evil.example.com", 403},
+		{"localhost.evil.example.com", 403},
+		{"127.0.0.1.evil.example.com", 403},
+		{"10.0.0.7", 403},
+		{"", 403},
+	} {
+		t.Run(test.host, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			r.Host = test.host
+			w := httptest.NewRecorder()
+			guarded.ServeHTTP(w, r)
+			if w.Code != test.want {
+				t.Errorf("Host %q: %d, want %d", test.host, w.Code, test.want)
+			}
+		})
+	}
+}
