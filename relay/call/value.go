@@ -1,0 +1,85 @@
+package call
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Kind says what a [Value] is.
+type Kind uint8
+
+// The kinds of a value.
+const (
+	Absent Kind = iota // the event has no such member; the zero value
+	String
+	Number
+	Bool
+	Null
+	JSON // an object or an array
+)
+
+// Value is what a tag stands for in one event.
+type Value struct {
+	Kind Kind
+	Text string // the string itself, a number's digits as they came, true or false, or the JSON text
+}
+
+// Member is one named value of an object.
+type Member struct {
+	Name  string
+	Value Value
+}
+
+// member is a member as it was written: name is unescaped, raw is not.
+type member struct {
+	name string
+	raw  string
+}
+
+// value is what the member stands for.
+func (m member) value() Value {
+	switch m.raw[0] {
+	case '"':
+		return Value{Kind: String, Text: unquote(m.raw)}
+	case '{', '[':
+		return Value{Kind: JSON, Text: m.raw}
+	case 't', 'f':
+		return Value{Kind: Bool, Text: m.raw}
+	case 'n':
+		return Value{Kind: Null}
+	default:
+		return Value{Kind: Number, Text: m.raw}
+	}
+}
+
+// text returns a string or a number as text. Null is the empty text; any other
+// value is not ok.
+func (m member) text() (text string, ok bool) {
+	v := m.value()
+	return v.Text, v.Kind == String || v.Kind == Number || v.Kind == Null
+}
+
+// unquote returns the text of a valid JSON string. It allocates only when the
+// string has escapes.
+func unquote(raw string) string {
+	if strings.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return raw[1 : len(raw)-1] // not reached: the decoder has accepted it
+	}
+	return string(text)
+}
+
+// quote returns text as a JSON string. Text must be valid UTF-8.
+func quote(text string) string {
+	return string(appendQuote(nil, text))
+}
+
+// appendQuote appends text as a JSON string with no more escapes than needed.
+func appendQuote(dst []byte, text string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, text) // an error means invalid UTF-8, which is replaced
+	return dst
+}
