@@ -1,0 +1,180 @@
+package render
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// address is the compiled URL. Scheme, user, host and port are fixed; each
+// segment of the path is rendered by itself, so that no value can leave it.
+type address struct {
+	base     string // scheme and authority
+	segments []segment
+	query    sequence // as written in the URL
+	fields   *form    // added to the query; nil: none
+	fixed    string   // the whole, when it holds no tag
+}
+
+// segment is what stands between two slashes, the leading slash included.
+type segment struct {
+	sequence
+	guarded bool // it holds a tag: it must not turn into . or ..
+}
+
+// address compiles the URL with all that goes into its query.
+func (c *compiler) address(s Spec) *address {
+	src := c.source("url", s.URL)
+	a := &address{}
+	tokens := lex(s.URL)
+	if !src.checkURL(tokens) {
+		return a
+	}
+	start := strings.Index(tokens[0].text, "://") + len("://")
+	end := len(tokens[0].text)
+	if n := strings.IndexAny(tokens[0].text[start:], "/?"); n >= 0 {
+		end = start + n
+	}
+	a.base = tokens[0].text[:end]
+	tokens[0].text = tokens[0].text[end:]
+	src.split(a, tokens)
+	a.fields = c.query(s)
+	if a.static() {
+		dst, _ := a.append(nil, nil) // without a tag, nothing can fail
+		a.fixed = string(dst)
+	}
+	return a
+}
+
+// checkURL reports what makes the URL unusable, whatever the values.
+func (s source) checkURL(tokens []token) bool {
+	skeleton := ""
+	ended := false // whether the authority has ended before this token
+	for _, t := range tokens {
+		if t.name != "" && !ended {
+			s.problem(t.offset, "%s: a tag cannot stand in the scheme, user, host or port", t.text)
+			return false
+		}
+		if t.name != "" {
+			skeleton += "x"
+			continue
+		}
+		skeleton += t.text
+		if start := strings.Index(skeleton, "://"); start >= 0 {
+			ended = strings.ContainsAny(skeleton[start+len("://"):], "/?#")
+		}
+	}
+	u, err := url.Parse(skeleton)
+	switch {
+	case err != nil:
+		s.compiler.problem(s.key, "not a URL: %v", err.(*url.Error).Err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		s.compiler.problem(s.key, "not an http or https URL with a host")
+	case strings.Contains(skeleton, "#"):
+		s.compiler.problem(s.key, "it has a fragment (# and what follows), which is never sent")
+	default:
+		return true
+	}
+	return false
+}
+
+// split sorts the tokens behind the authority into the path's segments and the query.
+func (s source) split(a *address, tokens []token) {
+	inQuery := false
+	for _, t := range tokens {
+		if t.name != "" {
+			p := piece{tag: s.tag(t, 0, nil), place: inPercent}
+			if inQuery {
+				a.query = append(a.query, p)
+				continue
+			}
+			last := &a.segments[len(a.segments)-1]
+			last.sequence = append(last.sequence, p)
+			last.guarded = true
+			continue
+		}
+		path, query, found := strings.Cut(t.text, "?")
+		if inQuery {
+			a.query = a.query.literal(tidy(t.text))
+			continue
+		}
+		a.path(tidy(path))
+		if inQuery = found; found {
+			a.query = a.query.literal("?" + tidy(query))
+		}
+	}
+}
+
+// path adds literal text to the path.
+func (a *address) path(text string) {
+	for i, part := range strings.Split(text, "/") {
+		if i > 0 {
+			a.segments = append(a.segments, segment{sequence: sequence{}.literal("/")})
+		}
+		if part != "" {
+			last := &a.segments[len(a.segments)-1]
+			last.sequence = last.literal(part)
+		}
+	}
+}
+
+// tidy percent-encodes what may not stand in a URL as it is.
+func tidy(literal string) string {
+	var b strings.Builder
+	for i := range len(literal) {
+		c := literal[i]
+		if unreserved(c) || strings.IndexByte("%:/?[]@!$&'()*+,;=", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func (a *address) static() bool {
+	for _, s := range a.segments {
+		if s.guarded {
+			return false
+		}
+	}
+	return a.query.static() && (a.fields == nil || a.fields.static())
+}
+
+// render gives the URL for one event.
+func (a *address) render(r *run) (string, error) {
+	if a.fixed != "" {
+		return a.fixed, nil
+	}
+	dst, err := a.append(make([]byte, 0, 256), r)
+	return string(dst), err
+}
+
+func (a *address) append(dst []byte, r *run) ([]byte, error) {
+	dst = append(dst, a.base...)
+	var err error
+	for i := range a.segments {
+		start := len(dst)
+		if dst, err = a.segments[i].append(dst, r); err != nil {
+			return dst, err
+		}
+		if a.segments[i].guarded && dots(dst[start:]) {
+			return dst, &Error{Key: "url", Text: fmt.Sprintf("the path segment became %q, which leads elsewhere", dst[start+1:])}
+		}
+	}
+	query := len(dst)
+	if dst, err = a.query.append(dst, r); err != nil || a.fields == nil {
+		return dst, err
+	}
+	return a.fields.appendQuery(dst, query, r)
+}
+
+// dots tells whether a path segment, given with its slash, means this folder or
+// the one above to whoever resolves the URL.
+func dots(segment []byte) bool {
+	if len(segment) > len("/%2e%2e") {
+		return false
+	}
+	plain := strings.ReplaceAll(strings.ToLower(string(segment)), "%2e", ".")
+	return plain == "/." || plain == "/.."
+}

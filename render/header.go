@@ -1,0 +1,75 @@
+package render
+
+import "strings"
+
+// headers compiles the header fields. One that is named Content-Type is left to
+// [compiler.contentType].
+func (c *compiler) headers(fields []Field) []header {
+	var headers []header
+	seen := map[string]bool{}
+	for _, f := range fields {
+		key := "headers." + f.Name
+		lower := strings.ToLower(f.Name)
+		switch {
+		case !validHeader(f.Name):
+			c.problem(key, "%q is not a header name (letters, digits and !#$%%&'*+-.^_`|~)", f.Name)
+		case seen[lower]:
+			c.problem(key, "the header is given twice")
+		case lower == "content-type":
+			continue
+		}
+		seen[lower] = true
+		headers = append(headers, header{f.Name, c.headerValue(key, f.Value)})
+	}
+	return headers
+}
+
+// headerValue compiles a template whose tags stand in a header.
+func (c *compiler) headerValue(key, text string) sequence {
+	if _, err := inHeader.append(nil, text); err != nil {
+		c.problem(key, "%v", err)
+	}
+	return c.source(key, text).value(inHeader, nil)
+}
+
+// contentType compiles the content type: of content_type, else of the header of
+// that name, else the body's own.
+func (c *compiler) contentType(t *Template, s Spec) sequence {
+	if s.ContentType != "" {
+		return c.headerValue("content_type", s.ContentType)
+	}
+	for _, f := range s.Headers {
+		if strings.EqualFold(f.Name, "content-type") {
+			return c.headerValue("headers."+f.Name, f.Value)
+		}
+	}
+	if s.SOAP != nil {
+		return t.contentType
+	}
+	return sequence{}.literal(defaultType(s.Body))
+}
+
+// defaultType is the content type of a body where none is given.
+func defaultType(body string) string {
+	switch body {
+	case "params":
+		return "application/x-www-form-urlencoded"
+	case "json":
+		return "application/json"
+	case "xml":
+		return "application/xml; charset=utf-8"
+	default:
+		return "text/plain; charset=utf-8"
+	}
+}
+
+// validHeader tells whether name is a token of RFC 9110.
+func validHeader(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if !unreserved(c) && strings.IndexByte("!#$%&'*+^`|", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
+}

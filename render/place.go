@@ -1,0 +1,194 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// place is where in a template a tag stands; it decides how the value is escaped.
+type place uint8
+
+const (
+	inText      place = iota // as it is
+	inString                 // within a JSON string
+	inForm                   // a form value, a space as +
+	inPercent                // a URL's path segment or query, a space as %20
+	inXML                    // XML text
+	inAttribute              // a quoted attribute value
+	inCDATA                  // a CDATA section
+	inHeader                 // a header's value
+)
+
+// append writes s to dst, escaped for the place. The error says what the place
+// cannot carry.
+func (p place) append(dst []byte, s string) ([]byte, error) {
+	switch p {
+	case inString:
+		return appendString(dst, s), nil
+	case inForm:
+		return appendPercent(dst, s, true), nil
+	case inPercent:
+		return appendPercent(dst, s, false), nil
+	case inXML:
+		return appendXML(dst, s, false)
+	case inAttribute:
+		return appendXML(dst, s, true)
+	case inCDATA:
+		return appendCDATA(dst, s)
+	case inHeader:
+		return appendHeader(dst, s)
+	default:
+		return append(dst, s...), nil
+	}
+}
+
+const hexDigits = "0123456789ABCDEF"
+
+// appendString escapes s for the inside of a JSON string (RFC 8259). U+2028 and
+// U+2029 are escaped too: JSON carries them, but JavaScript once did not.
+func appendString(dst []byte, s string) []byte {
+	done := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := rune(c), 1
+		if c >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s[i:])
+			if r != '\u2028' && r != '\u2029' && (r != utf8.RuneError || size > 1) {
+				i += size
+				continue
+			}
+		}
+		dst = append(dst, s[done:i]...)
+		dst = appendRune(dst, r)
+		i += size
+		done = i
+	}
+	return append(dst, s[done:]...)
+}
+
+// appendRune writes the escape of one character of a JSON string.
+func appendRune(dst []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(dst, '\\', byte(r))
+	case '\b':
+		return append(dst, `\b`...)
+	case '\f':
+		return append(dst, `\f`...)
+	case '\n':
+		return append(dst, `\n`...)
+	case '\r':
+		return append(dst, `\r`...)
+	case '\t':
+		return append(dst, `\t`...)
+	default:
+		return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+	}
+}
+
+// appendPercent percent-encodes all of s but the unreserved characters of RFC 3986.
+func appendPercent(dst []byte, s string, plus bool) []byte {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case unreserved(c):
+			dst = append(dst, c)
+		case c == ' ' && plus:
+			dst = append(dst, '+')
+		default:
+			dst = append(dst, '%', hexDigits[c>>4], hexDigits[c&15])
+		}
+	}
+	return dst
+}
+
+func unreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		c == '-' || c == '_' || c == '.' || c == '~'
+}
+
+// appendXML escapes s as XML text, or as an attribute's value, where a parser
+// would turn line breaks and tabs into spaces.
+func appendXML(dst []byte, s string, attribute bool) ([]byte, error) {
+	if err := checkXML(s); err != nil {
+		return dst, err
+	}
+	done := 0
+	for i := 0; i < len(s); i++ {
+		escape := xmlEscape(s[i], attribute)
+		if escape == "" {
+			continue
+		}
+		dst = append(dst, s[done:i]...)
+		dst = append(dst, escape...)
+		done = i + 1
+	}
+	return append(dst, s[done:]...), nil
+}
+
+func xmlEscape(c byte, attribute bool) string {
+	switch c {
+	case '&':
+		return "&amp;"
+	case '<':
+		return "&lt;"
+	case '>':
+		return "&gt;"
+	case '\r':
+		return "&#xD;"
+	}
+	if !attribute {
+		return ""
+	}
+	switch c {
+	case '"':
+		return "&quot;"
+	case '\'':
+		return "&#39;"
+	case '\t':
+		return "&#x9;"
+	case '\n':
+		return "&#xA;"
+	}
+	return ""
+}
+
+// appendCDATA writes s into a CDATA section that holds nothing else. What would
+// end the section, or be read back as something else, ends it in good order and
+// begins another one.
+func appendCDATA(dst []byte, s string) ([]byte, error) {
+	if err := checkXML(s); err != nil {
+		return dst, err
+	}
+	s = strings.ReplaceAll(s, "]]>", "]]]]><![CDATA[>")
+	s = strings.ReplaceAll(s, "\r", "]]>&#xD;<![CDATA[")
+	return append(dst, s...), nil
+}
+
+// checkXML refuses what XML 1.0 has no way to write, not even escaped.
+func checkXML(s string) error {
+	for i, r := range s {
+		switch {
+		case r >= ' ' && r < utf8.RuneError, r == '\t', r == '\n', r == '\r', r > '\uFFFF':
+		case r == utf8.RuneError && strings.HasPrefix(s[i:], string(utf8.RuneError)): // written so, not invalid UTF-8
+		default:
+			return fmt.Errorf("the value holds %U, which XML does not allow", r)
+		}
+	}
+	return nil
+}
+
+// appendHeader refuses control characters: a header has no way to escape them.
+// Text beyond ASCII goes out as UTF-8.
+func appendHeader(dst []byte, s string) ([]byte, error) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return dst, fmt.Errorf("the value holds %U, which a header cannot carry", c)
+		}
+	}
+	return append(dst, s...), nil
+}

@@ -1,0 +1,130 @@
+package render
+
+import (
+	"slices"
+	"time"
+)
+
+// Template is a compiled [Spec]. It is immutable and safe for concurrent use.
+type Template struct {
+	method      string
+	url         *address
+	headers     []header
+	contentType sequence
+	soapAction  sequence // nil: no such header
+	body        body     // nil: none
+	tags        []Tag
+	mappings    map[string]string
+	reject      bool
+}
+
+// body renders what is sent after the headers.
+type body interface {
+	append(dst []byte, r *run) ([]byte, error)
+	size() int
+}
+
+// header is a compiled header field.
+type header struct {
+	name  string
+	value sequence
+}
+
+// Tag is a tag that a template uses.
+type Tag struct {
+	Name string
+	Key  string // the template it stands in, as in [Problem]
+}
+
+// Request is what an event became. Header must not be changed in place.
+type Request struct {
+	Method      string
+	URL         string
+	ContentType string // empty: no body
+	SOAPAction  string // of SOAP 1.1, with its quotes; empty: no such header
+	Header      []Field
+	Body        []byte   // nil: none
+	Mask        []string // what must not be shown of Body: the WS-Security password as it stands there
+}
+
+// Compile checks s and makes a Template of it. With problems, which come in the
+// order of the fields of s, the Template is nil.
+func Compile(s Spec) (*Template, []Problem) {
+	c := &compiler{zone: orUTC(s.Zone), timesIn: orUTC(s.TimesIn)}
+	t := &Template{method: s.Method, mappings: s.Mappings, reject: s.Reject}
+	t.url = c.address(s)
+	t.headers = c.headers(s.Headers)
+	if s.SOAP != nil {
+		c.soap(t, s)
+	} else {
+		t.body = c.body(s)
+	}
+	t.contentType = c.contentType(t, s)
+	t.tags = c.tags
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return t, nil
+}
+
+// Tags lists each tag of the template with the place where it is used, in order.
+func (t *Template) Tags() []Tag { return slices.Clone(t.tags) }
+
+// Uses tells whether the template uses a tag anywhere.
+func (t *Template) Uses(tag string) bool {
+	return slices.ContainsFunc(t.tags, func(used Tag) bool { return used.Name == tag })
+}
+
+// Render makes the request for one event. Now is what the tag now stands for
+// when v has none, and the time of a WS-Security token. Its error is an [*Error].
+func (t *Template) Render(v Values, now time.Time) (Request, error) {
+	return t.render(&run{values: v, now: now, mappings: t.mappings, reject: t.reject})
+}
+
+func (t *Template) render(r *run) (Request, error) {
+	req := Request{Method: t.method}
+	var err error
+	if req.URL, err = t.url.render(r); err != nil {
+		return Request{}, err
+	}
+	if req.Header, err = t.fields(r); err != nil {
+		return Request{}, err
+	}
+	if req.SOAPAction, err = t.soapAction.text(r); err != nil {
+		return Request{}, err
+	}
+	if t.body == nil {
+		return req, nil
+	}
+	if req.ContentType, err = t.contentType.text(r); err != nil {
+		return Request{}, err
+	}
+	if req.Body, err = t.body.append(make([]byte, 0, t.body.size()), r); err != nil {
+		return Request{}, err
+	}
+	req.Mask = r.mask
+	return req, nil
+}
+
+// fields renders the headers.
+func (t *Template) fields(r *run) ([]Field, error) {
+	if len(t.headers) == 0 {
+		return nil, nil
+	}
+	fields := make([]Field, len(t.headers))
+	for i, h := range t.headers {
+		value, err := h.value.text(r)
+		if err != nil {
+			return nil, err
+		}
+		fields[i] = Field{h.name, value}
+	}
+	return fields, nil
+}
+
+func orUTC(zone *time.Location) *time.Location {
+	if zone == nil {
+		return time.UTC
+	}
+	return zone
+}
