@@ -1,0 +1,143 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	eventName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+	tagName   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+)
+
+// OwnEvents returns the events that the relay itself raises and a binding may
+// name.
+func OwnEvents() []string {
+	return []string{
+		"relay_breaker_closed", "relay_breaker_opened", "relay_config_rejected", "relay_dead_letter",
+		"relay_gap", "relay_queue_high", "relay_test",
+	}
+}
+
+func (c *Config) checkBindings() {
+	defined := make([]string, 0, len(c.Services))
+	for _, s := range c.Services {
+		defined = append(defined, s.Name)
+	}
+	for i, b := range c.Bindings {
+		at := c.place(Ref{"binding", i})
+		c.checkEvents(at, b.Events)
+		c.checkScope(at, b)
+		c.checkBound(at, b.Services, defined)
+	}
+}
+
+func (c *Config) checkEvents(at place, events []string) {
+	f := c.file
+	if len(events) == 0 {
+		f.report(at, "event", "event is missing")
+	}
+	for i, event := range events {
+		switch {
+		case !eventName.MatchString(event):
+			f.report(at, f.elementOf(at, "event", i), "event %q is not a name (at most 64 of a-z 0-9 _)", event)
+		case strings.HasPrefix(event, "relay_") && !slices.Contains(OwnEvents(), event):
+			f.report(at, f.elementOf(at, "event", i), "event %q is not raised by the relay (allowed: %s)", event, strings.Join(OwnEvents(), ", "))
+		}
+	}
+}
+
+func (c *Config) checkScope(at place, b Binding) {
+	f := c.file
+	if b.ScopeKind != "" && (len(b.Scopes) == 0 || slices.Contains(b.Scopes, "")) {
+		f.report(at, b.ScopeKind, "%s is empty (leave it out for any scope)", b.ScopeKind)
+	}
+	for _, w := range b.Where {
+		switch {
+		case !tagName.MatchString(w.Tag):
+			f.report(at.in("where"), w.Tag, "%q is not the name of a tag", w.Tag)
+		case len(w.Values) == 0:
+			f.report(at.in("where"), w.Tag, "%s has no value (nothing would ever match)", w.Tag)
+		}
+	}
+}
+
+// checkBound reports services that are not there.
+func (c *Config) checkBound(at place, names, defined []string) {
+	f := c.file
+	if len(names) == 0 {
+		f.report(at, "service", "service is missing")
+	}
+	for i, name := range names {
+		if !slices.Contains(defined, name) {
+			f.report(at, f.elementOf(at, "service", i), "service %q is not defined (%s)", name, among(name, defined))
+		}
+	}
+}
+
+// manyServices is how many names a problem lists at most.
+const manyServices = 20
+
+// among lists the services that are defined, or the nearest when there are many.
+func among(name string, defined []string) string {
+	near := nearest(name, defined)
+	switch {
+	case len(defined) == 0:
+		return "none is defined"
+	case len(defined) <= manyServices:
+		return "defined: " + sorted(defined)
+	case near != "":
+		return fmt.Sprintf("nearest: %s; %d are defined", near, len(defined))
+	}
+	return fmt.Sprintf("%d are defined", len(defined))
+}
+
+// elementOf is the key of an element of a list that may be written as its only
+// element.
+func (f *file) elementOf(at place, key string, i int) string {
+	if f.given(at, element(key, i)) {
+		return element(key, i)
+	}
+	return key
+}
+
+func (c *Config) checkMappings() {
+	f, taken := c.file, map[string]bool{}
+	for i, m := range c.Mappings {
+		at := c.place(Ref{"mapping", i})
+		for _, key := range []string{"from", "to"} {
+			if !f.given(at, key) {
+				f.report(at, key, "%s is missing", key)
+			}
+		}
+		if taken[m.From] {
+			f.report(at, "from", "from %q is mapped twice", m.From)
+		}
+		taken[m.From] = true
+	}
+}
+
+func (c *Config) checkSources() {
+	f, taken := c.file, map[string]bool{}
+	for i, s := range c.Sources {
+		at := c.place(Ref{"source", i})
+		f.named(at, "name", s.Name)
+		if taken[s.Name] && s.Name != "" {
+			f.report(at, "name", "name %q is taken", s.Name)
+		}
+		taken[s.Name] = true
+		f.oneOf(at, "type", s.Type, "asterisk")
+		if f.present(at, "address", s.Address) {
+			f.address(at, "address", s.Address)
+		}
+		f.present(at, "user", s.User)
+		f.required(at, "password", s.Password, "", randomHex)
+		if s.RecordingsFrom != "" && !filepath.IsAbs(s.RecordingsFrom) {
+			f.report(at, "recordings_from", "recordings_from %q is not an absolute path", s.RecordingsFrom)
+		}
+		f.tls(at, "tls", s.TLS)
+	}
+}

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	token  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") // the name of a header
+	ncName = regexp.MustCompile(`^[\pL_][\pL\pN._-]*$`)          // the name of an XML element
+)
+
+// ownHeaders are the headers that a service cannot set, with who does.
+var ownHeaders = map[string]string{
+	"Connection":        "it belongs to the connection",
+	"Content-Length":    "it follows from the body",
+	"Content-Type":      "use content_type",
+	"Host":              "it follows from the URL",
+	"Keep-Alive":        "it belongs to the connection",
+	"Proxy-Connection":  "it belongs to the connection",
+	"Te":                "it belongs to the connection",
+	"Trailer":           "it belongs to the connection",
+	"Transfer-Encoding": "it belongs to the connection",
+	"Upgrade":           "it belongs to the connection",
+	"User-Agent":        "the relay names itself",
+}
+
+// ownHeader returns why a service cannot set a header, or "" when it can.
+func ownHeader(name string) string {
+	name = http.CanonicalHeaderKey(name)
+	if strings.HasPrefix(name, "Webhook-") || strings.HasPrefix(name, "Relay-") {
+		return "the relay sets it"
+	}
+	return ownHeaders[name]
+}
+
+func (c *Config) checkHeaders(at place, s *Service) {
+	f, in := c.file, at.in("headers")
+	taken := map[string]bool{}
+	for _, h := range s.Headers {
+		canonical := http.CanonicalHeaderKey(h.Name)
+		why := ownHeader(h.Name)
+		switch {
+		case !token.MatchString(h.Name):
+			f.report(in, h.Name, "%q is not the name of a header", h.Name)
+		case why != "":
+			f.report(in, h.Name, "%s cannot be set here (%s)", h.Name, why)
+		case taken[canonical]:
+			f.report(in, h.Name, "%s is given twice", h.Name)
+		case canonical == "Authorization" && s.Auth.sets() == canonical:
+			f.report(in, h.Name, "%s cannot stand beside auth, which sets it", h.Name)
+		case canonical == "Soapaction" && s.Type == "soap":
+			f.report(in, h.Name, "%s cannot be set here (use soap.action)", h.Name)
+		case strings.ContainsAny(h.Value, "\r\n"):
+			f.report(in, h.Name, "%s has a line end", h.Name)
+		}
+		taken[canonical] = true
+	}
+}
+
+// checkBody judges what a service sends, against its type and method.
+func (c *Config) checkBody(at place, s *Service) {
+	f := c.file
+	if s.Type == "soap" {
+		c.checkSOAP(at, s)
+		return
+	}
+	if f.given(at, "soap") {
+		f.report(at, "soap", `soap needs type = "soap"`)
+	}
+	if s.Auth.WSSE != nil {
+		f.report(at.in("auth"), "wsse", `wsse needs type = "soap"`)
+	}
+	if s.Method == http.MethodGet && slices.Contains([]string{"json", "xml", "text"}, s.Body) {
+		f.report(at, s.Body, "%s cannot go with method %q (allowed: POST, PUT, PATCH, DELETE)", s.Body, s.Method)
+	}
+}
+
+func (c *Config) checkSOAP(at place, s *Service) {
+	f, in := c.file, at.in("soap")
+	if s.Body != "" {
+		f.report(at, s.Body, `%s cannot go with type "soap" (use soap.params or soap.body)`, s.Body)
+	}
+	if s.Method != http.MethodPost {
+		f.report(at, "method", `method %q cannot go with type "soap" (allowed: POST)`, s.Method)
+	}
+	f.oneOf(in, "version", s.SOAP.Version, "1.1", "1.2")
+	f.oneOf(in, "style", s.SOAP.Style, "document", "rpc")
+	if f.given(in, "body") {
+		if f.given(in, "params") {
+			f.report(in, "params", "params cannot stand beside body")
+		}
+		return
+	}
+	if f.present(in, "operation", s.SOAP.Operation) && !ncName.MatchString(s.SOAP.Operation) {
+		f.report(in, "operation", "operation %q is not the name of an XML element", s.SOAP.Operation)
+	}
+	for _, p := range s.SOAP.Params {
+		if !ncName.MatchString(p.Name) {
+			f.report(in.in("params"), p.Name, "%q is not the name of an XML element", p.Name)
+		}
+	}
+}

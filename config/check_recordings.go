@@ -1,0 +1,88 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// minKey is how many bytes a key that signs recording links must have.
+const minKey = 32
+
+// Accesses returns the ways a recording may be opened.
+func Accesses() []string { return []string{"signed", "basic", "anonymous"} }
+
+func (c *Config) checkRecordings() {
+	f, at, r := c.file, c.place(Ref{Table: "recordings"}), c.Recordings
+	f.present(at, "dir", r.Dir)
+	if u := f.link(at, "url", r.URL, "http", "https"); u != nil && strings.ContainsAny(r.URL, "?#") {
+		f.report(at, "url", "url %q has a query or a fragment (links add their own)", stem(r.URL))
+	}
+	f.address(at, "listen", r.Listen)
+	f.oneOf(at, "access", r.Access, Accesses()...)
+	f.positive(at, "expires", r.Expires)
+	f.positive(at, "wait", r.Wait)
+	f.positive(at, "late", r.Late)
+	if r.Raw != nil {
+		between(f, at.in("raw"), "rate", r.Raw.Rate, 1000, 384_000)
+		between(f, at.in("raw"), "channels", r.Raw.Channels, 1, 16)
+	}
+	f.tls(at, "tls", r.TLS)
+	if r.TLS != nil {
+		f.present(at.in("tls"), "cert", r.TLS.Cert)
+	}
+	c.checkKeys(at)
+	c.checkUsers(at)
+}
+
+// checkKeys judges the keys, which are needed where a link is signed or
+// anonymous.
+func (c *Config) checkKeys(at place) {
+	f, ids := c.file, map[string]bool{}
+	used := c.access("signed") || c.access("anonymous")
+	if used && len(c.Recordings.Keys) == 0 {
+		f.report(at, "keys", "keys is empty (signed and anonymous links need a key)")
+	}
+	for i, key := range c.Recordings.Keys {
+		in := at.in(element("keys", i))
+		f.named(in, "id", key.ID)
+		if ids[key.ID] {
+			f.report(in, "id", "id %q is given twice", key.ID)
+		}
+		ids[key.ID] = true
+		if !used || !f.required(in, "secret", key.Secret, "", randomHex) {
+			continue
+		}
+		if n := len(key.Secret.Value()); n < minKey {
+			f.report(in, "secret", "secret has %d bytes (at least %d)", n, minKey)
+		}
+	}
+}
+
+// checkUsers judges the users, who are needed where a link asks for a password.
+func (c *Config) checkUsers(at place) {
+	f, names := c.file, map[string]bool{}
+	used := c.access("basic")
+	if used && len(c.Recordings.Users) == 0 {
+		f.report(at, "users", `users is empty (access "basic" needs one)`)
+	}
+	for i, user := range c.Recordings.Users {
+		in := at.in(element("users", i))
+		if f.present(in, "name", user.Name) && strings.ContainsAny(user.Name, ":\r\n") {
+			f.report(in, "name", "name %q has a colon, which basic authentication cannot carry", user.Name)
+		}
+		if names[user.Name] {
+			f.report(in, "name", "name %q is given twice", user.Name)
+		}
+		names[user.Name] = true
+		if used {
+			f.required(in, "password", user.Password, "", randomHex)
+		}
+	}
+}
+
+// access reports whether a link may be made that opens in this way.
+func (c *Config) access(mode string) bool {
+	return c.Recordings.Access == mode || slices.ContainsFunc(c.Services, func(s Service) bool {
+		return s.RecordingAccess == mode
+	})
+}

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"mime"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// checkDefaults judges [defaults] by itself.
+func (c *Config) checkDefaults() {
+	f, at := c.file, c.place(Ref{Table: "defaults"})
+	for _, key := range append([]string{"name", "url", "soap.params", "soap.body"}, bodies()...) {
+		if f.given(at, key) {
+			f.report(at, key, "%s cannot have a default", key)
+		}
+	}
+	c.checkSettings(at, &c.Defaults)
+}
+
+func (c *Config) checkServices() {
+	f, lines := c.file, map[string]int{}
+	for i := range c.Services {
+		s, at := &c.Services[i], c.servicePlace(i)
+		f.named(at, "name", s.Name)
+		_, line := f.find(at, "name")
+		if first := lines[s.Name]; first > 0 && s.Name != "" {
+			f.report(at, "name", "name %q is taken (line %d)", s.Name, first)
+		} else {
+			lines[s.Name] = line
+		}
+		f.url(at, s.URL)
+		c.checkSettings(at, s)
+		c.checkBody(at, s)
+		c.checkSecrets(at, s)
+	}
+}
+
+// checkSettings judges what a service may have from [defaults], each key by
+// itself.
+func (c *Config) checkSettings(at place, s *Service) {
+	f := c.file
+	f.oneOf(at, "type", s.Type, "http", "soap")
+	f.oneOf(at, "method", s.Method, "GET", "POST", "PUT", "PATCH", "DELETE")
+	f.oneOf(at, "missing", s.Missing, "empty", "reject")
+	f.oneOf(at, "order", s.Order, "none", "call")
+	if s.RecordingAccess != "" {
+		f.oneOf(at, "recording_access", s.RecordingAccess, Accesses()...)
+	}
+	between(f, at, "concurrency", s.Concurrency, 1, 1024)
+	between(f, at, "max_response", s.MaxResponse, 1, 64<<20)
+	f.positive(at, "timeout", s.Timeout)
+	f.positive(at, "max_age", s.MaxAge)
+	if len(s.Success.ranges) == 0 {
+		f.report(at, "success", "success is empty (nothing would ever be delivered)")
+	}
+	if len(s.RetrySchedule) == 0 {
+		f.report(at, "retry_schedule", "retry_schedule is empty")
+	}
+	for i, delay := range s.RetrySchedule {
+		if delay <= 0 {
+			f.report(at, element("retry_schedule", i), "retry_schedule %q is not more than 0", delay)
+		}
+	}
+	if _, _, err := mime.ParseMediaType(s.ContentType); s.ContentType != "" && err != nil {
+		f.report(at, "content_type", "content_type %q is not a media type", s.ContentType)
+	}
+	c.checkHeaders(at, s)
+	c.checkBreaker(at.in("breaker"), s.Breaker)
+	f.tls(at, "tls", s.TLS)
+	c.checkAuth(at.in("auth"), s)
+}
+
+func (c *Config) checkBreaker(at place, b Breaker) {
+	f := c.file
+	between(f, at, "failures", b.Failures, 1, 10_000)
+	between(f, at, "minimum", b.Minimum, 1, 1_000_000)
+	if b.Ratio <= 0 || b.Ratio > 1 {
+		f.report(at, "ratio", "ratio %v is not allowed (more than 0, at most 1)", b.Ratio)
+	}
+	f.positive(at, "window", b.Window)
+	f.positive(at, "open", b.Open)
+	f.positive(at, "max_open", b.MaxOpen)
+	if b.MaxOpen < b.Open {
+		key, other := "max_open", "open"
+		if !f.given(at, key) {
+			key, other = other, key
+		}
+		f.report(at, key, "%s does not fit %s (open %q, max_open %q)", key, other, brief(b.Open), brief(b.MaxOpen))
+	}
+}
+
+// brief writes a duration without its zeros: 5m, not 5m0s.
+func brief(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = text[:len(text)-2]
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = text[:len(text)-2]
+	}
+	return text
+}
+
+// scheme is the part of a URL in which no tag may stand.
+var scheme = regexp.MustCompile(`^([^/?#]*)://([^/?]*)`)
+
+// url reports what cannot be the URL of a service. Tags in path and query are
+// not judged here, and the query is not quoted, since it may hold a key.
+func (f *file) url(at place, text string) {
+	if !f.present(at, "url", text) {
+		return
+	}
+	m := scheme.FindStringSubmatch(text)
+	switch {
+	case m == nil && strings.Contains(strings.SplitN(text, "/", 2)[0], "#"):
+		f.report(at, "url", "url %q has a tag in its scheme (tags may stand in path and query)", stem(text))
+	case m == nil:
+		f.report(at, "url", "url %q is not an absolute URL (allowed: http://, https://)", stem(text))
+	case strings.Contains(m[2], "@"):
+		f.report(at, "url", "url holds a user or a password (use auth.basic)")
+	case strings.Contains(m[2], "#"):
+		f.report(at, "url", "url %q has a tag in its host or port (tags may stand in path and query)", stem(text))
+	default:
+		f.link(at, "url", m[0], "http", "https")
+	}
+}

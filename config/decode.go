@@ -1,0 +1,354 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// table decodes a table of the file into the struct that into points at: the
+// keys it gives, over what the struct holds. Keys the struct does not have and
+// values of another type are problems; the struct then keeps what it holds.
+func (f *file) table(at place, values map[string]any, into any) {
+	dst := reflect.ValueOf(into).Elem()
+	for _, key := range f.names(at, values) {
+		field, option, ok := fieldOf(dst, key)
+		if !ok {
+			f.report(at, key, "%s is not a known key (%s)", key, suggest(key, keysOf(dst.Type())))
+			continue
+		}
+		if option == "whole" {
+			field.SetZero()
+		}
+		f.value(at, key, values[key], field, option)
+	}
+}
+
+// fieldOf returns the field of a struct that a key stands for, and its option:
+//
+//	path   a path, relative to the file
+//	one    a list that may be written as its only element
+//	whole  a table that replaces what [defaults] says, instead of adding to it
+//	item   a table that problems call by its own name
+func fieldOf(dst reflect.Value, key string) (field reflect.Value, option string, ok bool) {
+	for i := range dst.NumField() {
+		name, option, _ := strings.Cut(dst.Type().Field(i).Tag.Get("toml"), ",")
+		if name == key && name != "" {
+			return dst.Field(i), option, true
+		}
+	}
+	return reflect.Value{}, "", false
+}
+
+// keysOf returns the keys of a table, in the order of the struct.
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ","); name != "" {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+// value decodes one value into a field.
+func (f *file) value(at place, key string, value any, field reflect.Value, option string) {
+	switch dst := field.Addr().Interface().(type) {
+	case *string:
+		f.text(at, key, value, dst, option)
+	case *bool:
+		scalar(f, at, key, value, dst, parseBool)
+	case *int:
+		scalar(f, at, key, value, dst, parseInt)
+	case *int64:
+		scalar(f, at, key, value, dst, parseSize)
+	case *float64:
+		scalar(f, at, key, value, dst, parseFloat)
+	case *time.Duration:
+		scalar(f, at, key, value, dst, parseDuration)
+	case *fs.FileMode:
+		scalar(f, at, key, value, dst, parseMode)
+	case **time.Location:
+		scalar(f, at, key, value, dst, parseZone)
+	case *Rate:
+		scalar(f, at, key, value, dst, parseRate)
+	case *Debug:
+		scalar(f, at, key, value, dst, parseDebug)
+	case *[]string:
+		list(f, at, key, value, dst, parseName, option == "one")
+	case *[]time.Duration:
+		list(f, at, key, value, dst, parseDuration, false)
+	case *StatusSet:
+		list(f, at, key, value, &dst.ranges, parseStatus, false)
+	case *[]Field:
+		f.fields(at, key, value, dst)
+	case *[]Where:
+		f.where(at, key, value, dst)
+	case *Secret:
+		f.secret(at, key, value, dst)
+	case *[]Secret:
+		f.secrets(at, key, value, dst)
+	default:
+		f.nested(at, key, value, field, option)
+	}
+}
+
+// nested decodes a table, or an array of tables, into a field that is a struct,
+// a pointer to one or a slice of them.
+func (f *file) nested(at place, key string, value any, field reflect.Value, option string) {
+	if field.Kind() == reflect.Slice {
+		f.array(at, key, value, field)
+		return
+	}
+	values, ok := value.(map[string]any)
+	if !ok {
+		f.report(at, key, "%s is %s, not a table", key, kind(value))
+		return
+	}
+	inside := at.in(key)
+	if option == "item" {
+		inside = place{item: join(at.item, key), path: join(at.path, key)}
+	}
+	if field.Kind() == reflect.Struct {
+		f.table(inside, values, field.Addr().Interface())
+		return
+	}
+	fresh := reflect.New(field.Type().Elem())
+	if setDefaults(fresh.Interface()); !field.IsNil() {
+		fresh.Elem().Set(field.Elem())
+	}
+	f.table(inside, values, fresh.Interface())
+	field.Set(fresh)
+}
+
+// array decodes an array of tables into a slice of structs.
+func (f *file) array(at place, key string, value any, field reflect.Value) {
+	tables, ok := tablesOf(value)
+	if !ok {
+		f.report(at, key, "%s is %s, not a list of tables", key, kind(value))
+		return
+	}
+	field.Set(reflect.MakeSlice(field.Type(), len(tables), len(tables)))
+	for i, values := range tables {
+		setDefaults(field.Index(i).Addr().Interface())
+		f.table(at.in(element(key, i)), values, field.Index(i).Addr().Interface())
+	}
+}
+
+// tablesOf returns an array of tables, however it is written.
+func tablesOf(value any) ([]map[string]any, bool) {
+	switch value := value.(type) {
+	case []map[string]any:
+		return value, true
+	case []any:
+		tables := make([]map[string]any, len(value))
+		for i, v := range value {
+			table, ok := v.(map[string]any)
+			if !ok {
+				return nil, false
+			}
+			tables[i] = table
+		}
+		return tables, true
+	}
+	return nil, false
+}
+
+// scalar decodes a value with a function that says, in its error, what was
+// wanted instead.
+func scalar[T any](f *file, at place, key string, value any, dst *T, parse func(any) (T, error)) {
+	v, err := parse(value)
+	if err != nil {
+		f.report(at, key, "%s %s %v", key, show(value), err)
+		return
+	}
+	*dst = v
+}
+
+// list decodes a list, element by element; one says that a single element may
+// stand for it.
+func list[T any](f *file, at place, key string, value any, dst *[]T, parse func(any) (T, error), one bool) {
+	values, ok := value.([]any)
+	if !ok && one && kind(value) != "a table" {
+		var v T
+		if scalar(f, at, key, value, &v, parse); !f.reported[join(at.path, join(at.key, key))] {
+			*dst = []T{v}
+		}
+		return
+	}
+	if !ok {
+		f.report(at, key, "%s is %s, not a list", key, kind(value))
+		return
+	}
+	*dst = make([]T, 0, len(values))
+	for i, value := range values {
+		v, err := parse(value)
+		if err != nil {
+			f.report(at, element(key, i), "%s %s %v", key, show(value), err)
+			continue
+		}
+		*dst = append(*dst, v)
+	}
+}
+
+// text decodes a string; a path becomes absolute.
+func (f *file) text(at place, key string, value any, dst *string, option string) {
+	text, ok := value.(string)
+	switch {
+	case !ok:
+		f.report(at, key, "%s is %s, not text", key, kind(value))
+	case option == "path" && text != "":
+		*dst = f.abs(text)
+	default:
+		*dst = text
+	}
+}
+
+func (f *file) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(f.dir, path)
+}
+
+// fields decodes a table of named templates, in the order of the file.
+func (f *file) fields(at place, key string, value any, dst *[]Field) {
+	values, ok := value.(map[string]any)
+	if !ok {
+		f.report(at, key, "%s is %s, not a table", key, kind(value))
+		return
+	}
+	*dst = make([]Field, 0, len(values))
+	for _, name := range f.names(at.in(key), values) {
+		text, err := parseName(values[name])
+		if err != nil {
+			f.report(at.in(key), name, "%s is %s, not text", name, kind(values[name]))
+			continue
+		}
+		*dst = append(*dst, Field{name, text})
+	}
+}
+
+// where decodes a table of tags with the values that pass. A tag with dots may
+// be written as tables in tables.
+func (f *file) where(at place, key string, value any, dst *[]Where) {
+	values, ok := value.(map[string]any)
+	if !ok {
+		f.report(at, key, "%s is %s, not a table", key, kind(value))
+		return
+	}
+	for _, tag := range f.names(at.in(key), values) {
+		f.whereTag(at.in(key), tag, tag, values[tag], dst)
+	}
+}
+
+func (f *file) whereTag(at place, key, tag string, value any, dst *[]Where) {
+	if values, ok := value.(map[string]any); ok {
+		for _, name := range f.names(at.in(key), values) {
+			f.whereTag(at.in(key), name, tag+"."+name, values[name], dst)
+		}
+		return
+	}
+	w := Where{Tag: tag}
+	list(f, at, key, value, &w.Values, parseName, true)
+	*dst = append(*dst, w)
+}
+
+// names returns the keys of a table in the order of the file.
+func (f *file) names(at place, values map[string]any) []string {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	f.index.sort(join(at.path, at.key), names)
+	return names
+}
+
+// secret decodes "text", { env = "NAME" } and { file = "path", create = true }.
+// No problem here quotes a value.
+func (f *file) secret(at place, key string, value any, dst *Secret) {
+	switch value := value.(type) {
+	case string:
+		*dst = NewSecret(value)
+	case map[string]any:
+		f.secretTable(at.in(key), key, value, dst)
+	default:
+		f.report(at, key, `%s is %s, not a secret ("text", { env = "NAME" } or { file = "path" })`, key, kind(value))
+	}
+}
+
+func (f *file) secretTable(at place, key string, values map[string]any, dst *Secret) {
+	var table struct {
+		Env    string `toml:"env"`
+		File   string `toml:"file,path"`
+		Create bool   `toml:"create"`
+	}
+	before := len(f.problems)
+	f.table(at, values, &table)
+	switch {
+	case len(f.problems) > before:
+	case (table.Env == "") == (table.File == ""):
+		at.key = parent(at.key)
+		f.report(at, key, "%s needs one of env and file", key)
+	case table.Create && table.Env != "":
+		f.report(at, "create", "create is for a file, not for env")
+	default:
+		*dst = Secret{&held{env: table.Env, path: table.File, create: table.Create}}
+	}
+}
+
+// secrets decodes a list of secrets.
+func (f *file) secrets(at place, key string, value any, dst *[]Secret) {
+	var values []any
+	switch value := value.(type) {
+	case []any:
+		values = value
+	case []map[string]any:
+		for _, table := range value {
+			values = append(values, table)
+		}
+	default:
+		f.report(at, key, "%s is %s, not a list of secrets", key, kind(value))
+		return
+	}
+	*dst = make([]Secret, len(values))
+	for i, value := range values {
+		f.secret(at, element(key, i), value, &(*dst)[i])
+	}
+	*dst = slices.DeleteFunc(*dst, func(s Secret) bool { return !s.Set() })
+}
+
+// show returns a value as a problem quotes it.
+func show(value any) string {
+	switch value := value.(type) {
+	case string:
+		if r := []rune(value); len(r) > 80 {
+			value = string(r[:80]) + "…"
+		}
+		return fmt.Sprintf("%q", value)
+	case bool, int64, float64:
+		return fmt.Sprint(value)
+	}
+	return "(" + kind(value) + ")"
+}
+
+// kind names the type of a value.
+func kind(value any) string {
+	switch value.(type) {
+	case string:
+		return "text"
+	case bool:
+		return "true or false"
+	case int64, float64:
+		return "a number"
+	case time.Time:
+		return "a date"
+	case map[string]any:
+		return "a table"
+	}
+	return "a list"
+}

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// A file is the text a Config is read from, and what was found in it.
+type file struct {
+	name     string
+	dir      string // what relative paths are relative to
+	values   map[string]any
+	index    *index
+	problems []Problem
+	warnings []Problem
+	reported map[string]bool // paths that have their problem
+}
+
+// open reads and parses a file. The problem is nil when it is TOML.
+func open(name string) (*file, *Problem) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &Problem{File: name, Text: cause(err)}
+	}
+	return parse(name, string(text))
+}
+
+// parse parses the text of a file.
+func parse(name, text string) (f *file, problem *Problem) {
+	dir, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return nil, &Problem{File: name, Text: err.Error()}
+	}
+	defer func() { // the decoder tells of bugs of its own by a panic; a reload must survive them
+		if bug := recover(); bug != nil {
+			f, problem = nil, &Problem{File: name, Text: "the file cannot be parsed as TOML"}
+		}
+	}()
+	f = &file{name: name, dir: dir, values: map[string]any{}, reported: map[string]bool{}}
+	if _, err := toml.Decode(text, &f.values); err != nil {
+		return nil, syntax(name, err)
+	}
+	f.index = newIndex(text)
+	return f, nil
+}
+
+// syntax turns an error of the decoder into a problem.
+func syntax(name string, err error) *Problem {
+	var at toml.ParseError
+	if !errors.As(err, &at) {
+		return &Problem{File: name, Text: quotes.ReplaceAllString(err.Error(), "…")}
+	}
+	text := "not TOML: " + at.Message
+	if !strings.HasPrefix(at.Message, "Key '") {
+		text = quotes.ReplaceAllString(text, "…")
+	}
+	if at.LastKey != "" {
+		text += fmt.Sprintf(" (last key: %s)", at.LastKey)
+	}
+	return &Problem{File: name, Line: at.Position.Line, Text: text}
+}
+
+// quotes finds what the decoder quotes of the file, characters aside: it may be
+// a part of a secret.
+var quotes = regexp.MustCompile(`"[^"]{4,}"|'[^']{4,}'|:\s+"?[0-9.+-]{4,}"?`)
+
+// cause returns what the system says, without the operation and the path.
+func cause(err error) string {
+	if perr := (*os.PathError)(nil); errors.As(err, &perr) {
+		return perr.Err.Error()
+	}
+	return err.Error()
+}
+
+// report notes a problem with a key of the table at at. A key has one problem:
+// the first. What a service has from [defaults] is a problem of [defaults].
+func (f *file) report(at place, key, format string, args ...any) {
+	key = join(at.key, key)
+	owner, line := f.find(at, key)
+	if path := join(owner.path, key); !f.reported[path] {
+		f.reported[path] = true
+		f.problems = append(f.problems, f.problem(owner, line, format, args...))
+	}
+}
+
+// warn notes a warning about a key.
+func (f *file) warn(at place, key, format string, args ...any) {
+	owner, line := f.find(at, join(at.key, key))
+	f.warnings = append(f.warnings, f.problem(owner, line, format, args...))
+}
+
+func (f *file) problem(at place, line int, format string, args ...any) Problem {
+	text := fmt.Sprintf(format, args...)
+	if at.key != "" {
+		text = at.key + "." + text
+	}
+	if at.item != "" {
+		text = at.item + ": " + text
+	}
+	return Problem{File: f.name, Line: line, Text: text}
+}
+
+// find returns the table that gives the key, which is [defaults] for what a
+// service has from there, and the line of the key, or of what is nearest to it.
+func (f *file) find(at place, key string) (place, int) {
+	defaults := place{item: "defaults", path: "defaults", key: at.key}
+	service := strings.HasPrefix(at.path, "service[")
+	for part := key; part != ""; part = parent(part) {
+		if line := f.index.line(join(at.path, part)); line > 0 {
+			return at, line
+		}
+		if line := f.index.line(join("defaults", part)); line > 0 && service {
+			return defaults, line
+		}
+	}
+	return at, f.index.line(at.path)
+}
+
+// given reports whether the file itself gives the key.
+func (f *file) given(at place, key string) bool {
+	return f.index.has(join(at.path, join(at.key, key)))
+}
+
+// parent returns the key of the table that holds a key, or the array that holds
+// an element.
+func parent(key string) string {
+	return key[:max(0, strings.LastIndexAny(key, ".["))]
+}

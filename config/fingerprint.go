@@ -1,0 +1,118 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Fingerprint returns 16 hexadecimal digits that differ where the configuration
+// in force differs. Of a secret it is made from where the secret is kept, never
+// from what it is.
+func (c *Config) Fingerprint() string {
+	sum := sha256.New()
+	walk("", reflect.ValueOf(c).Elem(), func(key, value string) {
+		_, _ = fmt.Fprintf(sum, "%s=%q\n", key, value)
+	})
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
+// needRestart are the settings that a running relay cannot change, by the start
+// of their key.
+var needRestart = []string{
+	"intake.socket", "intake.listen", "queue.", "admin.socket", "admin.listen",
+	"recordings.dir", "recordings.listen", "recordings.raw", "recordings.tls",
+}
+
+// Restart returns the keys that differ from those of the configuration that the
+// process was started with, and only count after a restart.
+func (c *Config) Restart(old *Config) []string {
+	now, then := settings(c), settings(old)
+	var keys []string
+	for key := range now {
+		if now[key] != then[key] {
+			keys = append(keys, key)
+		}
+	}
+	for key := range then {
+		if _, ok := now[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// settings returns the values that need a restart. Those of secrets are there,
+// hashed, to be compared.
+func settings(c *Config) map[string]string {
+	values := map[string]string{}
+	walk("", reflect.ValueOf(c).Elem(), func(key, value string) {
+		for _, start := range needRestart {
+			if strings.HasPrefix(key, start) {
+				values[key] = value
+			}
+		}
+	})
+	if c.Queue.Credentials.Set() {
+		values["queue.credentials"] = digest(c.Queue.Credentials)
+	}
+	if c.Queue.Hub != nil && c.Queue.Hub.Credentials.Set() {
+		values["queue.hub.credentials"] = digest(c.Queue.Hub.Credentials)
+	}
+	return values
+}
+
+func digest(s Secret) string {
+	sum := sha256.Sum256([]byte(s.Value()))
+	return string(sum[:])
+}
+
+// walk visits every key that has a value, with the value as text.
+func walk(key string, v reflect.Value, visit func(key, value string)) {
+	switch value := v.Interface().(type) {
+	case Secret:
+		visit(key, value.origin())
+		return
+	case fmt.Stringer: // durations, modes, zones, statuses
+		if v.Kind() != reflect.Pointer || !v.IsNil() {
+			visit(key, value.String())
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			walk(key, v.Elem(), visit)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			if name := fieldKey(field); name != "" {
+				walk(join(key, name), v.Field(i), visit)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			walk(element(key, i), v.Index(i), visit)
+		}
+	default:
+		visit(key, fmt.Sprint(v.Interface()))
+	}
+}
+
+// fieldKey returns the key of a field, or its name where the file spells it
+// another way. Where the file lies is no setting.
+func fieldKey(field reflect.StructField) string {
+	key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
+	switch {
+	case key != "":
+		return key
+	case field.IsExported() && field.Name != "Path":
+		return strings.ToLower(field.Name)
+	}
+	return ""
+}

@@ -1,0 +1,155 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+)
+
+// Load reads a file and checks it. The problems are in file order; with any the
+// Config is not to be run. It is nil only when the file cannot be read or is not
+// TOML.
+//
+// A service takes from [defaults] every key it does not give itself. Tables
+// within breaker, tls and soap are merged key by key; headers, query and auth
+// are taken whole or not at all. In [defaults] there can be no name, no url and
+// no body; soap there is for the services of type soap.
+//
+// Relative paths become absolute, against the folder of the file. A secret file
+// with create = true is made when it is missing and its feature is on.
+func Load(path string) (*Config, []Problem) {
+	f, problem := open(path)
+	if problem != nil {
+		return nil, []Problem{*problem}
+	}
+	return f.config()
+}
+
+// config decodes and checks the file.
+func (f *file) config() (*Config, []Problem) {
+	c := &Config{Path: f.name, file: f}
+	f.unknown()
+	f.section("intake", &c.Intake)
+	f.section("queue", &c.Queue)
+	f.section("admin", &c.Admin)
+	if f.index.has("recordings") {
+		c.Recordings = &Recordings{}
+		f.section("recordings", c.Recordings)
+	}
+	f.section("defaults", &c.Defaults)
+	c.Services = arrayOf(f, "service", func(s *Service) { *s = c.Defaults })
+	c.Bindings = f.bindings()
+	c.Mappings = arrayOf(f, "mapping", func(*Mapping) {})
+	c.Sources = arrayOf(f, "source", (*Source).setDefaults)
+	c.absolute()
+	c.check()
+	c.warn()
+	f.values = nil // it holds secrets
+	Sort(f.problems)
+	Sort(f.warnings)
+	return c, f.problems
+}
+
+// unknown reports the tables that no relay.toml has.
+func (f *file) unknown() {
+	known := keysOf(reflect.TypeFor[Config]())
+	for _, key := range f.names(place{}, f.values) {
+		if !slices.Contains(known, key) {
+			f.report(place{}, key, "%s is not a known table (%s)", key, suggest(key, known))
+		}
+	}
+}
+
+// section decodes a table of the top level over its defaults.
+func (f *file) section(name string, into any) {
+	setDefaults(into)
+	value, ok := f.values[name]
+	if !ok {
+		return
+	}
+	values, ok := value.(map[string]any)
+	if !ok {
+		f.report(place{}, name, "%s is %s, not a table ([%s])", name, kind(value), name)
+		return
+	}
+	f.table(place{item: name, path: name}, values, into)
+}
+
+// arrayOf decodes an array of tables of the top level; first is called on each
+// element before its own keys.
+func arrayOf[T any](f *file, name string, first func(*T)) []T {
+	value, ok := f.values[name]
+	if !ok {
+		return nil
+	}
+	tables, ok := tablesOf(value)
+	if !ok {
+		f.report(place{}, name, "%s is %s, not a list of tables ([[%s]])", name, kind(value), name)
+		return nil
+	}
+	all := make([]T, len(tables))
+	for i, values := range tables {
+		first(&all[i])
+		own, _ := values["name"].(string)
+		f.table(named(Ref{name, i}, own), values, &all[i])
+	}
+	return all
+}
+
+// bindings decodes the bindings, which have a key for each kind of scope.
+func (f *file) bindings() []Binding {
+	tables := arrayOf(f, "binding", func(*bindingTable) {})
+	all := make([]Binding, len(tables))
+	for i, t := range tables {
+		all[i] = Binding{Events: t.Event, Where: t.Where, Services: t.Service}
+		at, first := named(Ref{"binding", i}, ""), ""
+		for k, names := range t.scopes() {
+			kind := ScopeKinds()[k]
+			switch {
+			case !f.given(at, kind):
+			case first != "":
+				f.report(at, kind, "%s cannot stand beside %s (a binding has one scope)", kind, first)
+			default:
+				first, all[i].ScopeKind, all[i].Scopes = kind, kind, names
+			}
+		}
+	}
+	return all
+}
+
+// absolute makes the paths absolute that are still those of the defaults.
+func (c *Config) absolute() {
+	paths := []*string{&c.Intake.Socket, &c.Queue.Dir, &c.Admin.Socket}
+	if c.Recordings != nil {
+		paths = append(paths, &c.Recordings.Dir)
+	}
+	for _, path := range paths {
+		if *path != "" {
+			*path = c.file.abs(*path)
+		}
+	}
+}
+
+// bodies are the keys of which a service gives at most one.
+func bodies() []string { return []string{"params", "json", "xml", "text"} }
+
+// settle derives what of a service depends on which keys the file gives.
+func (c *Config) settle(i int) {
+	s, at := &c.Services[i], c.servicePlace(i)
+	for _, key := range bodies() {
+		if !c.file.given(at, key) {
+			continue
+		}
+		if s.Body != "" {
+			c.file.report(at, key, "%s cannot stand beside %s (a service has one body)", key, s.Body)
+			continue
+		}
+		s.Body = key
+	}
+	if s.Type != "soap" && !c.file.given(at, "soap") {
+		s.SOAP = nil
+	}
+	if s.Type == "soap" && s.SOAP == nil {
+		s.SOAP = &SOAP{}
+		s.SOAP.setDefaults()
+	}
+}

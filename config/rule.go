@@ -1,0 +1,105 @@
+package config
+
+import (
+	"cmp"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// name is what services, sources, keys and sites may be called.
+var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// oneOf reports a value that is none of those allowed.
+func (f *file) oneOf(at place, key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		f.report(at, key, "%s %q is not allowed (allowed: %s)", key, value, strings.Join(allowed, ", "))
+	}
+}
+
+// named reports a value that is missing or cannot be a name.
+func (f *file) named(at place, key, value string) {
+	switch {
+	case value == "":
+		f.report(at, key, "%s is missing", key)
+	case !name.MatchString(value):
+		f.report(at, key, "%s %q is not a name (at most 64 of A-Z a-z 0-9 _ -)", key, value)
+	}
+}
+
+// present reports a value that is missing, and says whether it is there.
+func (f *file) present(at place, key, value string) bool {
+	if value == "" {
+		f.report(at, key, "%s is missing", key)
+	}
+	return value != ""
+}
+
+// positive reports a duration of nothing.
+func (f *file) positive(at place, key string, d time.Duration) {
+	if d <= 0 {
+		f.report(at, key, "%s %q is not more than 0", key, d)
+	}
+}
+
+// between reports a number outside a range.
+func between[T cmp.Ordered](f *file, at place, key string, value, low, high T) {
+	if value < low || value > high {
+		f.report(at, key, "%s %v is not allowed (%v to %v)", key, value, low, high)
+	}
+}
+
+// address reports what is not host:port; empty passes.
+func (f *file) address(at place, key, value string) {
+	if value == "" {
+		return
+	}
+	_, port, err := net.SplitHostPort(value)
+	n, perr := strconv.ParseUint(port, 10, 16)
+	if err != nil || perr != nil || strconv.FormatUint(n, 10) != port {
+		f.report(at, key, `%s %q is not an address (such as "127.0.0.1:%d")`, key, value, examplePort)
+	}
+}
+
+// examplePort is the port of the address that problems give as an example.
+const examplePort = 8765
+
+// loopback reports whether only this machine reaches a listening address.
+func loopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// link reports what is not an absolute URL of one of the schemes, without
+// user and password; want names the schemes. The URL is returned when it is
+// fit for use.
+func (f *file) link(at place, key, value string, schemes ...string) *url.URL {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil:
+		f.report(at, key, "%s is not a URL (allowed: %s)", key, allowedSchemes(schemes))
+	case u.User != nil:
+		f.report(at, key, "%s holds a user or a password, which do not belong in a URL that is shown", key)
+	case !slices.Contains(schemes, u.Scheme) || u.Hostname() == "":
+		f.report(at, key, "%s %q is not an absolute URL (allowed: %s)", key, stem(value), allowedSchemes(schemes))
+	default:
+		return u
+	}
+	return nil
+}
+
+func allowedSchemes(schemes []string) string {
+	return strings.Join(schemes, "://, ") + "://"
+}
+
+// stem is what of a URL may be quoted: its query may hold a secret.
+func stem(text string) string {
+	stem, _, _ := strings.Cut(text, "?")
+	return stem
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// mask stands for a secret wherever one would be printed.
+const mask = "***"
+
+// A Secret is a text that is never printed: fmt, encoding/json and log/slog all
+// show "***". The zero value is a secret that is not configured. Copies share
+// what they hold, and a Secret is safe for concurrent use after [Load].
+type Secret struct{ held *held }
+
+// held is what a Secret points at, so that printing a struct by reflection
+// reaches an address and not the text.
+type held struct {
+	env    string // name of the environment variable
+	path   string // of the file
+	create bool   // make a missing file
+	value  string // of a text, or once resolved
+}
+
+// NewSecret returns a secret that holds text.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{&held{value: text}}
+}
+
+// Value returns the text: empty when the secret is not configured, or belongs
+// to a feature that is off.
+func (s Secret) Value() string {
+	if s.held == nil {
+		return ""
+	}
+	return s.held.value
+}
+
+// Set reports whether the secret is configured.
+func (s Secret) Set() bool { return s.held != nil }
+
+// String returns "***".
+func (s Secret) String() string { return mask }
+
+// GoString returns "***".
+func (s Secret) GoString() string { return mask }
+
+// Format writes "***", whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+
+// MarshalText returns "***".
+func (s Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
+
+// MarshalJSON returns "***" as a JSON string.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + mask + `"`), nil }
+
+// LogValue returns "***".
+func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
+
+// origin names where the secret comes from, never what it is.
+func (s Secret) origin() string {
+	switch {
+	case s.held == nil:
+		return ""
+	case s.held.env != "":
+		return "env " + s.held.env
+	case s.held.path != "":
+		return "file " + s.held.path
+	}
+	return mask
+}
+
+// resolve reads the secret from where it is. A missing file is made with what
+// random returns when the secret says so. The error names the variable or the
+// file, never the value.
+func (s Secret) resolve(random func() string) error {
+	h := s.held
+	switch {
+	case h == nil || h.value != "":
+		return nil
+	case h.env != "":
+		value, ok := os.LookupEnv(h.env)
+		if value == "" {
+			state := "is not set"
+			if ok {
+				state = "is empty"
+			}
+			return fmt.Errorf("environment variable %s %s", h.env, state)
+		}
+		h.value = value
+		return nil
+	}
+	text, err := os.ReadFile(h.path)
+	if errors.Is(err, fs.ErrNotExist) && h.create {
+		text, err = create(h.path, random())
+	}
+	if err != nil {
+		return err
+	}
+	if h.value = strings.TrimRight(string(text), "\r\n"); h.value == "" {
+		return fmt.Errorf("file %s is empty", h.path)
+	}
+	return nil
+}
+
+// create writes text to a new file and returns what the file holds afterwards,
+// which another process may have written first. The file appears whole: it is
+// written beside its place and linked into it.
+func create(path, text string) ([]byte, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	_, err = tmp.WriteString(text + "\n")
+	if err = cmp.Or(err, tmp.Sync(), tmp.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// randomHex returns 256 random bits as 64 digits.
+func randomHex() string { return hex.EncodeToString(randomBytes()) }
+
+// randomSigning returns a Standard Webhooks secret of 256 random bits.
+func randomSigning() string {
+	return signingPrefix + base64.StdEncoding.EncodeToString(randomBytes())
+}
+
+func randomBytes() []byte {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails: it ends the program instead
+	return b
+}

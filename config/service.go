@@ -1,0 +1,121 @@
+package config
+
+import "time"
+
+// A Service is a web service: what to send, how, and where. What the file
+// leaves out comes from [defaults], and from the constants of this package after
+// that.
+type Service struct {
+	Name            string          `toml:"name"`
+	Description     string          `toml:"description"`
+	Group           string          `toml:"group"`
+	Active          bool            `toml:"active"`
+	Type            string          `toml:"type"` // "http" or "soap"
+	Method          string          `toml:"method"`
+	URL             string          `toml:"url"`
+	Headers         []Field         `toml:"headers"`
+	Query           []Field         `toml:"query"`
+	Params          []Field         `toml:"params"`
+	JSON            string          `toml:"json"`
+	XML             string          `toml:"xml"`
+	Text            string          `toml:"text"`
+	Body            string          // which of "params", "json", "xml" and "text" the file gives, be it empty; "": none
+	ContentType     string          `toml:"content_type"`
+	Timezone        *time.Location  `toml:"timezone"`
+	Debug           Debug           `toml:"debug"`
+	AllScriptData   bool            `toml:"all_script_data"`
+	Mappings        bool            `toml:"mappings"`
+	Missing         string          `toml:"missing"`          // "empty" or "reject"
+	RecordingAccess string          `toml:"recording_access"` // overrides Recordings.Access; empty: does not
+	Order           string          `toml:"order"`            // "none" or "call"
+	Concurrency     int             `toml:"concurrency"`
+	Rate            Rate            `toml:"rate"`
+	Timeout         time.Duration   `toml:"timeout"`
+	MaxResponse     int64           `toml:"max_response"`
+	Success         StatusSet       `toml:"success"`
+	RetryOn         StatusSet       `toml:"retry_on"`
+	RetrySchedule   []time.Duration `toml:"retry_schedule"`
+	MaxAge          time.Duration   `toml:"max_age"`
+	Proxy           Secret          `toml:"proxy"` // a URL, which may hold a password
+	AllowPrivate    bool            `toml:"allow_private"`
+	Signing         []Secret        `toml:"signing"`
+	Auth            Auth            `toml:"auth,whole"`
+	TLS             *TLS            `toml:"tls"`
+	Breaker         Breaker         `toml:"breaker"`
+	SOAP            *SOAP           `toml:"soap"` // not nil when Type is "soap"
+}
+
+// Field is a named template; fields keep the order of the file.
+type Field struct {
+	Name  string
+	Value string
+}
+
+// Debug keeps full transcripts of a service's exchanges.
+type Debug struct {
+	On  bool
+	For time.Duration // after which it ends by itself; 0: it does not
+}
+
+// Rate is a limit on attempts.
+type Rate struct {
+	PerSecond float64 // 0: no limit
+}
+
+// Auth is how the relay shows an endpoint who it is. At most one is set.
+type Auth struct {
+	Basic  *Basic      `toml:"basic"`
+	Header *HeaderAuth `toml:"header"`
+	Bearer Secret      `toml:"bearer"`
+	OAuth2 *OAuth2     `toml:"oauth2"`
+	WSSE   *WSSE       `toml:"wsse"`
+}
+
+// Basic is HTTP basic authentication.
+type Basic struct {
+	User     string `toml:"user"`
+	Password Secret `toml:"password"`
+}
+
+// HeaderAuth is a header with a secret value.
+type HeaderAuth struct {
+	Name  string `toml:"name"`
+	Value Secret `toml:"value"`
+}
+
+// OAuth2 is the client credentials grant.
+type OAuth2 struct {
+	TokenURL     string   `toml:"token_url"`
+	ClientID     string   `toml:"client_id"`
+	ClientSecret Secret   `toml:"client_secret"`
+	Scopes       []string `toml:"scopes"`
+}
+
+// WSSE is the WS-Security UsernameToken of a SOAP service.
+type WSSE struct {
+	User     string `toml:"user"`
+	Password Secret `toml:"password"`
+	Digest   bool   `toml:"digest"`
+}
+
+// Breaker is when an endpoint is left alone, and for how long.
+type Breaker struct {
+	Failures int           `toml:"failures"` // in a row
+	Ratio    float64       `toml:"ratio"`    // of at least Minimum attempts within Window
+	Minimum  int           `toml:"minimum"`
+	Window   time.Duration `toml:"window"`
+	Open     time.Duration `toml:"open"` // before the first probe; doubles up to MaxOpen
+	MaxOpen  time.Duration `toml:"max_open"`
+}
+
+// SOAP is the envelope of a SOAP service.
+type SOAP struct {
+	Version   string  `toml:"version"` // "1.1" or "1.2"
+	Style     string  `toml:"style"`   // "document" or "rpc"
+	Operation string  `toml:"operation"`
+	Namespace string  `toml:"namespace"`
+	Action    string  `toml:"action"`
+	Header    string  `toml:"header"` // XML template of the header block
+	Params    []Field `toml:"params"`
+	Body      string  `toml:"body"` // XML template in place of Operation and Params
+}
