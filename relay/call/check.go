@@ -1,7 +1,6 @@
 package call
 
 import (
-	"path"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,44 +13,61 @@ const MaxName = 64
 // MaxID is the longest id of an event, in bytes.
 const MaxID = 128
 
+// checked is an event whose members keep the rules, before it has its id.
+type checked struct {
+	event Event
+	given string // the id it came with
+	edits []edit
+}
+
+// edit is a value that is written in another form into what is kept.
+type edit struct {
+	at  int // index of the member
+	raw string
+}
+
 // A checker holds the members of one event against the rules.
 type checker struct {
+	checked
 	o      Options
 	prefix string // of the field in an error: "segments[1]."
 
-	name, scopeKind string
-	recording, link [2]bool // of the call or segment; of the agent's perspective
+	recording, link [2]bool // given, of the call or segment and of the agent's perspective
 	start, end      float64
 }
 
-// check returns the first rule that the members break.
-func check(members []member, o Options, prefix string) *Error {
+// check goes through the members once and returns what they say, or the first
+// rule that they break.
+func check(members []member, o Options, prefix string) (checked, *Error) {
 	c := checker{o: o, prefix: prefix, start: -1, end: -1}
-	for _, m := range members {
-		if err := c.member(m); err != nil {
-			return err
+	c.event.members = members
+	for i, m := range members {
+		if err := c.member(i, m); err != nil {
+			return checked{}, err
 		}
 	}
-	return c.whole()
+	return c.checked, c.whole()
 }
 
 // member checks one member by itself and against those before it.
-func (c *checker) member(m member) *Error {
+func (c *checker) member(i int, m member) *Error {
 	switch m.name {
 	case "event":
-		return c.event(m)
+		return c.name(m)
 	case "id":
 		return c.id(m)
-	case "uii", "segment_id":
-		return c.scalar(m)
+	case "uii":
+		return c.text(m, &c.event.Call)
+	case "segment_id":
+		return c.text(m, &c.event.Segment)
 	case "queue", "campaign", "route", "number", "ivr", "chat_queue", "account":
 		return c.scope(m)
 	case "segments":
 		return c.refuse(m.name, "a segment has no segments")
 	case "recording":
-		return c.path(m, &c.recording[0])
+		return c.path(i, m, &c.recording[0])
 	case "agent_perspective_recording":
-		return c.path(m, &c.recording[1])
+		return c.path(i, m, &c.recording[1])
 	case "recording_url":
 		return c.url(m, &c.link[0])
 	case "sess_agent_perspective_recording_url":
@@ -60,9 +76,14 @@ func (c *checker) member(m member) *Error {
 		return c.seconds(m, &c.start)
 	case "recording_end":
 		return c.seconds(m, &c.end)
-	}
-	if !c.o.Internal && reserved(m.name) {
-		return c.refuse(m.name, "reserved: only the relay gives it")
+	case "call_start", "call_end", "enqueue_time", "dequeue_time",
+		"segment_start", "segment_end", "sess_start", "sess_end":
+		c.edit(i, m, zoned(m.raw, c.o.Zone))
+	case "event_id", "attempt", "now", "scope", "recording_state", "recording_bytes",
+		"recording_seconds", "recording_channels", "recording_sha256":
+		if !c.o.Internal {
+			return c.refuse(m.name, "reserved: only the relay gives it")
+		}
 	}
 	return nil
 }
@@ -70,7 +91,7 @@ func (c *checker) member(m member) *Error {
 // whole checks what only shows once all members were seen.
 func (c *checker) whole() *Error {
 	switch {
-	case c.name == "":
+	case c.event.Name == "":
 		return c.refuse("event", "required")
 	case c.recording[0] && c.link[0] && !c.o.Internal:
 		return c.refuse("recording_url", "given beside recording, from which the relay makes it")
@@ -82,7 +103,7 @@ func (c *checker) whole() *Error {
 	return nil
 }
 
-func (c *checker) event(m member) *Error {
+func (c *checker) name(m member) *Error {
 	v := m.value()
 	switch {
 	case v.Kind != String:
@@ -92,18 +113,18 @@ func (c *checker) event(m member) *Error {
 	case strings.HasPrefix(v.Text, "relay_") && v.Text != "relay_test" && !c.o.Internal:
 		return c.refuse(m.name, "%q is reserved: only the relay raises it", v.Text)
 	}
-	c.name = v.Text
+	c.event.Name = v.Text
 	return nil
 }
 
 func (c *checker) id(m member) *Error {
-	id, ok := m.text()
+	if err := c.text(m, &c.given); err != nil {
+		return err
+	}
 	switch {
-	case !ok:
-		return c.refuse(m.name, "want a string or a number")
-	case len(id) > MaxID:
-		return c.refuse(m.name, "%d bytes long: at most %d", len(id), MaxID)
-	case hasControl(id):
+	case len(c.given) > MaxID:
+		return c.refuse(m.name, "%d bytes long: at most %d", len(c.given), MaxID)
+	case hasControl(c.given):
 		return c.refuse(m.name, "has a control character")
 	}
 	return nil
@@ -113,31 +134,37 @@ func (c *checker) scope(m member) *Error {
 	if m.raw == "null" {
 		return nil
 	}
-	if c.scopeKind != "" {
-		return c.refuse(m.name, "a second scope beside %s", c.scopeKind)
+	if c.event.ScopeKind != "" {
+		return c.refuse(m.name, "a second scope beside %s", c.event.ScopeKind)
 	}
-	c.scopeKind = m.name
-	return c.scalar(m)
+	c.event.ScopeKind = m.name
+	return c.text(m, &c.event.Scope)
 }
 
-func (c *checker) scalar(m member) *Error {
-	if _, ok := m.text(); !ok {
+func (c *checker) text(m member, into *string) *Error {
+	text, ok := m.text()
+	if !ok {
 		return c.refuse(m.name, "want a string or a number")
 	}
+	*into = text
 	return nil
 }
 
-func (c *checker) path(m member, given *bool) *Error {
-	if m.raw == "null" {
-		return nil
-	}
+func (c *checker) path(i int, m member, given *bool) *Error {
 	v := m.value()
-	if v.Kind != String {
+	switch {
+	case v.Kind != String && v.Kind != Null:
 		return c.refuse(m.name, "want a string")
+	case v.Text == "":
+		return nil // there is none
 	}
-	*given = v.Text != ""
-	if _, problem := relative(v.Text, c.o.RecordingsDir); problem != "" {
+	rel, problem := relative(v.Text, c.o.RecordingsDir)
+	if problem != "" {
 		return c.refuse(m.name, "%s", problem)
+	}
+	*given = true
+	if rel != v.Text {
+		c.edit(i, m, quote(rel))
 	}
 	return nil
 }
@@ -162,42 +189,14 @@ func (c *checker) seconds(m member, into *float64) *Error {
 	return nil
 }
 
+func (c *checker) edit(i int, m member, raw string) {
+	if raw != m.raw {
+		c.edits = append(c.edits, edit{at: i, raw: raw})
+	}
+}
+
 func (c *checker) refuse(name, format string, args ...any) *Error {
 	return refuse(c.prefix+name, format, args...)
-}
-
-// relative returns the path below the recordings folder of a path as it came.
-func relative(text, dir string) (rel, problem string) {
-	clean := path.Clean(text)
-	switch {
-	case text == "":
-		return "", ""
-	case hasControl(text):
-		return "", "has a control character"
-	case hasElement(text, ".."):
-		return "", "has .. in its path"
-	case path.IsAbs(text) && dir == "":
-		return "", "an absolute path, and there is no recordings.dir"
-	case path.IsAbs(text):
-		below, ok := strings.CutPrefix(clean, strings.TrimSuffix(dir, "/")+"/")
-		if !ok {
-			return "", "not below recordings.dir"
-		}
-		return below, ""
-	case clean == "." || strings.HasSuffix(text, "/"):
-		return "", "names no file"
-	}
-	return clean, ""
-}
-
-// hasElement reports whether a path has an element.
-func hasElement(text, element string) bool {
-	for part := range strings.SplitSeq(text, "/") {
-		if part == element {
-			return true
-		}
-	}
-	return false
 }
 
 // seconds reads a number of seconds, which may come as a string.
@@ -208,16 +207,6 @@ func seconds(m member) (float64, bool) {
 	}
 	s, err := strconv.ParseFloat(text, 64)
 	return s, err == nil && s >= 0 && s < 1e9
-}
-
-// reserved reports whether only the relay may give a member.
-func reserved(name string) bool {
-	switch name {
-	case "event_id", "attempt", "now", "scope", "recording_state", "recording_bytes",
-		"recording_seconds", "recording_channels", "recording_sha256":
-		return true
-	}
-	return false
 }
 
 func validName(name string) bool {

@@ -32,17 +32,14 @@ func Decode(data []byte, o Options) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := check(outer.members, o, ""); err != nil {
-		return nil, err
+	whole, refused := check(outer.members, o, "")
+	if refused != nil {
+		return nil, refused
 	}
 	if len(outer.segments) > 0 {
-		return split(outer, o)
+		return split(outer, whole.given, o)
 	}
-	id, err := eventID(outer.members)
-	if err != nil {
-		return nil, err
-	}
-	return []Event{finish(outer.members, id, o)}, nil
+	return []Event{whole.finish(whole.eventID())}, nil
 }
 
 func (o Options) maxEvent() int64 {
@@ -52,9 +49,9 @@ func (o Options) maxEvent() int64 {
 	return DefaultMaxEvent
 }
 
-// split makes an event of each segment.
-func split(outer object, o Options) ([]Event, error) {
-	given := givenID(outer.members)
+// split makes an event of each segment of an event that came with the id
+// given, if any.
+func split(outer object, given string, o Options) ([]Event, error) {
 	byName := make(map[string]int, len(outer.members))
 	for i, m := range outer.members {
 		byName[m.name] = i
@@ -63,19 +60,16 @@ func split(outer object, o Options) ([]Event, error) {
 	seen := make(map[string]int, len(outer.segments))
 	size := 0
 	for i, segment := range outer.segments {
-		members := lay(segment, outer.members, byName)
-		if err := check(members, o, place(i, "")+"."); err != nil {
-			return nil, err
+		c, refused := check(lay(segment, outer.members, byName), o, place(i, "")+".")
+		if refused != nil {
+			return nil, refused
 		}
-		id, err := segmentID(members, given, strconv.Itoa(i+1))
-		if err != nil {
-			return nil, err
-		}
+		id := c.segmentID(given, strconv.Itoa(i+1))
 		if j, twice := seen[id]; twice {
 			return nil, refuse(place(i, ""), "the same id as segment %d: %s", j+1, id)
 		}
 		seen[id] = i
-		e := finish(members, id, o)
+		e := c.finish(id)
 		if size += len(e.Body); size > maxSplit {
 			return nil, tooLarge("more than %d bytes after splitting into segments", maxSplit)
 		}
@@ -87,7 +81,7 @@ func split(outer object, o Options) ([]Event, error) {
 // lay puts a segment's members over the call's: where a name is in both, the
 // segment's value stands in the call's place.
 func lay(segment, outer []member, byName map[string]int) []member {
-	members := make([]member, len(outer), len(outer)+len(segment)+1)
+	members := make([]member, len(outer), len(outer)+len(segment))
 	copy(members, outer)
 	for _, m := range segment {
 		if i, ok := byName[m.name]; ok {
@@ -99,45 +93,15 @@ func lay(segment, outer []member, byName map[string]int) []member {
 	return members
 }
 
-// finish gives checked members their last form and makes the event of them.
-func finish(members []member, id string, o Options) Event {
-	members = identify(members, id)
-	e := Event{ID: id}
-	for i := range members {
-		settle(&members[i], o)
-		e.note(members[i])
+// finish gives the event its id and writes its body. What depends on this
+// relay's configuration is written out, so that it means the same after a
+// reload; the id does not depend on it.
+func (c *checked) finish(id string) Event {
+	e := c.event
+	e.ID = id
+	for _, edit := range c.edits {
+		e.members[edit.at].raw = edit.raw
 	}
-	e.members = members
-	e.Body = appendObject(make([]byte, 0, sizeOf(members)), members)
+	e.Body = appendBody(make([]byte, 0, sizeOf(e.members)+len(`"id":"",`)+len(id)), e.members, id)
 	return e
-}
-
-// identify sets the member id, in its place or else as the first.
-func identify(members []member, id string) []member {
-	m := member{name: "id", raw: quote(id)}
-	for i := range members {
-		if members[i].name == "id" {
-			members[i] = m
-			return members
-		}
-	}
-	members = append(members, member{})
-	copy(members[1:], members)
-	members[0] = m
-	return members
-}
-
-// settle writes out what depends on this relay's configuration, so that what
-// was accepted means the same after a reload.
-func settle(m *member, o Options) {
-	switch m.name {
-	case "recording", "agent_perspective_recording":
-		if text := m.value().Text; text != "" {
-			rel, _ := relative(text, o.RecordingsDir)
-			m.raw = quote(rel)
-		}
-	case "call_start", "call_end", "enqueue_time", "dequeue_time",
-		"segment_start", "segment_end", "sess_start", "sess_end":
-		m.raw = zoned(m.raw, o.Zone)
-	}
 }

@@ -30,7 +30,7 @@ func Parse(body []byte, id string) (*Event, error) {
 	return e, nil
 }
 
-// note keeps the members that have a field of their own.
+// note keeps a member that has a field of its own.
 func (e *Event) note(m member) {
 	switch m.name {
 	case "event":
@@ -56,7 +56,7 @@ func (e *Event) note(m member) {
 // members. It knows nothing of attempts and recordings.
 func (e *Event) Lookup(tag string) Value {
 	switch {
-	case tag == "event_id":
+	case tag == "event_id", tag == "id":
 		return Value{Kind: String, Text: e.ID}
 	case tag == "scope" && e.ScopeKind != "":
 		return Value{Kind: String, Text: e.Scope}
@@ -70,18 +70,18 @@ func (e *Event) Lookup(tag string) Value {
 	return e.derived(tag)
 }
 
-// Members returns the event's members in the order they came.
-func (e *Event) Members() []Member {
-	return exported(e.members)
-}
-
 // Script returns the members of the event's object "script" in their order.
 func (e *Event) Script() []Member {
 	m, ok := find(e.members, "script")
 	if !ok {
 		return nil
 	}
-	return exported(readMembers(m.raw))
+	members := readMembers(m.raw)
+	list := make([]Member, len(members))
+	for i, m := range members {
+		list[i] = Member{Name: m.name, Value: m.value()}
+	}
+	return list
 }
 
 // Recording returns the path of the segment's recording below the recordings
@@ -158,12 +158,4 @@ func nested(members []member, path string) Value {
 			return m.value()
 		}
 	}
-}
-
-func exported(members []member) []Member {
-	list := make([]Member, len(members))
-	for i, m := range members {
-		list[i] = Member{Name: m.name, Value: m.value()}
-	}
-	return list
 }

@@ -3,57 +3,40 @@ package call
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
 )
 
-// hashLen is the length of the hash that stands in an id, in hexadecimal digits.
+// hashLen is the length of a hash that stands in an id, in hexadecimal digits.
 const hashLen = 16
 
-// givenID returns the id that the event came with; empty counts as none.
-func givenID(members []member) string {
-	m, ok := find(members, "id")
-	if !ok {
-		return ""
+// eventID returns the id that the event came with, or one made from what it
+// says so that it is the same when the event is sent again. An event without a
+// call gets a new one.
+func (c *checked) eventID() string {
+	switch {
+	case c.given != "":
+		return c.given
+	case c.event.Call != "":
+		return joinID(c.event.Call, c.event.Name, c.event.Segment, contentHash(c.event.members))
+	default:
+		return uuid.Must(uuid.NewV7()).String() // fails only where the kernel has no randomness
 	}
-	id, _ := m.text()
-	return id
 }
 
-// eventID returns the id of an event: the one it came with, or one made from
-// what it says, or else a new one.
-func eventID(members []member) (string, error) {
-	if id := givenID(members); id != "" {
-		return id, nil
+// segmentID returns the id of a segment whose call came with the id given, if
+// any. The segment's own id is taken as it is. N stands in for a missing
+// segment_id.
+func (c *checked) segmentID(given, n string) string {
+	switch {
+	case given == "" || c.given != given:
+		return c.eventID()
+	case c.event.Segment != "":
+		return joinID(given, c.event.Segment)
+	default:
+		return joinID(given, n)
 	}
-	var e Event
-	for _, m := range members {
-		e.note(m)
-	}
-	if e.Call != "" {
-		return joinID(e.Call, e.Name, e.Segment, contentHash(members)), nil
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
-	}
-	return id.String(), nil
-}
-
-// segmentID returns the id of segment n of an event that came with the id
-// given, if any. A segment's own id is taken as it is.
-func segmentID(members []member, given, n string) (string, error) {
-	if given == "" || givenID(members) != given {
-		return eventID(members)
-	}
-	if m, ok := find(members, "segment_id"); ok {
-		if text, _ := m.text(); text != "" {
-			n = text
-		}
-	}
-	return joinID(given, n), nil
 }
 
 // joinID joins the parts of an id. Parts that make it longer than [MaxID] are
@@ -79,7 +62,7 @@ func joinID(parts ...string) string {
 
 // contentHash is the hash of the event's canonical JSON without its id.
 func contentHash(members []member) string {
-	return hash(appendCanonicalObject(nil, members, "id"))
+	return hash(appendCanonicalObject(make([]byte, 0, sizeOf(members)), members, "id"))
 }
 
 func hash(data []byte) string {

@@ -3,6 +3,7 @@ package call
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -37,10 +38,19 @@ var readers = sync.Pool{New: func() any {
 // readEvent reads one event, refusing whatever is not exactly one JSON object
 // with unique names and valid UTF-8.
 func readEvent(data []byte) (object, error) {
+	src := string(data)
+	if members, ok := scanFlat(src); ok {
+		return object{members: members}, nil
+	}
+	return readStrict(data, src)
+}
+
+// readStrict reads any event and finds the place of any fault.
+func readStrict(data []byte, src string) (object, error) {
 	r := readers.Get().(*reader)
 	defer r.release()
 
-	r.reset(data, string(data))
+	r.reset(data, src)
 	o, err := r.event()
 	if err != nil {
 		return object{}, err
@@ -98,7 +108,7 @@ func (r *reader) reset(data []byte, src string) {
 func (r *reader) release() {
 	r.src = ""
 	r.buf = bytes.Buffer{}
-	clear(r.list[:cap(r.list)])
+	clear(r.list)
 	r.list = r.list[:0]
 	readers.Put(r)
 }
@@ -144,8 +154,8 @@ func (r *reader) object(onSegments func() error) ([]member, error) {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return nil, syntaxError(err)
 	}
-	members := make([]member, len(r.list)-first, len(r.list)-first+1) // room for the id
-	copy(members, r.list[first:])
+	members := slices.Clone(r.list[first:])
+	clear(r.list[first:])
 	r.list = r.list[:first]
 	return members, nil
 }

@@ -2,6 +2,7 @@ package call
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -80,6 +81,13 @@ func quote(text string) string {
 
 // appendQuote appends text as a JSON string with no more escapes than needed.
 func appendQuote(dst []byte, text string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, text) // an error means invalid UTF-8, which is replaced
-	return dst
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			dst, _ = jsontext.AppendQuote(dst, text) // an error means invalid UTF-8, which is replaced
+			return dst
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, text...)
+	return append(dst, '"')
 }
