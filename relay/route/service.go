@@ -1,0 +1,87 @@
+package route
+
+import (
+	"slices"
+
+	"callrelay/config"
+	"callrelay/render"
+)
+
+// The tags that need a recording to be complete.
+const (
+	tagRecordingURL      = "recording_url"
+	tagAgentRecordingURL = "sess_agent_perspective_recording_url"
+)
+
+var recordingTags = []string{
+	tagRecordingURL, "recording_state", "recording_bytes", "recording_seconds",
+	"recording_channels", "recording_sha256",
+}
+
+// compileService compiles the service at a place of the file.
+func compileService(c *config.Config, index int) (*Service, []config.Problem) {
+	def := c.Services[index]
+	s := &Service{Service: def, Endpoint: def.URL, Index: index}
+	template, found := render.Compile(spec(c, &def))
+	if len(found) > 0 {
+		problems := make([]config.Problem, len(found))
+		for i, p := range found {
+			problems[i] = c.ProblemAt(config.Ref{Table: "service", Index: index}, p.Key, p.Text)
+		}
+		return s, problems
+	}
+	s.Template = template
+	s.UsesRecording = slices.ContainsFunc(recordingTags, template.Uses)
+	s.UsesAgentRecording = template.Uses(tagAgentRecordingURL)
+	return s, nil
+}
+
+// spec says in words of render what a service sends.
+func spec(c *config.Config, s *config.Service) render.Spec {
+	r := render.Spec{
+		Method: s.Method, URL: s.URL,
+		Headers: fields(s.Headers), Query: fields(s.Query), Params: fields(s.Params),
+		Body: s.Body, ContentType: s.ContentType,
+		Zone: s.Timezone, TimesIn: c.Intake.Timezone,
+		AllScriptData: s.AllScriptData, Reject: s.Missing == "reject",
+		SOAP: soap(s),
+	}
+	switch s.Body {
+	case "json":
+		r.Text = s.JSON
+	case "xml":
+		r.Text = s.XML
+	case "text":
+		r.Text = s.Text
+	}
+	if s.Mappings {
+		r.Mappings = make(map[string]string, len(c.Mappings))
+		for _, m := range c.Mappings {
+			r.Mappings[m.From] = m.To
+		}
+	}
+	return r
+}
+
+func soap(s *config.Service) *render.SOAP {
+	if s.SOAP == nil {
+		return nil
+	}
+	r := &render.SOAP{
+		Version: s.SOAP.Version, Style: s.SOAP.Style, Operation: s.SOAP.Operation,
+		Namespace: s.SOAP.Namespace, Action: s.SOAP.Action, Header: s.SOAP.Header,
+		Body: s.SOAP.Body, Params: fields(s.SOAP.Params),
+	}
+	if auth := s.Auth.WSSE; auth != nil {
+		r.User, r.Password, r.Digest = auth.User, auth.Password.Value(), auth.Digest
+	}
+	return r
+}
+
+func fields(list []config.Field) []render.Field {
+	r := make([]render.Field, len(list))
+	for i, f := range list {
+		r[i] = render.Field(f)
+	}
+	return r
+}

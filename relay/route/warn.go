@@ -1,0 +1,137 @@
+package route
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"callrelay/config"
+	"callrelay/relay/call"
+	"callrelay/render"
+)
+
+// warnings returns what is legal and yet hardly meant, in file order.
+func (t *Table) warnings() []config.Problem {
+	w := &warner{config: t.Config, bound: map[string]bool{}}
+	for _, tag := range call.Vocabulary() {
+		w.known = append(w.known, tag.Name)
+	}
+	for i, b := range t.Config.Bindings {
+		w.binding(config.Ref{Table: "binding", Index: i}, b)
+	}
+	for _, s := range t.services {
+		w.service(config.Ref{Table: "service", Index: s.Index}, s)
+	}
+	config.Sort(w.found)
+	return w.found
+}
+
+// warner collects warnings.
+type warner struct {
+	config *config.Config
+	known  []string        // tags of the vocabulary
+	bound  map[string]bool // services that a binding names
+	found  []config.Problem
+}
+
+func (w *warner) warn(ref config.Ref, key, format string, args ...any) {
+	w.found = append(w.found, w.config.ProblemAt(ref, key, fmt.Sprintf(format, args...)))
+}
+
+func (w *warner) binding(ref config.Ref, b config.Binding) {
+	for _, name := range b.Services {
+		w.bound[name] = true
+	}
+	for _, name := range b.Events {
+		if !call.KnownEvent(name) && !slices.Contains(config.OwnEvents(), name) {
+			w.warn(ref, "event", "%q is not a known event%s", name, nearest(name, call.Names))
+		}
+	}
+	for _, where := range b.Where {
+		w.where(ref, b, where)
+	}
+}
+
+// where warns of a condition that is never met or looks mistyped.
+func (w *warner) where(ref config.Ref, b config.Binding, where config.Where) {
+	key := "where." + where.Tag
+	switch {
+	case where.Tag == "attempt", where.Tag == "now", where.Tag == tagRecordingURL, where.Tag == tagAgentRecordingURL:
+		w.warn(ref, key, "never matches: bindings are settled when an event is accepted, #%s# is made for each attempt", where.Tag)
+	case where.Tag == "event" && disjoint(where.Values, b.Events):
+		w.warn(ref, key, "never matches: the binding is for %s", strings.Join(b.Events, ", "))
+	case (where.Tag == b.ScopeKind || where.Tag == "scope") && b.ScopeKind != "" && disjoint(where.Values, b.Scopes):
+		w.warn(ref, key, "never matches: the binding is for the %s %s", b.ScopeKind, strings.Join(b.Scopes, ", "))
+	case where.Tag != b.ScopeKind && b.ScopeKind != "" && slices.Contains(call.ScopeKinds, where.Tag):
+		w.warn(ref, key, "never matches: an event of a %s has no %s", b.ScopeKind, where.Tag)
+	case !w.knows(where.Tag):
+		w.warn(ref, key, "tag %q is not in the vocabulary%s", where.Tag, nearest(where.Tag, w.known))
+	}
+}
+
+func (w *warner) service(ref config.Ref, s *Service) {
+	if !w.bound[s.Name] {
+		w.warn(ref, "name", "no binding names this service: it is sent nothing")
+	}
+	w.tags(ref, s.Template.Tags())
+	recordings := w.config.Recordings
+	if s.UsesRecording && recordings == nil {
+		w.warn(ref, keyOf(s.Template, recordingTags...), "there is no [recordings]: links are empty and the state is none")
+	}
+	if s.UsesAgentRecording && (recordings == nil || !recordings.AgentPerspective) {
+		w.warn(ref, keyOf(s.Template, tagAgentRecordingURL), "#%s# is empty: recordings.agent_perspective is not on", tagAgentRecordingURL)
+	}
+}
+
+// tags warns of tags beyond the vocabulary: one by one where a known tag is
+// near, else in one line, for they may well be members of the events.
+func (w *warner) tags(ref config.Ref, tags []render.Tag) {
+	warned := map[string]bool{}
+	var own []string
+	ownKey := ""
+	for _, tag := range tags {
+		if w.knows(tag.Name) || warned[tag.Name] {
+			continue
+		}
+		warned[tag.Name] = true
+		if near := nearest(tag.Name, w.known); near != "" {
+			w.warn(ref, tag.Key, "tag %q is not in the vocabulary%s", tag.Name, near)
+			continue
+		}
+		if own = append(own, tag.Name); ownKey == "" {
+			ownKey = tag.Key
+		}
+	}
+	if len(own) > 0 {
+		w.warn(ref, ownKey, "not in the vocabulary, so the events must bring it: %s", strings.Join(own, ", "))
+	}
+}
+
+// knows reports whether a tag, or the object that a path leads into, is in the
+// vocabulary.
+func (w *warner) knows(tag string) bool {
+	root, _, _ := strings.Cut(tag, ".")
+	return slices.Contains(w.known, root)
+}
+
+// nearest is the hint at a known word, if one is near.
+func nearest(word string, known []string) string {
+	if near := call.Nearest(word, known); near != "" {
+		return " (nearest: " + near + ")"
+	}
+	return ""
+}
+
+// keyOf returns the key of the first template that uses one of the tags.
+func keyOf(t *render.Template, names ...string) string {
+	for _, tag := range t.Tags() {
+		if slices.Contains(names, tag.Name) {
+			return tag.Key
+		}
+	}
+	return ""
+}
+
+func disjoint(a, b []string) bool {
+	return !slices.ContainsFunc(a, func(word string) bool { return slices.Contains(b, word) })
+}
