@@ -1,0 +1,79 @@
+package asterisk
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// stateName is under what the state is kept.
+func (s *Source) stateName() string { return "source-" + s.o.Config.Name }
+
+// restore takes up the state of an earlier run and returns why nothing was
+// heard since.
+func (s *Source) restore() (reason string) {
+	if s.o.Store == nil {
+		return gapStart
+	}
+	data, err := s.o.Store.Load(s.stateName())
+	if err != nil || len(data) == 0 {
+		return gapStart // nothing is kept yet
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pending, err := s.machine.restore(data)
+	if err != nil {
+		s.log.Error("state not restored", "err", err)
+		return gapStart
+	}
+	for _, body := range pending {
+		s.spool.put(reread(body, s.machine.last))
+	}
+	return gapRestart
+}
+
+// reread is an event from a saved state.
+func reread(body json.RawMessage, at time.Time) output {
+	var r record
+	_ = json.Unmarshal(body, &r) // only for the name, in logs
+	return output{Name: r.Event, Body: body, At: at}
+}
+
+// keep saves the state soon after each change. A crash loses what was heard
+// since the last time; the calls in progress show it then, and the queues'
+// counts.
+func (s *Source) keep(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.dirty:
+		}
+		began := time.Now()
+		s.save()
+		wait(ctx, max(SaveInterval, 10*time.Since(began)))
+	}
+}
+
+func (s *Source) save() {
+	if s.o.Store == nil {
+		return
+	}
+	s.mu.Lock()
+	data, err := s.machine.save(s.spool.pending())
+	s.mu.Unlock()
+	if err == nil {
+		err = s.o.Store.Save(s.stateName(), data)
+	}
+	if err != nil {
+		s.fail("state not saved", err)
+	}
+}
+
+// touch notes that the state has changed since it was saved.
+func (s *Source) touch() {
+	select {
+	case s.dirty <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,65 @@
+package asterisk
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// collector shows a source's status as metrics, read when they are asked for.
+type collector struct {
+	source *Source
+	series []series
+}
+
+type series struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(Status) float64
+}
+
+func newCollector(s *Source) *collector {
+	c := &collector{source: s}
+	add := func(name, help string, kind prometheus.ValueType, value func(Status) float64) {
+		labels := prometheus.Labels{"source": s.o.Config.Name}
+		c.series = append(c.series, series{prometheus.NewDesc("relay_source_"+name, help, nil, labels), kind, value})
+	}
+	add("connected", "Whether the source is connected to its call server.", prometheus.GaugeValue,
+		func(s Status) float64 {
+			if s.Connected {
+				return 1
+			}
+			return 0
+		})
+	add("since_timestamp_seconds", "When the source connected, or lost its connection.", prometheus.GaugeValue,
+		func(s Status) float64 {
+			if s.Since.IsZero() {
+				return 0
+			}
+			return float64(s.Since.UnixMilli()) / 1000
+		})
+	add("behind_seconds", "How long ago the oldest event happened that the relay has not taken.", prometheus.GaugeValue,
+		func(s Status) float64 { return s.Behind.Seconds() })
+	add("lag_seconds", "Between the call server's last stamp and its receipt.", prometheus.GaugeValue,
+		func(s Status) float64 { return s.Lag.Seconds() })
+	add("spooled", "Events that wait for the relay to take them.", prometheus.GaugeValue,
+		func(s Status) float64 { return float64(s.Spooled) })
+	add("events_total", "Call events turned from the call server's and taken by the relay.", prometheus.CounterValue,
+		func(s Status) float64 { return float64(s.Turned) })
+	add("unturned_total", "Events of the call server that could not be turned.", prometheus.CounterValue,
+		func(s Status) float64 { return float64(s.Unturned) })
+	add("gaps_total", "relay_gap events raised: something may be missing.", prometheus.CounterValue,
+		func(s Status) float64 { return float64(s.Gaps) })
+	return c
+}
+
+// Describe implements [prometheus.Collector].
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, s := range c.series {
+		out <- s.desc
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	status := c.source.Status()
+	for _, s := range c.series {
+		out <- prometheus.MustNewConstMetric(s.desc, s.kind, s.value(status))
+	}
+}

@@ -1,0 +1,212 @@
+package asterisk
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"callrelay/relay/source/asterisk/ami"
+)
+
+// tally is what a queue counted: agents' conversations that ended, and callers
+// who gave up. It goes on while nobody listens, and so tells what was missed.
+type tally struct {
+	Completed, Abandoned int
+}
+
+// gap says that events may be missing, and what is known of them.
+type gap struct {
+	ID      string `json:"id"`
+	Event   string `json:"event"`
+	Source  string `json:"source"`
+	Reason  string `json:"reason"`         // why nothing was heard
+	From    string `json:"from,omitempty"` // empty: it is not known since when
+	To      string `json:"to"`
+	Count   int    `json:"count"`             // the events known to be missing or incomplete: the sum of those below
+	Ended   int    `json:"segments_ended"`    // known before, over now: delivered without their end
+	Found   int    `json:"segments_found"`    // in progress now, not known before: their beginning is missing
+	Missing int    `json:"segments_missing"`  // began and ended unseen, as the queues count
+	Abandon int    `json:"abandons_missing"`  // callers who gave up unseen, as the queues count
+	Dropped int    `json:"events_dropped"`    // turned, but the relay took none and the spool was full
+	Checked bool   `json:"channels_compared"` // whether Asterisk told which channels are alive
+}
+
+// Why nothing was heard.
+const (
+	gapStart      = "started in mid-call"
+	gapRestart    = "relay restarted"
+	gapDisconnect = "disconnected"
+	gapSpool      = "spool full"
+)
+
+// raiseGap puts a gap out, identified by its reason and its ends.
+func (m *machine) raiseGap(g gap, from, to time.Time) {
+	g.ID = m.id("relay_gap", strings.ReplaceAll(g.Reason, " ", "-"), micros(from)+"-"+micros(to))
+	g.Event, g.Source = "relay_gap", m.source
+	g.From, g.To = written(from), written(to)
+	g.Count = g.Ended + g.Found + g.Missing + g.Abandon + g.Dropped
+	m.raise(g.Event, to, g)
+}
+
+// resume begins to listen again at a moment of Asterisk's clock. Until
+// [machine.reconcile], what was alive before the gap is in doubt.
+func (m *machine) resume(since time.Time) {
+	m.since = since
+	for _, l := range m.legs {
+		l.stale = !l.Gone
+	}
+}
+
+// reconcile compares what the source knows with the channels and queues that
+// Asterisk lists, and returns what follows: the ends of the segments that are
+// over, and a gap that says from when to when the source heard nothing. On the
+// first start, with nothing known before, there is one only when calls are in
+// progress.
+func (m *machine) reconcile(reason string, from time.Time, channels, queues []ami.Message) []output {
+	m.out, m.born = nil, nil
+	var g gap
+	g.Reason, g.Checked = reason, true
+	for _, ev := range channels {
+		if m.listed(ev) {
+			g.Found++
+		}
+	}
+	m.serve(channels)
+	ended := map[string]int{}
+	for _, l := range m.stale() {
+		if m.vanish(l) {
+			g.Ended++
+			ended[l.Segment.Queue]++
+		}
+	}
+	for _, ev := range queues {
+		missed := m.retally(ev)
+		g.Missing += max(0, missed.Completed-ended[ev.Get("Queue")])
+		g.Abandon += missed.Abandoned
+	}
+	if reason != gapStart || g.Found > 0 {
+		m.raiseGap(g, from, m.since)
+	}
+	return m.out
+}
+
+// unreconciled says that Asterisk did not tell which channels are alive: what
+// is known stays as it was.
+func (m *machine) unreconciled(reason string, from time.Time) []output {
+	m.out, m.born = nil, nil
+	for _, l := range m.stale() {
+		l.stale = false
+	}
+	m.raiseGap(gap{Reason: reason}, from, m.since)
+	return m.out
+}
+
+// dropped says that events did not fit in the spool.
+func (m *machine) dropped(lost loss) []output {
+	m.out = nil
+	m.raiseGap(gap{Reason: gapSpool, Dropped: lost.Events, Checked: true}, lost.From, lost.To)
+	return m.out
+}
+
+// listed takes a channel that is alive. It reports whether that is an agent's
+// in conversation of whom nothing was known.
+func (m *machine) listed(ev ami.Message) (found bool) {
+	bridge := ev.Get("BridgeId")
+	l := m.find(ev, "", m.since)
+	if l != nil {
+		l.Unsure = l.Unsure || l.Entered.IsZero() && bridge != ""
+		l.Bridge = bridge
+		return false
+	}
+	if l = m.join(ev, "", m.since); l == nil {
+		return false
+	}
+	l.Unsure, l.Bridge = bridge != "", bridge
+	l.Caller = ev.Get("Application") == "Queue"
+	if ev.Get("Application") != "AppQueue" || bridge == "" {
+		return false
+	}
+	l.mark().Connected = true
+	return true
+}
+
+// serve finds the queue of each agent that was found in conversation: that of
+// the caller in the same bridge, who is in Queue(name,...).
+func (m *machine) serve(channels []ami.Message) {
+	for _, ev := range channels {
+		caller := m.legs[ev.Get("Uniqueid")]
+		if caller == nil || !caller.Caller {
+			continue
+		}
+		queue, _, _ := strings.Cut(ev.Get("ApplicationData"), ",")
+		if m.wants(queue) {
+			caller.call.Wanted, caller.call.Queue = true, cmp.Or(caller.call.Queue, queue)
+		}
+		for _, l := range caller.call.Legs {
+			if s := l.Segment; s != nil && s.Queue == "" && l.Unsure && l.Bridge != "" && l.Bridge == caller.Bridge {
+				s.Queue = queue
+			}
+		}
+	}
+}
+
+// stale returns the legs in doubt, in an order that does not change.
+func (m *machine) stale() []*leg {
+	doubtful := slices.Collect(maps.Values(m.legs))
+	doubtful = slices.DeleteFunc(doubtful, func(l *leg) bool { return !l.stale })
+	slices.SortFunc(doubtful, func(a, b *leg) int { return strings.Compare(a.ID, b.ID) })
+	return doubtful
+}
+
+// vanish ends a leg whose Hangup was not heard. It reports whether a segment
+// ended with it; when that was is known only if its last events were heard.
+func (m *machine) vanish(l *leg) (ended bool) {
+	s := l.Segment
+	ended = l.open() && (l.Unsure || s.Queue != "" || !l.Entered.IsZero())
+	l.Gone, l.stale = true, false
+	if ended {
+		if s.Reason != "" && l.Bridge == "" {
+			s.End = l.Left
+		}
+		m.finish(l, s.End)
+	}
+	m.part(l, time.Time{})
+	return ended
+}
+
+// retally takes a queue's counts and returns by how much they went on unheard.
+// Counts that are smaller than before were set back when Asterisk restarted.
+func (m *machine) retally(ev ami.Message) (missed tally) {
+	queue := ev.Get("Queue")
+	if !m.wants(queue) {
+		return tally{}
+	}
+	now := tally{number(ev, "Completed"), number(ev, "Abandoned")}
+	before, known := m.tallies[queue]
+	m.tallies[queue] = now
+	switch {
+	case !known:
+		return tally{}
+	case now.Completed < before.Completed || now.Abandoned < before.Abandoned:
+		return now
+	}
+	return tally{now.Completed - before.Completed, now.Abandoned - before.Abandoned}
+}
+
+// count goes on with a queue's tally as the queue itself does.
+func (m *machine) count(queue string, more tally) {
+	if t, known := m.tallies[queue]; known {
+		m.tallies[queue] = tally{t.Completed + more.Completed, t.Abandoned + more.Abandoned}
+	}
+}
+
+func number(ev ami.Message, name string) int {
+	n, err := strconv.Atoi(ev.Get(name))
+	if err != nil {
+		return 0
+	}
+	return n
+}

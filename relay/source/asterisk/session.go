@@ -1,0 +1,169 @@
+package asterisk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"callrelay/relay/source/asterisk/ami"
+)
+
+// Times of a session.
+const (
+	PingInterval = 15 * time.Second // ami.IdleTimeout holds three
+	listTimeout  = 10 * time.Second // for Asterisk to list its channels
+)
+
+// classes are the events a login asks for. The user's rights and filters in
+// manager.conf narrow them further.
+const classes = "system,call,agent,user,dialplan"
+
+// The actions whose answers a session waits for, by ActionID.
+const (
+	pingID     = "relay-ping"
+	channelsID = "relay-channels"
+	queuesID   = "relay-queues"
+)
+
+// session is one connection to Asterisk.
+type session struct {
+	source   *Source
+	reason   string    // of the gap before it
+	from     time.Time // since when nothing was heard
+	began    time.Time // logged in, by this machine's clock
+	resumed  bool      // Asterisk's clock is known
+	settled  bool      // the gap before it is told
+	channels []ami.Message
+	queues   []ami.Message
+}
+
+// run connects and reads until the connection breaks or ctx ends.
+func (n *session) run(ctx context.Context) error {
+	o := n.source.o.Config
+	tlsConfig, err := newTLS(o.TLS, o.Address)
+	if err != nil {
+		return err
+	}
+	conn, err := ami.Dial(ctx, ami.Options{
+		Address: o.Address, User: o.User, Secret: o.Password.Value(), TLS: tlsConfig, Events: classes,
+	})
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	defer conn.Close()
+	n.began = time.Now()
+	n.source.connected()
+	if err := n.ask(conn); err != nil {
+		return err
+	}
+	return n.read(ctx, conn)
+}
+
+// ask asks for Asterisk's clock and for what goes on.
+func (n *session) ask(conn *ami.Conn) error {
+	return errors.Join(
+		conn.Send("Ping", ami.Header{Name: "ActionID", Value: pingID}),
+		conn.Send("QueueStatus", ami.Header{Name: "ActionID", Value: queuesID}),
+		conn.Send("CoreShowChannels", ami.Header{Name: "ActionID", Value: channelsID}))
+}
+
+// read drains the connection. Beside it, pings keep a stalled one from looking
+// idle.
+func (n *session) read(ctx context.Context, conn *ami.Conn) error {
+	ctx, cancel := context.WithCancel(ctx)
+	pinging := make(chan struct{})
+	go func() {
+		defer close(pinging)
+		for wait(ctx, PingInterval); ctx.Err() == nil; wait(ctx, PingInterval) {
+			if conn.Send("Ping", ami.Header{Name: "ActionID", Value: pingID}) != nil {
+				return // reading fails too
+			}
+		}
+	}()
+	defer func() { cancel(); conn.Close(); <-pinging }()
+	for {
+		m, err := conn.Next()
+		switch {
+		case errors.Is(err, ami.ErrTooLarge):
+			n.source.missed(err)
+		case err != nil:
+			return fmt.Errorf("read: %w", err)
+		default:
+			n.source.take(n, m, time.Now())
+		}
+	}
+}
+
+// take takes one message that came at now: into the machine, and what the
+// machine makes of it into the spool.
+func (s *Source) take(n *session, m ami.Message, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stamp := m.Stamp()
+	if stamp.IsZero() {
+		stamp = now // it has none: timestampevents is off, or it answers an action
+	} else {
+		s.status.heard(stamp, now)
+		n.resume(s.machine, stamp)
+	}
+	if m.Event() != "" && !n.collect(m) {
+		s.put(s.machine.apply(m, stamp))
+	}
+	if !n.settled && n.due(m, now) {
+		s.put(n.settle(s.machine, m))
+	}
+	s.touch()
+}
+
+// resume tells the machine once from when on it hears all, by Asterisk's own
+// clock.
+func (n *session) resume(m *machine, stamp time.Time) {
+	if n.resumed {
+		m.heard(stamp)
+		return
+	}
+	n.resumed = true
+	n.from = m.last
+	m.resume(stamp)
+}
+
+// collect keeps what belongs to the lists that were asked for, and reports
+// whether the event does.
+func (n *session) collect(m ami.Message) bool {
+	switch {
+	case m.Event() == "CoreShowChannel" && m.Get("ActionID") == channelsID:
+		n.channels = append(n.channels, m)
+	case m.Event() == "QueueParams" && m.Get("ActionID") == queuesID:
+		n.queues = append(n.queues, m)
+	default:
+		return m.Get("ActionID") != "" && m.Event() != "UserEvent"
+	}
+	return true
+}
+
+// due reports whether the gap before the session can be told: Asterisk has
+// listed its channels, will not, or does not answer.
+func (n *session) due(m ami.Message, now time.Time) bool {
+	return n.resumed && (n.listed(m) || n.refused(m) || now.Sub(n.began) > listTimeout)
+}
+
+func (n *session) listed(m ami.Message) bool {
+	return m.Event() == "CoreShowChannelsComplete" && m.Get("ActionID") == channelsID
+}
+
+func (n *session) refused(m ami.Message) bool {
+	return m.Get("Response") == "Error" && m.Get("ActionID") == channelsID
+}
+
+// settle tells the gap.
+func (n *session) settle(m *machine, last ami.Message) []output {
+	n.settled = true
+	defer func() { n.channels, n.queues = nil, nil }()
+	if n.listed(last) {
+		return m.reconcile(n.reason, n.from, n.channels, n.queues)
+	}
+	return m.unreconciled(n.reason, n.from)
+}

@@ -1,0 +1,105 @@
+package asterisk
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// Bounds of the events that wait for the relay to take them.
+const (
+	MaxSpooled      = 100_000
+	MaxSpooledBytes = 32 << 20
+)
+
+// spool holds events in order until the relay has taken them. What does not
+// fit is counted, never silently dropped. It is safe for concurrent use.
+type spool struct {
+	maxEvents, maxBytes int
+
+	mu      sync.Mutex
+	waiting []output
+	bytes   int
+	lost    loss
+	more    chan struct{} // holds a token when something was put in
+}
+
+// loss is what did not fit.
+type loss struct {
+	Events   int
+	From, To time.Time
+}
+
+func newSpool() *spool {
+	return &spool{maxEvents: MaxSpooled, maxBytes: MaxSpooledBytes, more: make(chan struct{}, 1)}
+}
+
+// put adds an event, or counts it as lost when the spool is full.
+func (s *spool) put(o output) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) >= s.maxEvents || s.bytes+len(o.Body) > s.maxBytes {
+		if s.lost.Events == 0 {
+			s.lost.From = o.At
+		}
+		s.lost.Events++
+		s.lost.To = o.At
+		return
+	}
+	s.waiting = append(s.waiting, o)
+	s.bytes += len(o.Body)
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+}
+
+// loss returns what was lost, once there is room again to say so.
+func (s *spool) loss() (loss, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost.Events == 0 || len(s.waiting) > s.maxEvents/2 || s.bytes > s.maxBytes/2 {
+		return loss{}, false
+	}
+	lost := s.lost
+	s.lost = loss{}
+	return lost, true
+}
+
+// first returns the oldest event.
+func (s *spool) first() (output, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 0 {
+		return output{}, false
+	}
+	return s.waiting[0], true
+}
+
+// drop removes the oldest event.
+func (s *spool) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes -= len(s.waiting[0].Body)
+	s.waiting[0] = output{}
+	if s.waiting = s.waiting[1:]; len(s.waiting) == 0 {
+		s.waiting = nil
+	}
+}
+
+// pending returns the bodies of all events that wait.
+func (s *spool) pending() []json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	bodies := make([]json.RawMessage, len(s.waiting))
+	for i, o := range s.waiting {
+		bodies[i] = o.Body
+	}
+	return bodies
+}
+
+func (s *spool) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting)
+}

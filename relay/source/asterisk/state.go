@@ -1,0 +1,51 @@
+package asterisk
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// stateFormat is the number of the form in which a state is kept. One of
+// another form is not read: the source then starts as if for the first time.
+const stateFormat = 1
+
+// state is what a source keeps across a restart of the relay: the calls in
+// progress, and the events that the relay had not taken yet.
+type state struct {
+	Format  int               `json:"format"`
+	Last    time.Time         `json:"last"`
+	Calls   map[string]*call  `json:"calls"`
+	Tallies map[string]tally  `json:"tallies"`
+	Pending []json.RawMessage `json:"pending"`
+}
+
+// save returns the state, with the events that are still to be taken.
+func (m *machine) save(pending []json.RawMessage) ([]byte, error) {
+	return json.Marshal(state{
+		Format: stateFormat, Last: m.last, Calls: m.calls, Tallies: m.tallies, Pending: pending,
+	})
+}
+
+// restore takes up a saved state and returns the events still to be taken.
+func (m *machine) restore(data []byte) ([]json.RawMessage, error) {
+	var s state
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if s.Format != stateFormat {
+		return nil, fmt.Errorf("read state: format %d, want %d", s.Format, stateFormat)
+	}
+	m.last = s.Last
+	for id, c := range s.Calls {
+		m.calls[id] = c
+		for _, l := range c.Legs {
+			l.call = c
+			m.legs[l.ID] = l
+		}
+	}
+	for queue, t := range s.Tallies {
+		m.tallies[queue] = t
+	}
+	return s.Pending, nil
+}

@@ -1,0 +1,129 @@
+package asterisk
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"callrelay/relay/source/asterisk/ami"
+)
+
+// scopes are the members of which an event has one at most.
+var scopes = []string{"queue", "campaign", "route", "number", "ivr", "chat_queue", "account"}
+
+// userEvent turns UserEvent(name,key: value,...) into an event of that name
+// with those members, beside what is known of the call and the segment.
+func (m *machine) userEvent(ev ami.Message, at time.Time) {
+	name := tagName(ev.Get("UserEvent"))
+	if name == "" || strings.HasPrefix(name, "relay_") {
+		m.miss("user event %.80q is no event name of a dialplan", ev.Get("UserEvent"))
+		return
+	}
+	r := record{Event: name, Source: m.source}
+	l := m.find(ev, "", at)
+	if l != nil {
+		r = m.record(name, l.call, at)
+		r.Queue = l.call.Queue
+		if s := l.Segment; s != nil {
+			r.Queue, r.SegmentID, r.AgentID, r.AgentUsername = s.Queue, s.ID, s.Agent, s.Username
+			r.SegmentStart = written(l.Entered)
+		}
+	} else if linked := ev.Get("Linkedid"); linked != "" {
+		r.UII = linked
+	}
+	own := m.members(ev)
+	if queue := own["queue"]; queue != "" {
+		r.Queue = queue
+	}
+	if !m.wantsUser(r.Queue, l) {
+		return
+	}
+	r.ID = m.id(ev.Get("Linkedid"), ev.Get("Uniqueid"), name, micros(at))
+	m.raise(name, at, merge(r, own))
+}
+
+// wantsUser reports whether the source takes a user event: of one of its
+// queues, or outside any queue in a call that was in one or in no call.
+func (m *machine) wantsUser(queue string, l *leg) bool {
+	if queue != "" {
+		return m.wants(queue)
+	}
+	return l == nil || l.call.Wanted
+}
+
+// members are what the dialplan added: all that stands behind the event's
+// name. Of a name that repeats, the first counts.
+func (m *machine) members(ev ami.Message) map[string]string {
+	i := slices.IndexFunc(ev, func(h ami.Header) bool { return strings.EqualFold(h.Name, "UserEvent") })
+	own := map[string]string{}
+	for _, h := range ev[i+1:] {
+		name := tagName(h.Name)
+		if _, given := own[name]; given || name == "" || name == "actionid" || reserved(name) {
+			continue
+		}
+		own[name] = h.Value
+		if name == "recording" || name == "agent_perspective_recording" {
+			own[name] = m.recording(h.Value)
+		}
+	}
+	return own
+}
+
+// merge lays the dialplan's members over the record.
+func merge(r record, own map[string]string) map[string]any {
+	all := map[string]any{}
+	body, _ := json.Marshal(r) // a struct of strings and numbers
+	_ = json.Unmarshal(body, &all)
+	for name, value := range own {
+		all[name] = value
+	}
+	if slices.ContainsFunc(scopes[1:], func(s string) bool { return own[s] != "" }) {
+		oneScope(all)
+	}
+	return all
+}
+
+// oneScope leaves the narrower scope that the dialplan gave in place of the
+// queue, and of several the first.
+func oneScope(all map[string]any) {
+	kept := false
+	for _, name := range slices.Concat(scopes[1:], scopes[:1]) {
+		if _, ok := all[name]; ok && kept {
+			delete(all, name)
+		} else if ok {
+			kept = true
+		}
+	}
+}
+
+// reserved are the members that identify the event, and those that only the
+// relay gives: a dialplan cannot set them.
+func reserved(name string) bool {
+	switch name {
+	case "id", "event", "source", "uii", "segment_id", "segments", "event_id", "attempt", "now", "scope":
+		return true
+	}
+	return strings.HasPrefix(name, "recording_") || strings.HasPrefix(name, "relay_")
+}
+
+// tagName makes a name of the relay's form, 1 to 64 of a-z, 0-9 and _; empty
+// when nothing is left of it.
+func tagName(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '_'
+	}, name)
+	if len(clean) > 64 {
+		clean = clean[:64]
+	}
+	if strings.Trim(clean, "_") == "" {
+		return ""
+	}
+	return clean
+}
