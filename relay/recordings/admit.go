@@ -1,0 +1,92 @@
+package recordings
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path"
+	"time"
+
+	"callrelay/render"
+)
+
+var (
+	errNoSecret    = errors.New("link has no signature")
+	errToken       = errors.New("token means no file")
+	errNoPassword  = errors.New("password is asked for")
+	errPassword    = errors.New("password is wrong")
+	errTooMany     = errors.New("client asks too much")
+	errMethod      = errors.New("method is neither GET nor HEAD")
+	errUnavailable = errors.New("recording is not available")
+)
+
+// A request is what is judged of an HTTP request.
+type request struct {
+	path, query    string // escaped, as requested
+	name, password string
+	login          bool // there is a name and a password
+}
+
+// A grant is what a link has been found to open.
+type grant struct {
+	name   string // of the file, canonical
+	slice  render.Slice
+	access string // mode of the link
+	user   string // who gave the password
+}
+
+// A refusal is the error of a request that opens nothing.
+type refusal struct {
+	status  int
+	cause   error
+	guessed bool // a secret was wrong, which a client may try only so often
+}
+
+func (r *refusal) Error() string { return r.cause.Error() }
+
+func (r *refusal) Unwrap() error { return r.cause }
+
+// admit says what a request opens: by the mode of its link alone, whatever
+// else the request holds. No file is looked at before, so a refusal says
+// nothing of which ones there are.
+func (r *Recordings) admit(ctx context.Context, s *settings, c *client, req request) (grant, error) {
+	link, err := render.ParseLink(s.prefix, req.path, req.query)
+	switch {
+	case errors.Is(err, render.ErrLinkPath):
+		return grant{}, &refusal{http.StatusNotFound, err, true}
+	case err != nil:
+		return grant{}, &refusal{http.StatusForbidden, err, true}
+	case link.Signed:
+		if err := link.Verify(s.keys, time.Now()); err != nil {
+			return grant{}, &refusal{http.StatusForbidden, err, true}
+		}
+		return grant{name: link.Path, slice: link.Slice, access: AccessSigned}, nil
+	}
+	if ids := link.PathIDs(s.keys); ids != nil {
+		if name, ok := r.tokens.find(path.Dir(link.Path), ids); ok {
+			return grant{name: name, slice: link.Slice, access: AccessAnonymous}, nil
+		}
+		if !s.users.any() {
+			return grant{}, &refusal{http.StatusNotFound, errToken, true}
+		}
+	}
+	if err := s.users.admit(ctx, c, req); err != nil {
+		return grant{}, err
+	}
+	return grant{name: link.Path, slice: link.Slice, access: AccessBasic, user: req.name}, nil
+}
+
+// admit checks the password of a link that has nothing else to open it.
+func (u *users) admit(ctx context.Context, c *client, req request) error {
+	switch {
+	case !u.any():
+		return &refusal{http.StatusForbidden, errNoSecret, true}
+	case !req.login:
+		return &refusal{http.StatusUnauthorized, errNoPassword, false}
+	case c.suspect() && !u.remembers(req.name, req.password):
+		return &refusal{http.StatusTooManyRequests, errTooMany, true}
+	case !u.allows(ctx, req.name, req.password):
+		return &refusal{http.StatusUnauthorized, errPassword, true}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package recordings
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"strings"
+
+	"callrelay/config"
+	"callrelay/render"
+)
+
+// errNoSlice is the error of a slice that cannot be cut: the audio is no WAV,
+// unfinished, of a codec without frames, or ends before the slice starts.
+var errNoSlice = errors.New("slice cannot be cut")
+
+// A content is what a link opens: a part of a file, with what the relay puts
+// around it. It is read by one goroutine at a time.
+type content struct {
+	file  *os.File
+	head  []byte // before the part
+	at, n int64  // the part
+	tail  []byte // behind it
+
+	pos int64
+}
+
+// waveOf reads the header of an open file, or takes the one that raw says
+// headerless files lack.
+func waveOf(name string, file io.ReaderAt, size int64, raw *config.Raw) (wave, error) {
+	if raw == nil || !isRaw(name) {
+		return readWave(file, size)
+	}
+	w := rawWave(raw.Rate, raw.Channels, size)
+	if w.dataSize == 0 {
+		return wave{}, errUnfinished
+	}
+	return w, nil
+}
+
+// wholeContent is the file as it is, or with the header it lacks.
+func wholeContent(file *os.File, info fs.FileInfo, w wave) *content {
+	if w.headless() {
+		return &content{file: file, head: w.headerFor(w.dataSize), n: w.dataSize}
+	}
+	return &content{file: file, n: info.Size()}
+}
+
+// sliceContent is a WAV of its own, made of the frames between two moments.
+func sliceContent(file *os.File, w wave, s render.Slice) (*content, error) {
+	if !w.cuttable() {
+		return nil, errNoSlice
+	}
+	frames := w.dataSize / int64(w.block)
+	start, end := w.frame(s.Start, frames), frames
+	if s.End != 0 {
+		end = w.frame(s.End, frames)
+	}
+	if start >= end {
+		return nil, errNoSlice
+	}
+	c := &content{file: file, at: w.dataAt + start*int64(w.block), n: (end - start) * int64(w.block)}
+	c.head = w.headerFor(c.n)
+	c.tail = make([]byte, c.n&1)
+	return c, nil
+}
+
+// frame is the frame nearest to a moment, at most the last one's end.
+func (w wave) frame(seconds float64, frames int64) int64 {
+	return int64(min(math.Round(seconds*float64(w.rate)), float64(frames)))
+}
+
+// headless reports whether the wave's header is not in its file.
+func (w wave) headless() bool { return w.format != nil && w.dataAt == 0 }
+
+func (c *content) size() int64 { return int64(len(c.head)) + c.n + int64(len(c.tail)) }
+
+// Read implements [io.Reader].
+func (c *content) Read(b []byte) (int, error) {
+	if part := c.made(); part != nil {
+		n := copy(b, part)
+		c.pos += int64(n)
+		return n, nil
+	}
+	off := c.pos - int64(len(c.head))
+	if off >= c.n {
+		return 0, io.EOF
+	}
+	n, err := c.file.ReadAt(b[:min(int64(len(b)), c.n-off)], c.at+off)
+	c.pos += int64(n)
+	if n > 0 {
+		err = nil
+	}
+	return n, err
+}
+
+// made is what lies at the position of the bytes that are not the file's.
+func (c *content) made() []byte {
+	if c.pos < int64(len(c.head)) {
+		return c.head[c.pos:]
+	}
+	if off := c.pos - int64(len(c.head)) - c.n; off >= 0 && off < int64(len(c.tail)) {
+		return c.tail[off:]
+	}
+	return nil
+}
+
+// Seek implements [io.Seeker].
+func (c *content) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += c.pos
+	case io.SeekEnd:
+		offset += c.size()
+	}
+	if offset < 0 {
+		return 0, fs.ErrInvalid
+	}
+	c.pos = offset
+	return offset, nil
+}
+
+// copyTo writes the next n bytes. The file's own are handed to the writer as
+// a file, so that a connection takes them from the kernel without a copy.
+func (c *content) copyTo(w io.Writer, n int64) (int64, error) {
+	var done int64
+	for done < n {
+		k, err := c.copyPart(w, n-done)
+		done += k
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (c *content) copyPart(w io.Writer, n int64) (int64, error) {
+	if part := c.made(); part != nil {
+		k, err := w.Write(part[:min(int64(len(part)), n)])
+		c.pos += int64(k)
+		return int64(k), err
+	}
+	off := c.pos - int64(len(c.head))
+	if off >= c.n {
+		return 0, io.ErrUnexpectedEOF
+	}
+	if _, err := c.file.Seek(c.at+off, io.SeekStart); err != nil {
+		return 0, err
+	}
+	k, err := io.CopyN(w, c.file, min(n, c.n-off))
+	c.pos += k
+	return k, err
+}
+
+// contentType is the type of a recording by its name. What is not known as
+// audio is never something that a browser would run.
+func contentType(name string) string {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".wav", ".wave":
+		return "audio/wav"
+	case ".mp3":
+		return "audio/mpeg"
+	case ".ogg", ".oga", ".opus":
+		return "audio/ogg"
+	case ".flac":
+		return "audio/flac"
+	case ".m4a", ".mp4":
+		return "audio/mp4"
+	case ".aac":
+		return "audio/aac"
+	case ".amr":
+		return "audio/amr"
+	case ".webm":
+		return "audio/webm"
+	case ".gsm":
+		return "audio/gsm"
+	case ".au":
+		return "audio/basic"
+	}
+	return "application/octet-stream"
+}

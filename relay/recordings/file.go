@@ -1,0 +1,185 @@
+package recordings
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"callrelay/config"
+)
+
+// States of a recording.
+const (
+	StateReady      = "ready"      // complete
+	StatePending    = "pending"    // not there, growing, or left behind unfinished: worth waiting for
+	StateMissing    = "missing"    // not to be had: outside the folder, or no regular file
+	StateUnreadable = "unreadable" // there, and the relay may not read it
+	StateNone       = "none"       // the event has no recording
+)
+
+// How long a file's size and time must not have changed before it is taken to
+// be complete.
+const (
+	SteadyWave  = 400 * time.Millisecond // a WAV file whose header agrees
+	SteadyOther = 2 * time.Second        // any other format
+)
+
+// knownFiles is how many files' facts are kept.
+const knownFiles = 16 << 10
+
+// A File says how a recording stands, and what is known of it. The facts are
+// those of the file as it is served: a headerless one with its header.
+type File struct {
+	State    string
+	Bytes    int64   // 0 unless ready
+	Seconds  float64 // 0: unknown
+	Channels int     // 0: unknown
+
+	facts *facts
+}
+
+// SHA256 returns the hex sum of the file, "" when it is not ready or has
+// changed since. The first call reads the file, later ones do not.
+func (f File) SHA256() string {
+	if f.facts == nil {
+		return ""
+	}
+	return f.facts.sum()
+}
+
+// shelf knows the files of a tree: which are complete, and their facts.
+// Safe for concurrent use.
+type shelf struct {
+	tree  *tree
+	raw   func() *config.Raw
+	known *cache[string, *facts]
+}
+
+func newShelf(t *tree, raw func() *config.Raw) *shelf {
+	return &shelf{tree: t, raw: raw, known: newCache[string, *facts](knownFiles)}
+}
+
+// look describes the file at a canonical path. When it is pending, again says
+// how soon it may be complete if nothing more happens to it; 0: not by itself.
+func (s *shelf) look(name string) (file File, again time.Duration) {
+	info, err := s.tree.stat(name)
+	if err != nil {
+		return File{State: stateOf(err)}, 0
+	}
+	f, ok := s.known.get(name)
+	if !ok || !f.same(info) {
+		if f, err = s.examine(name); err != nil {
+			return File{State: stateOf(err)}, 0
+		}
+		s.known.put(name, f)
+	}
+	if !f.whole {
+		return File{State: StatePending}, 0
+	}
+	if again = f.unsteady(time.Now()); again > 0 {
+		return File{State: StatePending}, again
+	}
+	return File{State: StateReady, Bytes: f.size(), Seconds: f.wave.seconds(), Channels: f.wave.channels, facts: f}, 0
+}
+
+func stateOf(err error) string {
+	switch {
+	case gone(err):
+		return StatePending
+	case barred(err):
+		return StateUnreadable
+	}
+	return StateMissing
+}
+
+// examine reads the facts of a file, but for its sum.
+func (s *shelf) examine(name string) (*facts, error) {
+	file, info, err := s.tree.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	f := &facts{shelf: s, name: name, info: info, seen: time.Now(), steady: SteadyOther}
+	f.wave, err = waveOf(name, file, info.Size(), s.raw())
+	switch {
+	case err == nil && f.wave.headless():
+		f.whole = true
+	case err == nil:
+		f.whole, f.steady = true, SteadyWave
+	case errors.Is(err, errNotWave) && !isWave(name):
+		f.whole = info.Size() > 0
+	case !errors.Is(err, errNotWave) && !errors.Is(err, errUnfinished):
+		return nil, err
+	}
+	return f, nil
+}
+
+// facts are what is known of one state of a file.
+type facts struct {
+	shelf  *shelf
+	name   string
+	info   fs.FileInfo
+	seen   time.Time // when this state was first met
+	steady time.Duration
+	whole  bool // its sizes agree, or it has none
+	wave   wave
+
+	mu     sync.Mutex
+	digest string
+}
+
+// same reports whether the file is still in the state that the facts are of.
+func (f *facts) same(info fs.FileInfo) bool {
+	return os.SameFile(f.info, info) && f.info.Size() == info.Size() && f.info.ModTime().Equal(info.ModTime())
+}
+
+// size is the number of bytes that are served.
+func (f *facts) size() int64 {
+	if f.wave.headless() {
+		return int64(len(f.wave.headerFor(f.wave.dataSize))) + f.wave.dataSize
+	}
+	return f.info.Size()
+}
+
+// unsteady is how long the file still has to stay as it is. Its own time
+// counts, so that a file which has long been complete is not waited for; where
+// that lies ahead, what counts is when this state was first met.
+func (f *facts) unsteady(now time.Time) time.Duration {
+	return f.steady - max(now.Sub(f.info.ModTime()), now.Sub(f.seen))
+}
+
+// sum returns the hex SHA-256 of what is served. Errors are not remembered.
+func (f *facts) sum() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.digest != "" {
+		return f.digest
+	}
+	file, info, err := f.shelf.tree.open(f.name)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = file.Close() }()
+	h := sha256.New()
+	c := wholeContent(file, info, f.wave)
+	if _, err := c.copyTo(h, c.size()); err != nil || !f.same(info) {
+		return ""
+	}
+	f.digest = hex.EncodeToString(h.Sum(nil))
+	return f.digest
+}
+
+// isRaw reports whether the name is that of a headerless recording.
+func isRaw(name string) bool { return strings.EqualFold(path.Ext(name), ".raw") }
+
+// isWave reports whether the name promises a WAV file.
+func isWave(name string) bool {
+	ext := path.Ext(name)
+	return strings.EqualFold(ext, ".wav") || strings.EqualFold(ext, ".wave")
+}

@@ -1,0 +1,225 @@
+package recordings
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"callrelay/config"
+	"callrelay/render"
+)
+
+// How long a client may take for a recording: some time, and as long as a slow
+// connection needs.
+const (
+	sendTime = time.Minute
+	sendRate = 8 << 10 // bytes a second
+)
+
+// Handler returns the recording server: GET and HEAD of the links that
+// [Recordings.Link] gives, below the path of the configured address. It lists
+// nothing.
+func (r *Recordings) Handler() http.Handler { return http.HandlerFunc(r.serve) }
+
+func (r *Recordings) serve(rw http.ResponseWriter, req *http.Request) {
+	began := time.Now()
+	w := &response{ResponseWriter: rw, status: http.StatusOK}
+	c := r.clients.of(req.RemoteAddr)
+	g, err := r.answer(w, req, c)
+	if err != nil {
+		refuse(w, c, err)
+	}
+	r.metrics.count(w.status, w.bytes)
+	r.logAccess(req, g, w, err, time.Since(began))
+}
+
+// answer sends what the request opens. After an error nothing has been sent.
+func (r *Recordings) answer(w *response, req *http.Request, c *client) (grant, error) {
+	switch {
+	case !c.ask():
+		return grant{}, &refusal{http.StatusTooManyRequests, errTooMany, false}
+	case req.Method != http.MethodGet && req.Method != http.MethodHead:
+		return grant{}, &refusal{http.StatusMethodNotAllowed, errMethod, false}
+	}
+	s := r.settings.Load()
+	ask := request{path: req.URL.EscapedPath(), query: req.URL.RawQuery}
+	ask.name, ask.password, ask.login = req.BasicAuth()
+	g, err := r.admit(req.Context(), s, c, ask)
+	if err != nil {
+		return g, err
+	}
+	return g, r.send(w, req, s.raw, g)
+}
+
+// send answers with a file, or a slice of it.
+func (r *Recordings) send(w *response, req *http.Request, raw *config.Raw, g grant) error {
+	file, info, err := r.tree.open(g.name)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer func() { _ = file.Close() }()
+	c, err := contentOf(file, info, raw, g)
+	if err != nil {
+		return unavailable(err)
+	}
+	kind := contentType(g.name)
+	if c.head != nil {
+		kind = "audio/wav"
+	}
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Etag", etag(info, c, g.slice))
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	patience := sendTime + time.Duration(c.size()/sendRate)*time.Second
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience)) // recorders have none
+	http.ServeContent(w, req, "", info.ModTime(), c)
+	return nil
+}
+
+// contentOf returns the file, with a header that it lacks, or a slice of it.
+func contentOf(file *os.File, info fs.FileInfo, raw *config.Raw, g grant) (*content, error) {
+	if g.slice.Whole() && (raw == nil || !isRaw(g.name)) {
+		return wholeContent(file, info, wave{}), nil
+	}
+	w, err := waveOf(g.name, file, info.Size(), raw)
+	switch {
+	case err != nil:
+		return nil, err
+	case g.slice.Whole():
+		return wholeContent(file, info, w), nil
+	}
+	return sliceContent(file, w, g.slice)
+}
+
+// unavailable is the refusal of a file that the client may have and that is
+// not to be had. The relay's own trouble passes; all else is not found.
+func unavailable(err error) error {
+	status := http.StatusNotFound
+	if barred(err) && !errors.Is(err, fs.ErrPermission) {
+		status = http.StatusServiceUnavailable
+	}
+	return &refusal{status, errors.Join(errUnavailable, err), false}
+}
+
+// etag names the bytes that are served, as long as nobody changes a file and
+// sets its time back.
+func etag(info fs.FileInfo, c *content, s render.Slice) string {
+	b := strconv.AppendInt([]byte(`"`), info.ModTime().UnixNano(), 36)
+	b = strconv.AppendInt(append(b, '-'), info.Size(), 36)
+	if c.head != nil {
+		b = strconv.AppendInt(append(b, '-'), c.at, 36)
+		b = strconv.AppendInt(append(b, '-'), c.n, 36)
+	}
+	return string(append(b, '"'))
+}
+
+// refuse answers with a refusal. A client that guessed too often is not told
+// any more whether it was right to be refused.
+func refuse(w http.ResponseWriter, c *client, err error) {
+	var r *refusal
+	if !errors.As(err, &r) {
+		r = &refusal{status: http.StatusInternalServerError, cause: err}
+	}
+	status := r.status
+	if r.guessed && !c.refuse() {
+		status = http.StatusTooManyRequests
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	switch status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Basic realm="recordings", charset="UTF-8"`)
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", "GET, HEAD")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	}
+	text := http.StatusText(status)
+	if errors.Is(err, render.ErrLinkExpired) {
+		text = err.Error() // the signature was right
+	}
+	http.Error(w, text, status)
+}
+
+// logAccess records one request, without what would open the link again.
+func (r *Recordings) logAccess(req *http.Request, g grant, w *response, err error, elapsed time.Duration) {
+	level, text := slog.LevelInfo, "recording served"
+	if err != nil {
+		text = "recording refused"
+	}
+	if w.status == http.StatusTooManyRequests {
+		level = slog.LevelDebug // such a client could fill the log
+	}
+	if !r.log.Enabled(req.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("client", req.RemoteAddr), slog.String("method", req.Method), slog.String("recording", g.name),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("elapsed", elapsed),
+	}
+	if g.access != "" {
+		attrs = append(attrs, slog.String("access", g.access))
+	}
+	if g.user != "" {
+		attrs = append(attrs, slog.String("user", g.user))
+	}
+	if part := g.slice.String(); part != "" {
+		attrs = append(attrs, slog.String("slice", part))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", err))
+	}
+	r.log.LogAttrs(req.Context(), level, text, attrs...)
+}
+
+// response counts what is answered, and keeps the way open on which the kernel
+// sends a file by itself.
+type response struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+// WriteHeader notes the status.
+func (w *response) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts the bytes.
+func (w *response) Write(b []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom sends a content in its parts: [http.ServeContent] would copy it as
+// one reader, which is no file.
+func (w *response) ReadFrom(src io.Reader) (n int64, err error) {
+	limited, ok := src.(*io.LimitedReader)
+	if c, isContent := limitedContent(limited); ok && isContent {
+		n, err = c.copyTo(w.ResponseWriter, limited.N)
+		limited.N -= n
+	} else {
+		n, err = io.Copy(w.ResponseWriter, src)
+	}
+	w.bytes += n
+	return n, err
+}
+
+func limitedContent(r *io.LimitedReader) (*content, bool) {
+	if r == nil {
+		return nil, false
+	}
+	c, ok := r.R.(*content)
+	return c, ok
+}
+
+// Unwrap serves [http.ResponseController].
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }

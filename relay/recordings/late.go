@@ -1,0 +1,247 @@
+package recordings
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// AvailableEvent is the event raised for a late recording.
+const AvailableEvent = "recording_available"
+
+const (
+	lateStore = "late-recordings"
+	maxLate   = 10_000          // more are not waited for
+	lateSave  = 2 * time.Second // changes are saved together
+	lateRetry = 5 * time.Second // after the event was not accepted
+	maxID     = 128             // bytes of an event's id
+)
+
+// lates are the recordings that no delivery waits for any more. They are saved
+// a moment after they change: a crash in between may forget one, or announce
+// one again, under the same id. Safe for concurrent use.
+type lates struct {
+	watcher *watcher
+	raise   func(ctx context.Context, event []byte) error
+	store   Store
+	log     *slog.Logger
+	ctx     context.Context // of raising; ends with close
+	stop    context.CancelFunc
+
+	mu      sync.Mutex
+	entries map[string]*late // by the id of their event
+	saving  *time.Timer      // nil: nothing has changed
+	closed  bool
+	running sync.WaitGroup // of raising and saving
+}
+
+// A late is one event that has missed its recording.
+type late struct {
+	Recording string          `json:"recording"`
+	Until     time.Time       `json:"until"`
+	Event     json.RawMessage `json:"event"` // as it will be raised
+
+	id     string
+	cancel func()
+	end    *time.Timer
+}
+
+func newLates(w *watcher, o Options) *lates {
+	l := &lates{watcher: w, raise: o.Raise, store: o.Store, log: o.Log, entries: map[string]*late{}}
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	return l
+}
+
+// add waits for the recording of event until a moment.
+func (l *lates) add(recording string, event []byte, until time.Time) {
+	if l.raise == nil {
+		return
+	}
+	id, available, err := availableEvent(event)
+	if err != nil {
+		l.log.Warn("late recording is not awaited", "recording", recording, "err", err)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.enter(&late{Recording: recording, Until: until, Event: available, id: id}) {
+		l.changed()
+	}
+}
+
+// enter takes an entry that is new; l.mu is held.
+func (l *lates) enter(e *late) bool {
+	if _, known := l.entries[e.id]; known || l.closed || !e.Until.After(time.Now()) {
+		return false
+	}
+	if len(l.entries) >= maxLate {
+		l.log.Warn("late recording is not awaited", "recording", e.Recording, "err", "too many are")
+		return false
+	}
+	l.entries[e.id] = e
+	e.end = time.AfterFunc(time.Until(e.Until), func() { l.remove(e) })
+	e.cancel = l.watcher.watch(e.Recording, func() { l.complete(e) })
+	return true
+}
+
+// complete raises the event. While it is not accepted it is tried again, until
+// the entry's end.
+func (l *lates) complete(e *late) {
+	if !l.begin() {
+		return
+	}
+	defer l.running.Done()
+	err := l.raise(l.ctx, e.Event)
+	if err == nil {
+		l.log.Info("late recording announced", "recording", e.Recording, "event", e.id)
+		l.remove(e)
+		return
+	}
+	l.log.Warn("late recording not announced", "recording", e.Recording, "event", e.id, "err", err)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entries[e.id] == e && !l.closed {
+		retry := time.AfterFunc(lateRetry, func() { l.complete(e) })
+		e.cancel = func() { retry.Stop() }
+	}
+}
+
+// begin counts what is being raised or saved, unless it is too late for it.
+func (l *lates) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.running.Add(1)
+	}
+	return !l.closed
+}
+
+func (l *lates) remove(e *late) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entries[e.id] != e || l.closed {
+		return
+	}
+	delete(l.entries, e.id)
+	e.end.Stop()
+	e.cancel()
+	l.changed()
+}
+
+// changed has the entries saved soon; l.mu is held.
+func (l *lates) changed() {
+	if l.saving == nil && l.store != nil {
+		l.saving = time.AfterFunc(lateSave, func() {
+			if l.begin() {
+				defer l.running.Done()
+				l.save()
+			}
+		})
+	}
+}
+
+func (l *lates) save() {
+	l.mu.Lock()
+	l.saving = nil
+	entries := make([]*late, 0, len(l.entries))
+	for _, e := range l.entries {
+		entries = append(entries, e)
+	}
+	l.mu.Unlock()
+	data, err := json.Marshal(entries)
+	if err == nil {
+		err = l.store.Save(lateStore, data)
+	}
+	if err != nil {
+		l.log.Error("late recordings not saved", "err", err)
+	}
+}
+
+// load takes up what was saved.
+func (l *lates) load() {
+	if l.store == nil || l.raise == nil {
+		return
+	}
+	data, err := l.store.Load(lateStore)
+	if len(data) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		return
+	}
+	var entries []*late
+	if err == nil {
+		err = json.Unmarshal(data, &entries)
+	}
+	if err != nil {
+		l.log.Error("late recordings not loaded", "err", err)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		if e.id, err = eventID(e.Event); err == nil {
+			l.enter(e)
+		}
+	}
+}
+
+// close stops waiting and saves a change that was not. The watcher is closed
+// before.
+func (l *lates) close() error {
+	l.stop()
+	l.mu.Lock()
+	l.closed = true
+	for _, e := range l.entries {
+		e.end.Stop()
+		e.cancel()
+	}
+	unsaved := l.saving != nil
+	l.mu.Unlock()
+	l.running.Wait()
+	if unsaved {
+		l.save()
+	}
+	return nil
+}
+
+// availableEvent makes recording_available of an event: its members as they
+// came, under an id that depends on the event's alone.
+func availableEvent(event []byte) (id string, available []byte, err error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(event, &members); err != nil {
+		return "", nil, err
+	}
+	if id, err = eventID(event); err != nil {
+		return "", nil, err
+	}
+	if string(members["event"]) == `"`+AvailableEvent+`"` {
+		return "", nil, errors.New("event announces a late recording itself")
+	}
+	if id += "/" + AvailableEvent; len(id) > maxID {
+		sum := sha256.Sum256([]byte(id))
+		id = hex.EncodeToString(sum[:])
+	}
+	members["event"] = json.RawMessage(`"` + AvailableEvent + `"`)
+	if members["id"], err = json.Marshal(id); err != nil {
+		return "", nil, err
+	}
+	available, err = json.Marshal(members)
+	return id, available, err
+}
+
+func eventID(event []byte) (string, error) {
+	var e struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
+		return "", err
+	}
+	if e.ID == "" {
+		return "", errors.New("event has no id")
+	}
+	return e.ID, nil
+}

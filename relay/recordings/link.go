@@ -1,0 +1,56 @@
+package recordings
+
+import (
+	"time"
+
+	"callrelay/render"
+)
+
+// Link returns the link to the recording at path, in the access mode given or
+// else the configured one; a signed one expires so long after now. With start
+// or end, in seconds and not negative, it opens that part alone. It is empty
+// for what may not be linked: a path or a symbolic link that leads out of the
+// folder, what is no regular file, a slice that holds nothing or that nobody
+// could serve, and a mode that has no key.
+func (r *Recordings) Link(path, access string, now time.Time, start, end float64) string {
+	s := r.settings.Load()
+	name, ok := r.tree.canonical(path)
+	if !ok {
+		return ""
+	}
+	if _, err := r.tree.stat(name); err != nil && !gone(err) && !barred(err) {
+		r.once("recording may not be linked", "recording", name, "err", err)
+		return ""
+	}
+	slice, ok := sliceOf(start, end)
+	if !ok {
+		return ""
+	}
+	if !slice.Whole() && (!s.served || !isWave(name) && !isRaw(name)) {
+		r.once("recording cannot be sliced", "recording", name)
+		return ""
+	}
+	return r.link(s, name, access, now, slice)
+}
+
+func (r *Recordings) link(s *settings, name, access string, now time.Time, slice render.Slice) string {
+	if access == "" {
+		access = s.access
+	}
+	switch {
+	case access == AccessBasic:
+		return render.BasicLink(s.base, name, slice)
+	case len(s.keys) == 0:
+		return ""
+	case access == AccessAnonymous:
+		r.tokens.add(name)
+		return render.AnonymousLink(s.base, name, s.keys[0], slice)
+	}
+	return render.SignedLink(s.base, name, s.keys[0], now.Add(s.expires), slice)
+}
+
+// sliceOf turns two moments, where a negative one is not given, into a slice.
+func sliceOf(start, end float64) (render.Slice, bool) {
+	s := render.Slice{Start: max(start, 0), End: max(end, 0)}
+	return s, s.Valid() && end != 0
+}

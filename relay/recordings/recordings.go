@@ -1,0 +1,176 @@
+package recordings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callrelay/config"
+)
+
+// Access modes of a link.
+const (
+	AccessSigned    = "signed"
+	AccessBasic     = "basic"
+	AccessAnonymous = "anonymous"
+)
+
+// Options are what a [Recordings] is given besides its configuration. The zero
+// value works: it logs nothing, counts for itself, and raises no events.
+type Options struct {
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+
+	// Raise accepts an event of the relay's own, durably when it returns nil;
+	// else it is called again later. Nil: late recordings are not announced.
+	Raise func(ctx context.Context, event []byte) error
+
+	// Store keeps the late recordings over a restart. Nil: they are forgotten.
+	Store Store
+}
+
+// A Store keeps small pieces of state. What was never saved is loaded as
+// nothing, with or without an error.
+type Store interface {
+	Save(name string, data []byte) error
+	Load(name string) ([]byte, error)
+}
+
+// Recordings links, serves and watches the recordings of one folder. It is
+// safe for concurrent use.
+type Recordings struct {
+	settings atomic.Pointer[settings]
+	tree     *tree
+	shelf    *shelf
+	tokens   *tokens
+	watcher  *watcher
+	lates    *lates
+	clients  *clients
+	log      *slog.Logger
+	metrics  metrics
+	listen   string
+	tls      *config.TLS
+	warned   *cache[string, struct{}] // what was logged and is not logged again
+
+	mu       sync.Mutex
+	listener net.Listener
+}
+
+// Open makes the folder where it is missing, and takes up what was being
+// waited for before a restart. [Recordings.Close] ends it.
+func Open(c *config.Recordings, o Options) (*Recordings, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	s, err := newSettings(c)
+	if err != nil {
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
+	t, err := openTree(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
+	r := &Recordings{
+		tree: t, tokens: newTokens(t), clients: newClients(), log: o.Log, listen: c.Listen, tls: c.TLS,
+		warned: newCache[string, struct{}](knownFiles),
+	}
+	r.settings.Store(s)
+	r.shelf = newShelf(t, func() *config.Raw { return r.settings.Load().raw })
+	if r.metrics, err = newMetrics(o.Metrics); err != nil {
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
+	r.watcher = newWatcher(t.dir, r.shelf.look, o.Log)
+	r.lates = newLates(r.watcher, o)
+	r.lates.load()
+	return r, nil
+}
+
+// Close stops watching and saves what is still waited for. Nothing is called
+// back after it has returned.
+func (r *Recordings) Close() error {
+	return errors.Join(r.watcher.close(), r.lates.close())
+}
+
+// Apply takes over what a reload may change: keys, users, access, expiry,
+// address of the links, waiting times and the format of headerless files. The
+// folder and the listener stay. On an error nothing has changed.
+func (r *Recordings) Apply(c *config.Recordings) error {
+	s, err := newSettings(c)
+	if err != nil {
+		return fmt.Errorf("recordings: %w", err)
+	}
+	r.settings.Store(s)
+	return nil
+}
+
+// Settings returns how long a delivery waits for its recording, and whether
+// agent recordings are linked.
+func (r *Recordings) Settings() (wait time.Duration, agentPerspective bool) {
+	s := r.settings.Load()
+	return s.wait, s.agentPerspective
+}
+
+// Look says how the recording at path stands. Path is below the folder, or
+// absolute and in it.
+func (r *Recordings) Look(path string) File {
+	if path == "" {
+		return File{State: StateNone}
+	}
+	name, ok := r.tree.canonical(path)
+	if !ok {
+		return File{State: StateMissing}
+	}
+	file, _ := r.shelf.look(name)
+	return file
+}
+
+// LookAgent is [Recordings.Look] for an agent-perspective recording, which has
+// to have two channels. The log says so, once a file, when it has not.
+func (r *Recordings) LookAgent(path string) File {
+	file := r.Look(path)
+	if file.State == StateReady && file.Channels != 2 {
+		r.once("agent recording has not two channels", "recording", path, "channels", file.Channels)
+	}
+	return file
+}
+
+// Watch calls ready once the recording at path is complete, at once when it is
+// already, on a goroutine of its own. After cancel has returned it is not
+// called any more, unless it is being called. One that can never be there is
+// never ready.
+func (r *Recordings) Watch(path string, ready func()) (cancel func()) {
+	name, ok := r.tree.canonical(path)
+	if !ok {
+		return func() {}
+	}
+	return r.watcher.watch(name, ready)
+}
+
+// Late raises recording_available, with the members of event, when the
+// recording at path completes before until. Event is one JSON object with its
+// id; asking again for the same one changes nothing.
+func (r *Recordings) Late(path string, event []byte, until time.Time) {
+	if name, ok := r.tree.canonical(path); ok {
+		r.lates.add(name, event, until)
+	}
+}
+
+// once logs a warning that has not been logged of the same recording.
+func (r *Recordings) once(text string, key, path string, more ...any) {
+	subject := text + "\x00" + path
+	if _, known := r.warned.get(subject); known {
+		return
+	}
+	r.warned.put(subject, struct{}{})
+	r.log.Warn(text, append([]any{key, path}, more...)...)
+}

@@ -1,0 +1,83 @@
+package recordings
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Limits of the built-in server.
+const (
+	HeaderTimeout  = 10 * time.Second // to read a request's headers
+	RefuseTimeout  = 30 * time.Second // to write an answer that is no recording
+	IdleTimeout    = 2 * time.Minute  // of a connection between two requests
+	ShutdownGrace  = 5 * time.Second  // for the downloads under way at the end
+	maxHeaderBytes = 16 << 10
+)
+
+// Listen binds the configured address, so that a fault shows before anything
+// has begun; Serve does it where it was not done. The address is nil when
+// another web server serves the recordings.
+func (r *Recordings) Listen() (net.Addr, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.listen == "" {
+		return nil, nil
+	}
+	if r.listener != nil {
+		return r.listener.Addr(), nil
+	}
+	ln, err := net.Listen("tcp", r.listen)
+	if err != nil {
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
+	r.listener = ln
+	return ln.Addr(), nil
+}
+
+// Serve answers on the configured address until ctx ends, then lets downloads
+// under way finish for [ShutdownGrace] and returns nil. It returns nil at once
+// when another web server serves the recordings.
+func (r *Recordings) Serve(ctx context.Context) error {
+	addr, err := r.Listen()
+	if err != nil || addr == nil {
+		return err
+	}
+	ln := r.listener
+	if r.tls != nil {
+		certs := &certificates{cert: r.tls.Cert, key: r.tls.Key, log: r.log}
+		if _, err := certs.get(nil); err != nil {
+			_ = ln.Close()
+			return fmt.Errorf("recordings: %w", err)
+		}
+		ln = tls.NewListener(ln, certs.config(r.tls.MinVersion))
+	}
+	srv := &http.Server{
+		Handler: r.Handler(), ReadHeaderTimeout: HeaderTimeout, WriteTimeout: RefuseTimeout, IdleTimeout: IdleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	return serveUntil(ctx, srv, ln)
+}
+
+// serveUntil runs srv until ctx ends; then what is under way has some time.
+func serveUntil(ctx context.Context, srv *http.Server, ln net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("recordings: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), ShutdownGrace)
+	defer cancel()
+	if srv.Shutdown(grace) != nil {
+		_ = srv.Close() // the rest is cut off; clients ask for the missing range
+	}
+	<-failed
+	return nil
+}

@@ -1,0 +1,146 @@
+package recordings
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"callrelay/render"
+)
+
+// rootCheck is how often the folder is looked at for having been replaced.
+const rootCheck = time.Second
+
+// errIrregular is the error of what is neither a file nor missing: a folder, a
+// FIFO, a device.
+var errIrregular = errors.New("not a regular file")
+
+// A tree is the folder that recordings lie in. Nothing outside it is ever
+// opened, whatever a path or a symbolic link says. Safe for concurrent use.
+type tree struct {
+	dir  string // absolute
+	real string // dir with its symbolic links resolved
+
+	mu      sync.Mutex
+	root    *os.Root
+	info    fs.FileInfo // of root
+	checked time.Time
+}
+
+func openTree(dir string) (*tree, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
+	}
+	t := &tree{dir: dir, real: dir}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		t.real = real
+	}
+	if _, err := t.current(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// canonical returns a recording's path as links write it: below the folder,
+// in its shortest form. It is false for a path that is not below it.
+func (t *tree) canonical(name string) (string, bool) {
+	if filepath.IsAbs(name) {
+		rel, below := strings.CutPrefix(name, t.dir+"/")
+		if !below {
+			rel, below = strings.CutPrefix(name, t.real+"/")
+		}
+		if !below {
+			return "", false
+		}
+		name = rel
+	}
+	name = filepath.Clean(name)
+	return name, render.CanonicalPath(name)
+}
+
+// open returns a regular file for reading. It never waits, neither for the
+// writer of a FIFO nor for a device.
+func (t *tree) open(name string) (*os.File, fs.FileInfo, error) {
+	root, err := t.current()
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errIrregular
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// stat describes a regular file.
+func (t *tree) stat(name string) (fs.FileInfo, error) {
+	root, err := t.current()
+	if err != nil {
+		return nil, err
+	}
+	info, err := root.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, errIrregular
+	}
+	return info, err
+}
+
+// folder opens a folder to list it, and nothing else.
+func (t *tree) folder(name string) (*os.File, error) {
+	root, err := t.current()
+	if err != nil {
+		return nil, err
+	}
+	return root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_DIRECTORY, 0)
+}
+
+// current returns the root, opened anew when another folder has taken its
+// place: a mount, or one made again. The old root is closed by the garbage
+// collector, after its last use.
+func (t *tree) current() (*os.Root, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.root != nil && time.Since(t.checked) < rootCheck {
+		return t.root, nil
+	}
+	info, err := os.Stat(t.dir)
+	if err != nil {
+		return nil, err
+	}
+	t.checked = time.Now()
+	if t.root != nil && os.SameFile(info, t.info) {
+		return t.root, nil
+	}
+	root, err := os.OpenRoot(t.dir)
+	if err != nil {
+		return nil, err
+	}
+	t.root, t.info = root, info
+	return root, nil
+}
+
+// gone reports whether err says that a file is not there, or not yet.
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// barred reports whether err says that a file may be there and cannot be read:
+// what is not gone, not irregular, and does not lead out of the tree.
+func barred(err error) bool {
+	if errors.Is(err, fs.ErrPermission) {
+		return true
+	}
+	var errno syscall.Errno
+	return errors.As(err, &errno) && !gone(err) && errno != syscall.ENOTDIR && errno != syscall.ELOOP && errno != syscall.ENAMETOOLONG
+}

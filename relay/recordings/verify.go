@@ -1,0 +1,76 @@
+package recordings
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"unicode"
+)
+
+var (
+	errVerifyRequest = errors.New("request has no X-Original-URI or another method than GET and HEAD")
+	errVerifySlice   = errors.New("slices are served by the relay alone")
+	errVerifyName    = errors.New("name cannot stand in a header")
+)
+
+// VerifyHandler judges requests for another web server that serves the files,
+// such as nginx with auth_request: X-Original-URI holds what was requested,
+// X-Original-Method how, X-Real-IP by whom. The answer is 204, with the path
+// of the file below the folder in X-Recording-Path, or 401 or 403. What is to
+// be sent is that path: the name in the request may be a token. A slice is
+// refused, for the other server would send the whole.
+func (r *Recordings) VerifyHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		c := r.clients.of(net.JoinHostPort(req.Header.Get("X-Real-Ip"), "0"))
+		name, err := r.verify(req, c)
+		if err != nil {
+			r.log.Info("recording refused", "client", req.Header.Get("X-Real-Ip"), "err", err)
+			refuse(w, c, c.verdict(err))
+			return
+		}
+		w.Header().Set("X-Recording-Path", name)
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+func (r *Recordings) verify(req *http.Request, c *client) (string, error) {
+	uri := req.Header.Values("X-Original-Uri")
+	method := req.Header.Get("X-Original-Method")
+	if len(uri) != 1 || method != http.MethodGet && method != http.MethodHead {
+		return "", errVerifyRequest
+	}
+	var ask request
+	ask.path, ask.query, _ = strings.Cut(uri[0], "?")
+	ask.name, ask.password, ask.login = req.BasicAuth()
+	g, err := r.admit(req.Context(), r.settings.Load(), c, ask)
+	if err != nil {
+		return "", err
+	}
+	if !g.slice.Whole() {
+		return "", errVerifySlice
+	}
+	if strings.ContainsFunc(g.name, unicode.IsControl) {
+		return "", errVerifyName
+	}
+	// what is not there is for the other server to say
+	if _, err := r.tree.stat(g.name); err != nil && !gone(err) && !barred(err) {
+		return "", err
+	}
+	return g.name, nil
+}
+
+// verdict turns an error into the statuses that auth_request passes on, and
+// counts a guess.
+func (c *client) verdict(err error) error {
+	status := http.StatusForbidden
+	if r, ok := errors.AsType[*refusal](err); ok {
+		if r.guessed {
+			_ = c.refuse() // the client is told the reason in any case
+		}
+		if r.status == http.StatusUnauthorized {
+			status = r.status
+		}
+	}
+	return &refusal{status: status, cause: err}
+}

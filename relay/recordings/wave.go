@@ -1,0 +1,242 @@
+package recordings
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+)
+
+// Codecs of WAV files that can be cut at every frame.
+const (
+	codecPCM        = 1
+	codecFloat      = 3
+	codecALaw       = 6
+	codecMuLaw      = 7
+	codecExtensible = 0xFFFE
+)
+
+const (
+	maxChunks   = 64      // looked at before the audio is found
+	maxFormat   = 1 << 12 // bytes of a format chunk
+	unknownSize = math.MaxUint32
+)
+
+var (
+	errNotWave    = errors.New("not a WAV file")
+	errUnfinished = errors.New("WAV file is unfinished")
+)
+
+// A wave is what the header of a WAV file says of it.
+type wave struct {
+	format   []byte // the format chunk, as it is
+	codec    int
+	channels int
+	rate     int // samples per second
+	byteRate int
+	block    int // bytes of one frame
+
+	dataAt, dataSize int64
+}
+
+// rawWave is the wave of n bytes without a header, 16 bit little endian.
+func rawWave(rate, channels int, n int64) wave {
+	w := wave{codec: codecPCM, channels: channels, rate: rate, byteRate: 2 * channels * rate, block: 2 * channels}
+	f := binary.LittleEndian.AppendUint16(nil, codecPCM)
+	f = binary.LittleEndian.AppendUint16(f, uint16(channels))
+	f = binary.LittleEndian.AppendUint32(f, uint32(rate))
+	f = binary.LittleEndian.AppendUint32(f, uint32(w.byteRate))
+	f = binary.LittleEndian.AppendUint16(f, uint16(w.block))
+	w.format = binary.LittleEndian.AppendUint16(f, 16)
+	w.dataSize = n - n%int64(w.block)
+	return w
+}
+
+// readWave reads the header of a file of size bytes. The error is errNotWave
+// or errUnfinished, also for sizes that do not agree with the file's, or that
+// of the reader.
+func readWave(r io.ReaderAt, size int64) (wave, error) {
+	var head [12]byte
+	err := readFull(r, head[:], 0)
+	if errors.Is(err, errUnfinished) {
+		return wave{}, errNotWave
+	}
+	if err != nil {
+		return wave{}, err
+	}
+	if id := string(head[:4]); id != "RIFF" && id != "RF64" && id != "BW64" || string(head[8:]) != "WAVE" {
+		return wave{}, errNotWave
+	}
+	h := header{r: r, size: size, riff: int64(le32(head[4:]))}
+	return h.read()
+}
+
+// seconds is the length of the audio, 0 when the header does not tell.
+func (w wave) seconds() float64 {
+	switch {
+	case w.cuttable():
+		return float64(w.dataSize/int64(w.block)) / float64(w.rate)
+	case w.byteRate > 0:
+		return float64(w.dataSize) / float64(w.byteRate)
+	}
+	return 0
+}
+
+// cuttable reports whether the audio is frames of equal size.
+func (w wave) cuttable() bool {
+	switch w.codec {
+	case codecPCM, codecFloat, codecALaw, codecMuLaw:
+		return true
+	}
+	return false
+}
+
+// header is the walk through the chunks of a file, up to its audio.
+type header struct {
+	r    io.ReaderAt
+	size int64 // of the file
+
+	riff, data int64 // sizes as the RIFF and ds64 chunks say
+	wave       wave
+}
+
+func (h *header) read() (wave, error) {
+	at := int64(12)
+	for range maxChunks {
+		var head [8]byte
+		if err := readFull(h.r, head[:], at); err != nil {
+			return wave{}, err
+		}
+		id, n := string(head[:4]), int64(le32(head[4:]))
+		at += int64(len(head))
+		if id == "data" {
+			h.wave.dataAt = at
+			return h.wave, h.agree(n)
+		}
+		if err := h.chunk(id, at, n); err != nil {
+			return wave{}, err
+		}
+		at += n + n&1
+	}
+	return wave{}, errNotWave
+}
+
+func (h *header) chunk(id string, at, n int64) error {
+	switch {
+	case id == "ds64":
+		return h.wide(at)
+	case id == "fmt " && (n < 16 || n > maxFormat):
+		return errNotWave
+	case id == "fmt ":
+		h.wave.format = make([]byte, n)
+		if err := readFull(h.r, h.wave.format, at); err != nil {
+			return err
+		}
+		return h.wave.parseFormat()
+	}
+	return nil
+}
+
+// wide takes the sizes of RF64, whose own fields are too small.
+func (h *header) wide(at int64) error {
+	var sizes [16]byte
+	if err := readFull(h.r, sizes[:], at); err != nil {
+		return err
+	}
+	riff, data := binary.LittleEndian.Uint64(sizes[:]), binary.LittleEndian.Uint64(sizes[8:])
+	if riff > math.MaxInt64/2 || data > math.MaxInt64/2 {
+		return errNotWave
+	}
+	h.riff, h.data = int64(riff), int64(data)
+	return nil
+}
+
+func (w *wave) parseFormat() error {
+	f := w.format
+	w.codec = int(binary.LittleEndian.Uint16(f))
+	if w.codec == codecExtensible && len(f) >= 26 {
+		w.codec = int(binary.LittleEndian.Uint16(f[24:]))
+	}
+	w.channels = int(binary.LittleEndian.Uint16(f[2:]))
+	w.rate = int(le32(f[4:]))
+	w.byteRate = int(le32(f[8:]))
+	w.block = int(binary.LittleEndian.Uint16(f[12:]))
+	if w.channels == 0 || w.rate == 0 || w.block == 0 {
+		return errNotWave
+	}
+	return nil
+}
+
+// agree settles the size of the audio, of which the data chunk says n, and
+// reports whether all of it is there: the file is as long as the header says,
+// give or take the pad byte that some writers forget and others do not count.
+func (h *header) agree(n int64) error {
+	switch {
+	case h.wave.format == nil:
+		return errNotWave
+	case n == unknownSize:
+		n = h.data
+	case h.wrapped(n):
+		n = h.size - h.wave.dataAt
+		h.riff = h.size - 8
+	}
+	h.wave.dataSize = n
+	missing := h.riff + 8 - h.size
+	if n == 0 || h.wave.dataAt+n > h.size || h.riff+9 < h.wave.dataAt+n || missing < -1 || missing > 1 {
+		return errUnfinished
+	}
+	return nil
+}
+
+// wrapped reports whether both sizes are the true ones modulo 4 GiB, which is
+// what a writer leaves behind that knows nothing of RF64.
+func (h *header) wrapped(n int64) bool {
+	return h.size > unknownSize && int64(uint32(h.size-h.wave.dataAt)) == n && int64(uint32(h.size-8)) == h.riff
+}
+
+// headerFor returns what stands before n bytes of this audio in a WAV file of
+// its own, in RF64 where the sizes ask for it.
+func (w wave) headerFor(n int64) []byte {
+	var fact []byte
+	if w.codec != codecPCM {
+		fact = binary.LittleEndian.AppendUint32([]byte("fact\x04\x00\x00\x00"), uint32(min(n/int64(w.block), unknownSize)))
+	}
+	format := append(binary.LittleEndian.AppendUint32([]byte("fmt "), uint32(len(w.format))), w.format...)
+	if len(format)%2 == 1 {
+		format = append(format, 0)
+	}
+	riff := int64(4+len(format)+len(fact)+8) + n + n&1
+	if riff < unknownSize {
+		h := append(sized("RIFF", riff), "WAVE"...)
+		return append(append(append(h, format...), fact...), sized("data", n)...)
+	}
+	h := append(sized("RF64", unknownSize), "WAVE"...)
+	h = append(append(append(h, w.wideSizes(riff, n)...), format...), fact...)
+	return append(h, sized("data", unknownSize)...)
+}
+
+// wideSizes is the ds64 chunk of a file that needs one.
+func (w wave) wideSizes(riff, n int64) []byte {
+	const body = 28 // two sizes, the sample count, and an empty table
+	b := sized("ds64", body)
+	b = binary.LittleEndian.AppendUint64(b, uint64(riff+8+body))
+	b = binary.LittleEndian.AppendUint64(b, uint64(n))
+	b = binary.LittleEndian.AppendUint64(b, uint64(n/int64(w.block)))
+	return binary.LittleEndian.AppendUint32(b, 0)
+}
+
+func sized(id string, n int64) []byte { return binary.LittleEndian.AppendUint32([]byte(id), uint32(n)) }
+
+func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
+
+// readFull fills b; a file that ends before is unfinished.
+func readFull(r io.ReaderAt, b []byte, at int64) error {
+	n, err := r.ReadAt(b, at)
+	switch {
+	case n == len(b):
+		return nil
+	case err == io.EOF:
+		return errUnfinished
+	}
+	return err
+}

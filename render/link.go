@@ -1,0 +1,220 @@
+package render
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// linkVersion is the first line of what a link's signature covers, so that a
+// later form can never be taken for this one.
+const linkVersion = "v1"
+
+// tokenBytes is the size of an anonymous link's token: 128 bits.
+const tokenBytes = 16
+
+// Errors of [ParseLink] and [Link.Verify]. They say nothing of what the link
+// holds, so they may be logged and shown.
+var (
+	ErrLinkPath      = errors.New("path is not below the recordings")
+	ErrLinkQuery     = errors.New("parameters are not those of a link")
+	ErrLinkKey       = errors.New("key is unknown")
+	ErrLinkSignature = errors.New("signature does not fit")
+	ErrLinkExpired   = errors.New("link is expired")
+)
+
+// A LinkKey makes and verifies links. The secret is 32 bytes or more.
+type LinkKey struct {
+	ID     string
+	Secret []byte
+}
+
+// SignedLink returns the link that opens path below base until exp, by its
+// signature alone.
+func SignedLink(base, path string, key LinkKey, exp time.Time, s Slice) string {
+	l := Link{Path: path, Slice: s, exp: strconv.FormatInt(exp.Unix(), 10), kid: key.ID}
+	query := "exp=" + l.exp + "&kid=" + url.QueryEscape(l.kid) + "&sig=" + l.signature(key)
+	if part := s.String(); part != "" {
+		query += "&" + part
+	}
+	return base + "/" + EscapePath(path) + "?" + query
+}
+
+// BasicLink returns the link for which the server asks a name and a password.
+func BasicLink(base, path string, s Slice) string {
+	return withSlice(base+"/"+EscapePath(path), s)
+}
+
+// AnonymousLink returns the link that opens path to everyone who has it: a
+// token stands in place of the file's name.
+func AnonymousLink(base, name string, key LinkKey, s Slice) string {
+	id := PathID(name)
+	var token [tokenBytes]byte
+	key.tokenCipher(s).Encrypt(token[:], id[:])
+	dir, _ := path.Split(name)
+	return withSlice(base+"/"+EscapePath(dir)+base64.RawURLEncoding.EncodeToString(token[:]), s)
+}
+
+func withSlice(link string, s Slice) string {
+	if part := s.String(); part != "" {
+		return link + "?" + part
+	}
+	return link
+}
+
+// EscapePath writes a path in the one form that links use and signatures
+// cover: all but letters, digits, "-._~" and the slash is percent-encoded.
+func EscapePath(p string) string {
+	var b strings.Builder
+	for i := range len(p) {
+		if c := p[i]; plainInPath(c) {
+			b.WriteByte(c)
+		} else {
+			const hex = "0123456789ABCDEF"
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		}
+	}
+	return b.String()
+}
+
+func plainInPath(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~/", c) >= 0
+}
+
+// A Link is a recording link taken apart. What it says is to be believed only
+// after one of its checks.
+type Link struct {
+	Path   string // below the recordings, unescaped; the last element may be a token
+	Slice  Slice
+	Signed bool // it has a signature; nothing else can open it then
+
+	exp, kid, sig string
+}
+
+// ParseLink reads a link as it was requested: the escaped path, which has to
+// be below prefix, and the query. Only the one way to write a path is read:
+// dot segments, empty ones and encoded slashes are [ErrLinkPath]. A parameter
+// that is unknown, repeated, missing or not in its canonical form is
+// [ErrLinkQuery].
+func ParseLink(prefix, escapedPath, rawQuery string) (Link, error) {
+	rest, below := strings.CutPrefix(escapedPath, prefix+"/")
+	if !below || strings.Contains(strings.ToLower(rest), "%2f") {
+		return Link{}, ErrLinkPath
+	}
+	name, err := url.PathUnescape(rest)
+	if err != nil || !CanonicalPath(name) {
+		return Link{}, ErrLinkPath
+	}
+	l := Link{Path: name}
+	if err := l.parseQuery(rawQuery); err != nil {
+		return Link{}, err
+	}
+	return l, nil
+}
+
+// CanonicalPath reports whether name is a path in its shortest form that
+// stays below where it starts.
+func CanonicalPath(name string) bool {
+	return name != "." && path.Clean(name) == name && filepath.IsLocal(name) && strings.IndexByte(name, 0) < 0
+}
+
+func (l *Link) parseQuery(raw string) error {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return ErrLinkQuery
+	}
+	var start, end string
+	for name, into := range map[string]*string{"exp": &l.exp, "kid": &l.kid, "sig": &l.sig, "start": &start, "end": &end} {
+		values, given := query[name]
+		if given && (len(values) != 1 || values[0] == "") {
+			return ErrLinkQuery
+		}
+		if given {
+			*into = values[0]
+			delete(query, name)
+		}
+	}
+	if len(query) > 0 {
+		return ErrLinkQuery
+	}
+	l.Signed = l.exp != "" || l.kid != "" || l.sig != ""
+	l.Slice, err = parseSlice(start, end)
+	return err
+}
+
+// Verify checks the signature and the expiry of a signed link. Every key
+// verifies; the signature is compared in constant time.
+func (l Link) Verify(keys []LinkKey, now time.Time) error {
+	exp, err := strconv.ParseInt(l.exp, 10, 64)
+	if err != nil || strconv.FormatInt(exp, 10) != l.exp {
+		return ErrLinkQuery
+	}
+	for _, key := range keys {
+		if key.ID != l.kid {
+			continue
+		}
+		if !hmac.Equal([]byte(l.signature(key)), []byte(l.sig)) {
+			return ErrLinkSignature
+		}
+		if now.Unix() > exp {
+			return ErrLinkExpired
+		}
+		return nil
+	}
+	return ErrLinkKey
+}
+
+// signature covers version, key id, expiry, path and slice, one a line. None
+// of them can hold a line break: the path is escaped, and the key id is one
+// of the configuration's.
+func (l Link) signature(key LinkKey) string {
+	mac := hmac.New(sha256.New, key.Secret)
+	mac.Write([]byte(strings.Join([]string{linkVersion, l.kid, l.exp, EscapePath(l.Path), l.Slice.String()}, "\n")))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// PathIDs returns which path the link's token means, for each of the keys, as
+// [PathID] names it; none when the last element of the path is no token. A
+// token made with none of the keys, or for another slice, gives the ids of
+// paths that do not exist.
+func (l Link) PathIDs(keys []LinkKey) [][tokenBytes]byte {
+	text := path.Base(l.Path)
+	token, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(token) != tokenBytes || base64.RawURLEncoding.EncodeToString(token) != text {
+		return nil
+	}
+	ids := make([][tokenBytes]byte, len(keys))
+	for i, key := range keys {
+		key.tokenCipher(l.Slice).Decrypt(ids[i][:], token)
+	}
+	return ids
+}
+
+// PathID names a path in 128 bits. It is no secret: an index of paths holds
+// for all keys and slices.
+func PathID(path string) [tokenBytes]byte {
+	sum := sha256.Sum256([]byte(path))
+	return [tokenBytes]byte(sum[:tokenBytes])
+}
+
+// tokenCipher returns the permutation that turns path ids into tokens. Every
+// key and slice has its own one, so a token says nothing of any other, and a
+// server finds the path of a token without trying all of them.
+func (k LinkKey) tokenCipher(s Slice) cipher.Block {
+	mac := hmac.New(sha256.New, k.Secret)
+	mac.Write([]byte(strings.Join([]string{linkVersion, k.ID, "anonymous", s.String()}, "\n")))
+	block, err := aes.NewCipher(mac.Sum(nil))
+	if err != nil {
+		panic(err) // a SHA-256 sum is an AES-256 key
+	}
+	return block
+}
