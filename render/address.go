@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -51,11 +52,11 @@ func (s source) checkURL(tokens []token) bool {
 	skeleton := ""
 	ended := false // whether the authority has ended before this token
 	for _, t := range tokens {
-		if t.name != "" && !ended {
-			s.problem(t.offset, "%s: a tag cannot stand in the scheme, user, host or port", t.text)
+		if t.tag() && !ended {
+			s.problemAt(t.offset, "%s: a tag cannot stand in the scheme, user, host or port", t.text)
 			return false
 		}
-		if t.name != "" {
+		if t.tag() {
 			skeleton += "x"
 			continue
 		}
@@ -67,23 +68,32 @@ func (s source) checkURL(tokens []token) bool {
 	u, err := url.Parse(skeleton)
 	switch {
 	case err != nil:
-		s.compiler.problem(s.key, "not a URL: %v", err.(*url.Error).Err)
+		s.problem(s.key, "not a URL%s", badEscape(err))
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		s.compiler.problem(s.key, "not an http or https URL with a host")
+		s.problem(s.key, "not an http or https URL with a host")
 	case strings.Contains(skeleton, "#"):
-		s.compiler.problem(s.key, "it has a fragment (# and what follows), which is never sent")
+		s.problem(s.key, "it has a fragment (# and what follows), which is never sent")
 	default:
 		return true
 	}
 	return false
 }
 
+// badEscape names the percent escape that is none. Other reasons of a URL's
+// being none may quote a password, and are not told.
+func badEscape(err error) string {
+	if bad, ok := errors.AsType[url.EscapeError](err); ok {
+		return fmt.Sprintf(": %q is no percent escape", string(bad))
+	}
+	return ""
+}
+
 // split sorts the tokens behind the authority into the path's segments and the query.
 func (s source) split(a *address, tokens []token) {
 	inQuery := false
 	for _, t := range tokens {
-		if t.name != "" {
-			p := piece{tag: s.tag(t, 0, nil), place: inPercent}
+		if t.tag() {
+			p := piece{tag: s.tag(t, 0, site{}), place: inPercent}
 			if inQuery {
 				a.query = append(a.query, p)
 				continue

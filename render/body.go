@@ -17,7 +17,7 @@ func (c *compiler) body(s Spec) body {
 	case "xml":
 		return c.document("xml", s.Text)
 	case "text":
-		return c.source("text", s.Text).value(inText, nil)
+		return c.source("text", s.Text).all(site{place: inText})
 	default:
 		c.problem("body", "%q is not a body (params json xml text)", s.Body)
 		return nil

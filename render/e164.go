@@ -53,12 +53,3 @@ func dialled(s string) (digits string, plus, ok bool) {
 	}, s)
 	return digits, plus, digits != "" && allDigits(digits)
 }
-
-func allDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}

@@ -5,28 +5,67 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
-// filter turns one value into another.
-type filter func(Value) (Value, error)
+// transform turns one value into another.
+type transform func(Value) (Value, error)
 
-// Filters lists the names of all filters, in the order of the documentation.
-func Filters() []string {
-	return []string{"number", "json", "bool", "upper", "lower", "trim", "last", "default", "time", "zone", "e164", "sha256"}
+// Filter describes a filter for the documentation.
+type Filter struct {
+	Name    string
+	Example string // as it is written behind the bar; with a colon when it takes an argument
+	Text    string
 }
 
-// newFilter compiles a filter other than time and zone, which make one [instant].
-func newFilter(c call) (filter, error) {
-	if err := checkArgument(c); err != nil {
+// Filters lists all filters.
+func Filters() []Filter {
+	return []Filter{
+		{"number", "number", "a JSON number with the digits that came; null when empty"},
+		{"json", "json", "the JSON that came, objects and arrays too; null when empty"},
+		{"bool", "bool", "true (true yes on 1) or false (false no off 0); null when empty"},
+		{"upper", "upper", "upper case"},
+		{"lower", "lower", "lower case"},
+		{"trim", "trim", "without spaces around it"},
+		{"last", "last:4", "the last characters"},
+		{"default", "default:none", "this text when empty"},
+		{"time", "time:rfc3339", "a time as rfc3339, unix, unixms, ansi or in a Go layout such as 2006-01-02 15:04:05"},
+		{"zone", "zone:America/Chicago", "a time in this zone"},
+		{"e164", "e164:1", "a telephone number as + and digits; the argument is its country code when it has none"},
+		{"sha256", "sha256", "the SHA-256 in hexadecimal; empty when empty"},
+	}
+}
+
+// takesArgument tells whether the filter is written with one.
+func (f Filter) takesArgument() bool { return strings.Contains(f.Example, ":") }
+
+// find looks up the filter that was written, and refuses an argument where none
+// is taken, and a missing one.
+func find(i invocation) error {
+	names := make([]string, 0, 16)
+	for _, f := range Filters() {
+		names = append(names, f.Name)
+		switch {
+		case f.Name != i.name:
+		case i.hasArg && !f.takesArgument():
+			return fmt.Errorf("filter %s takes no argument, not %q", i.name, i.arg)
+		case !i.hasArg && f.takesArgument():
+			return fmt.Errorf("filter %s needs an argument, as in %s", i.name, f.Example)
+		default:
+			return nil
+		}
+	}
+	return fmt.Errorf("filter %q is not known; nearest is %s (known: %s)", i.name, nearest(i.name, names), strings.Join(names, " "))
+}
+
+// newTransform compiles a filter; time and zone make an [instant].
+func newTransform(i invocation) (transform, error) {
+	if err := find(i); err != nil {
 		return nil, err
 	}
-	switch c.name {
+	switch i.name {
 	case "number":
 		return number, nil
 	case "json":
@@ -40,115 +79,30 @@ func newFilter(c call) (filter, error) {
 	case "trim":
 		return ofText(strings.TrimSpace), nil
 	case "last":
-		return newLast(c.arg)
+		return newLast(i.arg)
 	case "default":
-		return newDefault(c.arg), nil
+		return newDefault(i.arg), nil
 	case "e164":
-		return newE164(c.arg)
-	case "sha256":
-		return ofText(digest), nil
+		return newE164(i.arg)
 	default:
-		return nil, fmt.Errorf("filter %q is not known; nearest is %q (known: %s)",
-			c.name, nearest(c.name, Filters()), strings.Join(Filters(), " "))
+		return ofText(digest), nil // sha256
 	}
 }
 
-// checkArgument refuses an argument where none is taken, and a missing one.
-func checkArgument(c call) error {
-	takes := slices.Contains([]string{"last", "default", "time", "zone", "e164"}, c.name)
-	switch {
-	case !slices.Contains(Filters(), c.name):
-		return nil
-	case c.hasArg && !takes:
-		return fmt.Errorf("filter %s takes no argument, not %q", c.name, c.arg)
-	case !c.hasArg && takes:
-		return fmt.Errorf("filter %s needs an argument: %s", c.name, example(c.name))
-	default:
-		return nil
-	}
-}
-
-// example shows how a filter that takes an argument is written.
-func example(filter string) string {
-	switch filter {
-	case "last":
-		return "last:4"
-	case "default":
-		return "default:none"
-	case "time":
-		return "time:rfc3339"
-	case "zone":
-		return "zone:America/Chicago"
-	default:
-		return "e164:1"
-	}
-}
-
-// typed tells whether a filter makes JSON of its value.
-func typed(name string) bool { return name == "number" || name == "json" || name == "bool" }
-
-// ofText makes a filter of a function on text.
-func ofText(f func(string) string) filter {
+// ofText makes a transform of a function on text.
+func ofText(f func(string) string) transform {
 	return func(v Value) (Value, error) { return Value{String, f(v.text())}, nil }
 }
 
-// number gives a JSON number with the digits that came, null for an empty value.
-func number(v Value) (Value, error) {
-	digits := strings.TrimSpace(v.text())
-	switch {
-	case digits == "":
-		return Value{JSON, "null"}, nil
-	case isNumber(digits):
-		return Value{JSON, digits}, nil
-	default:
-		return Value{}, fmt.Errorf("%s is not a JSON number", quote(v.Text))
-	}
-}
-
-// isNumber tells whether s is a number as JSON writes it.
-func isNumber(s string) bool {
-	v := jsontext.Value(s)
-	return (s[0] == '-' || '0' <= s[0] && s[0] <= '9') && v.IsValid()
-}
-
-// boolean gives true or false, null for an empty value.
-func boolean(v Value) (Value, error) {
-	switch strings.ToLower(strings.TrimSpace(v.text())) {
-	case "":
-		return Value{JSON, "null"}, nil
-	case "true", "yes", "on", "1":
-		return Value{JSON, "true"}, nil
-	case "false", "no", "off", "0":
-		return Value{JSON, "false"}, nil
-	default:
-		return Value{}, fmt.Errorf("%s is not a truth value (true yes on 1, false no off 0)", quote(v.Text))
-	}
-}
-
-// asJSON gives the value as the JSON it was, null for an empty one.
-func asJSON(v Value) (Value, error) {
-	switch {
-	case v.text() == "":
-		return Value{JSON, "null"}, nil
-	case v.Kind == String:
-		quoted := append([]byte{'"'}, appendString(nil, v.Text)...)
-		return Value{JSON, string(append(quoted, '"'))}, nil
-	case !jsontext.Value(v.Text).IsValid():
-		return Value{}, fmt.Errorf("%s is not JSON", quote(v.Text))
-	default:
-		return Value{JSON, v.Text}, nil
-	}
-}
-
 // newLast keeps the last characters of a text.
-func newLast(arg string) (filter, error) {
+func newLast(arg string) (transform, error) {
 	n, err := strconv.Atoi(arg)
 	if err != nil || n < 1 {
 		return nil, fmt.Errorf("last: %q is not a number of characters from 1", arg)
 	}
 	return ofText(func(s string) string {
 		at := len(s)
-		for range n {
+		for left := n; left > 0 && at > 0; left-- {
 			_, size := utf8.DecodeLastRuneInString(s[:at])
 			at -= size
 		}
@@ -157,7 +111,7 @@ func newLast(arg string) (filter, error) {
 }
 
 // newDefault puts text in the place of an empty value.
-func newDefault(text string) filter {
+func newDefault(text string) transform {
 	return func(v Value) (Value, error) {
 		if v.text() == "" {
 			return Value{String, text}, nil
@@ -177,8 +131,8 @@ func digest(s string) string {
 }
 
 // newE164 writes telephone numbers with the country code they belong to.
-func newE164(country string) (filter, error) {
-	if len(country) < 1 || len(country) > 3 || country[0] == '0' || !allDigits(country) {
+func newE164(country string) (transform, error) {
+	if country == "" || len(country) > 3 || country[0] == '0' || !allDigits(country) {
 		return nil, errors.New("e164: " + strconv.Quote(country) + " is not a country code like 1 or 49")
 	}
 	return ofText(func(s string) string { return e164(s, country) }), nil

@@ -40,7 +40,7 @@ func (c *compiler) form(key string, fields []Field, at place) *form {
 			escaped, _ := at.append(nil, s)
 			return string(escaped)
 		}
-		value := c.source(full, field.Value).value(at, escape)
+		value := c.source(full, field.Value).all(site{place: at, literal: escape})
 		f.fields = append(f.fields, formField{name: string(name) + "=", plain: field.Name, value: value})
 	}
 	return f

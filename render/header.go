@@ -2,8 +2,7 @@ package render
 
 import "strings"
 
-// headers compiles the header fields. One that is named Content-Type is left to
-// [compiler.contentType].
+// headers compiles the header fields.
 func (c *compiler) headers(fields []Field) []header {
 	var headers []header
 	seen := map[string]bool{}
@@ -16,7 +15,7 @@ func (c *compiler) headers(fields []Field) []header {
 		case seen[lower]:
 			c.problem(key, "the header is given twice")
 		case lower == "content-type":
-			continue
+			c.problem(key, "it is set by content_type")
 		}
 		seen[lower] = true
 		headers = append(headers, header{f.Name, c.headerValue(key, f.Value)})
@@ -29,22 +28,16 @@ func (c *compiler) headerValue(key, text string) sequence {
 	if _, err := inHeader.append(nil, text); err != nil {
 		c.problem(key, "%v", err)
 	}
-	return c.source(key, text).value(inHeader, nil)
+	return c.source(key, text).all(site{place: inHeader})
 }
 
-// contentType compiles the content type: of content_type, else of the header of
-// that name, else the body's own.
+// contentType compiles the content type: the one given, else the body's own.
 func (c *compiler) contentType(t *Template, s Spec) sequence {
 	if s.ContentType != "" {
 		return c.headerValue("content_type", s.ContentType)
 	}
-	for _, f := range s.Headers {
-		if strings.EqualFold(f.Name, "content-type") {
-			return c.headerValue("headers."+f.Name, f.Value)
-		}
-	}
-	if s.SOAP != nil {
-		return t.contentType
+	if s.SOAP != nil || t.body == nil {
+		return t.contentType // what the version of SOAP prescribes, or none
 	}
 	return sequence{}.literal(defaultType(s.Body))
 }

@@ -14,8 +14,8 @@ type instant struct {
 	strict  bool // what is no time is an error; else it stays as it is
 }
 
-// filter is the step as a [filter]. An empty value stays empty.
-func (i instant) filter(v Value) (Value, error) {
+// transform is the step as a [transform]. An empty value stays empty.
+func (i instant) transform(v Value) (Value, error) {
 	if v.text() == "" {
 		return v, nil
 	}
@@ -38,16 +38,16 @@ func (i instant) kind() Kind {
 }
 
 // set takes over a time or zone filter.
-func (i *instant) set(c call) error {
-	if err := checkArgument(c); err != nil {
+func (i *instant) set(f invocation) error {
+	if err := find(f); err != nil {
 		return err
 	}
 	i.strict = true
 	var err error
-	if c.name == "time" {
-		i.layout, err = parseLayout(c.arg)
+	if f.name == "time" {
+		i.layout, err = parseLayout(f.arg)
 	} else {
-		i.zone, err = parseZone(c.arg)
+		i.zone, err = parseZone(f.arg)
 	}
 	return err
 }

@@ -11,10 +11,11 @@ import (
 
 // jsonBody is a compiled JSON template.
 type jsonBody struct {
-	sequence        // up to the closing brace, when members are added
-	tail     string // the rest
-	script   bool   // add the members of the event's script
-	named    bool   // a tag stands in a member's name, which may then come twice
+	sequence                 // up to the closing brace, when members are added
+	tail     string          // the rest
+	script   bool            // add the members of the event's script
+	own      map[string]bool // the names at the top, which these must not use
+	named    bool            // a tag stands in a name: names are known, and may come twice, only when rendered
 }
 
 // json compiles a JSON template. Everything outside strings is kept as written.
@@ -42,6 +43,7 @@ func (c *compiler) json(text string, script bool) body {
 		at = end
 	}
 	if script {
+		b.own = topNames(text)
 		last := &b.sequence[len(b.sequence)-1] // a literal: the object's closing brace
 		brace := strings.LastIndexByte(last.literal, '}')
 		last.literal, b.tail = last.literal[:brace], last.literal[brace:]
@@ -70,26 +72,26 @@ func (s source) jsonProblem(err error) {
 	}
 	if at < len(s.text) && s.text[at] == '#' {
 		if t, ok := lexTag(s.text, at); ok {
-			s.problem(at, "not JSON: %s stands outside quotes; \"%s\" gives the bare value, as number and bool do", t.text, "#"+t.name+"|json#")
+			s.problemAt(at, "not JSON: %s stands outside quotes; \"#%s|json#\" gives the bare value, as number and bool do", t.text, t.name)
 			return
 		}
 	}
 	if err == io.EOF {
 		err = errors.New("it is empty")
 	}
-	s.problem(at, "not JSON: %v", err)
+	s.problemAt(at, "not JSON: %v", err)
 }
 
 // jsonString adds the string literal text[start:end] of the template to b.
 func (s source) jsonString(b *jsonBody, start, end int) {
-	seq := s.part(nil, start+1, s.text[start+1:end-1], inString, nil, unescapeJSON)
+	seq := s.part(start+1, end-1, site{place: inString, unescape: unescapeJSON})
 	name := strings.HasPrefix(strings.TrimLeft(s.text[end:], " \t\r\n"), ":")
 	if !name && len(seq) == 1 && seq[0].tag != nil && seq[0].tag.typed {
 		seq[0].place = inText // the bare value
 		b.sequence = append(b.sequence, seq[0])
 		return
 	}
-	b.named = b.named || name && !seq.static()
+	b.named = b.named || name && strings.Contains(s.text[start:end], "#")
 	b.sequence = b.literal(`"`).join(seq).literal(`"`)
 }
 
@@ -142,7 +144,10 @@ func (b *jsonBody) merge(dst []byte, start int, r *run) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	own := topNames(string(dst[start:]) + b.tail)
+	own := b.own
+	if b.named {
+		own = topNames(string(dst[start:]) + b.tail)
+	}
 	empty := len(own) == 0
 	for _, m := range members {
 		if own[m.name] {

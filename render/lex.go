@@ -11,54 +11,50 @@ import (
 type token struct {
 	text    string // a literal's text, or the tag as written
 	name    string // the tag's name; empty for a literal
-	filters []call
-	offset  int // in the text that was lexed
+	filters []invocation
+	offset  int // of a tag, in the text that was lexed
 }
 
-// call is a filter as written.
-type call struct {
+// invocation is a filter as written.
+type invocation struct {
 	name, arg string
 	hasArg    bool
 	offset    int
 }
+
+func (t token) tag() bool { return t.name != "" }
 
 // lex splits text into literals and tags. A number sign that starts no tag is
 // part of a literal, and so is the first of two in a row.
 func lex(text string) []token {
 	var tokens []token
 	var literal strings.Builder
-	start := 0
 	flush := func() {
 		if literal.Len() > 0 {
-			tokens = append(tokens, token{text: literal.String(), offset: start})
+			tokens = append(tokens, token{text: literal.String()})
 			literal.Reset()
 		}
 	}
 	for i := 0; i < len(text); {
-		if text[i] != '#' {
-			n := len(text) - i
-			if next := strings.IndexByte(text[i:], '#'); next >= 0 {
-				n = next
+		if n := strings.IndexByte(text[i:], '#'); n != 0 {
+			if n < 0 {
+				n = len(text) - i
 			}
 			literal.WriteString(text[i : i+n])
 			i += n
 			continue
 		}
-		if strings.HasPrefix(text[i:], "##") {
-			literal.WriteByte('#')
-			i += 2
+		if t, ok := lexTag(text, i); ok {
+			flush()
+			tokens = append(tokens, t)
+			i += len(t.text)
 			continue
 		}
-		tag, ok := lexTag(text, i)
-		if !ok {
-			literal.WriteByte('#')
+		literal.WriteByte('#')
+		i++
+		if strings.HasPrefix(text[i:], "#") {
 			i++
-			continue
 		}
-		flush()
-		tokens = append(tokens, tag)
-		i += len(tag.text)
-		start = i
 	}
 	flush()
 	return tokens
@@ -66,44 +62,47 @@ func lex(text string) []token {
 
 // lexTag reads the tag that starts at text[i], a number sign.
 func lexTag(text string, i int) (token, bool) {
-	end := strings.IndexAny(text[i+1:], "#\n")
-	if end < 0 || text[i+1+end] != '#' {
+	length := strings.IndexAny(text[i+1:], "#\n")
+	if length < 0 || text[i+1+length] != '#' {
 		return token{}, false
 	}
-	inner := text[i+1 : i+1+end]
-	name, rest, filtered := strings.Cut(inner, "|")
+	name, rest, filtered := strings.Cut(text[i+1:i+1+length], "|")
 	if !validName(name) {
 		return token{}, false
 	}
-	tag := token{text: text[i : i+end+2], name: name, offset: i}
-	at := i + 1 + len(name) + 1
+	t := token{text: text[i : i+length+2], name: name, offset: i}
+	at := i + len("#") + len(name) + len("|")
 	for filtered {
 		var word string
 		word, rest, filtered = strings.Cut(rest, "|")
-		filter := call{offset: at}
-		filter.name, filter.arg, filter.hasArg = strings.Cut(word, ":")
-		tag.filters = append(tag.filters, filter)
-		at += len(word) + 1
+		f := invocation{offset: at}
+		f.name, f.arg, f.hasArg = strings.Cut(word, ":")
+		t.filters = append(t.filters, f)
+		at += len(word) + len("|")
 	}
-	return tag, true
+	return t, true
 }
 
-// validName tells whether s can be the name of a tag: letters, digits, _ and -,
-// in parts joined by single dots.
+// validName tells whether s can be the name of a tag: parts joined by dots, each
+// of letters, digits, _ and, not in front, -.
 func validName(s string) bool {
-	after := '.' // what came before: a dot must be followed by something else
+	front := true
 	for _, r := range s {
-		ok := r == '_' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' && after != '.'
-		if !ok || r == utf8.RuneError {
+		switch {
+		case r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+			front = false
+		case r == '-' && !front:
+		case r == '.' && !front:
+			front = true
+		default:
 			return false
 		}
-		after = r
 	}
-	return after != '.'
+	return !front
 }
 
-// position says where in text an offset is, as line:column, both from 1, columns in
-// characters.
+// position says where in text an offset is, as line:column, both from 1, columns
+// in characters.
 func position(text string, offset int) string {
 	before := text[:min(offset, len(text))]
 	line := 1 + strings.Count(before, "\n")

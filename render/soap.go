@@ -6,6 +6,8 @@ import "unicode"
 const (
 	soap11 = "http://schemas.xmlsoap.org/soap/envelope/"
 	soap12 = "http://www.w3.org/2003/05/soap-envelope"
+
+	soapPrefix = "soap" // of theirs, in the envelope
 )
 
 // envelope is a compiled SOAP message. Header and body templates may use its
@@ -69,7 +71,7 @@ func (c *compiler) soapBody(def SOAP) sequence {
 		if !validNCName(p.Name) {
 			c.problem(key, "%q is not an XML name", p.Name)
 		}
-		value := c.source(key, p.Value).value(inXML, c.xmlText(key))
+		value := c.source(key, p.Value).all(site{place: inXML, literal: c.xmlText(key)})
 		seq = seq.literal("<" + p.Name + ">").join(value).literal("</" + p.Name + ">")
 	}
 	return seq.literal(end)
@@ -117,10 +119,10 @@ func (c *compiler) attribute(key, s string) string {
 func (c *compiler) action(text string) sequence {
 	for i, r := range text {
 		if r <= ' ' || r == '"' || r == '\\' || r > unicode.MaxASCII || r == 0x7f {
-			c.source("soap.action", text).problem(i, "%q cannot stand in an action", r)
+			c.source("soap.action", text).problemAt(i, "%q cannot stand in an action", r)
 		}
 	}
-	return c.source("soap.action", text).value(inPercent, nil)
+	return c.source("soap.action", text).all(site{place: inPercent})
 }
 
 func (e *envelope) size() int {

@@ -40,7 +40,7 @@ type Tag struct {
 type Request struct {
 	Method      string
 	URL         string
-	ContentType string // empty: no body
+	ContentType string // empty: no such header
 	SOAPAction  string // of SOAP 1.1, with its quotes; empty: no such header
 	Header      []Field
 	Body        []byte   // nil: none
@@ -93,11 +93,11 @@ func (t *Template) render(r *run) (Request, error) {
 	if req.SOAPAction, err = t.soapAction.text(r); err != nil {
 		return Request{}, err
 	}
-	if t.body == nil {
-		return req, nil
-	}
 	if req.ContentType, err = t.contentType.text(r); err != nil {
 		return Request{}, err
+	}
+	if t.body == nil {
+		return req, nil
 	}
 	if req.Body, err = t.body.append(make([]byte, 0, t.body.size()), r); err != nil {
 		return Request{}, err

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 )
+
+// xmlSpace is the namespace that the prefix xml always stands for.
+const xmlSpace = "http://www.w3.org/XML/1998/namespace"
 
 // markup compiles an XML template. Markup is kept as written; tags may stand in
 // text, CDATA sections and attribute values.
@@ -17,6 +21,7 @@ type markup struct {
 	fragment bool // elements and text that go into an envelope, not a document
 	depth    int
 	roots    int
+	spaces   []string // namespaces that a fragment's names may be in: those declared so far
 }
 
 // document compiles a template that is a whole XML document.
@@ -30,7 +35,7 @@ func (c *compiler) document(key, text string) sequence {
 
 // elements compiles a template that goes into an envelope.
 func (c *compiler) elements(key, text string) sequence {
-	m := &markup{source: c.source(key, text), fragment: true}
+	m := &markup{source: c.source(key, text), fragment: true, spaces: []string{"", soapPrefix, "xmlns", xmlSpace}}
 	m.compile()
 	return m.seq
 }
@@ -49,11 +54,11 @@ func (m *markup) compile() bool {
 		}
 		end := int(d.InputOffset())
 		if err != nil {
-			m.problem(end, "not XML: %s", reason(err))
+			m.problemAt(end, "not XML: %s", reason(err))
 			return false
 		}
 		if err := m.token(t, start, end); err != nil {
-			m.problem(start, "%v", err)
+			m.problemAt(start, "%v", err)
 			return false
 		}
 	}
@@ -97,7 +102,7 @@ func (m *markup) token(t xml.Token, start, end int) error {
 // untagged adds markup in which nothing could be escaped.
 func (m *markup) untagged(start, end int) error {
 	for _, t := range lex(m.text[start:end]) {
-		if t.name != "" {
+		if t.tag() {
 			return fmt.Errorf("%s: a tag cannot stand in a comment or processing instruction", t.text)
 		}
 	}
@@ -113,14 +118,10 @@ func (m *markup) characters(start, end int) error {
 		return errors.New("not XML: text outside the root element")
 	}
 	if !strings.HasPrefix(text, open) {
-		m.seq = m.part(m.seq, start, text, inXML, nil, html.UnescapeString)
+		m.seq = m.seq.join(m.part(start, end, site{place: inXML, unescape: html.UnescapeString}))
 		return nil
 	}
-	inner := text[len(open) : len(text)-len(shut)]
-	if inner == "" {
-		m.seq = m.seq.literal(text)
-	}
-	for _, p := range m.part(nil, start+len(open), inner, inCDATA, nil, nil) {
+	for _, p := range m.part(start+len(open), end-len(shut), site{place: inCDATA}) {
 		// Each literal and each tag gets a section of its own: what would end
 		// one cannot come about at their seams.
 		m.seq = m.seq.literal(open).join(sequence{p}).literal(shut)
@@ -130,12 +131,8 @@ func (m *markup) characters(start, end int) error {
 
 // element adds a start tag, with tags in its attribute values.
 func (m *markup) element(t xml.StartElement, start, end int) error {
-	seen := map[xml.Name]bool{}
-	for _, a := range t.Attr {
-		if seen[a.Name] {
-			return fmt.Errorf("not XML: attribute %s is given twice", a.Name.Local)
-		}
-		seen[a.Name] = true
+	if err := m.names(t); err != nil {
+		return err
 	}
 	at := start
 	for {
@@ -148,7 +145,7 @@ func (m *markup) element(t xml.StartElement, start, end int) error {
 		at += open + 1
 		length := strings.IndexByte(m.text[at:end], m.text[at-1])
 		m.seq = m.seq.literal(before)
-		value := m.part(nil, at, m.text[at:at+length], inAttribute, nil, html.UnescapeString)
+		value := m.part(at, at+length, site{place: inAttribute, unescape: html.UnescapeString})
 		if namespace(before) && !value.static() {
 			return errors.New("a tag cannot stand in a namespace declaration")
 		}
@@ -157,6 +154,29 @@ func (m *markup) element(t xml.StartElement, start, end int) error {
 		m.seq = m.seq.literal(m.text[at : at+1])
 		at++
 	}
+}
+
+// names checks what the decoder does not: attributes given twice, and in a
+// fragment prefixes that neither it nor the envelope declares.
+func (m *markup) names(t xml.StartElement) error {
+	seen := map[xml.Name]bool{}
+	used := []string{t.Name.Space}
+	for _, a := range t.Attr {
+		if seen[a.Name] {
+			return fmt.Errorf("not XML: attribute %s is given twice", a.Name.Local)
+		}
+		seen[a.Name] = true
+		used = append(used, a.Name.Space)
+		if a.Name.Space == "xmlns" || a.Name.Local == "xmlns" {
+			m.spaces = append(m.spaces, a.Value)
+		}
+	}
+	for _, space := range used {
+		if m.fragment && !slices.Contains(m.spaces, space) {
+			return fmt.Errorf("not XML: prefix %q is not declared", space)
+		}
+	}
+	return nil
 }
 
 // namespace tells whether the attribute whose value follows declares a namespace.
