@@ -1,0 +1,275 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	maxWaitingBytes   = 64 << 20 // of records that wait for a commit
+	maxWaitingRecords = 100_000
+	maxBatch          = 1000 // records of one atomic batch, JetStream's limit
+	maxSingles        = 8    // up to this many records go one by one: cheaper than a batch
+)
+
+// group is what is accepted together or not at all. Of one that is larger than
+// a batch, or that failed half way, what was stored is recognised when it is
+// sent again, so in effect it is stored once and whole or reported as failed.
+type group struct {
+	recs  []Record
+	notes []note   // beside each record; nil: none
+	keys  []string // what duplicates are recognised by; nil: the records' own
+	seqs  []uint64 // where each record is stored; filled when not nil
+	done  func(error)
+	bytes int64
+	err   error
+}
+
+// committer writes the records of one stream. While one commit runs, what
+// arrives is collected, and then committed together: so one fsync serves as
+// many records as came meanwhile.
+type committer struct {
+	stream string
+	stored func(service string, seq uint64) // told of what is new in the stream
+	repair func() error                     // recreates the stream when it is gone
+	failed func(error)                      // told when it is not known whether a commit happened
+
+	mu      sync.Mutex
+	waiting []*group
+	records int
+	bytes   int64
+	refuse  error // set: nothing is taken, for this reason
+	wake    chan struct{}
+
+	commitMu sync.Mutex // held while a commit runs
+	out      *publisher
+	recent   *recent // ids seen lately; nil: duplicates are not looked for
+	drafts   []draft
+}
+
+// draft is one record on its way into a stream.
+type draft struct {
+	group *group
+	index int
+	hash  hash128
+	seq   uint64 // where it is stored
+}
+
+func (d *draft) record() *Record { return &d.group.recs[d.index] }
+
+func (d *draft) note() note {
+	if d.group.notes == nil {
+		return nil
+	}
+	return d.group.notes[d.index]
+}
+
+func (d *draft) key() string {
+	if d.group.keys != nil {
+		return d.group.keys[d.index]
+	}
+	return d.record().key()
+}
+
+func newCommitter(stream string, repair func() error, failed func(error)) *committer {
+	return &committer{
+		stream: stream, repair: repair, failed: failed, wake: make(chan struct{}, 1),
+		stored: func(string, uint64) {}, refuse: fmt.Errorf("%w: starting", ErrUnavailable),
+	}
+}
+
+// attach lets the committer write through out, which knows the ids of recent.
+func (c *committer) attach(out *publisher, ids *recent) {
+	c.commitMu.Lock()
+	c.out, c.recent = out, ids
+	c.commitMu.Unlock()
+	c.setRefuse(nil)
+}
+
+// setRefuse makes the committer refuse everything with err; nil: it takes
+// again.
+func (c *committer) setRefuse(err error) {
+	c.mu.Lock()
+	c.refuse = err
+	c.mu.Unlock()
+}
+
+// add takes a group. Its done is called from a goroutine of the queue.
+func (c *committer) add(g *group) {
+	for i := range g.recs {
+		g.bytes += sizeOf(&g.recs[i])
+	}
+	if err := c.enqueue(g); err != nil {
+		go g.done(err)
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *committer) enqueue(g *group) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refuse != nil {
+		return c.refuse
+	}
+	if c.bytes+g.bytes > maxWaitingBytes || c.records+len(g.recs) > maxWaitingRecords {
+		return fmt.Errorf("%w: %d records wait to be written", ErrFull, c.records)
+	}
+	c.waiting = append(c.waiting, g)
+	c.bytes += g.bytes
+	c.records += len(g.recs)
+	return nil
+}
+
+// write adds one record and waits until it is stored. It returns where.
+func (c *committer) write(rec Record, n note, key string) (uint64, error) {
+	result := make(chan error, 1)
+	g := &group{recs: []Record{rec}, notes: []note{n}, keys: []string{key}, seqs: make([]uint64, 1), done: func(err error) { result <- err }}
+	c.add(g)
+	err := <-result
+	return g.seqs[0], err
+}
+
+// run commits until stop is closed. What waits then is committed first.
+func (c *committer) run(stop <-chan struct{}) {
+	for {
+		select {
+		case <-c.wake:
+			c.commitAll()
+		case <-stop:
+			c.commitAll()
+			c.setRefuse(fmt.Errorf("%w: closed", ErrUnavailable))
+			c.commitAll()
+			return
+		}
+	}
+}
+
+// commitAll commits what waits, in order, as many groups at a time as fit one
+// batch.
+func (c *committer) commitAll() {
+	c.mu.Lock()
+	groups := c.waiting
+	c.waiting = nil
+	c.mu.Unlock()
+	for len(groups) > 0 {
+		n, records := 1, len(groups[0].recs)
+		for n < len(groups) && records+len(groups[n].recs) <= maxBatch {
+			records += len(groups[n].recs)
+			n++
+		}
+		c.commit(groups[:n])
+		c.release(groups[:n])
+		for _, g := range groups[:n] {
+			g.done(g.err)
+		}
+		groups = groups[n:]
+	}
+}
+
+// release takes committed groups off the count of what waits.
+func (c *committer) release(groups []*group) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range groups {
+		c.bytes -= g.bytes
+		c.records -= len(g.recs)
+	}
+}
+
+// commit stores the groups and returns when they are on disk, or else with
+// their err set.
+func (c *committer) commit(groups []*group) {
+	c.commitMu.Lock()
+	defer c.commitMu.Unlock()
+	if c.out == nil {
+		for _, g := range groups {
+			g.err = ErrUnavailable
+		}
+		return
+	}
+	drafts := c.draft(groups)
+	var unknown error
+	for len(drafts) > 0 {
+		part := drafts[:min(len(drafts), maxBatch)]
+		drafts = drafts[len(part):]
+		if unknown == nil {
+			unknown = c.store(part)
+		} else {
+			c.fail(part, unknown)
+		}
+	}
+	if unknown != nil {
+		c.out = nil
+		c.failed(unknown)
+	}
+}
+
+// draft lists the records that are not known yet. They count as known from
+// here on, so that a second copy in the same commit shares the fate of the
+// first.
+func (c *committer) draft(groups []*group) []draft {
+	c.drafts = c.drafts[:0]
+	now := time.Now()
+	for _, g := range groups {
+		for i := range g.recs {
+			d := draft{group: g, index: i}
+			if c.recent != nil {
+				d.hash = c.recent.hash(d.key())
+				if !c.recent.add(d.hash, now) {
+					continue
+				}
+			}
+			c.drafts = append(c.drafts, d)
+		}
+	}
+	return c.drafts
+}
+
+// store writes at most one batch. An error means that it is not known what was
+// stored; a refusal is set in the groups instead.
+func (c *committer) store(drafts []draft) error {
+	var err error
+	if len(drafts) <= maxSingles {
+		err = c.out.singles(drafts)
+	} else {
+		err = c.out.batch(drafts)
+	}
+	if errors.Is(err, errNoStream) && c.repair() == nil {
+		err = c.out.oneByOne(drafts)
+	}
+	if err != nil {
+		c.fail(drafts, err)
+		return err
+	}
+	for i := range drafts {
+		d := &drafts[i]
+		if d.seq == 0 {
+			c.forget(d)
+			continue
+		}
+		if d.group.seqs != nil {
+			d.group.seqs[d.index] = d.seq
+		}
+		c.stored(d.record().Service, d.seq)
+	}
+	return nil
+}
+
+func (c *committer) fail(drafts []draft, err error) {
+	for i := range drafts {
+		drafts[i].group.err = err
+		c.forget(&drafts[i])
+	}
+}
+
+func (c *committer) forget(d *draft) {
+	if c.recent != nil {
+		c.recent.forget(d.hash)
+	}
+}

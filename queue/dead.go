@@ -1,0 +1,257 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Letter is a delivery that was given up.
+type Letter struct {
+	Seq uint64 // its place in DEAD
+	Record
+	Reason   string
+	Attempts int
+	Status   int
+	Error    string
+	Buried   time.Time
+	Accepted time.Time
+}
+
+// Filter selects dead letters. Zero fields match all.
+type Filter struct {
+	Service string
+	Reason  string
+	Call    string
+	Event   string
+	Since   time.Time // buried at or after
+	Until   time.Time // buried before
+	Seqs    []uint64
+}
+
+// subject is what the filter can leave to JetStream.
+func (f Filter) subject() string {
+	service, reason := "*", "*"
+	if f.Service != "" {
+		service = f.Service
+	}
+	if f.Reason != "" {
+		reason = f.Reason
+	}
+	return "dead." + service + "." + reason
+}
+
+// whole reports whether the filter matches every letter of its subject that
+// was buried up to some moment.
+func (f Filter) whole() bool {
+	return f.Call == "" && f.Event == "" && f.Since.IsZero() && len(f.Seqs) == 0
+}
+
+func (f Filter) matches(l *Letter) bool {
+	return (f.Service == "" || f.Service == l.Service) && (f.Reason == "" || f.Reason == l.Reason) &&
+		(f.Call == "" || f.Call == l.Call) && (f.Event == "" || f.Event == l.Event) &&
+		!l.Buried.Before(f.Since) && (f.Until.IsZero() || l.Buried.Before(f.Until)) &&
+		(len(f.Seqs) == 0 || slices.Contains(f.Seqs, l.Seq))
+}
+
+// deathNote is what is stored beside a dead letter.
+func deathNote(e *Entry, d Death) note {
+	n := note{}.with(headReason, d.Reason).with(headEvent, e.Event).withInt(headAccepted, e.Accepted.UnixNano()).
+		withInt(headAttempts, int64(d.Attempts)).withInt(headStatus, int64(d.Status)).with(headError, d.Error)
+	if e.Replayed {
+		n = n.with(headReplayed, "1")
+	}
+	return n
+}
+
+// bury stores e in DEAD and returns when that is on disk.
+func (q *Queue) bury(e *Entry, d Death) error {
+	if _, err := q.dead.write(e.Record, deathNote(e, d), ""); err != nil {
+		return fmt.Errorf("bury delivery: %w", err)
+	}
+	return nil
+}
+
+// buryAll stores many in DEAD, all or none.
+func (q *Queue) buryAll(entries []*Entry, d Death) error {
+	result := make(chan error, 1)
+	g := &group{keys: make([]string, len(entries)), done: func(err error) { result <- err }}
+	for _, e := range entries {
+		own := d
+		own.Attempts = max(d.Attempts, e.Attempts)
+		g.recs = append(g.recs, e.Record)
+		g.notes = append(g.notes, deathNote(e, own))
+	}
+	q.dead.add(g)
+	if err := <-result; err != nil {
+		return fmt.Errorf("bury deliveries: %w", err)
+	}
+	return nil
+}
+
+// Letters passes the dead letters that match to visit, oldest first, until it
+// returns false.
+func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) error {
+	eng := q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	if len(f.Seqs) > 0 {
+		return q.lettersBySeq(ctx, f, visit)
+	}
+	cfg := jetstream.ConsumerConfig{FilterSubject: f.subject(), DeliverPolicy: jetstream.DeliverAllPolicy}
+	if !f.Since.IsZero() {
+		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.Since
+	}
+	return eng.read(ctx, dead, cfg, func(m *nats.Msg, at place) bool {
+		l := readLetter(m, at.seq, at.at)
+		if !f.Until.IsZero() && !l.Buried.Before(f.Until) {
+			return false
+		}
+		return !f.matches(&l) || visit(l)
+	})
+}
+
+func (q *Queue) lettersBySeq(ctx context.Context, f Filter, visit func(Letter) bool) error {
+	for _, seq := range ascending(f.Seqs) {
+		m, err := q.get(ctx, dead, seq)
+		if err == ErrNotFound {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		at, _ := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+		l := readLetter(m, seq, at)
+		if f.matches(&l) && !visit(l) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func ascending(seqs []uint64) []uint64 {
+	seqs = slices.Clone(seqs)
+	slices.Sort(seqs)
+	return slices.Compact(seqs)
+}
+
+func readLetter(m *nats.Msg, seq uint64, at time.Time) Letter {
+	h, r := m.Header, readRecord(m)
+	reason := r.Event // the third token of the subject
+	r.Event = h.Get(headEvent)
+	return Letter{
+		Seq: seq, Record: r, Reason: reason, Attempts: int(headInt(h, headAttempts)), Status: int(headInt(h, headStatus)),
+		Error: h.Get(headError), Buried: at, Accepted: headTime(h, headAccepted),
+	}
+}
+
+// replayBatch is how many letters go back together.
+const replayBatch = 500
+
+// Replay puts the letters that match back: each is stored in EVENTS again, and
+// only then removed. It returns how many. It may be stopped anywhere and run
+// again; what was put back but not removed yet is then recognised for as long
+// as [Options].DedupWindow, and else delivered once more. each may be nil.
+func (q *Queue) Replay(ctx context.Context, f Filter, each func(Letter)) (int, error) {
+	return q.eachBatch(ctx, f, func(letters []Letter) error {
+		g := &group{}
+		for i := range letters {
+			l := &letters[i]
+			g.recs = append(g.recs, l.Record)
+			g.notes = append(g.notes, note{headReplayed, "1"})
+			g.keys = append(g.keys, fmt.Sprintf("%s/replay/%d", l.key(), l.Seq))
+		}
+		if err := q.append(ctx, g); err != nil {
+			return err
+		}
+		for i := range letters {
+			if each != nil {
+				each(letters[i])
+			}
+		}
+		return nil
+	})
+}
+
+// append stores a group in EVENTS and waits for it.
+func (q *Queue) append(ctx context.Context, g *group) error {
+	var size int64
+	for i := range g.recs {
+		size += sizeOf(&g.recs[i])
+	}
+	if err := q.room(size); err != nil {
+		return err
+	}
+	result := make(chan error, 1)
+	g.done = func(err error) { result <- err }
+	q.events.add(g)
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// DropLetters removes the letters that match for good and returns how many.
+func (q *Queue) DropLetters(ctx context.Context, f Filter) (int, error) {
+	return q.eachBatch(ctx, f, func([]Letter) error { return nil })
+}
+
+// eachBatch passes the letters that match to use, some at a time, and removes
+// them once it returned nil.
+func (q *Queue) eachBatch(ctx context.Context, f Filter, use func([]Letter) error) (int, error) {
+	n := 0
+	var batch []Letter
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		if err := use(batch); err != nil {
+			return err
+		}
+		if err := q.removeLetters(ctx, f, batch); err != nil {
+			return err
+		}
+		n += len(batch)
+		batch = batch[:0]
+		return nil
+	}
+	var failed error
+	err := q.Letters(ctx, f, func(l Letter) bool {
+		batch = append(batch, l)
+		if len(batch) == replayBatch {
+			failed = flush()
+		}
+		return failed == nil
+	})
+	if err == nil && failed == nil {
+		failed = flush()
+	}
+	if failed != nil {
+		err = failed
+	}
+	return n, err
+}
+
+// removeLetters removes a batch from DEAD: in one go when the filter left out
+// nothing before its end.
+func (q *Queue) removeLetters(ctx context.Context, f Filter, letters []Letter) error {
+	eng := q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	if f.whole() {
+		return eng.purge(ctx, dead, f.subject(), letters[len(letters)-1].Seq+1)
+	}
+	seqs := make([]uint64, len(letters))
+	for i := range letters {
+		seqs[i] = letters[i].Seq
+	}
+	return eng.deleteEach(ctx, dead, seqs)
+}

@@ -1,0 +1,24 @@
+// Package queue keeps records of bytes on disk until it is told that they are
+// done with. It is the relay's durable memory: a delivery that is owed to a
+// service is one [Record], and stays here until it was delivered or given up.
+//
+// Its one idea: the queue is an embedded NATS JetStream that fsyncs before it
+// acknowledges, and one committer per stream that writes together whatever
+// arrived while the last write ran. What a service has done is kept by this
+// package itself, as a floor per [Lane], and not by JetStream's
+// acknowledgements, which cost an fsync each or do not survive a crash.
+//
+// Guarantees. A record whose commit was reported as done is handed out at
+// least once until its [Entry] is finished or buried, also after kill -9 or a
+// power cut. After a clean [Queue.Close] nothing is handed out twice; after a
+// crash what was in flight and what was finished in the last 100 ms may be.
+// The same id for the same service is stored once within the window of
+// [Options].DedupWindow.
+//
+// Limits. The stored bytes are bounded by [Options].MaxBytes and by a reserve
+// of free space on the disk; beyond either, [Queue.Append] reports [ErrFull].
+// While the disk cannot be written, it reports [ErrUnavailable] within seconds,
+// and the embedded server is restarted inside the process once it can.
+//
+// NATS types do not leave this package.
+package queue

@@ -1,0 +1,88 @@
+package queue
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Entry is a record that a lane handed out. It is in flight until exactly one
+// of Finish, Return, Park and Bury has returned without an error; calls after
+// that do nothing.
+type Entry struct {
+	Record
+	Seq      uint64    // its place in EVENTS, which gives the order of its call
+	Accepted time.Time // when the event was accepted, or its dead letter replayed
+	Attempts int       // made so far, as told to Park
+	Replayed bool      // it was a dead letter
+
+	lane *Lane
+	item *parked // where it lies in RETRY; nil: it lies in EVENTS
+	ack  string  // tells JetStream's consumer that it is done with
+	over atomic.Bool
+}
+
+// Parking is how a delivery waits for its next attempt.
+type Parking struct {
+	Attempts int
+	Due      time.Time
+	Held     bool // it waits because of the endpoint, so [Lane.Wake] brings it forward
+	Status   int
+	Reason   string
+}
+
+// Death is why a delivery is given up.
+type Death struct {
+	Reason   string // a subject token: rejected, expired, render, overflow, removed
+	Attempts int
+	Status   int
+	Error    string
+}
+
+// Finish releases the entry: it was delivered. That is on disk within 100 ms;
+// a crash before repeats the delivery.
+func (e *Entry) Finish() {
+	if e.over.CompareAndSwap(false, true) {
+		e.lane.release(e)
+	}
+}
+
+// Return gives the entry back untouched. Next hands it out again, before later
+// ones.
+func (e *Entry) Return() {
+	if e.over.CompareAndSwap(false, true) {
+		e.lane.giveBack(e)
+	}
+}
+
+// Park puts the entry aside until p.Due. It is durable when Park returns. On
+// an error, [ErrFull] or [ErrUnavailable], the entry stays in flight.
+func (e *Entry) Park(p Parking) error {
+	if e.over.Load() {
+		return nil
+	}
+	item, err := e.lane.q.park(e, p)
+	if err != nil {
+		return err
+	}
+	// A crash here leaves the delivery in both streams; the parked one wins.
+	if e.over.CompareAndSwap(false, true) {
+		e.lane.exchange(e, item)
+	}
+	return nil
+}
+
+// Bury makes the entry a dead letter. The letter is stored when Bury returns.
+// On an error, [ErrFull] or [ErrUnavailable], the entry stays in flight.
+func (e *Entry) Bury(d Death) error {
+	if e.over.Load() {
+		return nil
+	}
+	if err := e.lane.q.bury(e, d); err != nil {
+		return err
+	}
+	// A crash here repeats the delivery, beside its dead letter.
+	if e.over.CompareAndSwap(false, true) {
+		e.lane.release(e)
+	}
+	return nil
+}

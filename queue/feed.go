@@ -1,0 +1,288 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	minFetch      = 16
+	maxFetch      = 512
+	fetchBytes    = 256 << 10       // what a lane may hold in advance
+	fetchExpires  = time.Minute     // a request that found less than it asked for ends then
+	fetchGrace    = 5 * time.Second // how much later the end of a request may be told
+	maxAckPending = 1 << 16         // entries of one service in flight
+	neverAgain    = 10 * 365 * 24 * time.Hour
+)
+
+// feed is how a lane gets its records: from the consumer of its service. Its
+// fields are guarded by the lane's mutex.
+type feed struct {
+	eng       *engine // the run of the server that the rest belongs to; nil: not attached
+	sub       *nats.Subscription
+	inbox     string
+	attaching bool
+
+	asked   int       // records on their way
+	expires time.Time // when to stop waiting for them
+	size    int       // of the next request
+	last    time.Time // when the last request was made
+	average int       // bytes of a record
+
+	waiting int    // records stored but not delivered by JetStream yet
+	counted uint64 // the highest sequence in that count
+	arrived uint64 // the highest sequence delivered
+}
+
+// until is how long to wait for JetStream at most.
+func (f *feed) until(now time.Time) time.Duration {
+	if f.asked == 0 {
+		return fetchGrace
+	}
+	return f.expires.Sub(now)
+}
+
+// attach makes the lane's consumer, which begins above the floor, and listens
+// to it. What was taken up and is still stored comes again, and is recognised.
+func (l *Lane) attach(ctx context.Context, eng *engine) error {
+	l.q.events.commitMu.Lock() // so that no record is counted twice, or not at all
+	defer l.q.events.commitMu.Unlock()
+	stream, err := eng.js.Stream(ctx, events)
+	if err != nil {
+		return fmt.Errorf("attach lane %s: %w", l.name, err)
+	}
+	last := stream.CachedInfo().State.LastSeq
+	inbox := eng.nc.NewInbox()
+	l.mu.Lock()
+	l.win.clamp(last)
+	start := l.win.floor() + 1
+	l.mu.Unlock()
+	pending, err := l.makeConsumer(ctx, eng.js, start)
+	if err != nil {
+		return fmt.Errorf("attach lane %s: %w", l.name, err)
+	}
+	sub, err := eng.nc.Subscribe(inbox, l.arrive)
+	if err != nil {
+		return fmt.Errorf("attach lane %s: %w", l.name, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.feed.sub != nil {
+		_ = l.feed.sub.Unsubscribe()
+	}
+	l.feed = feed{eng: eng, sub: sub, inbox: inbox, size: minFetch, average: 1024, waiting: pending, counted: max(last, l.feed.counted)}
+	l.fresh = keepTaken(l.fresh, l.win.high)
+	l.poke()
+	return nil
+}
+
+// reattach makes the consumer anew after it vanished, as when an operator
+// deleted it or its stream.
+func (l *Lane) reattach() {
+	l.mu.Lock()
+	eng, already := l.feed.eng, l.feed.attaching
+	l.feed.attaching = true
+	l.mu.Unlock()
+	if already || eng == nil || eng != l.q.engine.Load() {
+		return
+	}
+	l.q.background(func(ctx context.Context) {
+		l.q.o.Log.Warn("consumer rebuilt", "service", l.name)
+		if err := errors.Join(l.q.repair(ctx), l.attach(ctx, eng)); err != nil {
+			l.q.o.Log.Error("consumer not rebuilt", "service", l.name, "err", err)
+			l.mu.Lock()
+			l.feed.attaching = false
+			l.mu.Unlock()
+		}
+	})
+}
+
+// attachOnce attaches a lane that never was. When that fails, the first Next
+// tries again.
+func (l *Lane) attachOnce(eng *engine) {
+	l.mu.Lock()
+	fresh := l.feed.eng == nil && !l.feed.attaching
+	l.feed.attaching = l.feed.attaching || fresh
+	l.mu.Unlock()
+	if !fresh {
+		return
+	}
+	if err := l.attach(l.q.ctx, eng); err != nil {
+		l.q.o.Log.Warn("consumer not created yet", "service", l.name, "err", err)
+		l.mu.Lock()
+		l.feed.attaching = false
+		l.mu.Unlock()
+	}
+}
+
+// keepTaken drops the entries that JetStream will deliver again.
+func keepTaken(fresh []*Entry, high uint64) []*Entry {
+	var kept []*Entry
+	for _, e := range fresh {
+		if e.Seq <= high {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// makeConsumer creates the consumer and returns how many records it will
+// deliver.
+func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start uint64) (int, error) {
+	cfg := jetstream.ConsumerConfig{
+		Durable:       l.name,
+		Description:   "deliveries owed to service " + l.name,
+		FilterSubject: "events." + l.name + ".>",
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   start,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       neverAgain, // the lane decides what is tried again
+		MaxDeliver:    -1,
+		MaxAckPending: maxAckPending,
+		MemoryStorage: true, // the lane's floor is what survives
+	}
+	c, err := js.CreateConsumer(ctx, events, cfg)
+	if errors.Is(err, jetstream.ErrConsumerExists) {
+		if err := js.DeleteConsumer(ctx, events, l.name); err != nil {
+			return 0, err
+		}
+		c, err = js.CreateConsumer(ctx, events, cfg)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int(c.CachedInfo().NumPending), nil
+}
+
+// request is one call for more records.
+type request struct {
+	eng   *engine
+	inbox string
+	size  int
+}
+
+// fetch asks JetStream for more when few records are left.
+func (l *Lane) fetch(now time.Time) {
+	if eng := l.q.engine.Load(); eng != nil {
+		l.attachOnce(eng)
+	}
+	if r, ok := l.want(now); ok {
+		l.ask(r)
+	}
+}
+
+// want says what to ask for, and counts it as on its way.
+func (l *Lane) want(now time.Time) (request, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := &l.feed
+	if f.asked > 0 && now.After(f.expires) {
+		f.asked = 0
+	}
+	if f.eng == nil || l.crowded() || len(l.fresh)+f.asked > f.size/2 {
+		return request{}, false
+	}
+	switch since := now.Sub(f.last); {
+	case since < 100*time.Millisecond:
+		f.size = min(f.size*2, maxFetch)
+	case since > time.Second:
+		f.size = max(f.size/2, minFetch)
+	}
+	n := max(min(f.size, fetchBytes/f.average), 1)
+	f.last, f.expires = now, now.Add(fetchExpires+fetchGrace)
+	f.asked += n
+	return request{f.eng, f.inbox, n}, true
+}
+
+func (l *Lane) ask(r request) {
+	body := make([]byte, 0, 64)
+	body = append(body, `{"batch":`...)
+	body = strconv.AppendInt(body, int64(r.size), 10)
+	body = append(body, `,"expires":`...)
+	body = strconv.AppendInt(body, int64(fetchExpires), 10)
+	body = append(body, '}')
+	_ = r.eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+events+"."+l.name, r.inbox, body)
+}
+
+// arrive takes what JetStream sends to the lane.
+func (l *Lane) arrive(m *nats.Msg) {
+	if len(m.Data) == 0 && m.Header.Get("Status") != "" {
+		l.requestEnded(m.Header)
+		return
+	}
+	at, ok := parsePlace(m.Reply)
+	if !ok {
+		return
+	}
+	e := &Entry{
+		Record: readRecord(m), Seq: at.seq, Accepted: at.at, Replayed: m.Header.Get(headReplayed) != "",
+		lane: l, ack: m.Reply,
+	}
+	if known := l.accept(e, len(m.Data)); known {
+		_ = m.Ack()
+	}
+}
+
+// accept queues a delivered entry and reports whether it was finished before.
+func (l *Lane) accept(e *Entry, size int) (known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.poke() // also for a known one: the next may have to be asked for
+	f := &l.feed
+	f.asked = max(f.asked-1, 0)
+	f.average = max((f.average*7+size)/8, 1)
+	if e.Seq <= f.counted {
+		f.waiting--
+	}
+	f.arrived = max(f.arrived, e.Seq)
+	if e.Seq <= l.win.high {
+		l.win.passed(e.Seq)
+		if !l.win.take(e.Seq) {
+			return !l.win.isOut(e.Seq)
+		}
+	}
+	if l.lot.tookOver(e.Seq) {
+		l.win.take(e.Seq)
+		l.win.done(e.Seq)
+		l.moved = true
+		return true
+	}
+	l.fresh = append(l.fresh, e)
+	return false
+}
+
+// count notes that a record was stored.
+func (l *Lane) count(seq uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq <= l.feed.counted {
+		return
+	}
+	l.feed.counted = seq
+	if seq > l.feed.arrived {
+		l.feed.waiting++
+	}
+}
+
+// requestEnded reads JetStream's word that a request found less than it asked
+// for, or that the consumer is gone.
+func (l *Lane) requestEnded(h nats.Header) {
+	l.mu.Lock()
+	missing := int(headInt(h, "Nats-Pending-Messages"))
+	if missing == 0 {
+		missing = l.feed.asked
+	}
+	l.feed.asked = max(l.feed.asked-missing, 0)
+	l.mu.Unlock()
+	gone := h.Get("Status") == "503" || h.Get("Description") == "Consumer Deleted"
+	if gone {
+		l.reattach()
+	}
+	l.poke()
+}

@@ -1,0 +1,185 @@
+package queue
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// floors is what the queue knows about finished deliveries, for all lanes
+// together.
+type floors struct {
+	lanes map[string]progress
+	gone  []uint64 // finished in RETRY but not deleted from it yet, ascending
+}
+
+// progress of one lane: everything up to high is finished but what is open.
+type progress struct {
+	high uint64
+	open []uint64 // ascending
+}
+
+// floorFile keeps the floors in two slots that are written in turn, so that
+// a crash while one is written leaves the other.
+type floorFile struct {
+	slots      [2]*os.File
+	generation uint64
+	buf        []byte
+}
+
+const (
+	floorMagic      = "relayfl1"
+	floorHeaderSize = len(floorMagic) + 8 + 4 + 4
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// openFloors opens both slots and returns what the newer whole one says.
+func openFloors(f *folder) (*floorFile, floors, error) {
+	file := &floorFile{}
+	newest := floors{lanes: map[string]progress{}}
+	for i, name := range []string{"floors.0", "floors.1"} {
+		slot, err := os.OpenFile(f.path(name), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			file.close()
+			return nil, newest, fmt.Errorf("open queue: %w", err)
+		}
+		file.slots[i] = slot
+		data, err := os.ReadFile(f.path(name))
+		if err != nil {
+			file.close()
+			return nil, newest, fmt.Errorf("open queue: %w", err)
+		}
+		if generation, fl, err := decodeFloors(data); err == nil && generation > file.generation {
+			file.generation, newest = generation, fl
+		}
+	}
+	return file, newest, syncDir(f.dir)
+}
+
+// save writes the floors to disk.
+func (f *floorFile) save(fl floors) error {
+	f.generation++
+	f.buf = encodeFloors(f.buf[:0], f.generation, fl)
+	slot := f.slots[f.generation%2]
+	if _, err := slot.WriteAt(f.buf, 0); err != nil {
+		return fmt.Errorf("save floors: %w", err)
+	}
+	if err := unix.Fdatasync(int(slot.Fd())); err != nil {
+		return fmt.Errorf("save floors: %w", err)
+	}
+	return nil
+}
+
+func (f *floorFile) close() {
+	for _, slot := range f.slots {
+		if slot != nil {
+			_ = slot.Close()
+		}
+	}
+}
+
+// encodeFloors appends magic, generation, length and checksum of the payload,
+// and the payload.
+func encodeFloors(b []byte, generation uint64, fl floors) []byte {
+	b = append(b, floorMagic...)
+	b = binary.LittleEndian.AppendUint64(b, generation)
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	b = binary.AppendUvarint(b, uint64(len(fl.lanes)))
+	for name, p := range fl.lanes {
+		b = binary.AppendUvarint(b, uint64(len(name)))
+		b = append(b, name...)
+		b = binary.AppendUvarint(b, p.high)
+		b = appendAscending(b, p.open)
+	}
+	b = appendAscending(b, fl.gone)
+	payload := b[floorHeaderSize:]
+	binary.LittleEndian.PutUint32(b[16:], uint32(len(payload)))
+	binary.LittleEndian.PutUint32(b[20:], crc32.Checksum(payload, castagnoli)^uint32(generation))
+	return b
+}
+
+// appendAscending writes the steps between the numbers.
+func appendAscending(b []byte, numbers []uint64) []byte {
+	b = binary.AppendUvarint(b, uint64(len(numbers)))
+	last := uint64(0)
+	for _, n := range numbers {
+		b = binary.AppendUvarint(b, n-last)
+		last = n
+	}
+	return b
+}
+
+var errTorn = errors.New("not a whole record of floors")
+
+func decodeFloors(data []byte) (uint64, floors, error) {
+	fl := floors{lanes: map[string]progress{}}
+	if len(data) < floorHeaderSize || string(data[:8]) != floorMagic {
+		return 0, fl, errTorn
+	}
+	generation := binary.LittleEndian.Uint64(data[8:])
+	length := uint64(binary.LittleEndian.Uint32(data[16:]))
+	sum := binary.LittleEndian.Uint32(data[20:])
+	data = data[floorHeaderSize:]
+	if uint64(len(data)) < length || crc32.Checksum(data[:length], castagnoli)^uint32(generation) != sum {
+		return 0, fl, errTorn
+	}
+	r := varints{data: data[:length]}
+	for range r.count() {
+		name := r.text()
+		high := r.next()
+		fl.lanes[name] = progress{high, r.ascending()}
+	}
+	fl.gone = r.ascending()
+	if r.bad {
+		return 0, fl, errTorn
+	}
+	return generation, fl, nil
+}
+
+// varints reads numbers until the data is used up or makes no sense.
+type varints struct {
+	data []byte
+	bad  bool
+}
+
+func (r *varints) next() uint64 {
+	n, size := binary.Uvarint(r.data)
+	if size <= 0 {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	r.data = r.data[size:]
+	return n
+}
+
+// count reads how many things follow, of at least one byte each.
+func (r *varints) count() uint64 {
+	n := r.next()
+	if n > uint64(len(r.data)) {
+		r.bad, r.data = true, nil
+		return 0
+	}
+	return n
+}
+
+func (r *varints) text() string {
+	n := r.count()
+	s := string(r.data[:n])
+	r.data = r.data[n:]
+	return s
+}
+
+func (r *varints) ascending() []uint64 {
+	var numbers []uint64
+	last := uint64(0)
+	for range r.count() {
+		last += r.next()
+		numbers = append(numbers, last)
+	}
+	return numbers
+}

@@ -1,0 +1,105 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+)
+
+// probeInterval is how often the folder is tried while it cannot be written.
+const probeInterval = 250 * time.Millisecond
+
+// Health returns nil when the queue can take records, and else why not. It is
+// cheap.
+func (q *Queue) Health() error {
+	select {
+	case <-q.closed:
+		return fmt.Errorf("%w: closed", ErrUnavailable)
+	default:
+	}
+	q.downMu.Lock()
+	err := q.down
+	q.downMu.Unlock()
+	if err != nil {
+		return err
+	}
+	return q.room(0)
+}
+
+// fail notes that writing failed, or that it is not known whether it did:
+// JetStream answers nothing any more after a write error. From here on nothing
+// is taken until heal has started the server anew.
+func (q *Queue) fail(err error) {
+	q.downMu.Lock()
+	first := q.down == nil
+	if first {
+		q.down = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	down := q.down
+	q.downMu.Unlock()
+	if !first {
+		return
+	}
+	for _, c := range q.committers() {
+		c.setRefuse(down)
+	}
+	q.o.Log.Error("queue stopped taking events", "err", err)
+	q.broken <- struct{}{}
+}
+
+// heal restarts the server inside the process each time writing failed, as
+// soon as the folder can be written again.
+func (q *Queue) heal(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.broken:
+		}
+		if eng := q.engine.Swap(nil); eng != nil {
+			eng.stop()
+		}
+		for !q.restart(ctx) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(probeInterval):
+			}
+		}
+	}
+}
+
+// restart tries to start the server and reports whether that is settled.
+func (q *Queue) restart(ctx context.Context) bool {
+	if err := q.probe(); err != nil {
+		return false
+	}
+	if err := q.start(ctx, false); err != nil {
+		q.o.Log.Warn("queue not restarted yet", "err", err)
+		return false
+	}
+	q.downMu.Lock()
+	q.down = nil
+	q.downMu.Unlock()
+	q.o.Log.Info("queue takes events again")
+	return true
+}
+
+// probe writes to the folder as the server would.
+func (q *Queue) probe() error {
+	path := q.folder.path("probe")
+	defer os.Remove(path)
+	return writeFile(path, make([]byte, 64<<10))
+}
+
+// repair recreates missing streams.
+func (q *Queue) repair(ctx context.Context) error {
+	eng := q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	return ensureStreams(ctx, eng.js, q.o)
+}
+
+func (q *Queue) repairNow() error { return q.repair(q.ctx) }

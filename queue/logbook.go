@@ -1,0 +1,176 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Stream names what History reads.
+type Stream uint8
+
+const (
+	// Attempts is what was tried and how it ended.
+	Attempts Stream = iota
+	// Debug holds full transcripts.
+	Debug
+)
+
+func (s Stream) name() string {
+	if s == Debug {
+		return debug
+	}
+	return attempts
+}
+
+// Logged is one record of ATTEMPTS or DEBUG.
+type Logged struct {
+	Service string
+	Outcome string // empty in DEBUG
+	At      time.Time
+	Body    []byte
+}
+
+// logbookLen is how many records may wait to be logged; more are dropped.
+const logbookLen = 4096
+
+// logbook writes ATTEMPTS and DEBUG on the side: nothing waits for it.
+type logbook struct {
+	q     *Queue
+	lines chan logLine
+}
+
+type logLine struct {
+	subject string
+	body    []byte
+}
+
+func newLogbook(q *Queue) *logbook { return &logbook{q: q, lines: make(chan logLine, logbookLen)} }
+
+func (b *logbook) add(subject string, body []byte) {
+	select {
+	case b.lines <- logLine{subject, body}:
+	default:
+	}
+}
+
+func (b *logbook) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case line := <-b.lines:
+			if eng := b.q.engine.Load(); eng != nil {
+				_ = eng.log.Publish(line.subject, line.body)
+			}
+		}
+	}
+}
+
+// LogAttempt keeps what was tried. It never blocks; under pressure the record
+// is dropped. The body must not be changed afterwards.
+func (q *Queue) LogAttempt(service, outcome string, body []byte) {
+	q.logs.add("attempts."+service+"."+outcome, body)
+}
+
+// LogDebug keeps a transcript, in the same way.
+func (q *Queue) LogDebug(service string, body []byte) { q.logs.add("debug."+service, body) }
+
+// History returns up to max records of a service, newest first; an empty
+// service means all.
+func (q *Queue) History(ctx context.Context, stream Stream, service string, max int) ([]Logged, error) {
+	eng := q.engine.Load()
+	if eng == nil {
+		return nil, ErrUnavailable
+	}
+	start, err := eng.startOfLast(ctx, stream.name(), stream.filter(service), max)
+	if err != nil {
+		return nil, err
+	}
+	cfg := jetstream.ConsumerConfig{FilterSubject: stream.filter(service), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: start}
+	var found []Logged
+	err = eng.read(ctx, stream.name(), cfg, func(m *nats.Msg, at place) bool {
+		found = append(found, readLogged(m, at.at))
+		return true
+	})
+	return newestFirst(found, max), err
+}
+
+func newestFirst(found []Logged, max int) []Logged {
+	found = found[len(found)-min(len(found), max):]
+	for i, j := 0, len(found)-1; i < j; i, j = i+1, j-1 {
+		found[i], found[j] = found[j], found[i]
+	}
+	return found
+}
+
+func (s Stream) filter(service string) string {
+	if service == "" {
+		service = "*"
+	}
+	if s == Debug {
+		return "debug." + service
+	}
+	return "attempts." + service + ".*"
+}
+
+func readLogged(m *nats.Msg, at time.Time) Logged {
+	_, rest, _ := strings.Cut(m.Subject, ".")
+	service, outcome, _ := strings.Cut(rest, ".")
+	return Logged{Service: service, Outcome: outcome, At: at, Body: m.Data}
+}
+
+// startOfLast finds a sequence from which a stream has at least n records of
+// the filter, or all, looking back from its end in growing steps.
+func (e *engine) startOfLast(ctx context.Context, stream, filter string, n int) (uint64, error) {
+	s, err := e.js.Stream(ctx, stream)
+	if err != nil {
+		return 0, fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	state := s.CachedInfo().State
+	for back := uint64(n); ; back *= 8 {
+		if state.LastSeq < state.FirstSeq+back {
+			return max(state.FirstSeq, 1), nil
+		}
+		start := state.LastSeq - back + 1
+		c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
+			FilterSubject: filter, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: start,
+			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
+		})
+		if err != nil {
+			return 0, fmt.Errorf("read stream %s: %w", stream, err)
+		}
+		e.dropConsumer(stream, c.CachedInfo().Name)
+		if c.CachedInfo().NumPending >= uint64(n) {
+			return start, nil
+		}
+	}
+}
+
+// Follow passes the attempts of a service, or of all for an empty one, to
+// visit as they are logged, until ctx ends.
+func (q *Queue) Follow(ctx context.Context, service string, visit func(Logged)) error {
+	eng := q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	sub, err := eng.nc.SubscribeSync(Attempts.filter(service))
+	if err != nil {
+		return fmt.Errorf("follow attempts: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("follow attempts: %w", err)
+		}
+		visit(readLogged(m, time.Now()))
+	}
+}

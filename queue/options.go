@@ -1,0 +1,72 @@
+package queue
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// Defaults of [Options], used where a field is zero.
+const (
+	DefaultMaxBytes     = 6 << 30             // of EVENTS and RETRY together
+	DefaultDeadMaxBytes = 2 << 30             // of DEAD
+	DefaultKeep         = 24 * time.Hour      // how long finished records stay in EVENTS
+	DefaultDeadKeep     = 30 * 24 * time.Hour // how long dead letters stay
+	DefaultAttemptsKeep = 24 * time.Hour      // how long ATTEMPTS and DEBUG stay
+	DefaultDedupWindow  = 2 * time.Minute     // how long an id is known
+)
+
+// Errors a caller may branch on.
+var (
+	// ErrFull means that the queue takes nothing more until something is
+	// delivered, trimmed or dropped. Nothing of the refused records counts as
+	// accepted.
+	ErrFull = errors.New("queue is full")
+	// ErrUnavailable means that the queue cannot write now, or does not know
+	// whether it did. Resending under the same ids is safe.
+	ErrUnavailable = errors.New("queue is not available")
+	// ErrNotFound means that there is no such thing.
+	ErrNotFound = errors.New("not found")
+)
+
+// Options says where the queue lies and what it may hold. Zero values are the
+// defaults above.
+type Options struct {
+	Dir          string // made when missing, mode 0700
+	MaxBytes     int64
+	DeadMaxBytes int64
+	Keep         time.Duration
+	DeadKeep     time.Duration
+	AttemptsKeep time.Duration
+	DedupWindow  time.Duration
+	Listen       string       // host:port for the nats CLI; empty: no listener
+	Log          *slog.Logger // nil: nothing is logged
+
+	// OnHigh is called, from a goroutine of the queue, when the stored bytes
+	// first pass 80 % of max, and again only after they fell below.
+	OnHigh func(bytes, max int64)
+}
+
+// withDefaults returns o with its zero values replaced.
+func (o Options) withDefaults() Options {
+	setDefault(&o.MaxBytes, DefaultMaxBytes)
+	setDefault(&o.DeadMaxBytes, DefaultDeadMaxBytes)
+	setDefault(&o.Keep, DefaultKeep)
+	setDefault(&o.DeadKeep, DefaultDeadKeep)
+	setDefault(&o.AttemptsKeep, DefaultAttemptsKeep)
+	setDefault(&o.DedupWindow, DefaultDedupWindow)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.OnHigh == nil {
+		o.OnHigh = func(int64, int64) {}
+	}
+	return o
+}
+
+func setDefault[T comparable](value *T, byDefault T) {
+	var zero T
+	if *value == zero {
+		*value = byDefault
+	}
+}

@@ -1,0 +1,104 @@
+package queue
+
+import (
+	"container/heap"
+	"time"
+)
+
+// parked is a delivery that lies in RETRY until it is due. Its body is read
+// only then.
+type parked struct {
+	seq      uint64 // in RETRY
+	origin   uint64 // the sequence it had in EVENTS
+	due      int64  // Unix milliseconds
+	accepted int64  // Unix nanoseconds
+	size     int64
+	call     string
+	held     bool // waits because of the endpoint
+}
+
+// parkingLot holds the parked deliveries of a lane by the time they come due.
+// It is not safe for concurrent use.
+type parkingLot struct {
+	items []*parked // a heap
+	over  map[uint64]bool
+}
+
+func (p *parkingLot) Len() int           { return len(p.items) }
+func (p *parkingLot) Less(i, j int) bool { return p.items[i].before(p.items[j]) }
+func (p *parkingLot) Swap(i, j int)      { p.items[i], p.items[j] = p.items[j], p.items[i] }
+
+// Push and Pop are for package heap.
+func (p *parkingLot) Push(x any) { p.items = append(p.items, x.(*parked)) }
+func (p *parkingLot) Pop() any {
+	last := len(p.items) - 1
+	item := p.items[last]
+	p.items[last] = nil
+	p.items = p.items[:last]
+	return item
+}
+
+func (p *parked) before(other *parked) bool {
+	if p.due != other.due {
+		return p.due < other.due
+	}
+	return p.origin < other.origin
+}
+
+func (p *parkingLot) push(item *parked) { heap.Push(p, item) }
+
+// pop takes the item that is due first, if it is due.
+func (p *parkingLot) pop(now time.Time) *parked {
+	if len(p.items) == 0 || p.items[0].due > now.UnixMilli() {
+		return nil
+	}
+	return heap.Pop(p).(*parked)
+}
+
+// next is when the first item comes due.
+func (p *parkingLot) next() (time.Time, bool) {
+	if len(p.items) == 0 {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(p.items[0].due), true
+}
+
+// wake makes items due now: those that are held, or all.
+func (p *parkingLot) wake(all bool, now time.Time) {
+	for _, item := range p.items {
+		if all || item.held {
+			item.due = min(item.due, now.UnixMilli())
+		}
+	}
+	heap.Init(p)
+}
+
+// remove takes out up to max items that match.
+func (p *parkingLot) remove(max int, match func(*parked) bool) []*parked {
+	var removed []*parked
+	kept := p.items[:0]
+	for _, item := range p.items {
+		if len(removed) < max && match(item) {
+			removed = append(removed, item)
+		} else {
+			kept = append(kept, item)
+		}
+	}
+	if len(removed) == 0 {
+		return nil
+	}
+	clear(p.items[len(kept):])
+	p.items = kept
+	heap.Init(p)
+	return removed
+}
+
+// tookOver reports whether the record of this sequence in EVENTS was parked
+// before a crash that kept it from being released there.
+func (p *parkingLot) tookOver(seq uint64) bool {
+	if !p.over[seq] {
+		return false
+	}
+	delete(p.over, seq)
+	return true
+}

@@ -1,0 +1,329 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+)
+
+// Queue is the durable queue. It is safe for concurrent use.
+type Queue struct {
+	o      Options
+	folder *folder
+	floors *floorFile
+	space  *space
+
+	engine  atomic.Pointer[engine] // nil while the server is down
+	events  *committer
+	retry   *committer
+	dead    *committer
+	retries retries
+	logs    *logbook
+	cached  statsCache
+
+	lanesMu sync.Mutex
+	lanes   map[string]*Lane
+
+	downMu sync.Mutex
+	down   error // why nothing can be written now
+	broken chan struct{}
+
+	ctx       context.Context // of the goroutines; ended by Close
+	cancel    context.CancelFunc
+	work      sync.WaitGroup
+	committed sync.WaitGroup // the committers
+	stop      chan struct{}  // ends the committers
+	closed    chan struct{}
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens the queue in o.Dir, or makes it there, and returns when it can
+// take records. It refuses a folder that another relay has open and one that a
+// newer relay has written.
+func Open(ctx context.Context, o Options) (*Queue, error) {
+	o = o.withDefaults()
+	folder, err := openFolder(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	q := &Queue{o: o, folder: folder, space: newSpace(o), lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
+	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	q.retries.wake = make(chan struct{}, 1)
+	q.logs = newLogbook(q)
+	q.events = newCommitter(events, q.repairNow, q.fail)
+	q.events.stored = func(service string, seq uint64) { q.lane(service).count(seq) }
+	q.retry = newCommitter(retry, q.repairNow, q.fail)
+	q.retry.stored = func(_ string, seq uint64) { q.retries.keep(seq) }
+	q.dead = newCommitter(dead, q.repairNow, q.fail)
+	if err := q.load(); err != nil {
+		folder.close()
+		return nil, err
+	}
+	if err := q.start(ctx, true); err != nil {
+		q.cancel()
+		q.floors.close()
+		folder.close()
+		return nil, fmt.Errorf("open queue %s: %w", o.Dir, err)
+	}
+	q.run()
+	return q, nil
+}
+
+// load takes up the floors.
+func (q *Queue) load() error {
+	file, fl, err := openFloors(q.folder)
+	if err != nil {
+		return err
+	}
+	q.floors = file
+	for name, p := range fl.lanes {
+		q.lane(name).win.restore(p.high, p.open)
+	}
+	q.retries.gone = fl.gone
+	return nil
+}
+
+// start starts the server and brings everything into step with what it has
+// stored. It runs at Open, and again after a write error is over.
+func (q *Queue) start(ctx context.Context, first bool) error {
+	eng, err := startEngine(ctx, q.folder, q.o)
+	if err != nil {
+		return err
+	}
+	if err := q.adopt(ctx, eng, first); err != nil {
+		eng.stop()
+		return err
+	}
+	return nil
+}
+
+func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
+	if err := ensureStreams(ctx, eng.js, q.o); err != nil {
+		return err
+	}
+	ids, err := eng.recentIDs(ctx, q.o.DedupWindow)
+	if err != nil {
+		return err
+	}
+	if err := q.recoverRetries(ctx, eng, first); err != nil {
+		return err
+	}
+	if err := q.attachLanes(ctx, eng); err != nil {
+		return err
+	}
+	var outs [3]*publisher
+	for i, c := range q.committers() {
+		if outs[i], err = newPublisher(eng.pub, c.stream); err != nil {
+			return err
+		}
+	}
+	q.engine.Store(eng)
+	for i, c := range q.committers() {
+		known := ids
+		if c != q.events {
+			known = nil
+		}
+		c.attach(outs[i], known)
+	}
+	return nil
+}
+
+func (q *Queue) committers() [3]*committer { return [3]*committer{q.events, q.retry, q.dead} }
+
+// run starts the goroutines.
+func (q *Queue) run() {
+	for _, c := range q.committers() {
+		q.committed.Go(func() { c.run(q.stop) })
+	}
+	for _, part := range []func(context.Context){q.saveFloors, q.sweepRetry, q.logs.run, q.heal, q.maintain} {
+		q.background(part)
+	}
+}
+
+// background runs part until it returns or the queue closes.
+func (q *Queue) background(part func(context.Context)) {
+	q.work.Go(func() { part(q.ctx) })
+}
+
+// attachLanes attaches a lane for every service that has records, or had.
+func (q *Queue) attachLanes(ctx context.Context, eng *engine) error {
+	counts, err := eng.subjectCounts(ctx, events)
+	if err != nil {
+		return err
+	}
+	for subject := range counts {
+		q.lane(serviceOf(subject))
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for _, l := range q.allLanes() {
+		g.Go(func() error { return l.attach(ctx, eng) })
+	}
+	return g.Wait()
+}
+
+// Lane returns the deliveries owed to a service.
+func (q *Queue) Lane(service string) *Lane {
+	l := q.lane(service)
+	if eng := q.engine.Load(); eng != nil {
+		l.attachOnce(eng)
+	}
+	return l
+}
+
+// lane returns the lane of a service, which may not be attached yet.
+func (q *Queue) lane(service string) *Lane {
+	q.lanesMu.Lock()
+	defer q.lanesMu.Unlock()
+	l := q.lanes[service]
+	if l == nil {
+		l = newLane(q, service)
+		q.lanes[service] = l
+	}
+	return l
+}
+
+func (q *Queue) allLanes() []*Lane {
+	q.lanesMu.Lock()
+	defer q.lanesMu.Unlock()
+	lanes := make([]*Lane, 0, len(q.lanes))
+	for _, l := range q.lanes {
+		lanes = append(lanes, l)
+	}
+	return lanes
+}
+
+// Append stores the records, all or none, and then calls done once, from a
+// goroutine of the queue; done must not block. After done(nil) they survive a
+// power cut. Errors are [ErrFull] and [ErrUnavailable]; after either, sending
+// the same records again is safe. Records whose id their service has had
+// within the window count as stored.
+func (q *Queue) Append(recs []Record, done func(error)) {
+	if len(recs) == 0 {
+		go done(nil)
+		return
+	}
+	var size int64
+	for i := range recs {
+		size += sizeOf(&recs[i])
+	}
+	if err := q.room(size); err != nil {
+		go done(err)
+		return
+	}
+	q.events.add(&group{recs: recs, done: done})
+}
+
+// Write appends the records and waits until they are stored. When ctx ends
+// first it returns its error, and they may or may not be stored.
+func (q *Queue) Write(ctx context.Context, recs []Record) error {
+	result := make(chan error, 1)
+	q.Append(recs, func(err error) { result <- err })
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Done is closed when the queue is closed.
+func (q *Queue) Done() <-chan struct{} { return q.closed }
+
+// Close commits what waits, saves the floors and stops the server. Entries in
+// flight are handed out again after the next Open. It is idempotent.
+func (q *Queue) Close(ctx context.Context) error {
+	q.closeOnce.Do(func() { q.closeErr = q.close(ctx) })
+	return q.closeErr
+}
+
+func (q *Queue) close(ctx context.Context) error {
+	close(q.stop)
+	q.committed.Wait()
+	err := q.deleteGone(ctx)
+	close(q.closed)
+	q.cancel()
+	q.work.Wait()
+	err = errors.Join(err, q.floors.save(q.snapshot()))
+	if eng := q.engine.Swap(nil); eng != nil {
+		eng.stop()
+	}
+	q.floors.close()
+	q.folder.close()
+	if err != nil {
+		return fmt.Errorf("close queue: %w", err)
+	}
+	return nil
+}
+
+// floorInterval is how often the floors are saved while they move.
+const floorInterval = 100 * time.Millisecond
+
+// saveFloors saves the floors while they move.
+func (q *Queue) saveFloors(ctx context.Context) {
+	tick := time.NewTicker(floorInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !q.floorsMoved() {
+			continue
+		}
+		if err := q.floors.save(q.snapshot()); err != nil {
+			q.fail(err)
+		}
+	}
+}
+
+func (q *Queue) floorsMoved() bool {
+	q.retries.mu.Lock()
+	moved := q.retries.moved
+	q.retries.mu.Unlock()
+	for _, l := range q.allLanes() {
+		if moved {
+			break
+		}
+		l.mu.Lock()
+		moved = l.moved
+		l.mu.Unlock()
+	}
+	return moved
+}
+
+// snapshot collects the floors and counts them as saved.
+func (q *Queue) snapshot() floors {
+	fl := floors{lanes: map[string]progress{}}
+	for _, l := range q.allLanes() {
+		l.mu.Lock()
+		fl.lanes[l.name] = progress{l.win.high, l.win.unfinished(nil)}
+		l.moved = false
+		l.mu.Unlock()
+	}
+	q.retries.mu.Lock()
+	fl.gone = ascending(q.retries.gone)
+	q.retries.moved = false
+	q.retries.mu.Unlock()
+	return fl
+}
+
+// recentIDs reads the ids that were stored within the window.
+func (e *engine) recentIDs(ctx context.Context, window time.Duration) (*recent, error) {
+	ids := newRecent(window)
+	since := time.Now().Add(-window)
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, HeadersOnly: true}
+	return ids, e.read(ctx, events, cfg, func(m *nats.Msg, at place) bool {
+		ids.add(ids.hash(m.Header.Get(headMsgID)), at.at)
+		return true
+	})
+}

@@ -1,0 +1,169 @@
+package queue
+
+import (
+	"hash/maphash"
+	"math"
+	"time"
+)
+
+// recent remembers the ids of the last window of time, in about 30 bytes each:
+// a ring of 128-bit hashes in the order of their arrival, and an open-addressed
+// table of places in it. It is not safe for concurrent use.
+type recent struct {
+	keep  time.Duration
+	seeds [2]maphash.Seed
+
+	chunks [][]seen // oldest first; every chunk but the last is full
+	first  uint32   // number of the oldest entry; numbers run through all chunks
+	next   uint32   // number of the next entry
+	table  []uint32 // number+1 of an entry, by its hash; 0 is free
+	used   int
+}
+
+// hash128 is a keyed hash of an id: two ids never share one by accident nor by
+// intent.
+type hash128 [2]uint64
+
+type seen struct {
+	hash hash128
+	at   int64 // Unix milliseconds; 0: forgotten
+}
+
+const chunkLen = 4096
+
+func newRecent(keep time.Duration) *recent {
+	return &recent{keep: keep, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, table: make([]uint32, 1024)}
+}
+
+func (r *recent) hash(key string) hash128 {
+	return hash128{maphash.String(r.seeds[0], key), maphash.String(r.seeds[1], key)}
+}
+
+// add remembers h and reports whether it was new.
+func (r *recent) add(h hash128, now time.Time) bool {
+	r.expire(now)
+	at, found := r.find(h)
+	if found {
+		return false
+	}
+	if r.used*4 >= len(r.table)*3 {
+		r.rebuild(len(r.table) * 2)
+		at, _ = r.find(h)
+	}
+	if r.next > math.MaxInt32 {
+		r.rebuild(len(r.table))
+	}
+	if n := len(r.chunks); n == 0 || len(r.chunks[n-1]) == chunkLen {
+		r.chunks = append(r.chunks, make([]seen, 0, chunkLen))
+	}
+	last := &r.chunks[len(r.chunks)-1]
+	*last = append(*last, seen{h, now.UnixMilli()})
+	r.next++
+	r.table[at] = r.next // number+1
+	r.used++
+	return true
+}
+
+// forget makes h new again.
+func (r *recent) forget(h hash128) {
+	at, found := r.find(h)
+	if !found {
+		return
+	}
+	r.entry(r.table[at] - 1).at = 0
+	r.remove(at)
+}
+
+// has reports whether h was added within the window.
+func (r *recent) has(h hash128, now time.Time) bool {
+	r.expire(now)
+	_, found := r.find(h)
+	return found
+}
+
+// len is the number of ids remembered.
+func (r *recent) len() int { return r.used }
+
+// expire drops what is older than the window.
+func (r *recent) expire(now time.Time) {
+	oldest := now.Add(-r.keep).UnixMilli()
+	for r.first != r.next {
+		e := r.entry(r.first)
+		if e.at > oldest {
+			break
+		}
+		if e.at != 0 {
+			if at, found := r.find(e.hash); found {
+				r.remove(at)
+			}
+		}
+		r.first++
+		if r.first%chunkLen == 0 {
+			r.chunks = r.chunks[1:]
+		}
+	}
+	if len(r.table) > 1024 && r.used*8 < len(r.table) {
+		r.rebuild(len(r.table) / 2)
+	}
+}
+
+// entry returns the entry of a number. The oldest chunk begins at a multiple
+// of chunkLen.
+func (r *recent) entry(number uint32) *seen {
+	chunk := number/chunkLen - r.first/chunkLen
+	return &r.chunks[chunk][number%chunkLen]
+}
+
+// find returns the place of h in the table, or the free one where it belongs.
+func (r *recent) find(h hash128) (uint64, bool) {
+	mask := uint64(len(r.table) - 1)
+	for at := h[0] & mask; ; at = (at + 1) & mask {
+		number := r.table[at]
+		if number == 0 {
+			return at, false
+		}
+		if r.entry(number-1).hash == h {
+			return at, true
+		}
+	}
+}
+
+// remove frees a place of the table and moves those behind it forward that
+// would not be found any more.
+func (r *recent) remove(at uint64) {
+	mask := uint64(len(r.table) - 1)
+	r.used--
+	for free, i := at, (at+1)&mask; ; i = (i + 1) & mask {
+		number := r.table[i]
+		if number == 0 {
+			r.table[free] = 0
+			return
+		}
+		home := r.entry(number - 1).hash[0] & mask
+		if (i-home)&mask >= (i-free)&mask {
+			r.table[free] = number
+			free = i
+		}
+	}
+}
+
+// rebuild gives the table another size and numbers the entries from the
+// beginning, so that the numbers never run out.
+func (r *recent) rebuild(size int) {
+	old, shift := r.table, r.first-r.first%chunkLen
+	r.first -= shift
+	r.next -= shift
+	r.table = make([]uint32, size)
+	mask := uint64(size - 1)
+	for _, number := range old {
+		if number == 0 {
+			continue
+		}
+		number -= shift
+		at := r.entry(number - 1).hash[0] & mask
+		for r.table[at] != 0 {
+			at = (at + 1) & mask
+		}
+		r.table[at] = number
+	}
+}

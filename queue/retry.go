@@ -1,0 +1,304 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// retries knows which records of RETRY are still needed, and removes those
+// that are not.
+type retries struct {
+	mu    sync.Mutex
+	known window   // open: needed
+	gone  []uint64 // not needed, not deleted yet
+	moved bool     // gone changed since it was saved
+	wake  chan struct{}
+}
+
+// parkNote is what is stored beside a parked record.
+func parkNote(e *Entry, p Parking) note {
+	n := note{}.with(headEvent, e.Event).withInt(headAccepted, e.Accepted.UnixNano()).withInt(headOrigin, int64(e.Seq)).
+		withInt(headAttempts, int64(p.Attempts)).withInt(headDue, p.Due.UnixMilli()).
+		withInt(headStatus, int64(p.Status)).with(headReason, p.Reason)
+	if p.Held {
+		n = n.with(headHeld, "1")
+	}
+	if e.Replayed {
+		n = n.with(headReplayed, "1")
+	}
+	return n
+}
+
+// park stores e in RETRY and returns when that is on disk.
+func (q *Queue) park(e *Entry, p Parking) (*parked, error) {
+	if err := q.room(sizeOf(&e.Record)); err != nil {
+		return nil, err
+	}
+	seq, err := q.retry.write(e.Record, parkNote(e, p), "")
+	if err != nil {
+		return nil, fmt.Errorf("park delivery: %w", err)
+	}
+	return q.keepParked(e, p, seq), nil
+}
+
+// parkAll parks entries of an ordered lane behind the heads of their calls.
+func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
+	result := make(chan error, 1)
+	g := &group{seqs: make([]uint64, len(entries)), keys: make([]string, len(entries)), done: func(err error) { result <- err }}
+	var size int64
+	for _, e := range entries {
+		g.recs = append(g.recs, e.Record)
+		g.notes = append(g.notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}))
+		size += sizeOf(&e.Record)
+	}
+	if err := q.room(size); err != nil {
+		return nil, err
+	}
+	q.retry.add(g)
+	if err := <-result; err != nil {
+		return nil, fmt.Errorf("park deliveries: %w", err)
+	}
+	items := make([]*parked, len(entries))
+	for i, e := range entries {
+		items[i] = q.keepParked(e, Parking{Due: time.UnixMilli(0)}, g.seqs[i])
+	}
+	return items, nil
+}
+
+func (q *Queue) keepParked(e *Entry, p Parking, seq uint64) *parked {
+	q.retries.keep(seq)
+	return &parked{
+		seq: seq, origin: e.Seq, due: p.Due.UnixMilli(), accepted: e.Accepted.UnixNano(),
+		size: sizeOf(&e.Record), call: e.Call, held: p.Held,
+	}
+}
+
+// unpark reads a parked entry back. It returns ErrNotFound when it is gone.
+func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, error) {
+	m, err := q.get(ctx, retry, item.seq)
+	if err != nil {
+		return nil, err
+	}
+	return &Entry{
+		Record: parkedRecord(m), Seq: item.origin, Accepted: time.Unix(0, item.accepted), Attempts: int(headInt(m.Header, headAttempts)),
+		Replayed: m.Header.Get(headReplayed) != "", lane: l, item: item,
+	}, nil
+}
+
+func parkedRecord(m *nats.Msg) Record {
+	r := readRecord(m)
+	r.Event = m.Header.Get(headEvent)
+	return r
+}
+
+// get reads one record of a stream.
+func (q *Queue) get(ctx context.Context, stream string, seq uint64) (*nats.Msg, error) {
+	eng := q.engine.Load()
+	if eng == nil {
+		return nil, ErrUnavailable
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	m, err := eng.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	if err != nil {
+		return nil, fmt.Errorf("%w: read record %d of %s: %w", ErrUnavailable, seq, stream, err)
+	}
+	if m.Header.Get("Status") != "" {
+		return nil, ErrNotFound
+	}
+	m.Subject = m.Header.Get("Nats-Subject")
+	return m, nil
+}
+
+// forgetParked removes a finished entry from RETRY, a little later: deleting
+// costs an fsync each, and crash-proof is already the list of what is gone,
+// which is saved with the floors.
+func (q *Queue) forgetParked(item *parked) { q.retries.forget(item.seq) }
+
+func (r *retries) keep(seq uint64) {
+	r.mu.Lock()
+	r.known.take(seq)
+	r.mu.Unlock()
+}
+
+func (r *retries) forget(seq uint64) {
+	r.mu.Lock()
+	r.known.done(seq)
+	r.gone = append(r.gone, seq)
+	r.moved = true
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// sweepRetry deletes what is gone from RETRY until the queue closes.
+func (q *Queue) sweepRetry(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.retries.wake:
+			if err := q.deleteGone(ctx); err != nil {
+				q.o.Log.Debug("finished retries not deleted yet", "err", err)
+			}
+		}
+	}
+}
+
+// deleteGone deletes what is gone: with one purge what is below everything
+// that is needed, the rest one by one.
+func (q *Queue) deleteGone(ctx context.Context) error {
+	eng := q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	q.retries.mu.Lock()
+	gone := slices.Clone(q.retries.gone)
+	floor := q.retries.known.floor()
+	q.retries.mu.Unlock()
+	slices.Sort(gone)
+	below, _ := slices.BinarySearch(gone, floor+1)
+	if below > maxSingles {
+		if err := eng.purge(ctx, retry, "", floor+1); err != nil {
+			return err
+		}
+	} else {
+		below = 0
+	}
+	err := eng.deleteEach(ctx, retry, gone[below:])
+	if err == nil {
+		q.retries.deleted(gone)
+	}
+	return err
+}
+
+// deleted takes what was deleted off the list; more may have come meanwhile.
+func (r *retries) deleted(gone []uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gone = slices.DeleteFunc(r.gone, func(seq uint64) bool {
+		_, found := slices.BinarySearch(gone, seq)
+		return found
+	})
+	r.moved = true
+}
+
+// purge removes the records of a subject below seq; an empty subject is all.
+func (e *engine) purge(ctx context.Context, stream, subject string, seq uint64) error {
+	request := struct {
+		Filter string `json:"filter,omitempty"`
+		Seq    uint64 `json:"seq,omitempty"`
+	}{subject, seq}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	return e.call(ctx, "$JS.API.STREAM.PURGE."+stream, body)
+}
+
+// deletesInFlight is how many deletions are asked for at once.
+const deletesInFlight = 64
+
+// deleteEach deletes single records; one that is gone already is fine.
+func (e *engine) deleteEach(ctx context.Context, stream string, seqs []uint64) error {
+	sub, err := e.nc.SubscribeSync(e.nc.NewInbox())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	for part := range slices.Chunk(seqs, deletesInFlight) {
+		for _, seq := range part {
+			body := append(strconv.AppendUint([]byte(`{"no_erase":true,"seq":`), seq, 10), '}')
+			if err := e.nc.PublishRequest("$JS.API.STREAM.MSG.DELETE."+stream, sub.Subject, body); err != nil {
+				return err
+			}
+		}
+		for range part {
+			if _, err := nextMsg(ctx, sub); err != nil {
+				return fmt.Errorf("%w: delete from %s: %w", ErrUnavailable, stream, err)
+			}
+		}
+	}
+	return nil
+}
+
+// call makes one request to JetStream and returns its error.
+func (e *engine) call(ctx context.Context, subject string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	m, err := e.nc.RequestWithContext(ctx, subject, body)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	var answer struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return err
+	}
+	if answer.Error != nil {
+		return errors.New(answer.Error.Description)
+	}
+	return nil
+}
+
+// recoverRetries reads what is parked. On the first call it fills the lanes;
+// later ones, after a restart of the server, only remove what nobody knows:
+// the copy of an entry whose parking was reported as failed.
+func (q *Queue) recoverRetries(ctx context.Context, eng *engine, first bool) error {
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true}
+	gone := map[uint64]bool{}
+	for _, seq := range q.retries.gone {
+		gone[seq] = true
+	}
+	return eng.read(ctx, retry, cfg, func(m *nats.Msg, at place) bool {
+		switch {
+		case gone[at.seq]:
+		case first:
+			q.retries.keep(at.seq)
+			r := parkedRecord(m)
+			q.lane(r.Service).restore(readParked(m, at, r))
+		case !q.retries.needs(at.seq):
+			q.retries.forget(at.seq)
+		}
+		return true
+	})
+}
+
+func (r *retries) needs(seq uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known.isOut(seq)
+}
+
+func readParked(m *nats.Msg, at place, r Record) *parked {
+	h := m.Header
+	return &parked{
+		seq: at.seq, origin: uint64(headInt(h, headOrigin)), due: headInt(h, headDue), accepted: headInt(h, headAccepted),
+		size: sizeOf(&r) + headInt(h, "Nats-Msg-Size"), call: r.Call, held: h.Get(headHeld) != "",
+	}
+}
+
+// restore takes up an entry that was parked before the restart.
+func (l *Lane) restore(item *parked) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lot.push(item)
+	if item.origin > l.win.floor() {
+		if l.lot.over == nil {
+			l.lot.over = map[uint64]bool{}
+		}
+		l.lot.over[item.origin] = true
+	}
+}

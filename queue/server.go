@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// slackBytes is what the server may store beyond the limits of the streams.
+const slackBytes = 1 << 30
+
+// engine is one run of the JetStream that the queue stands on: the embedded
+// server and this process's connections to it. After a write error the queue
+// drops it and starts another one over the same folder.
+type engine struct {
+	ns  *natsserver.Server
+	js  jetstream.JetStream
+	nc  *nats.Conn // requests and what the lanes take
+	pub *nats.Conn // what the committers write
+	log *nats.Conn // attempts and transcripts, which may be lost
+}
+
+// startEngine starts the embedded server and connects to it. Recovery of the
+// stored streams happens inside the start, so this returns when it is done.
+func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
+	ctxs, err := readContexts(f)
+	if err != nil {
+		return nil, err
+	}
+	own := newPassword()
+	opts, err := serverOptions(f, o, serverUsers(own, ctxs))
+	if err != nil {
+		return nil, err
+	}
+	ns, err := startServer(ctx, opts, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{ns: ns}
+	err = e.connect(own)
+	if err == nil && o.Listen != "" {
+		err = ctxs.write(f, "nats://"+e.address())
+	}
+	if err != nil {
+		e.stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+func serverOptions(f *folder, o Options, users []*natsserver.User) (*natsserver.Options, error) {
+	opts := &natsserver.Options{
+		ServerName:             "relay",
+		StoreDir:               f.dir,
+		JetStream:              true,
+		SyncAlways:             true, // an acknowledgement survives a power cut
+		JetStreamMaxStore:      2*o.MaxBytes + o.DeadMaxBytes + attemptsMaxBytes + debugMaxBytes + slackBytes,
+		JetStreamMaxMemory:     64 << 20,
+		JetStreamLimits:        natsserver.JSLimitOpts{DefaultMaxConsumers: -1},
+		NoSigs:                 true, // signals belong to the relay
+		DontListen:             o.Listen == "",
+		DisableJetStreamBanner: true,
+		MaxPayload:             8 << 20,
+		Users:                  users,
+	}
+	if o.Listen == "" {
+		return opts, nil
+	}
+	host, port, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen %s: %w", o.Listen, err)
+	}
+	opts.Host = host
+	if opts.Port, err = strconv.Atoi(port); err != nil {
+		return nil, fmt.Errorf("listen %s: %w", o.Listen, err)
+	}
+	if opts.Port == 0 {
+		opts.Port = natsserver.RANDOM_PORT
+	}
+	return opts, nil
+}
+
+// startServer runs the server and waits until it is ready, has failed, or ctx
+// ends. A failed start only tells its logger, so that is where it is read.
+func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger) (*natsserver.Server, error) {
+	ns, err := natsserver.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("start embedded server: %w", err)
+	}
+	sl := &serverLog{log: log, failed: make(chan struct{})}
+	ns.SetLoggerV2(sl, false, false, false)
+	ready := make(chan struct{})
+	go func() {
+		ns.Start()
+		for !ns.ReadyForConnections(time.Second) && ns.Running() {
+		}
+		close(ready)
+	}()
+	select {
+	case <-ready:
+		if ns.JetStreamEnabled() {
+			return ns, nil
+		}
+		err = errors.New("JetStream is off")
+	case <-sl.failed:
+		err = sl.cause()
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	ns.Shutdown()
+	return nil, fmt.Errorf("start embedded server: %w", errors.Join(err, sl.cause()))
+}
+
+// connect opens the connections of this process. They are separate so that a
+// burst on one never delays the others.
+func (e *engine) connect(password string) error {
+	for _, conn := range []**nats.Conn{&e.nc, &e.pub, &e.log} {
+		nc, err := nats.Connect("", nats.InProcessServer(e.ns), nats.UserInfo(ownUser, password),
+			nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.SkipSubjectValidation(),
+			nats.CustomInboxPrefix(inboxPrefix(ownUser)), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		if err != nil {
+			return fmt.Errorf("connect to embedded server: %w", err)
+		}
+		*conn = nc
+	}
+	var err error
+	e.js, err = jetstream.New(e.nc, jetstream.WithDefaultTimeout(requestTimeout))
+	return err
+}
+
+// stop ends the connections and the server, which writes its indexes.
+func (e *engine) stop() {
+	for _, nc := range []*nats.Conn{e.log, e.pub, e.nc} {
+		if nc != nil {
+			nc.Close()
+		}
+	}
+	e.ns.Shutdown()
+	e.ns.WaitForShutdown()
+}
+
+// address returns where the nats CLI reaches the server; empty without listener.
+func (e *engine) address() string {
+	if addr := e.ns.Addr(); addr != nil {
+		return addr.String()
+	}
+	return ""
+}
+
+// serverLog passes the server's warnings on and remembers why a start failed.
+type serverLog struct {
+	log *slog.Logger
+
+	once   sync.Once
+	failed chan struct{}
+	mu     sync.Mutex
+	err    error
+}
+
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	l.err = fmt.Errorf(format, v...)
+	l.mu.Unlock()
+	l.once.Do(func() { close(l.failed) })
+}
+
+func (l *serverLog) cause() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func (l *serverLog) Errorf(format string, v ...any) {
+	l.log.Error("embedded server reported an error", "err", fmt.Sprintf(format, v...))
+}
+
+func (l *serverLog) Warnf(format string, v ...any) {
+	l.log.Warn("embedded server warned", "err", fmt.Sprintf(format, v...))
+}
+
+func (l *serverLog) Noticef(string, ...any) {}
+func (l *serverLog) Debugf(string, ...any)  {}
+func (l *serverLog) Tracef(string, ...any)  {}

@@ -1,0 +1,67 @@
+package queue
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxReserve    = 64 << 20 // of free space that is never used; less on a small filesystem
+	spaceInterval = 250 * time.Millisecond
+)
+
+// space knows how much the queue may still store. A full disk must never reach
+// JetStream, whose streams freeze at the first write error.
+type space struct {
+	dir string
+	max int64 // of EVENTS and RETRY
+
+	mu      sync.Mutex
+	checked time.Time
+	free    int64 // on the filesystem, beyond the reserve
+	used    int64 // by EVENTS and RETRY, when last counted
+	written int64 // since then
+}
+
+func newSpace(o Options) *space { return &space{dir: o.Dir, max: o.MaxBytes} }
+
+// room reports ErrFull when size bytes more do not fit.
+func (q *Queue) room(size int64) error { return q.space.take(size, time.Now()) }
+
+func (s *space) take(size int64, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Sub(s.checked) > spaceInterval {
+		s.look(now)
+	}
+	switch {
+	case s.free-size <= 0:
+		return fmt.Errorf("%w: the disk has no free space but the reserve", ErrFull)
+	case s.used+s.written+size > s.max:
+		return fmt.Errorf("%w: %d of %d bytes are used", ErrFull, s.used+s.written, s.max)
+	}
+	s.free -= size
+	s.written += size
+	return nil
+}
+
+// look asks the filesystem.
+func (s *space) look(now time.Time) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(s.dir, &fs); err != nil {
+		return
+	}
+	block := int64(fs.Bsize)
+	reserve := min(maxReserve, int64(fs.Blocks)*block/10)
+	s.free, s.checked = int64(fs.Bavail)*block-reserve, now
+}
+
+// count sets what the streams hold.
+func (s *space) count(used int64) {
+	s.mu.Lock()
+	s.used, s.written = used, 0
+	s.mu.Unlock()
+}

@@ -1,0 +1,190 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// statsInterval is how old what JetStream told may be.
+const statsInterval = time.Second
+
+// Stats is what the queue holds.
+type Stats struct {
+	Bytes    int64 // of EVENTS and RETRY
+	MaxBytes int64
+	High     bool // above 80 % of MaxBytes
+	Services map[string]ServiceStats
+}
+
+// ServiceStats is what the queue holds for one service.
+type ServiceStats struct {
+	Waiting  int            // fresh ones, not in flight
+	InFlight int            // handed out by Next
+	Parked   int            // waiting for a later attempt
+	Oldest   time.Time      // when the oldest of all these was accepted; zero: there is none
+	Bytes    int64          // of all these, estimated
+	Dead     map[string]int // dead letters by reason
+}
+
+// statsCache holds what was last asked of JetStream.
+type statsCache struct {
+	mu    sync.Mutex
+	at    time.Time
+	bytes int64
+	dead  map[string]map[string]int
+	high  bool
+}
+
+// Stats returns what the queue holds, at most a second old. Services that have
+// records but that nobody serves are there too.
+func (q *Queue) Stats() Stats {
+	q.refresh(q.ctx, time.Now())
+	q.cached.mu.Lock()
+	s := Stats{Bytes: q.cached.bytes, MaxBytes: q.o.MaxBytes, High: q.cached.high, Services: map[string]ServiceStats{}}
+	for service, reasons := range q.cached.dead {
+		s.Services[service] = ServiceStats{Dead: reasons}
+	}
+	q.cached.mu.Unlock()
+	for _, l := range q.allLanes() {
+		one := l.stats()
+		one.Dead = s.Services[l.name].Dead
+		s.Services[l.name] = one
+	}
+	return s
+}
+
+// stats counts what the lane holds.
+func (l *Lane) stats() ServiceStats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := ServiceStats{
+		Waiting:  max(l.feed.waiting, 0) + len(l.fresh) + len(l.ready) + l.following,
+		InFlight: len(l.out),
+		Parked:   len(l.lot.items),
+	}
+	for _, c := range l.chains {
+		for _, f := range c.followers {
+			if f.item != nil {
+				s.Parked++
+			}
+		}
+	}
+	s.Bytes = int64(s.Waiting+s.InFlight+s.Parked) * int64(max(l.feed.average, 1))
+	s.Oldest = l.oldest()
+	return s
+}
+
+// oldest is when the oldest unfinished delivery was accepted, as far as the
+// lane has seen it.
+func (l *Lane) oldest() time.Time {
+	var at time.Time
+	see := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	for e := range l.out {
+		see(e.Accepted)
+	}
+	for _, e := range l.ready {
+		see(e.Accepted)
+	}
+	if len(l.fresh) > 0 {
+		see(l.fresh[0].Accepted)
+	}
+	for _, item := range l.lot.items {
+		see(time.Unix(0, item.accepted))
+	}
+	return at
+}
+
+// refresh asks JetStream when its last word is too old.
+func (q *Queue) refresh(ctx context.Context, now time.Time) {
+	q.cached.mu.Lock()
+	fresh := now.Sub(q.cached.at) < statsInterval
+	if !fresh {
+		q.cached.at = now
+	}
+	q.cached.mu.Unlock()
+	eng := q.engine.Load()
+	if fresh || eng == nil {
+		return
+	}
+	if err := q.ask(ctx, eng); err != nil {
+		q.o.Log.Debug("stream state not read", "err", err)
+	}
+}
+
+func (q *Queue) ask(ctx context.Context, eng *engine) error {
+	var bytes int64
+	for _, name := range []string{events, retry} {
+		s, err := eng.js.Stream(ctx, name)
+		if err != nil {
+			return err
+		}
+		bytes += int64(s.CachedInfo().State.Bytes)
+	}
+	counts, err := eng.subjectCounts(ctx, dead)
+	if err != nil {
+		return err
+	}
+	letters := map[string]map[string]int{}
+	for subject, n := range counts {
+		service := serviceOf(subject)
+		if letters[service] == nil {
+			letters[service] = map[string]int{}
+		}
+		letters[service][subject[strings.LastIndexByte(subject, '.')+1:]] = n
+	}
+	q.space.count(bytes)
+	q.cached.mu.Lock()
+	q.cached.bytes, q.cached.dead = bytes, letters
+	q.cached.mu.Unlock()
+	return nil
+}
+
+// subjectCounts returns how many records a stream has of each subject.
+func (e *engine) subjectCounts(ctx context.Context, stream string) (map[string]int, error) {
+	counts := map[string]int{}
+	for {
+		body := fmt.Appendf(nil, `{"subjects_filter":">","offset":%d}`, len(counts))
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		m, err := e.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+stream, body)
+		cancel()
+		if err != nil {
+			return nil, fmt.Errorf("count %s: %w", stream, err)
+		}
+		var info struct {
+			Total int                 `json:"total"`
+			Error *jetstream.APIError `json:"error"`
+			State struct {
+				Subjects map[string]int `json:"subjects"`
+			} `json:"state"`
+		}
+		if err := json.Unmarshal(m.Data, &info); err != nil {
+			return nil, fmt.Errorf("count %s: %w", stream, err)
+		}
+		if info.Error != nil {
+			return nil, fmt.Errorf("count %s: %w", stream, info.Error)
+		}
+		for subject, n := range info.State.Subjects {
+			counts[subject] = n
+		}
+		if len(info.State.Subjects) == 0 || len(counts) >= info.Total {
+			return counts, nil
+		}
+	}
+}
+
+// serviceOf is the second token of a subject.
+func serviceOf(subject string) string {
+	_, rest, _ := strings.Cut(subject, ".")
+	service, _, _ := strings.Cut(rest, ".")
+	return service
+}

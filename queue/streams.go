@@ -1,0 +1,96 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The streams.
+const (
+	events   = "EVENTS"   // one record per delivery owed
+	retry    = "RETRY"    // deliveries that wait for a later attempt
+	dead     = "DEAD"     // deliveries given up
+	attempts = "ATTEMPTS" // what was tried, for people
+	debug    = "DEBUG"    // transcripts
+)
+
+const (
+	attemptsMaxBytes = 256 << 20
+	debugMaxBytes    = 128 << 20
+
+	// lostReplyWindow is JetStream's own memory of ids. It is short because it
+	// costs 200 B an id: this package remembers ids itself, see [recent].
+	lostReplyWindow = 100 * time.Millisecond
+
+	requestTimeout = 5 * time.Second
+)
+
+// streamConfigs returns the streams as they shall be. Their limits come from
+// the options, all else is fixed.
+func streamConfigs(o Options) []jetstream.StreamConfig {
+	kept := jetstream.StreamConfig{
+		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		AllowAtomicPublish: true, AllowDirect: true, Duplicates: lostReplyWindow,
+	}
+	shown := jetstream.StreamConfig{
+		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
+		AllowDirect: true, PersistMode: jetstream.AsyncPersistMode, MaxAge: o.AttemptsKeep, Duplicates: lostReplyWindow,
+	}
+	with := func(c jetstream.StreamConfig, name, subject string, maxBytes int64, maxAge time.Duration) jetstream.StreamConfig {
+		c.Name, c.Subjects, c.MaxBytes, c.MaxAge = name, []string{subject}, maxBytes, maxAge
+		return c
+	}
+	return []jetstream.StreamConfig{
+		with(kept, events, "events.*.*", o.MaxBytes, 0),
+		with(kept, retry, "retry.*", o.MaxBytes, 0),
+		with(kept, dead, "dead.*.*", o.DeadMaxBytes, o.DeadKeep),
+		with(shown, attempts, "attempts.*.*", attemptsMaxBytes, o.AttemptsKeep),
+		with(shown, debug, "debug.*", debugMaxBytes, o.AttemptsKeep),
+	}
+}
+
+// ensureStreams creates the streams that are missing. That also brings back
+// one whose configuration a crash has damaged, with all its records. A stream
+// is updated only when it really differs, because a crash during an update is
+// what damages it.
+func ensureStreams(ctx context.Context, js jetstream.JetStream, o Options) error {
+	for _, want := range streamConfigs(o) {
+		if err := ensureStream(ctx, js, want); err != nil {
+			return fmt.Errorf("open stream %s: %w", want.Name, err)
+		}
+	}
+	return nil
+}
+
+func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
+	s, err := js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = js.CreateStream(ctx, want)
+		return err
+	}
+	if err != nil || !differs(s.CachedInfo().Config, want) {
+		return err
+	}
+	_, err = js.UpdateStream(ctx, want)
+	return err
+}
+
+// differs compares what this package sets, not what the server adds.
+func differs(have, want jetstream.StreamConfig) bool {
+	type fixed struct {
+		subjects         []string
+		maxBytes         int64
+		maxAge, dups     time.Duration
+		discard          jetstream.DiscardPolicy
+		direct, batching bool
+	}
+	of := func(c jetstream.StreamConfig) fixed {
+		return fixed{c.Subjects, c.MaxBytes, c.MaxAge, c.Duplicates, c.Discard, c.AllowDirect, c.AllowAtomicPublish}
+	}
+	return !reflect.DeepEqual(of(have), of(want))
+}
