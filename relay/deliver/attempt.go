@@ -1,0 +1,189 @@
+package deliver
+
+import (
+	"time"
+
+	"callrelay/queue"
+)
+
+// worker makes attempts as long as there are deliveries and the place is its
+// own. The place is free again before an outcome is stored that takes the disk.
+func (r *runner) worker(d *delivery) {
+	for d != nil {
+		after := r.serve(d)
+		d = r.swap(after != nil)
+		if after != nil {
+			after()
+			r.settled()
+			return
+		}
+	}
+}
+
+// swap ends the use of a place and begins the next. When the outcome is still
+// to be stored, it leaves the next to another worker.
+func (r *runner) swap(settle bool) *delivery {
+	r.mu.Lock()
+	r.busy--
+	if settle {
+		r.settling++
+		r.mu.Unlock()
+		r.dispatch()
+		return nil
+	}
+	next := r.begin()
+	r.feed()
+	r.mu.Unlock()
+	r.work.Done()
+	return next
+}
+
+// settled ends the storing of an outcome.
+func (r *runner) settled() {
+	r.mu.Lock()
+	r.settling--
+	r.feed()
+	r.mu.Unlock()
+	r.work.Done()
+}
+
+// serve does what is to be done with a delivery: mostly an attempt. What is
+// left to do without the place is returned; nil is nothing.
+func (r *runner) serve(d *delivery) (after func()) {
+	s := r.setup.Load()
+	if d.death != nil {
+		return func() { r.store(d) }
+	}
+	if time.Since(d.accepted) >= s.service.MaxAge {
+		return func() {
+			r.bury(d, verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
+		}
+	}
+	e, err := d.read()
+	if err != nil {
+		return func() { r.bury(d, unrenderable(err)) }
+	}
+	if path, until := s.recordingOf(e, d.accepted); path != "" {
+		return func() { r.awaitRecording(d, path, until) }
+	}
+	if r.pace.Wait(r.stop) != nil {
+		return d.giveBack
+	}
+	r.mu.Lock()
+	if r.closed || r.held {
+		r.mu.Unlock()
+		return d.giveBack
+	}
+	t, ok := r.endpoint.admit()
+	if !ok { // the breaker has opened meanwhile
+		r.hand.putBack(d)
+	}
+	r.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	return r.attempt(s, d, t)
+}
+
+// attempt makes one attempt, and tells the breaker.
+func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
+	now, late := time.Now(), s.lateOf(d.event)
+	a, wsse, err := s.prepare(d.event, d.attempts+1, now)
+	if err != nil {
+		t.done(result{err: errGivenUp})
+		return func() { r.bury(d, unrenderable(err)) }
+	}
+	v, reply, elapsed := s.exchange(r.abort, a)
+	if r.abort.Err() != nil && v.status == 0 {
+		t.done(result{err: errGivenUp})
+		return d.giveBack
+	}
+	d.attempts, d.tried, d.status = d.attempts+1, true, v.status
+	v.err = s.mask.text(v.err, a.tokens()...)
+	r.record(r.abort, d, v, now, elapsed)
+	if s.debug(now) {
+		r.tell.transcript(s.transcript(a, wsse, reply, v, now, elapsed))
+	}
+	if d.attempts == 1 && late != "" {
+		s.watchLate(late, d)
+	}
+	if v.healthy() {
+		t.done(result{})
+	} else {
+		t.done(result{err: errUnhealthy, why: v.err, operational: d.operational()})
+	}
+	return r.conclude(s, d, v)
+}
+
+// conclude ends a delivery that was delivered, and says what is to be done with
+// any other.
+func (r *runner) conclude(s *setup, d *delivery, v verdict) (after func()) {
+	switch v.outcome {
+	case Delivered:
+		// A crash before this is on disk repeats the attempt.
+		d.Finish()
+		r.succeeded()
+		return nil
+	case Dead:
+		r.succeeded()
+		return func() { r.bury(d, v) }
+	default:
+		return func() { r.retry(s, d, v) }
+	}
+}
+
+// retry has a delivery wait for its next attempt: in memory when that is soon,
+// else parked.
+func (r *runner) retry(s *setup, d *delivery, v verdict) {
+	if v.gone {
+		r.gone()
+	}
+	wait := &wait{kind: waitRetry, held: v.retryAfter == 0}
+	now := time.Now()
+	pause := delay(s.service.RetrySchedule, d.attempts, v.retryAfter)
+	pause = max(min(pause, d.accepted.Add(s.service.MaxAge).Sub(now)), 0) // it expires then
+	if pause <= inPlace && r.mayWait(waitRetry) {
+		r.keep(d, wait, pause)
+		return
+	}
+	p := d.parking(now.Add(pause), wait.held)
+	p.Reason = v.err
+	if err := d.Park(p); err != nil {
+		r.keep(d, wait, pause)
+	}
+}
+
+// mayWait reports whether one more delivery may wait in memory.
+func (r *runner) mayWait(kind waitKind) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.closed && !r.held && r.hand.counts[kind] < maxWaiting
+}
+
+// bury makes a delivery a dead letter.
+func (r *runner) bury(d *delivery, v verdict) {
+	s := r.setup.Load()
+	d.death = &queue.Death{Reason: v.reason, Attempts: d.attempts, Status: v.status, Error: Clip(s.mask.text(v.err))}
+	r.store(d)
+}
+
+// store has the queue keep a dead letter; only then is the delivery over. A
+// crash in between repeats it.
+func (r *runner) store(d *delivery) {
+	if err := d.Bury(*d.death); err != nil {
+		r.keep(d, &wait{kind: waitRetry}, queueRest)
+		return
+	}
+	r.tell.buried(r.abort, d)
+	r.stats.dead.Inc()
+}
+
+// unrenderable is the verdict on an event that cannot be written as its service
+// wants it.
+func unrenderable(err error) verdict {
+	return verdict{outcome: Dead, reason: ReasonRender, err: err.Error()}
+}
+
+func expiredText(s *setup) string {
+	return "older than max_age " + s.service.MaxAge.String()
+}

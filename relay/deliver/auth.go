@@ -1,0 +1,83 @@
+package deliver
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+
+	"callrelay/config"
+)
+
+// newSender makes the [Sender] of a service: its connections and, with OAuth2,
+// its tokens.
+func newSender(s *config.Service, own []string) (Sender, error) {
+	g := newGuard(s.AllowPrivate, own)
+	transport, err := newTransport(s, g)
+	if err != nil {
+		return nil, err
+	}
+	sender := HTTPSender{Transport: transport, MaxResponse: s.MaxResponse}
+	if s.Auth.OAuth2 == nil {
+		return sender, nil
+	}
+	client, err := newTokenClient(s, g)
+	if err != nil {
+		return nil, err
+	}
+	return newTokenSender(s.Auth.OAuth2, client, sender), nil
+}
+
+// closeIdle drops the connections that a sender does not use at the moment.
+func closeIdle(s Sender) {
+	if c, ok := s.(interface{ closeIdle() }); ok {
+		c.closeIdle()
+	}
+}
+
+// newTokenClient makes the client that asks for tokens. It trusts and shows the
+// same certificates as the service's own, and is guarded likewise, but the
+// service's server name is not the token endpoint's.
+func newTokenClient(s *config.Service, g guard) (*http.Client, error) {
+	transport, err := newTransport(s, g)
+	if err != nil {
+		return nil, err
+	}
+	transport.TLSClientConfig.ServerName = ""
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       s.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
+// credentials returns the header by which a service shows who it is, where that
+// is the same for every attempt; an empty name where there is none.
+func credentials(s *config.Service) (name, value string) {
+	switch a := s.Auth; {
+	case a.Basic != nil:
+		return "Authorization", basicAuth(a.Basic.User, a.Basic.Password.Value())
+	case a.Header != nil:
+		return a.Header.Name, a.Header.Value.Value()
+	case a.Bearer.Set():
+		return "Authorization", "Bearer " + a.Bearer.Value()
+	}
+	if u, err := url.Parse(s.URL); err == nil && u.User != nil && s.Auth.OAuth2 == nil {
+		password, _ := u.User.Password()
+		return "Authorization", basicAuth(u.User.Username(), password)
+	}
+	return "", ""
+}
+
+func basicAuth(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// hostOf is the part of a URL that may be shown: its path and query may hold
+// secrets.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "?"
+	}
+	return u.Host
+}

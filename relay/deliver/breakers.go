@@ -1,0 +1,167 @@
+package deliver
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+
+	"callrelay/config"
+)
+
+// breakersState is the name under which the breakers that are not closed
+// outlast the process.
+const breakersState = "breakers"
+
+// A store keeps small states beyond the process.
+type store interface {
+	Save(name string, data []byte) error
+	Load(name string) ([]byte, error)
+}
+
+// breakers are those of all endpoints that have a service. Safe for concurrent
+// use.
+type breakers struct {
+	store  store
+	tell   func(*endpoint, change)
+	saving sync.Mutex // puts what is stored in order
+
+	mu        sync.Mutex
+	endpoints map[string]*endpoint // by URL as written
+	troubled  map[string]bool      // keys of those that are not closed, as stored
+}
+
+// endpoint is what a URL as written stands for: its breaker and the runners of
+// the services that share it.
+type endpoint struct {
+	*breaker
+	url string
+
+	mu      sync.Mutex
+	runners map[*runner]struct{}
+	hushed  bool // its opening was not announced, so its closing is not either
+}
+
+func newBreakers(s store, tell func(*endpoint, change)) *breakers {
+	b := &breakers{store: s, tell: tell, endpoints: map[string]*endpoint{}, troubled: map[string]bool{}}
+	var keys []string
+	if data, err := s.Load(breakersState); err == nil && json.Unmarshal(data, &keys) == nil {
+		for _, key := range keys {
+			b.troubled[key] = true
+		}
+	}
+	return b
+}
+
+// endpoint returns that of a URL, making it with the settings when it is new. A
+// breaker that was not closed when the relay ended starts half-open.
+func (b *breakers) endpoint(url string, settings config.Breaker) *endpoint {
+	b.mu.Lock()
+	e, ok := b.endpoints[url]
+	if !ok {
+		e = &endpoint{url: url, runners: map[*runner]struct{}{}}
+		e.breaker = newBreaker(settings, func(c change) { b.changed(e, c) })
+		b.endpoints[url] = e
+	}
+	troubled := !ok && b.troubled[endpointKey(url)]
+	b.mu.Unlock()
+	if troubled {
+		e.halfOpen()
+	}
+	return e
+}
+
+// keep forgets the endpoints that no service has any more.
+func (b *breakers) keep(used map[string]bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for url, e := range b.endpoints {
+		if !used[url] {
+			e.stop()
+			delete(b.endpoints, url)
+			delete(b.troubled, endpointKey(url))
+		}
+	}
+}
+
+// stop ends all timers.
+func (b *breakers) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.endpoints {
+		e.stop()
+	}
+}
+
+func (b *breakers) changed(e *endpoint, c change) {
+	if (c.from == BreakerClosed) != (c.to == BreakerClosed) {
+		b.save(e.url, c.to != BreakerClosed)
+	}
+	b.tell(e, c)
+	for _, r := range e.list() {
+		r.breakerChanged(c)
+	}
+}
+
+// save keeps which breakers are not closed. When it fails, a restart takes them
+// to be as they were stored last, which costs a few attempts.
+func (b *breakers) save(url string, troubled bool) {
+	b.saving.Lock()
+	defer b.saving.Unlock()
+	b.mu.Lock()
+	if troubled {
+		b.troubled[endpointKey(url)] = true
+	} else {
+		delete(b.troubled, endpointKey(url))
+	}
+	data, err := json.Marshal(slices.Sorted(maps.Keys(b.troubled)))
+	b.mu.Unlock()
+	if err == nil {
+		_ = b.store.Save(breakersState, data)
+	}
+}
+
+// endpointKey stands for a URL where it is stored: the URL may hold secrets.
+func endpointKey(url string) string {
+	sum := sha256.Sum256([]byte(url))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (e *endpoint) join(r *runner) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.runners[r] = struct{}{}
+}
+
+func (e *endpoint) leave(r *runner) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.runners, r)
+}
+
+// announce calls raise with the operational event for an opening or closing of
+// the breaker. One that a delivery of such an event brought about is not
+// announced, and neither is its end.
+func (e *endpoint) announce(opened, operational bool, raise func(event string)) {
+	e.mu.Lock()
+	if opened {
+		e.hushed = operational
+	}
+	hushed := e.hushed
+	e.mu.Unlock()
+	switch {
+	case hushed:
+	case opened:
+		raise(eventBreakerOpened)
+	default:
+		raise(eventBreakerClosed)
+	}
+}
+
+func (e *endpoint) list() []*runner {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(e.runners))
+}

@@ -1,0 +1,287 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"callrelay/queue"
+	"callrelay/relay/route"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options are what a [Deliverer] works with. Queue is required.
+type Options struct {
+	Queue      *queue.Queue
+	Recordings Recordings            // nil: there are none
+	Log        *slog.Logger          // nil: nothing is logged
+	Metrics    prometheus.Registerer // nil: nothing is shown
+	Version    string                // for User-Agent
+	Own        []string              // the relay's own listeners, host:port, which are never called
+
+	// Raise puts an operational event of the relay into its own intake. It is
+	// called from one goroutine. Nil: none are raised.
+	Raise func(ctx context.Context, event map[string]any)
+}
+
+// Deliverer delivers what the queue holds to the services of a table. Make one
+// with [New]. Safe for concurrent use.
+type Deliverer struct {
+	options  Options
+	tell     *reporter
+	breakers *breakers
+	pauses   *pauses
+
+	applying sync.Mutex // one reload at a time
+	mu       sync.Mutex
+	table    *route.Table
+	runners  map[string]*running
+	stop     context.Context // while running, else nil
+	abort    context.Context
+	work     sync.WaitGroup
+}
+
+// running is a runner and the end of it.
+type running struct {
+	*runner
+	cancel context.CancelFunc // nil until it runs
+}
+
+// New makes a deliverer. It panics when its metrics are registered already.
+func New(o Options) *Deliverer {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.Recordings == nil {
+		o.Recordings = noRecordings{}
+	}
+	d := &Deliverer{options: o, runners: map[string]*running{}}
+	d.tell = newReporter(o.Log, newMetrics(o.Metrics), o.Queue, newNotices(o.Raise))
+	d.pauses = newPauses(o.Queue)
+	d.breakers = newBreakers(o.Queue, d.breakerChanged)
+	o.Metrics.MustRegister(gauges{d.Status})
+	return d
+}
+
+// Apply has services be called as a table says from now on. Attempts under way
+// finish as they began; breakers, connections and rates of services that have
+// not changed are kept. It is called before [Deliverer.Run] and at each reload.
+func (d *Deliverer) Apply(t *route.Table) {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	d.mu.Lock()
+	d.table = t
+	d.mu.Unlock()
+	d.drop(t)
+	used := map[string]bool{}
+	for _, s := range t.Services() {
+		settings := s.Breaker
+		e := d.breakers.endpoint(s.Endpoint, settings)
+		if !used[s.Endpoint] { // of services that share it, the first one's settings hold
+			e.configure(settings)
+		}
+		used[s.Endpoint] = true
+		d.applyOne(t, s, e)
+	}
+	d.breakers.keep(used)
+}
+
+func (d *Deliverer) applyOne(t *route.Table, s *route.Service, e *endpoint) {
+	d.mu.Lock()
+	r, known := d.runners[s.Name]
+	if !known {
+		lane := queueLane{d.options.Queue.Lane(s.Name)}
+		r = &running{runner: newRunner(s.Name, lane, d.tell, func() { d.gone(s.Name) })}
+		d.runners[s.Name] = r
+	}
+	d.mu.Unlock()
+	_, paused := d.pauses.of(s.Name)
+	r.apply(newSetup(s, d.environment(t), r.setup.Load()), e, paused || !s.Active)
+	d.start(r)
+}
+
+// drop ends the runners of services that are no more. What waits for those
+// stays in the queue.
+func (d *Deliverer) drop(t *route.Table) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, r := range d.runners {
+		if t.Service(name) != nil {
+			continue
+		}
+		if r.cancel != nil {
+			r.cancel()
+		}
+		delete(d.runners, name)
+		d.tell.metrics.forget(name)
+	}
+}
+
+func (d *Deliverer) environment(t *route.Table) environment {
+	env := environment{
+		recordings: d.options.Recordings,
+		userAgent:  "relay/" + d.options.Version,
+		own:        d.options.Own,
+	}
+	if t.Config.Recordings != nil {
+		env.late = t.Config.Recordings.Late
+	}
+	return env
+}
+
+// start lets a runner run, if the deliverer does.
+func (d *Deliverer) start(r *running) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stop == nil || r.cancel != nil || d.stop.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(d.stop)
+	r.cancel = cancel
+	abort := d.abort
+	d.work.Go(func() {
+		defer cancel()
+		r.run(ctx, abort)
+	})
+}
+
+// Run delivers until ctx ends: then no attempt begins any more, and those under
+// way are finished, or given back when abort ends as well. It returns nil when
+// all is in the queue that was not delivered.
+func (d *Deliverer) Run(ctx, abort context.Context) error {
+	d.mu.Lock()
+	d.stop, d.abort = ctx, abort
+	runners := make([]*running, 0, len(d.runners))
+	for _, r := range d.runners {
+		runners = append(runners, r)
+	}
+	d.mu.Unlock()
+	for _, r := range runners {
+		d.start(r)
+	}
+	d.work.Go(func() { d.tell.notices.run(ctx) })
+	d.work.Go(func() { d.tend(ctx) })
+	<-ctx.Done()
+	d.mu.Lock() // whoever starts a runner from here on sees that ctx has ended
+	d.mu.Unlock()
+	d.work.Wait()
+	d.breakers.stop()
+	return nil
+}
+
+// runner returns that of a service; nil when it is not configured.
+func (d *Deliverer) runner(service string) *runner {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r, ok := d.runners[service]; ok {
+		return r.runner
+	}
+	return nil
+}
+
+// inOrder returns the runners in the order of the file.
+func (d *Deliverer) inOrder() []*runner {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := make([]*runner, 0, len(d.runners))
+	for _, r := range d.runners {
+		list = append(list, r.runner)
+	}
+	slices.SortFunc(list, func(a, b *runner) int {
+		return a.setup.Load().service.Index - b.setup.Load().service.Index
+	})
+	return list
+}
+
+// Pause keeps a service from being called until [Deliverer.Resume], also after a
+// restart. Attempts under way are finished; what waits is kept, and expires by
+// its max_age.
+func (d *Deliverer) Pause(service, why string) error {
+	if err := d.pauses.pause(service, why); err != nil {
+		return fmt.Errorf("pause %s: %w", service, err)
+	}
+	d.options.Log.Info("service paused", "service", service, "why", why)
+	if r := d.runner(service); r != nil {
+		r.hold(true)
+	}
+	return nil
+}
+
+// Resume ends a pause. What waited because of the endpoint comes due.
+func (d *Deliverer) Resume(service string) error {
+	if err := d.pauses.resume(service); err != nil {
+		return fmt.Errorf("resume %s: %w", service, err)
+	}
+	d.options.Log.Info("service resumed", "service", service)
+	if r := d.runner(service); r != nil && r.setup.Load().service.Active {
+		r.lane.Wake(queue.WakeHeld)
+		r.hold(false)
+	}
+	return nil
+}
+
+// gone pauses a service whose endpoint asks never to be called again.
+func (d *Deliverer) gone(service string) {
+	const why = "its endpoint answered 410 Gone"
+	if _, paused := d.pauses.of(service); paused {
+		return
+	}
+	if err := d.Pause(service, why); err != nil {
+		d.options.Log.Error("service not paused", "service", service, "err", err)
+	}
+}
+
+// Probe has an open breaker let through an attempt now.
+func (d *Deliverer) Probe(service string) error {
+	r := d.runner(service)
+	if r == nil {
+		return fmt.Errorf("probe %s: the service is not configured", service)
+	}
+	r.mu.Lock()
+	e := r.endpoint
+	r.mu.Unlock()
+	e.breaker.probe()
+	return nil
+}
+
+func (d *Deliverer) stateOf(r *runner) (state, why string) {
+	why, paused := d.pauses.of(r.name)
+	switch {
+	case !r.setup.Load().service.Active:
+		return StateInactive, why
+	case paused:
+		return StatePaused, why
+	default:
+		return StateActive, ""
+	}
+}
+
+// breakerChanged tells of an endpoint's breaker, once for all its services.
+func (d *Deliverer) breakerChanged(e *endpoint, c change) {
+	opened := c.from == BreakerClosed && c.to == BreakerOpen
+	closed := c.from != BreakerClosed && c.to == BreakerClosed
+	if !opened && !closed {
+		return
+	}
+	var services []string
+	for _, r := range e.list() {
+		services = append(services, r.name)
+		d.tell.news(r.name, failing{}) // what fails from now on is news
+	}
+	slices.Sort(services)
+	if opened {
+		d.options.Log.Warn("breaker opened", "endpoint", hostOf(e.url), "service", services, "err", c.cause.why)
+	} else {
+		d.options.Log.Info("breaker closed", "endpoint", hostOf(e.url), "service", services)
+	}
+	e.announce(opened, c.cause.operational, func(event string) {
+		d.tell.notices.breaker(event, services, hostOf(e.url), c.cause.why)
+	})
+}
+

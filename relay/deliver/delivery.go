@@ -1,0 +1,105 @@
+package deliver
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"callrelay/queue"
+	"callrelay/relay/call"
+)
+
+// entry is the place of a delivery in the queue. Each method ends it, unless it
+// returns an error.
+type entry interface {
+	Finish()
+	Return()
+	Park(queue.Parking) error
+	Bury(queue.Death) error
+}
+
+// delivery is one event owed to one service, while its runner has it in hand.
+// It belongs to one goroutine at a time.
+type delivery struct {
+	entry
+	record   queue.Record
+	seq      uint64
+	accepted time.Time
+	attempts int          // made so far
+	tried    bool         // one of them since the queue handed it out
+	status   int          // of the last answer; 0: none
+	event    *call.Event  // once it was read
+	death    *queue.Death // not nil: it is dead, and the queue could not store that yet
+}
+
+func newDelivery(e *queue.Entry) *delivery {
+	return &delivery{entry: e, record: e.Record, seq: e.Seq, accepted: e.Accepted, attempts: e.Attempts}
+}
+
+// read returns the event. What intake has accepted can be read back; anything
+// else in the queue was not put there by a relay.
+func (d *delivery) read() (*call.Event, error) {
+	if d.event != nil {
+		return d.event, nil
+	}
+	e, err := call.Parse(d.record.Body, d.record.ID)
+	if err != nil {
+		return nil, err
+	}
+	d.event = e
+	return e, nil
+}
+
+// giveBack ends the hold on the delivery. An attempt that the queue does not
+// know of yet is told to it, so that attempts count on.
+func (d *delivery) giveBack() {
+	if d.tried && d.death == nil && d.Park(d.parking(time.Now(), true)) == nil {
+		return
+	}
+	d.Return()
+}
+
+func (d *delivery) parking(due time.Time, held bool) queue.Parking {
+	return queue.Parking{Attempts: d.attempts, Due: due, Held: held, Status: d.status}
+}
+
+// operational reports whether the delivery tells of the relay itself. Its own
+// failures are not told of in turn, or an endpoint for alarms that fails would
+// raise alarms for ever.
+func (d *delivery) operational() bool {
+	return strings.HasPrefix(d.record.Event, "relay_") && d.record.Event != "relay_test"
+}
+
+// logAttrs are what names the delivery in a log.
+func (d *delivery) logAttrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("service", d.record.Service),
+		slog.String("event", d.record.Event),
+		slog.String("delivery", Clip(d.record.ID)),
+	}
+	if d.record.Segment != "" {
+		attrs = append(attrs, slog.String("segment", Clip(d.record.Segment)))
+	}
+	return attrs
+}
+
+// lane is what a runner needs of a [queue.Lane].
+type lane interface {
+	Next(ctx context.Context, max int) ([]*delivery, error)
+	SetOrdered(bool)
+	Wake(queue.Wake)
+}
+
+// queueLane is the lane of a real queue.
+type queueLane struct{ *queue.Lane }
+
+// Next implements lane.
+func (l queueLane) Next(ctx context.Context, max int) ([]*delivery, error) {
+	entries, err := l.Lane.Next(ctx, max)
+	deliveries := make([]*delivery, len(entries))
+	for i, e := range entries {
+		deliveries[i] = newDelivery(e)
+	}
+	return deliveries, err
+}

@@ -1,0 +1,59 @@
+package deliver
+
+import (
+	"time"
+
+	"callrelay/relay/call"
+)
+
+// The states of a recording.
+const (
+	RecordingReady      = "ready"
+	RecordingPending    = "pending" // may still be completed: worth waiting for
+	RecordingMissing    = "missing"
+	RecordingUnreadable = "unreadable"
+	RecordingNone       = "none" // the event has none
+)
+
+// Recordings knows the recordings that events point at. It is safe for
+// concurrent use.
+type Recordings interface {
+	// Look says how the recording at a path is now.
+	Look(path string) Recording
+	// Link returns a link to it, or "" when it may not be linked. Access
+	// overrides the configured mode unless it is empty; start and end cut out a
+	// part, in seconds, and below 0 are not given.
+	Link(path, access string, now time.Time, start, end float64) string
+	// Watch calls ready once when the recording is complete, be it at once.
+	// After cancel it is not called any more, unless it is being called.
+	Watch(path string, ready func()) (cancel func())
+	// Late has recording_available raised, with the members of e, when the
+	// recording is completed before until.
+	Late(path string, e *call.Event, until time.Time)
+	// Settings returns how long a delivery waits for its recording, counted
+	// from its acceptance, and whether agent recordings are linked.
+	Settings() (wait time.Duration, agentPerspective bool)
+}
+
+// Recording is a recording at one moment.
+type Recording struct {
+	State    string // ready, pending, missing, unreadable or none
+	Bytes    int64
+	Seconds  float64
+	Channels int
+	SHA256   func() string // hex; may read the file; nil: not known
+}
+
+// noRecordings stands for a relay without [recordings]: links are empty, the
+// state is none, nothing waits.
+type noRecordings struct{}
+
+func (noRecordings) Look(string) Recording { return Recording{State: RecordingNone} }
+
+func (noRecordings) Link(string, string, time.Time, float64, float64) string { return "" }
+
+func (noRecordings) Watch(string, func()) func() { return func() {} }
+
+func (noRecordings) Late(string, *call.Event, time.Time) {}
+
+func (noRecordings) Settings() (time.Duration, bool) { return 0, false }

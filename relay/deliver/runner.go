@@ -1,0 +1,318 @@
+package deliver
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"callrelay/queue"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// inPlace is the longest delay that a delivery waits in memory; it is parked
+	// in the queue for a longer one.
+	inPlace = 10 * time.Second
+
+	// maxWaiting is how many deliveries of a service wait in memory for a retry,
+	// and how many for a recording.
+	maxWaiting = 512
+
+	// ahead is how many deliveries are fetched for each place.
+	ahead = 4
+
+	// queueRest is how long a runner leaves the queue alone after it failed.
+	queueRest = time.Second
+)
+
+// runner delivers to one service. It shares nothing with the runners of other
+// services but the breaker of an endpoint that they have in common.
+//
+// Workers exist only while there is something to attempt: each holds one of the
+// service's places. How many places there are grows from one after the breaker
+// has closed.
+type runner struct {
+	name string
+	lane lane
+	tell *reporter
+	gone func() // pauses the service: its endpoint asks for that
+
+	setup atomic.Pointer[setup]
+	pace  *rate.Limiter
+	meter meter
+	stats *serviceMetrics
+
+	mu       sync.Mutex
+	endpoint *endpoint
+	hand     hand
+	stop     context.Context // ends when no attempt begins any more; nil until the runner runs
+	abort    context.Context // of the attempts
+	closed   bool            // no attempt begins any more
+	held     bool            // paused or inactive: likewise
+	busy     int             // places taken
+	places   int
+	settling int           // attempts over, their outcome not stored yet
+	hungry   bool          // fetch waits for wake
+	wake     chan struct{} // holds a token when fetch should look again
+	work     sync.WaitGroup
+}
+
+func newRunner(name string, l lane, tell *reporter, gone func()) *runner {
+	return &runner{
+		name: name, lane: l, tell: tell, gone: gone,
+		pace:  rate.NewLimiter(rate.Inf, 1),
+		stats: tell.metrics.service(name),
+		hand:  newHand(),
+		wake:  make(chan struct{}, 1),
+	}
+}
+
+// apply takes over a setup and its endpoint in one step. Connections and the
+// breaker stay as they are unless the setup differs in what they depend on.
+func (r *runner) apply(s *setup, e *endpoint, held bool) {
+	old := r.setup.Swap(s)
+	setPace(r.pace, s.service.Rate.PerSecond)
+	r.lane.SetOrdered(s.service.Order == "call")
+	r.mu.Lock()
+	was := r.endpoint
+	r.endpoint = e
+	if old == nil || was != e {
+		r.places = firstPlaces(s)
+	}
+	r.places = min(r.places, s.service.Concurrency)
+	r.mu.Unlock()
+	if was != e {
+		if was != nil {
+			was.leave(r)
+		}
+		e.join(r)
+	}
+	if old != nil && old.sender != s.sender {
+		closeIdle(old.sender)
+	}
+	r.hold(held)
+	if old == nil {
+		return
+	}
+	if was != e || !sameCall(&old.service.Service, &s.service.Service) {
+		e.reset() // what waited because of the endpoint comes due: it may be mended
+	}
+}
+
+// renew takes a setup whose certificates were replaced.
+func (r *runner) renew(s *setup) {
+	old := r.setup.Swap(s)
+	closeIdle(old.sender)
+	r.mu.Lock()
+	e := r.endpoint
+	r.mu.Unlock()
+	e.reset()
+}
+
+// firstPlaces is how many places an endpoint is given that nothing is known of:
+// no more than failures open its breaker.
+func firstPlaces(s *setup) int {
+	return max(1, min(s.service.Concurrency, s.service.Breaker.Failures))
+}
+
+// setPace limits attempts to so many a second, letting through at once what
+// falls into a twentieth of a second.
+func setPace(l *rate.Limiter, perSecond float64) {
+	limit, burst := rate.Inf, 1
+	if perSecond > 0 {
+		limit, burst = rate.Limit(perSecond), max(1, int(perSecond/20))
+	}
+	if l.Limit() != limit {
+		l.SetLimit(limit)
+		l.SetBurst(burst)
+	}
+}
+
+// run delivers until ctx ends. Then no attempt begins, those under way are
+// finished, or given back when abort ends too, and the rest goes back to the
+// queue.
+func (r *runner) run(ctx, abort context.Context) {
+	r.mu.Lock()
+	r.stop, r.abort = ctx, abort
+	r.mu.Unlock()
+	r.fetch(ctx)
+	r.mu.Lock()
+	r.closed = true
+	e := r.endpoint
+	r.mu.Unlock()
+	e.leave(r)
+	r.release()
+	r.work.Wait()
+	r.release() // what came back meanwhile
+	closeIdle(r.setup.Load().sender)
+}
+
+// fetch keeps the runner supplied until ctx ends.
+func (r *runner) fetch(ctx context.Context) {
+	for {
+		n := r.room(ctx)
+		if n == 0 {
+			return
+		}
+		list, err := r.lane.Next(ctx, n)
+		r.take(list)
+		if err != nil && ctx.Err() == nil {
+			r.tell.log.LogAttrs(ctx, slog.LevelDebug, "queue gives nothing", slog.String("service", r.name), slog.Any("err", err))
+			sleep(ctx, queueRest)
+		}
+	}
+}
+
+// sleep waits for a time, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// room waits until deliveries are wanted and returns how many; 0 once ctx has
+// ended.
+func (r *runner) room(ctx context.Context) int {
+	for ctx.Err() == nil {
+		r.mu.Lock()
+		n := r.wanted()
+		r.hungry = n == 0
+		r.mu.Unlock()
+		if n > 0 {
+			return n
+		}
+		select {
+		case <-ctx.Done():
+		case <-r.wake:
+		}
+	}
+	return 0
+}
+
+// wanted is how many deliveries should be fetched now. While the breaker is
+// open nothing is: the service's events stay where they are.
+func (r *runner) wanted() int {
+	full, have := ahead*r.places, len(r.hand.ready)
+	if r.closed || r.held || have > full/2 || r.hand.counts[waitRetry]+r.settling >= maxWaiting {
+		return 0
+	}
+	ok, probe := r.endpoint.ready()
+	switch {
+	case !ok || probe && have > 0:
+		return 0
+	case probe:
+		return 1
+	default:
+		return full - have
+	}
+}
+
+// take gets deliveries from the lane.
+func (r *runner) take(list []*delivery) {
+	if len(list) == 0 {
+		return
+	}
+	r.mu.Lock()
+	back := r.closed || r.held
+	if !back {
+		r.hand.add(list...)
+	}
+	r.mu.Unlock()
+	if back {
+		giveBack(list)
+		return
+	}
+	r.dispatch()
+}
+
+func giveBack(list []*delivery) {
+	for _, d := range list {
+		d.giveBack()
+	}
+}
+
+// dispatch starts as many attempts as there are places, and feeds the hand.
+func (r *runner) dispatch() {
+	for {
+		r.mu.Lock()
+		d := r.begin()
+		r.feed()
+		r.mu.Unlock()
+		if d == nil {
+			return
+		}
+		go r.worker(d)
+	}
+}
+
+// begin takes a place and the delivery to use it for; nil when there is none of
+// either, or no leave.
+func (r *runner) begin() *delivery {
+	if r.closed || r.held || r.stop == nil || r.busy >= r.places {
+		return nil
+	}
+	ok, probe := r.endpoint.ready()
+	if !ok {
+		return nil
+	}
+	d := r.pick(probe)
+	if d != nil {
+		r.busy++
+		r.work.Add(1)
+	}
+	return d
+}
+
+// pick takes the next delivery; a probe is made with the oldest.
+func (r *runner) pick(probe bool) *delivery {
+	if probe {
+		return r.hand.oldest()
+	}
+	return r.hand.next()
+}
+
+// feed tells fetch to look again, if it waits and would find room.
+func (r *runner) feed() {
+	if r.hungry && r.wanted() > 0 {
+		r.hungry = false
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// breakerChanged follows the endpoint's breaker.
+func (r *runner) breakerChanged(c change) {
+	r.mu.Lock()
+	switch c.to {
+	case BreakerOpen:
+		r.places = 1
+	case BreakerClosed:
+		r.hand.wake()
+	}
+	r.mu.Unlock()
+	// A probe takes the oldest delivery, so those parked because of the endpoint
+	// come forward for it. They wait for the breaker then, and for nothing else.
+	if c.to != BreakerOpen {
+		r.lane.Wake(queue.WakeHeld)
+	}
+	r.dispatch()
+}
+
+// succeeded adds a place after a success, until all are in use: so their number
+// doubles with each round of answers.
+func (r *runner) succeeded() {
+	limit := r.setup.Load().service.Concurrency
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.places < limit {
+		r.places++
+	}
+}

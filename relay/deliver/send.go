@@ -1,0 +1,114 @@
+package deliver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// A Sender makes one attempt and returns the endpoint's answer. A nil error
+// means that the endpoint answered in full, with whatever status; an error
+// means that no whole answer was read. Implementations are safe for concurrent
+// use.
+type Sender interface {
+	Send(ctx context.Context, a *Attempt) (Reply, error)
+}
+
+// SenderFunc lets an ordinary function be a [Sender].
+type SenderFunc func(ctx context.Context, a *Attempt) (Reply, error)
+
+// Send calls f.
+func (f SenderFunc) Send(ctx context.Context, a *Attempt) (Reply, error) { return f(ctx, a) }
+
+// Attempt is one try at a delivery, ready to be sent.
+type Attempt struct {
+	ID     string      // of the event; the same for every attempt
+	Number int         // 1 for the first
+	Method string
+	URL    *url.URL    // not changed: attempts share it
+	Host   string      // of the Host header, where it is not the URL's
+	Header http.Header // owned by the attempt; a sender may add to it
+	Body   []byte
+}
+
+// Reply is what the endpoint answered.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte // as far as it was read
+	Cut    bool   // there was more than is read of an answer
+}
+
+// HTTPSender is the [Sender] used in production.
+type HTTPSender struct {
+	Transport   http.RoundTripper
+	MaxResponse int64 // bytes read of an answer's body
+}
+
+// Send makes the exchange under ctx's deadline, from connecting to the last
+// byte. It follows no redirect: what was asked is what was answered.
+func (s HTTPSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
+	resp, err := s.Transport.RoundTrip(a.request(ctx))
+	if err != nil {
+		return Reply{}, withoutURL(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	reply := Reply{Status: resp.StatusCode, Header: resp.Header}
+	reply.Body, reply.Cut, err = readAnswer(resp, s.MaxResponse)
+	if err != nil {
+		return reply, fmt.Errorf("read answer with status %d: %w", reply.Status, err)
+	}
+	return reply, nil
+}
+
+func (s HTTPSender) closeIdle() {
+	if t, ok := s.Transport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+func (a *Attempt) request(ctx context.Context) *http.Request {
+	r := new(http.Request).WithContext(ctx)
+	r.Method, r.URL, r.Host = a.Method, a.URL, a.Host
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	r.Header = a.Header
+	r.ContentLength = int64(len(a.Body))
+	if len(a.Body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(a.Body))
+		r.GetBody = func() (io.ReadCloser, error) { // for a kept connection that turns out closed
+			return io.NopCloser(bytes.NewReader(a.Body)), nil
+		}
+	}
+	return r
+}
+
+// readAnswer reads a body to its end, so that the connection can be used again,
+// or to the limit, after which it cannot.
+func readAnswer(resp *http.Response, limit int64) (body []byte, cut bool, err error) {
+	if resp.ContentLength == 0 {
+		return nil, false, nil
+	}
+	if resp.ContentLength > 0 && resp.ContentLength <= limit {
+		body = make([]byte, resp.ContentLength)
+		n, err := io.ReadFull(resp.Body, body)
+		return body[:n], false, err
+	}
+	body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if int64(len(body)) > limit {
+		return body[:limit], true, nil
+	}
+	return body, false, err
+}
+
+// withoutURL drops the URL that net/http puts in an error: it may carry
+// credentials, and errors end up in logs.
+func withoutURL(err error) error {
+	if uerr, ok := errors.AsType[*url.Error](err); ok {
+		return uerr.Err
+	}
+	return err
+}

@@ -1,0 +1,72 @@
+package deliver
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"callrelay/config"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// signer makes the Webhook-Signature of an attempt: one signature for each
+// secret of the service, in order, so that a receiver may change its secret
+// while both are valid. Safe for concurrent use.
+type signer []*standardwebhooks.Webhook
+
+// newSigner reads the secrets. Its error names the one that cannot be used,
+// by its place, and not its text.
+func newSigner(secrets []config.Secret) (signer, error) {
+	var s signer
+	for i, secret := range secrets {
+		hook, err := standardwebhooks.NewWebhook(secret.Value())
+		if err != nil {
+			return nil, fmt.Errorf("signing secret %d: not base64", i+1)
+		}
+		s = append(s, hook)
+	}
+	return s, nil
+}
+
+// sign returns the signatures separated by spaces.
+func (s signer) sign(id string, at time.Time, body []byte) (string, error) {
+	signatures := make([]string, len(s))
+	for i, hook := range s {
+		signature, err := hook.Sign(id, at, body)
+		if err != nil {
+			return "", fmt.Errorf("sign: %w", err)
+		}
+		signatures[i] = signature
+	}
+	return strings.Join(signatures, " "), nil
+}
+
+// webhookID writes an event's id as a header value that every receiver keeps as
+// it is: bytes outside [A-Za-z0-9_/-] become =XX. So different ids never become
+// the same one.
+func webhookID(id string) string {
+	plain := 0
+	for plain < len(id) && idByte(id[plain]) {
+		plain++
+	}
+	if plain == len(id) {
+		return id
+	}
+	escaped := append(make([]byte, 0, len(id)+16), id[:plain]...)
+	for _, c := range []byte(id[plain:]) {
+		if idByte(c) {
+			escaped = append(escaped, c)
+		} else {
+			escaped = append(escaped, '=', upperHex[c>>4], upperHex[c&15])
+		}
+	}
+	return string(escaped)
+}
+
+const upperHex = "0123456789ABCDEF"
+
+func idByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		c == '_' || c == '/' || c == '-'
+}

@@ -1,0 +1,88 @@
+package deliver
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"callrelay/queue"
+)
+
+// The states of a service.
+const (
+	StateActive   = "active"
+	StateInactive = "inactive" // active = false: what waits is held
+	StatePaused   = "paused"   // by an operator or by its endpoint: likewise
+	StateOrphaned = "orphaned" // not configured any more, and something still waits for it
+)
+
+// Status is how one service does.
+type Status struct {
+	Name         string
+	Description  string
+	Group        string
+	Endpoint     string // the URL as written; it may hold secrets
+	State        string
+	Why          string // why it is paused
+	Breaker      string // closed, half-open or open; empty for an orphan
+	BreakerUntil time.Time
+	Waiting      int
+	InFlight     int
+	Retrying     int
+	Oldest       time.Time      // acceptance of the oldest delivery; zero: there is none
+	Dead         map[string]int // dead letters by reason
+	Delivered    uint64         // since the start
+	Rate1m       float64        // deliveries a second, over the last minute
+	LatencyP50   time.Duration  // of the last attempts
+	LatencyP99   time.Duration
+	LastError    string // of the last attempt; empty: it was delivered
+	LastStatus   int
+	LastAt       time.Time
+}
+
+// Status returns how each service does: the configured ones in the order of the
+// file, then orphans by name.
+func (d *Deliverer) Status() []Status {
+	stats := d.options.Queue.Stats().Services
+	now := time.Now()
+	var list []Status
+	for _, r := range d.inOrder() {
+		s := r.status(stats[r.name], now)
+		s.State, s.Why = d.stateOf(r)
+		list = append(list, s)
+	}
+	configured := len(list)
+	for name, st := range stats {
+		if d.runner(name) == nil && st.Waiting+st.InFlight+st.Parked > 0 {
+			list = append(list, Status{
+				Name: name, State: StateOrphaned, Dead: st.Dead, Oldest: st.Oldest,
+				Waiting: st.Waiting, InFlight: st.InFlight, Retrying: st.Parked,
+			})
+		}
+	}
+	slices.SortFunc(list[configured:], func(a, b Status) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+	return list
+}
+
+// status says how the runner does. What it holds is in flight for the queue,
+// but here only what an attempt is being made for.
+func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
+	setup := r.setup.Load()
+	r.mu.Lock()
+	e := r.endpoint
+	busy, retries := r.busy, r.hand.counts[waitRetry]
+	r.mu.Unlock()
+	s := Status{
+		Name: r.name, Description: setup.service.Description, Group: setup.service.Group,
+		Endpoint: setup.service.Endpoint, Oldest: q.Oldest, Dead: q.Dead,
+	}
+	s.Breaker, s.BreakerUntil = e.state()
+	s.InFlight = min(busy, q.InFlight)
+	inPlace := min(retries, q.InFlight-s.InFlight)
+	s.Retrying = q.Parked + inPlace
+	s.Waiting = q.Waiting + q.InFlight - s.InFlight - inPlace
+	r.meter.fill(&s, now)
+	return s
+}

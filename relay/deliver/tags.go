@@ -1,0 +1,118 @@
+package deliver
+
+import (
+	"strconv"
+	"time"
+
+	"callrelay/relay/call"
+	"callrelay/relay/route"
+	"callrelay/render"
+)
+
+// tags are the values of the tags of one attempt: what only the attempt knows,
+// over the members of its event. Not safe for concurrent use.
+type tags struct {
+	event      *call.Event
+	service    *route.Service
+	recordings Recordings
+	attempt    int
+	now        time.Time
+	recording  *Recording // once it was looked at
+}
+
+// value is the [render.Values] of the attempt.
+func (t *tags) value(tag string) render.Value {
+	switch tag {
+	case "attempt":
+		return number(strconv.Itoa(t.attempt))
+	case "now":
+		return text(t.now.UTC().Format(time.RFC3339Nano))
+	case "recording_url":
+		return t.link()
+	case "sess_agent_perspective_recording_url":
+		return t.agentLink()
+	case "recording_state":
+		return text(t.look().State)
+	case "recording_bytes", "recording_seconds", "recording_channels", "recording_sha256":
+		return t.fact(tag)
+	}
+	v := t.event.Lookup(tag)
+	return render.Value{Kind: render.Kind(v.Kind), Text: v.Text}
+}
+
+// link is made at each attempt, so that it never expires while it waits. An
+// event without a recording may have brought a link of its own.
+func (t *tags) link() render.Value {
+	path, present := t.event.Recording()
+	if !present {
+		return text(t.event.RecordingURL())
+	}
+	if path == "" {
+		return text("")
+	}
+	start, end := t.event.Slice()
+	return text(t.recordings.Link(path, t.service.RecordingAccess, t.now, start, end))
+}
+
+func (t *tags) agentLink() render.Value {
+	path, present := t.event.AgentRecording()
+	if !present {
+		return text(t.event.AgentRecordingURL())
+	}
+	if _, on := t.recordings.Settings(); !on || path == "" {
+		return text("")
+	}
+	return text(t.recordings.Link(path, t.service.RecordingAccess, t.now, -1, -1))
+}
+
+// look describes the recording. One that is still not complete when its
+// delivery goes out counts as missing.
+func (t *tags) look() Recording {
+	if t.recording != nil {
+		return *t.recording
+	}
+	r := Recording{State: RecordingNone}
+	if path, _ := t.event.Recording(); path != "" {
+		r = t.recordings.Look(path)
+	}
+	if r.State == RecordingPending {
+		r.State = RecordingMissing
+	}
+	t.recording = &r
+	return r
+}
+
+// fact is absent unless the recording is there.
+func (t *tags) fact(tag string) render.Value {
+	r := t.look()
+	switch {
+	case r.State != RecordingReady:
+		return render.Value{}
+	case tag == "recording_bytes":
+		return number(strconv.FormatInt(r.Bytes, 10))
+	case tag == "recording_seconds" && r.Seconds > 0:
+		return number(strconv.FormatFloat(r.Seconds, 'f', -1, 64))
+	case tag == "recording_channels" && r.Channels > 0:
+		return number(strconv.Itoa(r.Channels))
+	case tag == "recording_sha256" && r.SHA256 != nil:
+		return text(r.SHA256())
+	}
+	return render.Value{}
+}
+
+// awaited returns the paths of the recordings that the service uses of an
+// event.
+func awaited(s *route.Service, e *call.Event, agent bool) []string {
+	var paths []string
+	if path, _ := e.Recording(); s.UsesRecording && path != "" {
+		paths = append(paths, path)
+	}
+	if path, _ := e.AgentRecording(); agent && s.UsesAgentRecording && path != "" {
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func text(s string) render.Value { return render.Value{Kind: render.String, Text: s} }
+
+func number(digits string) render.Value { return render.Value{Kind: render.Number, Text: digits} }

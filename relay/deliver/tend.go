@@ -1,0 +1,83 @@
+package deliver
+
+import (
+	"context"
+	"time"
+
+	"callrelay/queue"
+)
+
+// tend looks after what time alone changes, until ctx ends: deliveries that
+// expire, wherever they wait, and certificates that are replaced.
+func (d *Deliverer) tend(ctx context.Context) {
+	ticker := time.NewTicker(tendEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			d.expire(ctx, now)
+			d.renew()
+		}
+	}
+}
+
+// expire makes dead letters of what is older than its service allows: in the
+// hands of the runners, and in the queue while a breaker is open, a service
+// paused, or its deliveries orphaned.
+func (d *Deliverer) expire(ctx context.Context, now time.Time) {
+	stats := d.options.Queue.Stats().Services
+	for _, r := range d.inOrder() {
+		r.expire(now)
+		d.sweep(ctx, r.name, stats[r.name], now.Add(-r.setup.Load().service.MaxAge))
+	}
+	d.mu.Lock()
+	maxAge := d.table.Config.Defaults.MaxAge
+	d.mu.Unlock()
+	for name, st := range stats {
+		if d.runner(name) == nil {
+			d.sweep(ctx, name, st, now.Add(-maxAge))
+		}
+	}
+}
+
+// sweep buries what waits in the queue for a service since before a moment.
+func (d *Deliverer) sweep(ctx context.Context, service string, st queue.ServiceStats, before time.Time) {
+	if st.Waiting+st.Parked == 0 || st.Oldest.IsZero() || !st.Oldest.Before(before) {
+		return
+	}
+	death := queue.Death{Reason: ReasonExpired, Error: "older than max_age"}
+	n, err := d.options.Queue.Sweep(ctx, service, before, death)
+	if n > 0 {
+		if r := d.runner(service); r != nil {
+			r.stats.dead.Add(float64(n))
+		}
+		d.options.Log.Error("deliveries expired", "service", service, "count", n)
+		d.tell.notices.deadMany(service, death, "", n)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.options.Log.Warn("expiry not complete", "service", service, "err", err)
+	}
+}
+
+// renew makes the connections of services anew whose certificates were
+// replaced.
+func (d *Deliverer) renew() {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	d.mu.Lock()
+	t := d.table
+	d.mu.Unlock()
+	for _, r := range d.inOrder() {
+		s := r.setup.Load()
+		if s.service.TLS == nil || filesStamp(s.service.TLS) == s.stamp {
+			continue
+		}
+		d.options.Log.Info("certificates read again", "service", r.name)
+		r.renew(newSetup(s.service, d.environment(t), s))
+	}
+}
+
+// tendEvery is how often [Deliverer.tend] looks.
+const tendEvery = time.Second
