@@ -31,13 +31,9 @@ func (c *compiler) address(s Spec) *address {
 	if !src.checkURL(tokens) {
 		return a
 	}
-	start := strings.Index(tokens[0].text, "://") + len("://")
-	end := len(tokens[0].text)
-	if n := strings.IndexAny(tokens[0].text[start:], "/?"); n >= 0 {
-		end = start + n
-	}
-	a.base = tokens[0].text[:end]
-	tokens[0].text = tokens[0].text[end:]
+	first := &tokens[0]
+	end := authority(first.text)
+	a.base, first.text = first.text[:end], first.text[end:]
 	src.split(a, tokens)
 	a.fields = c.query(s)
 	if a.static() {
@@ -49,34 +45,40 @@ func (c *compiler) address(s Spec) *address {
 
 // checkURL reports what makes the URL unusable, whatever the values.
 func (s source) checkURL(tokens []token) bool {
-	skeleton := ""
-	ended := false // whether the authority has ended before this token
+	var skeleton strings.Builder // the URL with something harmless for each tag
 	for _, t := range tokens {
-		if t.tag() && !ended {
+		switch {
+		case !t.tag():
+			skeleton.WriteString(t.text)
+		case authority(skeleton.String()) == skeleton.Len():
 			s.problemAt(t.offset, "%s: a tag cannot stand in the scheme, user, host or port", t.text)
 			return false
-		}
-		if t.tag() {
-			skeleton += "x"
-			continue
-		}
-		skeleton += t.text
-		if start := strings.Index(skeleton, "://"); start >= 0 {
-			ended = strings.ContainsAny(skeleton[start+len("://"):], "/?#")
+		default:
+			skeleton.WriteByte('x')
 		}
 	}
-	u, err := url.Parse(skeleton)
+	u, err := url.Parse(skeleton.String())
 	switch {
 	case err != nil:
 		s.problem(s.key, "not a URL%s", badEscape(err))
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		s.problem(s.key, "not an http or https URL with a host")
-	case strings.Contains(skeleton, "#"):
+	case strings.Contains(skeleton.String(), "#"):
 		s.problem(s.key, "it has a fragment (# and what follows), which is never sent")
 	default:
 		return true
 	}
 	return false
+}
+
+// authority is the length of a URL's beginning up to the end of its authority:
+// all of it where nothing ends it.
+func authority(text string) int {
+	scheme, rest, _ := strings.Cut(text, "://")
+	if n := strings.IndexAny(rest, "/?#"); n >= 0 {
+		return len(scheme) + len("://") + n
+	}
+	return len(text)
 }
 
 // badEscape names the percent escape that is none. Other reasons of a URL's
@@ -92,27 +94,29 @@ func badEscape(err error) string {
 func (s source) split(a *address, tokens []token) {
 	inQuery := false
 	for _, t := range tokens {
-		if t.tag() {
-			p := piece{tag: s.tag(t, 0, site{}), place: inPercent}
-			if inQuery {
-				a.query = append(a.query, p)
-				continue
-			}
+		text, query, found := strings.Cut(t.text, "?")
+		switch {
+		case t.tag() && inQuery:
+			a.query = append(a.query, s.percent(t))
+		case t.tag():
 			last := &a.segments[len(a.segments)-1]
-			last.sequence = append(last.sequence, p)
+			last.sequence = append(last.sequence, s.percent(t))
 			last.guarded = true
-			continue
-		}
-		path, query, found := strings.Cut(t.text, "?")
-		if inQuery {
+		case inQuery:
 			a.query = a.query.literal(tidy(t.text))
-			continue
-		}
-		a.path(tidy(path))
-		if inQuery = found; found {
+		case found:
+			inQuery = true
 			a.query = a.query.literal("?" + tidy(query))
+			fallthrough
+		default:
+			a.path(tidy(text))
 		}
 	}
+}
+
+// percent compiles a tag that stands behind the authority.
+func (s source) percent(t token) piece {
+	return piece{tag: s.tag(t, 0, site{}), place: inPercent}
 }
 
 // path adds literal text to the path.

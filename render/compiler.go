@@ -70,7 +70,7 @@ func (s source) part(start, end int, at site) sequence {
 
 // tag compiles one tag of the stretch that begins at start.
 func (s source) tag(t token, start int, at site) *tag {
-	s.compiler.tags = append(s.compiler.tags, Tag{Name: t.name, Key: s.key})
+	s.tags = append(s.tags, Tag{Name: t.name, Key: s.key})
 	filters := newChain(instant{layout: ANSI, zone: s.zone, timesIn: s.timesIn})
 	for _, f := range t.filters {
 		if at.unescape != nil {

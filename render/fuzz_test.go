@@ -99,7 +99,7 @@ func jsonShape(t *testing.T, body []byte) []string {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	for {
 		token, err := d.ReadToken()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return shape
 		}
 		decode(t, err)
@@ -120,7 +120,7 @@ func xmlShapeOf(t *testing.T, body []byte) []string {
 	d := xml.NewDecoder(bytes.NewReader(body))
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return shape
 		}
 		decode(t, err)

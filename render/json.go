@@ -58,7 +58,7 @@ func checkJSON(text string) error {
 		return err
 	}
 	at := d.InputOffset()
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return &jsontext.SyntacticError{ByteOffset: at, Err: errors.New("text after the value")}
 	}
 	return nil
@@ -76,7 +76,7 @@ func (s source) jsonProblem(err error) {
 			return
 		}
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = errors.New("it is empty")
 	}
 	s.problemAt(at, "not JSON: %v", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // The names of the OASIS Username Token Profile.
@@ -63,9 +64,6 @@ func (s *security) append(dst []byte, r *run) []byte {
 // hash is the password digest: nonce, time and password under SHA-1, as the
 // profile prescribes.
 func (s *security) hash(nonce []byte, created string) string {
-	h := sha1.New()
-	h.Write(nonce)
-	io.WriteString(h, created)
-	io.WriteString(h, s.password)
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+	sum := sha1.Sum(slices.Concat(nonce, []byte(created), []byte(s.password)))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -12,7 +12,7 @@ type Spec struct {
 	URL     string
 	Headers []Field
 	Query   []Field // added to the URL
-	Params  []Field // the form, when Body is "params"
+	Params  []Field // the form, when Body is "params"; with GET and DELETE, added to the URL too
 
 	Body        string // params, json, xml, text, or empty for none
 	Text        string // the template of a json, xml or text body
@@ -23,7 +23,7 @@ type Spec struct {
 
 	AllScriptData bool              // add every member of the event's script object to params or json
 	Mappings      map[string]string // exact value to replacement; nil: off
-	Reject        bool              // a tag the event lacks is an [Error], unless it has a default
+	Reject        bool              // a tag the event lacks or has as null is an [Error], unless it has a default
 	SOAP          *SOAP             // nil: plain HTTP; else Body is not used
 }
 

@@ -100,7 +100,7 @@ func TestDocumentExamples(t *testing.T) {
 func TestReceiver(t *testing.T) {
 	const layout = "|time:2006-01-02 15:04:05|default:0001-01-01 00:00:00#"
 	var params []Field
-	for _, name := range strings.Fields(`uii call_start enqueue_time dequeue_time queue_duration ani dnis
+	for name := range strings.FieldsSeq(`uii call_start enqueue_time dequeue_time queue_duration ani dnis
 		outbound_disposition duration gate_id gate_name recording_url agent_id agent_username agent_phone
 		agent_disposition sess_duration agent_externid agent_notes call_result`) {
 		value := "#" + name + "#"

@@ -49,7 +49,7 @@ func (m *markup) compile() bool {
 	for {
 		start := int(d.InputOffset())
 		t, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return true
 		}
 		end := int(d.InputOffset())
