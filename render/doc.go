@@ -15,7 +15,8 @@
 //
 // A tag that is a whole JSON string and ends in the filter number, json or bool
 // replaces the string by the bare value: "#duration|number#" becomes 185. In any
-// other place these filters give the same text, escaped like all text.
+// other place these filters give the same text, escaped like all text. They come
+// last; a default written behind them still applies.
 //
 // Known time tags go out as 2020-04-22 00:00:00.0000 in the service's time zone.
 //
