@@ -134,10 +134,10 @@ func (c *Config) checkSources() {
 			f.address(at, "address", s.Address)
 		}
 		f.present(at, "user", s.User)
-		f.required(at, "password", s.Password, "", randomHex)
+		f.required(at, "password", s.Password, plainSecret, "")
 		if s.RecordingsFrom != "" && !filepath.IsAbs(s.RecordingsFrom) {
 			f.report(at, "recordings_from", "recordings_from %q is not an absolute path", s.RecordingsFrom)
 		}
-		f.tls(at, "tls", s.TLS)
+		f.tls(f.report, at, "tls", s.TLS)
 	}
 }

@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	token  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") // the name of a header
-	ncName = regexp.MustCompile(`^[\pL_][\pL\pN._-]*$`)          // the name of an XML element
+	headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") // the name of a header
+	xmlName    = regexp.MustCompile(`^[\pL_][\pL\pN._-]*$`)          // the name of an XML element
 )
 
 // ownHeaders are the headers that a service cannot set, with who does.
@@ -43,7 +43,7 @@ func (c *Config) checkHeaders(at place, s *Service) {
 		canonical := http.CanonicalHeaderKey(h.Name)
 		why := ownHeader(h.Name)
 		switch {
-		case !token.MatchString(h.Name):
+		case !headerName.MatchString(h.Name):
 			f.report(in, h.Name, "%q is not the name of a header", h.Name)
 		case why != "":
 			f.report(in, h.Name, "%s cannot be set here (%s)", h.Name, why)
@@ -94,11 +94,11 @@ func (c *Config) checkSOAP(at place, s *Service) {
 		}
 		return
 	}
-	if f.present(in, "operation", s.SOAP.Operation) && !ncName.MatchString(s.SOAP.Operation) {
+	if f.present(in, "operation", s.SOAP.Operation) && !xmlName.MatchString(s.SOAP.Operation) {
 		f.report(in, "operation", "operation %q is not the name of an XML element", s.SOAP.Operation)
 	}
 	for _, p := range s.SOAP.Params {
-		if !ncName.MatchString(p.Name) {
+		if !xmlName.MatchString(p.Name) {
 			f.report(in.in("params"), p.Name, "%q is not the name of an XML element", p.Name)
 		}
 	}

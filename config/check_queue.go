@@ -1,14 +1,15 @@
 package config
 
 const (
-	minQueue = 16 << 20 // bytes that a queue needs to work at all
-	minDead  = 1 << 20
+	minQueue = 64 << 10 // bytes
+	maxQueue = 1 << 50
 )
 
 func (c *Config) checkQueue() {
 	f, at, q := c.file, c.place(Ref{Table: "queue"}), &c.Queue
-	between(f, at, "max_bytes", q.MaxBytes, minQueue, 1<<50)
-	between(f, at, "dead_max_bytes", q.DeadMaxBytes, minDead, 1<<50)
+	f.present(at, "dir", q.Dir)
+	f.size(at, "max_bytes", q.MaxBytes, minQueue, maxQueue)
+	f.size(at, "dead_max_bytes", q.DeadMaxBytes, minQueue, maxQueue)
 	f.positive(at, "keep", q.Keep)
 	f.positive(at, "dead_keep", q.DeadKeep)
 	f.positive(at, "attempts_keep", q.AttemptsKeep)
@@ -18,7 +19,7 @@ func (c *Config) checkQueue() {
 	if q.Site != "" {
 		f.named(at, "site", q.Site)
 	}
-	f.tls(at, "tls", q.TLS)
+	f.tls(f.report, at, "tls", q.TLS)
 	c.checkCluster(at)
 	if q.Hub != nil {
 		c.checkHub()
@@ -32,7 +33,7 @@ func (c *Config) checkCluster(at place) {
 	}
 	switch {
 	case len(q.Servers) > 0:
-		f.resolve(at, "credentials", q.Credentials, randomHex)
+		f.resolve(f.report, at, "credentials", q.Credentials, plainSecret)
 	case q.Spool:
 		f.report(at, "spool", "spool needs servers (there is nothing to forward to)")
 	}
@@ -48,13 +49,13 @@ func (c *Config) checkHub() {
 		f.report(at, "urls", "urls is missing")
 	}
 	for i, u := range hub.URLs {
-		f.link(at, element("urls", i), u, natsSchemes()...)
+		f.link(at, element("urls", i), u, append(natsSchemes(), "nats-leaf")...)
 	}
 	if hub.Domain != "" {
 		f.named(at, "domain", hub.Domain)
 	}
-	f.resolve(at, "credentials", hub.Credentials, randomHex)
-	f.tls(at, "tls", hub.TLS)
+	f.resolve(f.report, at, "credentials", hub.Credentials, plainSecret)
+	f.tls(f.report, at, "tls", hub.TLS)
 }
 
 func natsSchemes() []string { return []string{"nats", "tls", "ws", "wss"} }

@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// minKey is how many bytes a key that signs recording links must have.
-const minKey = 32
-
 // Accesses returns the ways a recording may be opened.
 func Accesses() []string { return []string{"signed", "basic", "anonymous"} }
 
@@ -20,13 +17,11 @@ func (c *Config) checkRecordings() {
 	f.address(at, "listen", r.Listen)
 	f.oneOf(at, "access", r.Access, Accesses()...)
 	f.positive(at, "expires", r.Expires)
-	f.positive(at, "wait", r.Wait)
-	f.positive(at, "late", r.Late)
 	if r.Raw != nil {
 		between(f, at.in("raw"), "rate", r.Raw.Rate, 1000, 384_000)
 		between(f, at.in("raw"), "channels", r.Raw.Channels, 1, 16)
 	}
-	f.tls(at, "tls", r.TLS)
+	f.tls(f.report, at, "tls", r.TLS)
 	if r.TLS != nil {
 		f.present(at.in("tls"), "cert", r.TLS.Cert)
 	}
@@ -49,11 +44,8 @@ func (c *Config) checkKeys(at place) {
 			f.report(in, "id", "id %q is given twice", key.ID)
 		}
 		ids[key.ID] = true
-		if !used || !f.required(in, "secret", key.Secret, "", randomHex) {
-			continue
-		}
-		if n := len(key.Secret.Value()); n < minKey {
-			f.report(in, "secret", "secret has %d bytes (at least %d)", n, minKey)
+		if used {
+			f.required(in, "secret", key.Secret, keySecret, "")
 		}
 	}
 }
@@ -75,7 +67,7 @@ func (c *Config) checkUsers(at place) {
 		}
 		names[user.Name] = true
 		if used {
-			f.required(in, "password", user.Password, "", randomHex)
+			f.required(in, "password", user.Password, plainSecret, "")
 		}
 	}
 }

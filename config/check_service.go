@@ -4,7 +4,6 @@ import (
 	"mime"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // checkDefaults judges [defaults] by itself.
@@ -48,7 +47,7 @@ func (c *Config) checkSettings(at place, s *Service) {
 		f.oneOf(at, "recording_access", s.RecordingAccess, Accesses()...)
 	}
 	between(f, at, "concurrency", s.Concurrency, 1, 1024)
-	between(f, at, "max_response", s.MaxResponse, 1, 64<<20)
+	f.size(at, "max_response", s.MaxResponse, 1, 64<<20)
 	f.positive(at, "timeout", s.Timeout)
 	f.positive(at, "max_age", s.MaxAge)
 	if len(s.Success.ranges) == 0 {
@@ -67,7 +66,7 @@ func (c *Config) checkSettings(at place, s *Service) {
 	}
 	c.checkHeaders(at, s)
 	c.checkBreaker(at.in("breaker"), s.Breaker)
-	f.tls(at, "tls", s.TLS)
+	f.tls(f.teller(s), at, "tls", s.TLS)
 	c.checkAuth(at.in("auth"), s)
 }
 
@@ -86,20 +85,8 @@ func (c *Config) checkBreaker(at place, b Breaker) {
 		if !f.given(at, key) {
 			key, other = other, key
 		}
-		f.report(at, key, "%s does not fit %s (open %q, max_open %q)", key, other, brief(b.Open), brief(b.MaxOpen))
+		f.report(at, key, "%s does not fit %s (open is %v, max_open %v)", key, other, b.Open, b.MaxOpen)
 	}
-}
-
-// brief writes a duration without its zeros: 5m, not 5m0s.
-func brief(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = text[:len(text)-2]
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = text[:len(text)-2]
-	}
-	return text
 }
 
 // scheme is the part of a URL in which no tag may stand.

@@ -78,8 +78,8 @@ type Recordings struct {
 	Expires          time.Duration `toml:"expires"`
 	Keys             []Key         `toml:"keys"`  // the first signs, all verify; resolved where a mode that signs is in use
 	Users            []User        `toml:"users"` // resolved where basic is in use
-	Wait             time.Duration `toml:"wait"`
-	Late             time.Duration `toml:"late"`
+	Wait             time.Duration `toml:"wait"`  // for a file to be complete; 0: not at all
+	Late             time.Duration `toml:"late"`  // for a missing one to come; 0: not at all
 	AgentPerspective bool          `toml:"agent_perspective"`
 	Raw              *Raw          `toml:"raw"` // nil: there are no headerless files
 	TLS              *TLS          `toml:"tls"` // of the recording server: Cert and Key; nil: plain HTTP

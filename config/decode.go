@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 )
@@ -189,9 +188,8 @@ func list[T any](f *file, at place, key string, value any, dst *[]T, parse func(
 		v, err := parse(value)
 		if err != nil {
 			f.report(at, element(key, i), "%s %s %v", key, show(value), err)
-			continue
 		}
-		*dst = append(*dst, v)
+		*dst = append(*dst, v) // whatever it is: the others keep their number
 	}
 }
 
@@ -213,113 +211,6 @@ func (f *file) abs(path string) string {
 		return filepath.Clean(path)
 	}
 	return filepath.Join(f.dir, path)
-}
-
-// fields decodes a table of named templates, in the order of the file.
-func (f *file) fields(at place, key string, value any, dst *[]Field) {
-	values, ok := value.(map[string]any)
-	if !ok {
-		f.report(at, key, "%s is %s, not a table", key, kind(value))
-		return
-	}
-	*dst = make([]Field, 0, len(values))
-	for _, name := range f.names(at.in(key), values) {
-		text, err := parseName(values[name])
-		if err != nil {
-			f.report(at.in(key), name, "%s is %s, not text", name, kind(values[name]))
-			continue
-		}
-		*dst = append(*dst, Field{name, text})
-	}
-}
-
-// where decodes a table of tags with the values that pass. A tag with dots may
-// be written as tables in tables.
-func (f *file) where(at place, key string, value any, dst *[]Where) {
-	values, ok := value.(map[string]any)
-	if !ok {
-		f.report(at, key, "%s is %s, not a table", key, kind(value))
-		return
-	}
-	for _, tag := range f.names(at.in(key), values) {
-		f.whereTag(at.in(key), tag, tag, values[tag], dst)
-	}
-}
-
-func (f *file) whereTag(at place, key, tag string, value any, dst *[]Where) {
-	if values, ok := value.(map[string]any); ok {
-		for _, name := range f.names(at.in(key), values) {
-			f.whereTag(at.in(key), name, tag+"."+name, values[name], dst)
-		}
-		return
-	}
-	w := Where{Tag: tag}
-	list(f, at, key, value, &w.Values, parseName, true)
-	*dst = append(*dst, w)
-}
-
-// names returns the keys of a table in the order of the file.
-func (f *file) names(at place, values map[string]any) []string {
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	f.index.sort(join(at.path, at.key), names)
-	return names
-}
-
-// secret decodes "text", { env = "NAME" } and { file = "path", create = true }.
-// No problem here quotes a value.
-func (f *file) secret(at place, key string, value any, dst *Secret) {
-	switch value := value.(type) {
-	case string:
-		*dst = NewSecret(value)
-	case map[string]any:
-		f.secretTable(at.in(key), key, value, dst)
-	default:
-		f.report(at, key, `%s is %s, not a secret ("text", { env = "NAME" } or { file = "path" })`, key, kind(value))
-	}
-}
-
-func (f *file) secretTable(at place, key string, values map[string]any, dst *Secret) {
-	var table struct {
-		Env    string `toml:"env"`
-		File   string `toml:"file,path"`
-		Create bool   `toml:"create"`
-	}
-	before := len(f.problems)
-	f.table(at, values, &table)
-	switch {
-	case len(f.problems) > before:
-	case (table.Env == "") == (table.File == ""):
-		at.key = parent(at.key)
-		f.report(at, key, "%s needs one of env and file", key)
-	case table.Create && table.Env != "":
-		f.report(at, "create", "create is for a file, not for env")
-	default:
-		*dst = Secret{&held{env: table.Env, path: table.File, create: table.Create}}
-	}
-}
-
-// secrets decodes a list of secrets.
-func (f *file) secrets(at place, key string, value any, dst *[]Secret) {
-	var values []any
-	switch value := value.(type) {
-	case []any:
-		values = value
-	case []map[string]any:
-		for _, table := range value {
-			values = append(values, table)
-		}
-	default:
-		f.report(at, key, "%s is %s, not a list of secrets", key, kind(value))
-		return
-	}
-	*dst = make([]Secret, len(values))
-	for i, value := range values {
-		f.secret(at, element(key, i), value, &(*dst)[i])
-	}
-	*dst = slices.DeleteFunc(*dst, func(s Secret) bool { return !s.Set() })
 }
 
 // show returns a value as a problem quotes it.

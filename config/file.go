@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -20,6 +21,7 @@ type file struct {
 	problems []Problem
 	warnings []Problem
 	reported map[string]bool // paths that have their problem
+	warned   map[string]bool // paths that have their warning
 }
 
 // open reads and parses a file. The problem is nil when it is TOML.
@@ -42,7 +44,7 @@ func parse(name, text string) (f *file, problem *Problem) {
 			f, problem = nil, &Problem{File: name, Text: "the file cannot be parsed as TOML"}
 		}
 	}()
-	f = &file{name: name, dir: dir, values: map[string]any{}, reported: map[string]bool{}}
+	f = &file{name: name, dir: dir, values: map[string]any{}, reported: map[string]bool{}, warned: map[string]bool{}}
 	if _, err := toml.Decode(text, &f.values); err != nil {
 		return nil, syntax(name, err)
 	}
@@ -56,7 +58,7 @@ func syntax(name string, err error) *Problem {
 	if !errors.As(err, &at) {
 		return &Problem{File: name, Text: quotes.ReplaceAllString(err.Error(), "…")}
 	}
-	text := "not TOML: " + at.Message
+	text := "not TOML: " + strings.TrimSuffix(at.Message, ".")
 	if !strings.HasPrefix(at.Message, "Key '") {
 		text = quotes.ReplaceAllString(text, "…")
 	}
@@ -89,22 +91,39 @@ func (f *file) report(at place, key, format string, args ...any) {
 	}
 }
 
-// warn notes a warning about a key.
+// warn notes a warning about a key, by the same rules.
 func (f *file) warn(at place, key, format string, args ...any) {
-	owner, line := f.find(at, join(at.key, key))
-	f.warnings = append(f.warnings, f.problem(owner, line, format, args...))
+	key = join(at.key, key)
+	owner, line := f.find(at, key)
+	if path := join(owner.path, key); !f.warned[path] {
+		f.warned[path] = true
+		f.warnings = append(f.warnings, f.problem(owner, line, format, args...))
+	}
 }
 
 func (f *file) problem(at place, line int, format string, args ...any) Problem {
 	text := fmt.Sprintf(format, args...)
 	if at.key != "" {
-		text = at.key + "." + text
+		text = numbered(at.key+".") + text
 	}
 	if at.item != "" {
 		text = at.item + ": " + text
 	}
 	return Problem{File: f.name, Line: line, Text: text}
 }
+
+// numbered writes a key as problems do: keys[0].id is "keys 1: id".
+func numbered(key string) string {
+	return elements.ReplaceAllStringFunc(key, func(n string) string {
+		i, _ := strconv.Atoi(strings.Trim(n, "[]."))
+		if strings.HasSuffix(n, ".") {
+			return fmt.Sprintf(" %d: ", i+1)
+		}
+		return fmt.Sprintf(" %d", i+1)
+	})
+}
+
+var elements = regexp.MustCompile(`\[[0-9]+\]\.?`)
 
 // find returns the table that gives the key, which is [defaults] for what a
 // service has from there, and the line of the key, or of what is nearest to it.

@@ -71,7 +71,8 @@ func digest(s Secret) string {
 	return string(sum[:])
 }
 
-// walk visits every key that has a value, with the value as text.
+// walk visits every key that has a value which is not zero, with the value as
+// text.
 func walk(key string, v reflect.Value, visit func(key, value string)) {
 	switch value := v.Interface().(type) {
 	case Secret:
@@ -100,7 +101,9 @@ func walk(key string, v reflect.Value, visit func(key, value string)) {
 			walk(element(key, i), v.Index(i), visit)
 		}
 	default:
-		visit(key, fmt.Sprint(v.Interface()))
+		if !v.IsZero() {
+			visit(key, fmt.Sprint(v.Interface()))
+		}
 	}
 }
 

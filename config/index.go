@@ -3,8 +3,9 @@ package config
 import (
 	"fmt"
 	"sort"
-	"strconv"
 	"strings"
+
+	"github.com/BurntSushi/toml"
 )
 
 // An index knows where each key of a TOML text stands; the decoder does not say.
@@ -262,14 +263,11 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// unquote returns the text of a quoted key. An escape that Go does not know
-// stays as it is: it costs that key its line.
+// unquote returns the text of a quoted part of a key.
 func unquote(quoted string) string {
-	if text, err := strconv.Unquote(quoted); err == nil && quoted[0] == '"' {
-		return text
-	}
-	if len(quoted) < 2 {
+	var text struct{ Key string }
+	if _, err := toml.Decode("key = "+quoted, &text); err != nil {
 		return quoted
 	}
-	return quoted[1 : len(quoted)-1]
+	return text.Key
 }

@@ -41,6 +41,9 @@ func (f *file) config() (*Config, []Problem) {
 	c.Mappings = arrayOf(f, "mapping", func(*Mapping) {})
 	c.Sources = arrayOf(f, "source", (*Source).setDefaults)
 	c.absolute()
+	for i := range c.Services {
+		c.settle(i)
+	}
 	c.check()
 	c.warn()
 	f.values = nil // it holds secrets
@@ -101,15 +104,15 @@ func (f *file) bindings() []Binding {
 	all := make([]Binding, len(tables))
 	for i, t := range tables {
 		all[i] = Binding{Events: t.Event, Where: t.Where, Services: t.Service}
-		at, first := named(Ref{"binding", i}, ""), ""
+		at := named(Ref{"binding", i}, "")
 		for k, names := range t.scopes() {
-			kind := ScopeKinds()[k]
+			scope, first := ScopeKinds()[k], all[i].ScopeKind
 			switch {
-			case !f.given(at, kind):
+			case !f.given(at, scope):
 			case first != "":
-				f.report(at, kind, "%s cannot stand beside %s (a binding has one scope)", kind, first)
+				f.report(at, scope, "%s cannot stand beside %s (a binding has one scope)", scope, first)
 			default:
-				first, all[i].ScopeKind, all[i].Scopes = kind, kind, names
+				all[i].ScopeKind, all[i].Scopes = scope, names
 			}
 		}
 	}

@@ -15,9 +15,9 @@ func suggest(word string, known []string) string {
 }
 
 // nearest returns the known word with the fewest letters to change, or "" when
-// more than a third of them would.
+// that is more than two of them and more than a third, or all.
 func nearest(word string, known []string) string {
-	best, least := "", max(1, len(word)/3)+1
+	best, least := "", min(max(2, len(word)/3)+1, len(word))
 	for _, k := range known {
 		if n := distance(strings.ToLower(word), k); n < least {
 			best, least = k, n

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// name is what services, sources, keys and sites may be called.
-var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// plainName is what services, sources, keys and sites may be called.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // oneOf reports a value that is none of those allowed.
 func (f *file) oneOf(at place, key, value string, allowed ...string) {
@@ -27,7 +27,7 @@ func (f *file) named(at place, key, value string) {
 	switch {
 	case value == "":
 		f.report(at, key, "%s is missing", key)
-	case !name.MatchString(value):
+	case !plainName.MatchString(value):
 		f.report(at, key, "%s %q is not a name (at most 64 of A-Z a-z 0-9 _ -)", key, value)
 	}
 }
@@ -54,6 +54,13 @@ func between[T cmp.Ordered](f *file, at place, key string, value, low, high T) {
 	}
 }
 
+// size reports a number of bytes outside a range.
+func (f *file) size(at place, key string, value, low, high int64) {
+	if value < low || value > high {
+		f.report(at, key, "%s %s is not allowed (%s to %s)", key, sizeText(value), sizeText(low), sizeText(high))
+	}
+}
+
 // address reports what is not host:port; empty passes.
 func (f *file) address(at place, key, value string) {
 	if value == "" {
@@ -72,30 +79,34 @@ const examplePort = 8765
 // loopback reports whether only this machine reaches a listening address.
 func loopback(address string) bool {
 	host, _, _ := net.SplitHostPort(address)
+	return loopbackHost(host)
+}
+
+func loopbackHost(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// link reports what is not an absolute URL of one of the schemes, without
-// user and password; want names the schemes. The URL is returned when it is
-// fit for use.
+// link reports what is not an absolute URL of one of the schemes, without user
+// and password. It returns the URL when there is nothing to report.
 func (f *file) link(at place, key, value string, schemes ...string) *url.URL {
 	u, err := url.Parse(value)
+	bare := strings.SplitN(key, "[", 2)[0]
 	switch {
-	case err != nil:
-		f.report(at, key, "%s is not a URL (allowed: %s)", key, allowedSchemes(schemes))
-	case u.User != nil:
-		f.report(at, key, "%s holds a user or a password, which do not belong in a URL that is shown", key)
-	case !slices.Contains(schemes, u.Scheme) || u.Hostname() == "":
-		f.report(at, key, "%s %q is not an absolute URL (allowed: %s)", key, stem(value), allowedSchemes(schemes))
+	case strings.Contains(value, "@") && (err != nil || u.User != nil):
+		f.report(at, key, "%s holds a user or a password, which are no part of a URL that is shown", bare)
+	case err != nil || !slices.Contains(schemes, u.Scheme) || u.Hostname() == "" || !validPort(u.Port()):
+		f.report(at, key, "%s %q is not an absolute URL (allowed: %s://)", bare, stem(value), strings.Join(schemes, "://, "))
 	default:
 		return u
 	}
 	return nil
 }
 
-func allowedSchemes(schemes []string) string {
-	return strings.Join(schemes, "://, ") + "://"
+// validPort reports whether a URL may have the port; none is fine.
+func validPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil
 }
 
 // stem is what of a URL may be quoted: its query may hold a secret.

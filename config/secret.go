@@ -119,10 +119,14 @@ func (s Secret) resolve(random func() string) error {
 // which another process may have written first. The file appears whole: it is
 // written beside its place and linked into it.
 func create(path, text string) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return nil, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	tmp, err := os.CreateTemp(dir, ".secret-*") // mode 0600
 	if err != nil {
 		return nil, err
 	}

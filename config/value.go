@@ -104,6 +104,16 @@ func parseSize(value any) (int64, error) {
 	return 0, errSize
 }
 
+// sizeText writes a number of bytes as the file would.
+func sizeText(n int64) string {
+	for _, unit := range []int{3, 2, 1, 0} { // TiB to KiB
+		if u := sizeUnits[unit]; n >= u.bytes && n%u.bytes == 0 {
+			return strconv.FormatInt(n/u.bytes, 10) + u.suffix
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
 // days is the part of a duration that the time package does not know.
 var days = regexp.MustCompile(`^([0-9]{1,5})d`)
 

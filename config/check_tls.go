@@ -1,0 +1,49 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+)
+
+// tls judges a TLS table; what its files lack is told by tell.
+func (f *file) tls(tell complain, at place, key string, t *TLS) {
+	if t == nil {
+		return
+	}
+	at = at.in(key)
+	if t.MinVersion != "" {
+		f.oneOf(at, "min_version", t.MinVersion, "1.2", "1.3")
+	}
+	if t.CA != "" {
+		text, err := os.ReadFile(t.CA)
+		switch {
+		case err != nil:
+			tell(at, "ca", "ca %q: %s", t.CA, cause(err))
+		case !x509.NewCertPool().AppendCertsFromPEM(text):
+			tell(at, "ca", "ca %q holds no certificate in PEM form", t.CA)
+		}
+	}
+	switch {
+	case t.Cert == "" && t.Key == "":
+	case t.Cert == "":
+		f.report(at, "key", "key needs cert")
+	case t.Key == "":
+		f.report(at, "cert", "cert needs key")
+	default:
+		keyPair(tell, at, t)
+	}
+}
+
+// keyPair judges a certificate and its key.
+func keyPair(tell complain, at place, t *TLS) {
+	for _, file := range []struct{ key, path string }{{"cert", t.Cert}, {"key", t.Key}} {
+		if _, err := os.ReadFile(file.path); err != nil {
+			tell(at, file.key, "%s %q: %s", file.key, file.path, cause(err))
+			return
+		}
+	}
+	if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
+		tell(at, "cert", "cert %q and key %q: %v", t.Cert, t.Key, err)
+	}
+}

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+)
+
+// reload changes the file of a Config and loads it again.
+func reload(t *testing.T, c *Config, text string) *Config {
+	t.Helper()
+	if err := os.WriteFile(c.Path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, problems := Load(c.Path)
+	if len(problems) > 0 {
+		t.Fatal(lines(problems))
+	}
+	return again
+}
+
+func TestFingerprint(t *testing.T) {
+	c, _ := load(t, service+"auth.bearer = \"one\"")
+	first := c.Fingerprint()
+	if !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(first) {
+		t.Fatalf("Fingerprint = %q, want 16 hexadecimal digits", first)
+	}
+	for _, test := range []struct {
+		name string
+		text string
+		same bool
+	}{
+		{"comments do not count", "# a comment\n" + service + "auth.bearer = \"one\"", true},
+		{"a default that is written down does not count", service + "auth.bearer = \"one\"\ntimeout = \"15s\"", true},
+		{"a secret does not count", service + "auth.bearer = \"two\"", true},
+		{"where a secret is kept counts", service + "auth.bearer = { env = \"PATH\" }", false},
+		{"a value counts", service + "auth.bearer = \"one\"\ntimeout = \"16s\"", false},
+		{"a status counts", service + "auth.bearer = \"one\"\nsuccess = [\"200\"]", false},
+		{"a debug that ends counts", service + "auth.bearer = \"one\"\ndebug = \"30m\"", false},
+		{"a binding counts", service + "auth.bearer = \"one\"\n[[binding]]\nevent = \"x\"\nservice = \"crm\"", false},
+	} {
+		if got := reload(t, c, test.text).Fingerprint(); (got == first) != test.same {
+			t.Errorf("%s: got %s after %s", test.name, got, first)
+		}
+	}
+}
+
+func TestRestart(t *testing.T) {
+	t.Setenv("RELAY_TEST_SECRET", "a")
+	queue := "[queue]\nservers = [\"nats://a\"]\ncredentials = { env = \"RELAY_TEST_SECRET\" }\n"
+	old, problems := load(t, queue)
+	if len(problems) > 0 {
+		t.Fatal(lines(problems))
+	}
+	for _, test := range []struct {
+		name string
+		text string
+		env  string
+		want []string
+	}{
+		{"nothing", queue + service + "[admin]\ntoken = \"t\"\n[intake]\nmax_event = \"1KiB\"", "a", nil},
+		{"sockets", queue + "[intake]\nsocket = \"x\"\nsocket_mode = \"0600\"\n[admin]\nlisten = \"\"", "a", []string{"admin.listen", "intake.socket", "intake.socket_mode"}},
+		{"credentials", queue, "b", []string{"queue.credentials"}},
+		{"the queue", queue + "keep = \"1h\"\ntls = { server_name = \"x\" }", "a", []string{"queue.keep", "queue.tls.server_name"}},
+		{"recordings that come", queue + "[recordings]\nkeys = [" + key1 + "]", "a", []string{"recordings.dir", "recordings.listen"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("RELAY_TEST_SECRET", test.env)
+			c := reload(t, old, test.text)
+			if got := c.Restart(old); !slices.Equal(got, test.want) {
+				t.Errorf("Restart = %q, want %q", got, test.want)
+			}
+		})
+	}
+}
