@@ -72,13 +72,13 @@ func (c *Client) DropService(ctx context.Context, service string) (int, error) {
 }
 
 // Test makes one attempt at a service now, outside the queue.
-func (c *Client) Test(ctx context.Context, service string, event []byte) (Exchange, error) {
-	return ask[Exchange](ctx, c, http.MethodPost, servicePath(service, "test"), event)
+func (c *Client) Test(ctx context.Context, service string, event []byte) (Transcript, error) {
+	return ask[Transcript](ctx, c, http.MethodPost, servicePath(service, "test"), event)
 }
 
 // Transcripts returns the exchanges kept while debug was on, newest first.
-func (c *Client) Transcripts(ctx context.Context, service string, limit int) ([]Attempt, error) {
-	return ask[[]Attempt](ctx, c, http.MethodGet, servicePath(service, "debug?max="+strconv.Itoa(limit)), nil)
+func (c *Client) Transcripts(ctx context.Context, service string, limit int) ([]Transcript, error) {
+	return ask[[]Transcript](ctx, c, http.MethodGet, servicePath(service, "debug?max="+strconv.Itoa(limit)), nil)
 }
 
 // Tail calls visit for each attempt from now on, until ctx ends or the relay

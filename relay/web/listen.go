@@ -75,3 +75,10 @@ func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 	<-stopped
 	return nil
 }
+
+func unbind(l net.Listener) error {
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}

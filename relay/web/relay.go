@@ -26,10 +26,10 @@ type Letters interface {
 
 // Attempts reads what was logged of attempts, newest first.
 type Attempts interface {
-	// Attempts returns the records of a service, at most max.
-	Attempts(ctx context.Context, service string, max int) ([]Attempt, error)
-	// Transcripts returns the exchanges kept while debug was on, at most max.
-	Transcripts(ctx context.Context, service string, max int) ([]Attempt, error)
+	// Attempts returns the records of a service, at most limit.
+	Attempts(ctx context.Context, service string, limit int) ([]Attempt, error)
+	// Transcripts returns the exchanges kept while debug was on, at most limit.
+	Transcripts(ctx context.Context, service string, limit int) ([]Transcript, error)
 	// Follow calls visit for each new attempt of a service, or of all when
 	// service is empty, until ctx ends.
 	Follow(ctx context.Context, service string, visit func(Attempt)) error
@@ -49,7 +49,7 @@ type Relay struct {
 	DropService func(ctx context.Context, service string) (int, error)
 	// Test makes one attempt at a service now, outside the queue. An empty
 	// event stands for a relay_test of the relay's own making.
-	Test func(ctx context.Context, service string, event []byte) (Exchange, error)
+	Test func(ctx context.Context, service string, event []byte) (Transcript, error)
 }
 
 // ErrNoService says that no service has the name asked for.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ type Options struct {
 	Relay    Relay
 	Registry *prometheus.Registry
 	Hosts    func() []string // further Host names; read at each request
+	Token    func() string   // of the page; read at each request, empty: none
 	Log      *slog.Logger
 }
 
@@ -25,6 +27,7 @@ type Options struct {
 type Server struct {
 	o        Options
 	mux      *http.ServeMux
+	history  *history
 	listener net.Listener
 }
 
@@ -34,10 +37,12 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin listener: %w", err)
 	}
-	s := &Server{o: o, mux: http.NewServeMux(), listener: l}
+	s := &Server{o: o, mux: http.NewServeMux(), history: &history{metrics: o.Registry}, listener: l}
 	s.mux.Handle("GET /metrics", metricsHandler(o.Registry))
 	s.mux.HandleFunc("GET /healthz", s.health)
 	s.mux.HandleFunc("GET /readyz", s.ready)
+	p := &pages{relay: o.Relay, door: newDoor(o.Token), history: s.history, templates: parsePages()}
+	p.routes(s.mux)
 	return s, nil
 }
 
@@ -57,11 +62,16 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 	}
+	var sampling sync.WaitGroup
+	defer sampling.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sampling.Go(func() { s.history.run(ctx) })
 	return serve(ctx, server, s.listener)
 }
 
-// Close unbinds a server that never ran.
-func (s *Server) Close() error { return s.listener.Close() }
+// Close unbinds the listener. It does nothing after Run.
+func (s *Server) Close() error { return unbind(s.listener) }
 
 // health answers 503 while the queue cannot do its work.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {

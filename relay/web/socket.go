@@ -50,8 +50,8 @@ func (s *Socket) Run(ctx context.Context) error {
 	return serve(ctx, server, s.listener)
 }
 
-// Close unbinds a socket that never ran.
-func (s *Socket) Close() error { return s.listener.Close() }
+// Close unbinds the socket. It does nothing after Run.
+func (s *Socket) Close() error { return unbind(s.listener) }
 
 func (s *Socket) routes() http.Handler {
 	mux := http.NewServeMux()

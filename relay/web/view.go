@@ -109,22 +109,3 @@ type Letter struct {
 	Buried   time.Time       `json:"buried"`
 	Body     json.RawMessage `json:"body,omitempty"`
 }
-
-// Attempt is one logged exchange: its record, or with debug its transcript.
-type Attempt struct {
-	Service string          `json:"service"`
-	Outcome string          `json:"outcome,omitempty"`
-	At      time.Time       `json:"at"`
-	Record  json.RawMessage `json:"record"`
-}
-
-// Exchange is one attempt made outside the queue, to be looked at. Secrets in
-// it are masked.
-type Exchange struct {
-	Request  string  `json:"request"`
-	Response string  `json:"response,omitempty"`
-	Status   int     `json:"status,omitempty"`
-	Outcome  string  `json:"outcome"`
-	Error    string  `json:"error,omitempty"`
-	Seconds  float64 `json:"seconds"`
-}

@@ -69,8 +69,8 @@ func (f *fakeAttempts) Attempts(context.Context, string, int) ([]Attempt, error)
 	return f.attempts, nil
 }
 
-func (f *fakeAttempts) Transcripts(_ context.Context, _ string, limit int) ([]Attempt, error) {
-	return f.attempts[:min(limit, len(f.attempts))], nil
+func (f *fakeAttempts) Transcripts(_ context.Context, _ string, limit int) ([]Transcript, error) {
+	return make([]Transcript, min(limit, 3)), nil
 }
 
 func (f *fakeAttempts) Follow(_ context.Context, _ string, visit func(Attempt)) error {
@@ -91,8 +91,8 @@ func fakeRelay() (Relay, *fakeServices, *fakeLetters) {
 		})
 	}
 	attempts := &fakeAttempts{attempts: []Attempt{
-		{Service: "crm", Outcome: "retry", Record: json.RawMessage(`{"status":503}`)},
-		{Service: "crm", Outcome: "delivered", Record: json.RawMessage(`{"status":200}`)},
+		{Service: "crm", Outcome: "retry", Number: 1, Status: 503, Class: "5xx", Error: "try later"},
+		{Service: "crm", Outcome: "delivered", Number: 2, Status: 200, Class: "2xx"},
 	}}
 	return Relay{
 		Status: func() Status {
@@ -112,8 +112,8 @@ func fakeRelay() (Relay, *fakeServices, *fakeLetters) {
 		DropService: func(_ context.Context, service string) (int, error) {
 			return 0, fmt.Errorf("%w: %q is configured", ErrRefused, service)
 		},
-		Test: func(_ context.Context, service string, event []byte) (Exchange, error) {
-			return Exchange{Request: "POST " + service, Response: string(event), Status: 200, Outcome: "delivered"}, nil
+		Test: func(_ context.Context, service string, event []byte) (Transcript, error) {
+			return Transcript{Service: service, ID: string(event), Outcome: "delivered"}, nil
 		},
 	}, services, letters
 }
@@ -262,7 +262,7 @@ func TestSocketStreamsAttempts(t *testing.T) {
 func TestSocketTestsAService(t *testing.T) {
 	relay, _, _ := fakeRelay()
 	got, err := startSocket(t, relay).Test(t.Context(), "crm", []byte(`{}`))
-	if err != nil || got.Request != "POST crm" || got.Response != "{}" {
+	if err != nil || got.Service != "crm" || got.ID != "{}" {
 		t.Errorf("Test = %+v, %v", got, err)
 	}
 }
@@ -314,6 +314,7 @@ func startServer(t *testing.T, relay Relay, change func(*Options)) *Server {
 	o := Options{
 		Listen: "127.0.0.1:0", Relay: relay, Registry: registry,
 		Hosts: func() []string { return []string{"relay.example.com"} }, Log: slog.New(slog.DiscardHandler),
+		Token: func() string { return "" },
 	}
 	if change != nil {
 		change(&o)

@@ -1,0 +1,148 @@
+package web
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+const (
+	maxForm      = 1 << 20 // bytes of a form sent to the page
+	noticeCookie = "relay_notice"
+)
+
+func (p *pages) login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if p.door.tries.Tokens() < 1 {
+		http.Error(w, "too many wrong tokens: wait a little", http.StatusTooManyRequests)
+		return
+	}
+	if !p.door.right(r.PostFormValue("token")) {
+		v := p.view(r, "login", "Sign in")
+		v.Notice = "This is not the token."
+		p.show(w, r, "login", v)
+		return
+	}
+	p.door.enter(w)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (p *pages) logout(w http.ResponseWriter, r *http.Request) {
+	p.door.leave(w)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (p *pages) reload(w http.ResponseWriter, r *http.Request) {
+	notice := "Reloaded."
+	if !p.relay.Reload(r.Context()).Success {
+		notice = "Refused: the configuration before it is still in force."
+	}
+	back(w, r, "/config", notice)
+}
+
+func (p *pages) changeService(w http.ResponseWriter, r *http.Request) {
+	name, verb := r.PathValue("service"), r.PathValue("verb")
+	here := "/services/" + url.PathEscape(name)
+	var err error
+	notice := ""
+	switch verb {
+	case "pause":
+		notice, err = "Paused.", p.relay.Services.Pause(name, "from the status page")
+	case "resume":
+		notice, err = "Resumed.", p.relay.Services.Resume(name)
+	case "probe":
+		notice, err = "Probing.", p.relay.Services.Probe(name)
+	case "drop":
+		var n int
+		n, err = p.relay.DropService(r.Context(), name)
+		notice = fmt.Sprintf("Made %d dead letters.", n)
+		here = "/dead?service=" + url.QueryEscape(name)
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	if err != nil {
+		notice = err.Error()
+	}
+	back(w, r, here, notice)
+}
+
+// changeDead replays or drops the chosen letters, or all that match.
+func (p *pages) changeDead(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	f, err := chosen(r)
+	if err != nil {
+		back(w, r, "/dead", err.Error())
+		return
+	}
+	var n int
+	var done string
+	switch r.PathValue("verb") {
+	case "replay":
+		n, err = p.relay.Letters.Replay(r.Context(), f, func(Letter) {})
+		done = "Replayed"
+	case "drop":
+		n, err = p.relay.Letters.Drop(r.Context(), f)
+		done = "Dropped"
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	notice := fmt.Sprintf("%s %d.", done, n)
+	if err != nil {
+		notice += " " + err.Error()
+	}
+	back(w, r, "/dead", notice)
+}
+
+// chosen reads which letters a form means. A form that means all that match
+// must say so twice.
+func chosen(r *http.Request) (Filter, error) {
+	if err := r.ParseForm(); err != nil {
+		return Filter{}, err
+	}
+	f, err := ParseFilter(r.PostForm)
+	if err != nil {
+		return Filter{}, err
+	}
+	if r.PostForm.Get("matching") == "" {
+		if len(f.Seqs) == 0 {
+			return Filter{}, errors.New("no letter was chosen")
+		}
+		return Filter{Seqs: f.Seqs}, nil
+	}
+	if r.PostForm.Get("sure") == "" {
+		return Filter{}, errors.New("nothing was done: the box beside it was not ticked")
+	}
+	return f, nil
+}
+
+// back sends the browser to a page that tells what was done, so that loading it
+// again does nothing again.
+func back(w http.ResponseWriter, r *http.Request, path, notice string) {
+	setNotice(w, base64.RawURLEncoding.EncodeToString([]byte(notice)), 60)
+	http.Redirect(w, r, path, http.StatusSeeOther)
+}
+
+// takeNotice reads what the page before has to tell, once.
+func takeNotice(w http.ResponseWriter, r *http.Request) string {
+	cookie, err := r.Cookie(noticeCookie)
+	if err != nil {
+		return ""
+	}
+	setNotice(w, "", -1)
+	text, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+func setNotice(w http.ResponseWriter, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{
+		Name: noticeCookie, Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+}

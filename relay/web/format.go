@@ -1,0 +1,47 @@
+package web
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Age is the time since t in its two largest units, "-" for no time.
+func Age(t, now time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := max(now.Sub(t), 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+	}
+}
+
+// Latency is a short time in seconds, "-" for none.
+func Latency(seconds float64) string {
+	if seconds == 0 {
+		return "-"
+	}
+	d := time.Duration(seconds * float64(time.Second))
+	if d < 10*time.Millisecond {
+		return d.Round(100 * time.Microsecond).String()
+	}
+	return d.Round(time.Millisecond).String()
+}
+
+// Size is a number of bytes in the largest unit it fills.
+func Size(bytes int64) string {
+	units := [...]string{"B", "KiB", "MiB", "GiB", "TiB"}
+	v, unit := float64(bytes), 0
+	for v >= 1024 && unit < len(units)-1 {
+		v, unit = v/1024, unit+1
+	}
+	return strconv.FormatFloat(v, 'g', max(3, len(strconv.Itoa(int(v)))), 64) + " " + units[unit]
+}

@@ -1,0 +1,249 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"slices"
+	"time"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+const (
+	shownAttempts = 50
+	shownLetters  = 100
+)
+
+// view is what the templates of all pages see.
+type view struct {
+	Title, Here string
+	Full        bool // the visitor knows the token
+	CanLogin    bool
+	Notice      string
+	Status      Status
+	Now         time.Time
+
+	Totals totals
+	Plots  []plot
+
+	Service     Service
+	Attempts    []Attempt
+	Transcripts []Transcript
+
+	Filter  Filter
+	Reasons []string
+	Letters []Letter
+	More    string // the next page of letters
+
+	Settings string
+}
+
+// totals are sums over all services.
+type totals struct {
+	Owed, Retrying, Dead int
+	PerMinute            float64
+}
+
+func totalsOf(services []Service) totals {
+	var t totals
+	for _, s := range services {
+		t.Owed += s.Owed()
+		t.Retrying += s.Retrying
+		t.Dead += s.DeadLetters()
+		t.PerMinute += s.PerMinute
+	}
+	return t
+}
+
+// pages is the status page: plain documents, rendered here.
+type pages struct {
+	relay     Relay
+	door      *door
+	history   *history
+	templates *template.Template
+}
+
+func parsePages() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"age": Age, "size": Size, "latency": Latency,
+		"clock": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
+		"hour":  func(t time.Time) string { return t.UTC().Format("15:04:05 UTC") },
+		"local": func(t time.Time) string {
+			if t.IsZero() {
+				return ""
+			}
+			return t.UTC().Format("2006-01-02T15:04")
+		},
+		"text": recordText,
+		"act":  func(verb, label, service string) action { return action{verb, label, service} },
+	}).ParseFS(pageFiles, "page/*.html"))
+}
+
+// action is a button.
+type action struct{ Verb, Label, Service string }
+
+// routes adds the pages to mux. What changes something comes by POST, from the
+// page itself, and from who knows the token.
+func (p *pages) routes(mux *http.ServeMux) {
+	files, err := fs.Sub(pageFiles, "page")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	static := http.StripPrefix("/page/", http.FileServerFS(files))
+	for _, name := range []string{"style.css", "live.js", "icon.svg"} {
+		mux.Handle("GET /page/"+name, secure(static))
+	}
+	mux.Handle("GET /{$}", secure(http.HandlerFunc(p.services)))
+	mux.Handle("GET /live", secure(http.HandlerFunc(p.liveServices)))
+	mux.Handle("GET /login", secure(http.HandlerFunc(p.loginForm)))
+	mux.Handle("GET /services/{service}", p.private(p.service))
+	mux.Handle("GET /live/{service}", p.private(p.liveService))
+	mux.Handle("GET /dead", p.private(p.dead))
+	mux.Handle("GET /config", p.private(p.config))
+
+	own := http.NewCrossOriginProtection()
+	change := func(pattern string, h http.Handler) { mux.Handle(pattern, secure(own.Handler(h))) }
+	change("POST /login", http.HandlerFunc(p.login))
+	change("POST /logout", http.HandlerFunc(p.logout))
+	change("POST /reload", p.private(p.reload))
+	change("POST /services/{service}/{verb}", p.private(p.changeService))
+	change("POST /dead/{verb}", p.private(p.changeDead))
+}
+
+// private answers who knows the token, and sends others to sign in.
+func (p *pages) private(next http.HandlerFunc) http.Handler {
+	return secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case p.door.knows(r):
+			next(w, r)
+		case !p.door.open():
+			http.Error(w, "set admin.token to see this", http.StatusForbidden)
+		case r.Method == http.MethodGet:
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+		default:
+			http.Error(w, "sign in first", http.StatusUnauthorized)
+		}
+	}))
+}
+
+// secure keeps a page from being framed, cached, or made to load anything that
+// is not its own.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// view is the beginning of every page.
+func (p *pages) view(r *http.Request, here, title string) view {
+	return view{
+		Title: title, Here: here,
+		Full: p.door.knows(r), CanLogin: p.door.open(),
+		Status: p.relay.Status(), Now: time.Now(),
+	}
+}
+
+func (p *pages) show(w http.ResponseWriter, r *http.Request, name string, v view) {
+	if told := takeNotice(w, r); told != "" {
+		v.Notice = told
+	}
+	var page bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&page, name, v); err != nil {
+		http.Error(w, "page not rendered: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(page.Bytes())
+}
+
+func (p *pages) services(w http.ResponseWriter, r *http.Request) {
+	p.show(w, r, "services", p.servicesView(r))
+}
+
+func (p *pages) servicesView(r *http.Request) view {
+	v := p.view(r, "services", "Services")
+	v.Totals, v.Plots = totalsOf(v.Status.Services), p.history.plots()
+	return v
+}
+
+func (p *pages) service(w http.ResponseWriter, r *http.Request) {
+	v, err := p.serviceView(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	if v.Transcripts, err = p.relay.Attempts.Transcripts(r.Context(), v.Service.Name, shownAttempts); err != nil {
+		v.Notice = err.Error()
+	}
+	p.show(w, r, "service", v)
+}
+
+func (p *pages) serviceView(r *http.Request) (view, error) {
+	name := r.PathValue("service")
+	v := p.view(r, "service", name)
+	i := slices.IndexFunc(v.Status.Services, func(s Service) bool { return s.Name == name })
+	if i < 0 {
+		return v, fmt.Errorf("%w: %q", ErrNoService, name)
+	}
+	v.Service = v.Status.Services[i]
+	var err error
+	if v.Attempts, err = p.relay.Attempts.Attempts(r.Context(), name, shownAttempts); err != nil {
+		v.Notice = err.Error()
+	}
+	return v, nil
+}
+
+func (p *pages) dead(w http.ResponseWriter, r *http.Request) {
+	v := p.view(r, "dead", "Dead letters")
+	f, err := ParseFilter(r.URL.Query())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	v.Filter, v.Reasons = f, deadReasons(v.Status.Services)
+	err = p.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
+		v.Letters = append(v.Letters, l)
+		return len(v.Letters) <= shownLetters
+	})
+	if err != nil {
+		v.Notice = err.Error()
+	}
+	if len(v.Letters) > shownLetters {
+		f.Since = v.Letters[shownLetters].Buried
+		v.More = "/dead?" + f.Query().Encode()
+		v.Letters = v.Letters[:shownLetters]
+	}
+	p.show(w, r, "dead", v)
+}
+
+// deadReasons are the reasons that there are letters of.
+func deadReasons(services []Service) []string {
+	var reasons []string
+	for _, s := range services {
+		for reason := range s.Dead {
+			reasons = append(reasons, reason)
+		}
+	}
+	slices.Sort(reasons)
+	return slices.Compact(reasons)
+}
+
+func (p *pages) config(w http.ResponseWriter, r *http.Request) {
+	v := p.view(r, "config", "Configuration")
+	v.Settings = p.relay.Settings()
+	p.show(w, r, "config", v)
+}
+
+func (p *pages) loginForm(w http.ResponseWriter, r *http.Request) {
+	p.show(w, r, "login", p.view(r, "login", "Sign in"))
+}

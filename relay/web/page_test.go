@@ -1,0 +1,256 @@
+package web
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+const testToken = "open sesame"
+
+// visitor is a browser without scripts.
+type visitor struct {
+	t    *testing.T
+	base string
+	http *http.Client
+}
+
+func newVisitor(t *testing.T, relay Relay, token string) *visitor {
+	t.Helper()
+	s := startServer(t, relay, func(o *Options) { o.Token = func() string { return token } })
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &visitor{t: t, base: "http://" + s.Addr().String(), http: &http.Client{Jar: jar}}
+}
+
+func (v *visitor) do(req *http.Request, err error) (int, string) {
+	v.t.Helper()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	reply, err := v.http.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	body, err := io.ReadAll(reply.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return reply.StatusCode, string(body)
+}
+
+func (v *visitor) get(path string) (int, string) {
+	v.t.Helper()
+	return v.do(http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.base+path, nil))
+}
+
+// post sends a form, from a page of that origin when it is not empty.
+func (v *visitor) post(path, origin string, form url.Values) (int, string) {
+	v.t.Helper()
+	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, v.base+path, strings.NewReader(form.Encode()))
+	if err == nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if origin != "" {
+			req.Header.Set("Origin", origin)
+		}
+	}
+	return v.do(req, err)
+}
+
+func (v *visitor) signIn() {
+	v.t.Helper()
+	if _, body := v.post("/login", v.base, url.Values{"token": {testToken}}); !strings.Contains(body, "Sign out") {
+		v.t.Fatalf("not signed in: %s", body)
+	}
+}
+
+func TestPageWithoutTokenShowsCountsAndStatesOnly(t *testing.T) {
+	for _, token := range []string{"", testToken} {
+		relay, services, _ := fakeRelay()
+		v := newVisitor(t, relay, token)
+		_, body := v.get("/")
+		for _, want := range []string{"crm", "open", ">7<"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("token %q: page lacks %q", token, want)
+			}
+		}
+		if strings.Contains(body, "connection refused") {
+			t.Errorf("token %q: page shows the last error", token)
+		}
+		for _, path := range []string{"/services/crm", "/dead", "/config", "/live/crm"} {
+			if _, body := v.get(path); strings.Contains(body, "field") || strings.Contains(body, "socket") {
+				t.Errorf("token %q: %s shows %s", token, path, body)
+			}
+		}
+		for _, path := range []string{"/services/crm/pause", "/dead/replay", "/reload"} {
+			if status, _ := v.post(path, v.base, nil); status != 401 && status != 403 {
+				t.Errorf("token %q: POST %s = %d", token, path, status)
+			}
+		}
+		if len(services.called) > 0 {
+			t.Errorf("token %q: called %v", token, services.called)
+		}
+	}
+}
+
+func TestPageShowsAllToWhoKnowsTheToken(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	v := newVisitor(t, relay, testToken)
+	v.signIn()
+	for _, test := range []struct{ path, want string }{
+		{"/", "connection refused"},
+		{"/services/crm", "try later"},
+		{"/dead", "no &lt;such&gt; field"},
+		{"/dead?service=crm&reason=rejected", `value="1" aria-label`},
+		{"/config", "token = &#34;***&#34;"},
+	} {
+		status, body := v.get(test.path)
+		if status != 200 || !strings.Contains(body, test.want) {
+			t.Errorf("GET %s = %d without %q:\n%s", test.path, status, test.want, body)
+		}
+	}
+	if status, _ := v.get("/services/nobody"); status != 404 {
+		t.Errorf("unknown service: %d, want 404", status)
+	}
+}
+
+func TestPageRefusesAWrongToken(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	v := newVisitor(t, relay, testToken)
+	for range loginsAtOnce {
+		if _, body := v.post("/login", v.base, url.Values{"token": {"guess"}}); !strings.Contains(body, "not the token") {
+			t.Fatalf("got %s", body)
+		}
+	}
+	if status, _ := v.post("/login", v.base, url.Values{"token": {testToken}}); status != http.StatusTooManyRequests {
+		t.Errorf("after %d guesses: %d, want 429", loginsAtOnce, status)
+	}
+}
+
+func TestPageTakesTheTokenAsBearer(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	v := newVisitor(t, relay, testToken)
+	for token, want := range map[string]bool{testToken: true, "guess": false, "": false} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.base+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		if _, body := v.do(req, nil); strings.Contains(body, "connection refused") != want {
+			t.Errorf("token %q: all shown = %v, want %v", token, !want, want)
+		}
+	}
+}
+
+func TestPageEndsSessions(t *testing.T) {
+	token := testToken
+	d := newDoor(func() string { return token })
+	w := httptest.NewRecorder()
+	d.enter(w)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(w.Result().Cookies()[0])
+	if !d.knows(r) {
+		t.Fatal("a new session is not known")
+	}
+	if token = "another"; d.knows(r) {
+		t.Error("a session outlives its token")
+	}
+	if token = ""; d.knows(r) {
+		t.Error("a session is known where there is no token")
+	}
+	old := httptest.NewRequest(http.MethodGet, "/", nil)
+	token = testToken
+	old.AddCookie(&http.Cookie{Name: sessionCookie, Value: "1000000000." + sign(token, "1000000000")})
+	if d.knows(old) {
+		t.Error("a session outlives its time")
+	}
+}
+
+func TestPageChangesThings(t *testing.T) {
+	for _, test := range []struct {
+		name, path string
+		form       url.Values
+		want       string // on the page that follows
+	}{
+		{"pause", "/services/crm/pause", nil, "Paused."},
+		{"resume", "/services/crm/resume", nil, "Resumed."},
+		{"probe", "/services/crm/probe", nil, "Probing."},
+		{"drop of a configured service", "/services/crm/drop", nil, "is configured"},
+		{"reload", "/reload", nil, "Refused"},
+		{"replay of the chosen", "/dead/replay", url.Values{"seq": {"1", "2"}}, "Replayed 3."},
+		{"drop of all that match", "/dead/drop", url.Values{"matching": {"1"}, "service": {"crm"}, "sure": {"1"}}, "Dropped 3."},
+		{"drop of all, unsure", "/dead/drop", url.Values{"matching": {"1"}}, "nothing was done"},
+		{"replay of none", "/dead/replay", nil, "no letter was chosen"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			relay, _, _ := fakeRelay()
+			v := newVisitor(t, relay, testToken)
+			v.signIn()
+			if _, body := v.post(test.path, v.base, test.form); !strings.Contains(body, test.want) {
+				t.Errorf("page lacks %q:\n%s", test.want, body)
+			}
+			if _, body := v.get("/"); strings.Contains(body, test.want) {
+				t.Error("told twice")
+			}
+		})
+	}
+}
+
+func TestPageIsNotChangedFromElsewhere(t *testing.T) {
+	relay, services, _ := fakeRelay()
+	v := newVisitor(t, relay, testToken)
+	v.signIn()
+	if status, _ := v.post("/services/crm/pause", "http://evil.example.com", nil); status != http.StatusForbidden {
+		t.Errorf("foreign origin: %d, want 403", status)
+	}
+	if len(services.called) > 0 {
+		t.Errorf("called %v", services.called)
+	}
+}
+
+func TestPageStreams(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	v := newVisitor(t, relay, testToken)
+	v.signIn()
+	for _, path := range []string{"/live", "/live/crm"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := v.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(reply.Body).ReadString('\n')
+		if err != nil || line != "event: page\n" {
+			t.Errorf("%s: first line %q, %v", path, line, err)
+		}
+		_ = reply.Body.Close()
+	}
+}
+
+func TestPageIsLockedDown(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	v := newVisitor(t, relay, "")
+	for _, path := range []string{"/", "/page/style.css", "/page/live.js", "/login"} {
+		reply, err := v.http.Get(v.base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = reply.Body.Close()
+		if reply.StatusCode != 200 || !strings.Contains(reply.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: %d, %v", path, reply.StatusCode, reply.Header)
+		}
+	}
+	if status, _ := v.get("/page/layout.html"); status != 404 {
+		t.Errorf("templates are served: %d", status)
+	}
+}
