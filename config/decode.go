@@ -174,7 +174,7 @@ func list[T any](f *file, at place, key string, value any, dst *[]T, parse func(
 	values, ok := value.([]any)
 	if !ok && one && kind(value) != "a table" {
 		var v T
-		if scalar(f, at, key, value, &v, parse); !f.reported[join(at.path, join(at.key, key))] {
+		if scalar(f, at, key, value, &v, parse); !f.problems.seen[join(at.path, join(at.key, key))] {
 			*dst = []T{v}
 		}
 		return

@@ -18,10 +18,14 @@ type file struct {
 	dir      string // what relative paths are relative to
 	values   map[string]any
 	index    *index
-	problems []Problem
-	warnings []Problem
-	reported map[string]bool // paths that have their problem
-	warned   map[string]bool // paths that have their warning
+	problems findings
+	warnings findings
+}
+
+// findings are what was found in a file, once for each path.
+type findings struct {
+	all  []Problem
+	seen map[string]bool // paths
 }
 
 // open reads and parses a file. The problem is nil when it is TOML.
@@ -44,7 +48,8 @@ func parse(name, text string) (f *file, problem *Problem) {
 			f, problem = nil, &Problem{File: name, Text: "the file cannot be parsed as TOML"}
 		}
 	}()
-	f = &file{name: name, dir: dir, values: map[string]any{}, reported: map[string]bool{}, warned: map[string]bool{}}
+	f = &file{name: name, dir: dir, values: map[string]any{}}
+	f.problems.seen, f.warnings.seen = map[string]bool{}, map[string]bool{}
 	if _, err := toml.Decode(text, &f.values); err != nil {
 		return nil, syntax(name, err)
 	}
@@ -70,7 +75,7 @@ func syntax(name string, err error) *Problem {
 
 // quotes finds what the decoder quotes of the file, characters aside: it may be
 // a part of a secret.
-var quotes = regexp.MustCompile(`"[^"]{4,}"|'[^']{4,}'|:\s+"?[0-9.+-]{4,}"?`)
+var quotes = regexp.MustCompile(`"[^"]{4,}"|'[^']{4,}'|[0-9][0-9_.+-]{3,}`)
 
 // cause returns what the system says, without the operation and the path.
 func cause(err error) string {
@@ -83,33 +88,28 @@ func cause(err error) string {
 // report notes a problem with a key of the table at at. A key has one problem:
 // the first. What a service has from [defaults] is a problem of [defaults].
 func (f *file) report(at place, key, format string, args ...any) {
-	key = join(at.key, key)
-	owner, line := f.find(at, key)
-	if path := join(owner.path, key); !f.reported[path] {
-		f.reported[path] = true
-		f.problems = append(f.problems, f.problem(owner, line, format, args...))
-	}
+	f.note(&f.problems, at, join(at.key, key), fmt.Sprintf(format, args...))
 }
 
 // warn notes a warning about a key, by the same rules.
 func (f *file) warn(at place, key, format string, args ...any) {
-	key = join(at.key, key)
-	owner, line := f.find(at, key)
-	if path := join(owner.path, key); !f.warned[path] {
-		f.warned[path] = true
-		f.warnings = append(f.warnings, f.problem(owner, line, format, args...))
-	}
+	f.note(&f.warnings, at, join(at.key, key), fmt.Sprintf(format, args...))
 }
 
-func (f *file) problem(at place, line int, format string, args ...any) Problem {
-	text := fmt.Sprintf(format, args...)
+func (f *file) note(found *findings, at place, key, text string) {
+	owner, line := f.find(at, key)
+	path := join(owner.path, key)
+	if found.seen[path] {
+		return
+	}
+	found.seen[path] = true
 	if at.key != "" {
 		text = numbered(at.key+".") + text
 	}
-	if at.item != "" {
-		text = at.item + ": " + text
+	if owner.item != "" {
+		text = owner.item + ": " + text
 	}
-	return Problem{File: f.name, Line: line, Text: text}
+	found.all = append(found.all, Problem{File: f.name, Line: line, Text: text})
 }
 
 // numbered writes a key as problems do: keys[0].id is "keys 1: id".
@@ -128,17 +128,26 @@ var elements = regexp.MustCompile(`\[[0-9]+\]\.?`)
 // find returns the table that gives the key, which is [defaults] for what a
 // service has from there, and the line of the key, or of what is nearest to it.
 func (f *file) find(at place, key string) (place, int) {
-	defaults := place{item: "defaults", path: "defaults", key: at.key}
-	service := strings.HasPrefix(at.path, "service[")
+	inherits := f.inherits(at, key)
 	for part := key; part != ""; part = parent(part) {
 		if line := f.index.line(join(at.path, part)); line > 0 {
 			return at, line
 		}
-		if line := f.index.line(join("defaults", part)); line > 0 && service {
-			return defaults, line
+		if line := f.index.line(join("defaults", part)); line > 0 && inherits {
+			return place{item: "defaults", path: "defaults", key: at.key}, line
 		}
 	}
 	return at, f.index.line(at.path)
+}
+
+// inherits reports whether a table may have the key from [defaults].
+func (f *file) inherits(at place, key string) bool {
+	top := key
+	if i := strings.IndexAny(key, ".["); i > 0 {
+		top = key[:i]
+	}
+	merged := top == "breaker" || top == "tls" || top == "soap"
+	return strings.HasPrefix(at.path, "service[") && (merged || !f.index.has(join(at.path, top)))
 }
 
 // given reports whether the file itself gives the key.

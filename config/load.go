@@ -9,10 +9,10 @@ import (
 // Config is not to be run. It is nil only when the file cannot be read or is not
 // TOML.
 //
-// A service takes from [defaults] every key it does not give itself. Tables
-// within breaker, tls and soap are merged key by key; headers, query and auth
-// are taken whole or not at all. In [defaults] there can be no name, no url and
-// no body; soap there is for the services of type soap.
+// A service takes from [defaults] every key it does not give itself: breaker,
+// tls and soap are merged key by key, all others (headers, query and auth, too)
+// are taken whole. In [defaults] there can be no name, no url and no body; soap
+// there is for the services of type soap.
 //
 // Relative paths become absolute, against the folder of the file. A secret file
 // with create = true is made when it is missing and its feature is on.
@@ -47,9 +47,9 @@ func (f *file) config() (*Config, []Problem) {
 	c.check()
 	c.warn()
 	f.values = nil // it holds secrets
-	Sort(f.problems)
-	Sort(f.warnings)
-	return c, f.problems
+	Sort(f.problems.all)
+	Sort(f.warnings.all)
+	return c, f.problems.all
 }
 
 // unknown reports the tables that no relay.toml has.

@@ -20,6 +20,7 @@ var problemTests = []struct {
 		`3: not TOML: Key 'intake.socket' has already been defined (last key: intake.socket)`}},
 	{"an unquoted secret is not shown", "[admin]\ntoken = hunter2hunter2", []string{`2: not TOML: expected value but found … instead (last key: admin.token)`}},
 	{"a secret that starts like a number is not shown", "[admin]\ntoken = 0xhunter2", []string{`2: not TOML: not a hexadecimal number: '0xh' (last key: admin.token)`}},
+	{"a number that may be a secret is not shown", "[admin]\ntoken = 99999999999999999999", []string{`2: not TOML: … is out of range for int64 (last key: admin.token)`}},
 
 	// Keys and types.
 	{"an unknown table", "[intakes]", []string{`1: intakes is not a known table (nearest: intake)`}},
@@ -234,6 +235,10 @@ retry_schedule = ["5s", "soon"]
 	}},
 	{"two kinds of auth", service + "[service.auth]\nbasic = { user = \"u\", password = \"p\" }\nbearer = \"x\"", []string{
 		`6: service "crm": auth.bearer cannot stand beside basic (a service has one kind of auth)`}},
+	{"auth of its own is not that of the defaults", "[defaults.auth]\nbasic = { user = \"u\", password = \"p\" }\n" + service + "auth.basic = { password = \"p\" }", []string{
+		`6: service "crm": auth.basic.user is missing`}},
+	{"auth of the defaults", "[defaults]\nauth.basic = { user = \"u\", password = { env = \"RELAY_TEST_UNSET\" } }\n" + service + service2, []string{
+		`2: defaults: auth.basic.password: environment variable RELAY_TEST_UNSET is not set`}},
 	{"auth that lacks something", service + "auth.basic = {}\n" + service2 + "auth.header = { name = \"Host\" }\n[[service]]\nname = \"c\"\nurl = \"http://c\"\nauth.oauth2 = { token_url = \"x\" }", []string{
 		`4: service "crm": auth.basic.user is missing`,
 		`4: service "crm": auth.basic.password is missing`,

@@ -21,10 +21,10 @@ func (f *file) secretTable(at place, key string, values map[string]any, dst *Sec
 		File   string `toml:"file,path"`
 		Create bool   `toml:"create"`
 	}
-	before := len(f.problems)
+	before := len(f.problems.all)
 	f.table(at, values, &table)
 	switch {
-	case len(f.problems) > before:
+	case len(f.problems.all) > before:
 	case (table.Env == "") == (table.File == ""):
 		at.key = parent(at.key)
 		f.report(at, key, "%s needs one of env and file", numbered(key))

@@ -13,7 +13,7 @@ func (c *Config) Warnings() []Problem {
 	if c.file == nil {
 		return nil
 	}
-	return slices.Clone(c.file.warnings)
+	return slices.Clone(c.file.warnings.all)
 }
 
 // warn notes the warnings.
