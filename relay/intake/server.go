@@ -1,0 +1,196 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callrelay/config"
+	"callrelay/queue"
+	"callrelay/relay/route"
+)
+
+// Limits of what peers may do.
+const (
+	MaxConnections = 1024     // on each listener; more are told 503 and closed
+	MaxEvents      = 1000     // of one request
+	MaxRequest     = 8 << 20  // bytes of one request
+	maxSplit       = 64 << 20 // bytes of one request after splitting into segments
+
+	headerTimeout  = 10 * time.Second // for a request's headers
+	requestTimeout = time.Minute      // for a whole request
+	idleTimeout    = 10 * time.Minute // between requests
+	drainTimeout   = 5 * time.Second  // for peers to take their answers when the relay stops
+)
+
+// Appender makes records durable. Done is called once, after they are on disk
+// or with the reason why they are not, and does not block.
+type Appender interface {
+	Append(recs []queue.Record, done func(error))
+}
+
+// Options say where events come from and where they go. Config, Queue and Table
+// are required.
+type Options struct {
+	Config   config.Intake
+	Queue    Appender
+	Table    func() *route.Table   // the one in force
+	Log      *slog.Logger          // nil: nothing is logged
+	Metrics  prometheus.Registerer // nil: nothing is registered
+	Version  string                // told to peers that speak HTTP
+	Listener net.Listener          // in place of Config.Socket: from the service manager
+}
+
+// Server takes events. It is safe for concurrent use.
+type Server struct {
+	queue    Appender
+	table    func() *route.Table
+	log      *slog.Logger
+	version  string
+	metrics  *metrics
+	refusals *refusals
+
+	socket   *listener
+	loopback *listener // nil: not wanted
+	web      *http.Server
+	feed     *feed          // connections to the socket that speak HTTP
+	further  *http.ServeMux // routes on loopback only
+
+	wait  sync.WaitGroup // for connections to the socket that do not speak HTTP
+	mu    sync.Mutex
+	open  map[*conn]struct{} // those connections
+	stops bool
+}
+
+// New binds the socket and the loopback listener. It refuses a socket on which
+// another relay listens, and a path that is no socket.
+func New(o Options) (*Server, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	metrics, err := newMetrics(o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		queue: o.Queue, table: o.Table, log: o.Log, metrics: metrics, version: o.Version,
+		refusals: newRefusals(o.Log), open: map[*conn]struct{}{}, further: http.NewServeMux(),
+	}
+	if err := s.listen(o); err != nil {
+		return nil, err
+	}
+	s.web = s.newWeb()
+	return s, nil
+}
+
+// listen binds what the options ask for.
+func (s *Server) listen(o Options) error {
+	inner := o.Listener
+	if inner == nil {
+		var err error
+		if inner, err = listenSocket(o.Config); err != nil {
+			return err
+		}
+	}
+	s.socket = newListener(inner, s.overflow)
+	s.feed = newFeed(inner.Addr())
+	if o.Config.Listen == "" {
+		return nil
+	}
+	tcp, err := net.Listen("tcp", o.Config.Listen)
+	if err != nil {
+		_ = inner.Close()
+		return err
+	}
+	s.loopback = newListener(tcp, s.overflow)
+	return nil
+}
+
+// Addr returns the address of the loopback listener, or nil when there is none.
+func (s *Server) Addr() net.Addr {
+	if s.loopback == nil {
+		return nil
+	}
+	return s.loopback.Addr()
+}
+
+// Handle adds a route to the loopback listener, behind its token. Call servers
+// that cannot send a bearer token may send it as the password of basic
+// authentication there. Call Handle before Run.
+func (s *Server) Handle(pattern string, h http.Handler) {
+	s.further.Handle(pattern, h)
+}
+
+// Run takes events until ctx ends. Then it takes nothing more, answers what is
+// being committed and returns nil. An error means that a listener failed.
+func (s *Server) Run(ctx context.Context) error {
+	failed := make(chan error, 3)
+	var serving sync.WaitGroup
+	serving.Go(func() { failed <- s.acceptSocket() })
+	serving.Go(func() { failed <- s.web.Serve(s.feed) })
+	if s.loopback != nil {
+		serving.Go(func() { failed <- s.web.Serve(s.loopback) })
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.stop(ctx)
+	serving.Wait()
+	return err
+}
+
+// stop takes nothing more and waits for the answers to what was taken.
+func (s *Server) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	_ = s.socket.Close()
+	s.stopReading()
+	if err := s.web.Shutdown(ctx); err != nil {
+		_ = s.web.Close()
+	}
+	s.wait.Wait()
+}
+
+// acceptSocket takes connections to the socket until it is closed.
+func (s *Server) acceptSocket() error {
+	for {
+		c, err := s.socket.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.wait.Go(func() { s.serveSocket(c.(*conn)) })
+	}
+}
+
+// Accept takes an event that the relay has at hand itself and returns the ids,
+// one per segment, once it is on disk. An event that the relay raises is
+// internal: names that only the relay may give are allowed. Errors: a
+// [call.Error] when the event is refused, else those of the queue.
+func (s *Server) Accept(ctx context.Context, data []byte, internal bool) ([]string, error) {
+	var b batch
+	if err := s.collect(&b, s.table(), data, internal); err != nil {
+		return nil, err
+	}
+	done := make(chan error, 1)
+	s.commit(&b, func(err error) { done <- err })
+	select {
+	case err := <-done:
+		if err != nil {
+			return nil, err
+		}
+		return b.ids(), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,135 @@
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// eventsPath is where events are posted.
+const eventsPath = "/v1/events"
+
+// connKey is the key of the connection in a request's context.
+type connKey struct{}
+
+// newWeb makes the HTTP server behind both listeners.
+func (s *Server) newWeb() *http.Server {
+	return &http.Server{
+		Handler:           http.HandlerFunc(s.serveHTTP),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      2 * requestTimeout, // from the headers on: the reading and the commit are in it
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+	}
+}
+
+// serveHTTP lets in who may send events, and finds the route.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	c := r.Context().Value(connKey{}).(*conn)
+	events := r.URL.Path == eventsPath
+	w.Header().Set("Server", "relay/"+s.version)
+	switch {
+	case c.denied:
+		s.answerRefusal(w, errForbidden, nil)
+	case events && (c.local || s.authorized(r, false)):
+		s.serveEvents(w, r)
+	case c.local:
+		s.answerRefusal(w, errNotFound, nil)
+	case !events && s.authorized(r, true):
+		s.serveFurther(w, r)
+	default:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="relay"`)
+		s.answerRefusal(w, errUnauthorized, nil)
+	}
+}
+
+// serveFurther serves the routes added by [Server.Handle].
+func (s *Server) serveFurther(w http.ResponseWriter, r *http.Request) {
+	h, pattern := s.further.Handler(r)
+	if pattern == "" {
+		s.answerRefusal(w, errNotFound, nil)
+		return
+	}
+	h.ServeHTTP(w, r)
+}
+
+// authorized reports whether a request has the token of the loopback listener:
+// as a bearer token, or where basic is true as a password.
+func (s *Server) authorized(r *http.Request, basic bool) bool {
+	want := s.table().Config.Intake.Token.Value()
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+	case basic && strings.EqualFold(scheme, "Basic"):
+		_, given, _ = r.BasicAuth()
+	default:
+		return false
+	}
+	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(want))
+	return want != "" && subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// serveEvents takes the events of one request, all of them or none.
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		s.answerRefusal(w, errMethod, nil)
+		return
+	}
+	form, err := formOf(r.Header)
+	if err != nil {
+		s.answerRefusal(w, err, nil)
+		return
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		s.answerRefusal(w, err, nil)
+		return
+	}
+	b, problems, err := s.collectAll(form, body.Bytes())
+	release(body)
+	if err != nil {
+		s.answerRefusal(w, err, problems)
+		return
+	}
+	done := make(chan error, 1)
+	s.commit(b, func(err error) { done <- err })
+	if err := <-done; err != nil {
+		s.answerRefusal(w, err, nil)
+		return
+	}
+	reply(w, http.StatusAccepted, b.appendAccepted(nil))
+}
+
+// answerRefusal answers a request that is refused, with the problems of its
+// events where those are the reason.
+func (s *Server) answerRefusal(w http.ResponseWriter, err error, problems []problem) {
+	s.refuse(err)
+	status, _ := classify(err)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	body := appendText([]byte(`{"error":`), err.Error())
+	if len(problems) > 0 {
+		body = appendProblems(append(body, `,"problems":`...), problems)
+	}
+	reply(w, status, append(body, "}\n"...))
+}
+
+func reply(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a peer that is gone sends the events again
+}
