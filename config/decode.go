@@ -46,8 +46,8 @@ func fieldOf(dst reflect.Value, key string) (field reflect.Value, option string,
 // keysOf returns the keys of a table, in the order of the struct.
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ","); name != "" {
+	for field := range t.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("toml"), ","); name != "" {
 			keys = append(keys, name)
 		}
 	}

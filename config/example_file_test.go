@@ -40,11 +40,11 @@ func schemaKeys(path string, t reflect.Type, keys map[string]bool) {
 	if t.Kind() != reflect.Struct {
 		return
 	}
-	for i := range t.NumField() {
-		key, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
+	for field := range t.Fields() {
+		key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
 		if key != "" {
 			keys[join(path, key)] = true
-			schemaKeys(join(path, key), t.Field(i).Type, keys)
+			schemaKeys(join(path, key), field.Type, keys)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (c *Config) Fingerprint() string {
 // of their key.
 var needRestart = []string{
 	"intake.socket", "intake.listen", "queue.", "admin.socket", "admin.listen",
-	"recordings.dir", "recordings.listen", "recordings.raw", "recordings.tls",
+	"recordings.dir", "recordings.listen", "recordings.tls",
 }
 
 // Restart returns the keys that differ from those of the configuration that the

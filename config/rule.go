@@ -91,7 +91,7 @@ func loopbackHost(host string) bool {
 // and password. It returns the URL when there is nothing to report.
 func (f *file) link(at place, key, value string, schemes ...string) *url.URL {
 	u, err := url.Parse(value)
-	bare := strings.SplitN(key, "[", 2)[0]
+	bare, _, _ := strings.Cut(key, "[") // without the number of an element
 	switch {
 	case strings.Contains(value, "@") && (err != nil || u.User != nil):
 		f.report(at, key, "%s holds a user or a password, which are no part of a URL that is shown", bare)

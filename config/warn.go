@@ -82,7 +82,8 @@ func (c *Config) warnExposed() {
 	}
 	for i := range c.Services {
 		s, at := &c.Services[i], c.servicePlace(i)
-		if kinds := s.Auth.kinds(); len(kinds) > 0 && unencrypted(s.URL) && !(s.Auth.WSSE != nil && s.Auth.WSSE.Digest) {
+		digested := s.Auth.WSSE != nil && s.Auth.WSSE.Digest
+		if kinds := s.Auth.kinds(); len(kinds) > 0 && unencrypted(s.URL) && !digested {
 			f.warn(at, "url", "url is not https, and auth.%s passes over it", kinds[0])
 		}
 		if s.TLS != nil && s.TLS.InsecureSkipVerify {
