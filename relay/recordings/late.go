@@ -19,7 +19,7 @@ const (
 	lateStore = "late-recordings"
 	maxLate   = 10_000          // more are not waited for
 	lateSave  = 2 * time.Second // changes are saved together
-	lateRetry = 5 * time.Second // after the event was not accepted
+	lateRetry = 2 * time.Second // after the event was not accepted
 	maxID     = 128             // bytes of an event's id
 )
 

@@ -142,5 +142,12 @@ func barred(err error) bool {
 		return true
 	}
 	var errno syscall.Errno
-	return errors.As(err, &errno) && !gone(err) && errno != syscall.ENOTDIR && errno != syscall.ELOOP && errno != syscall.ENAMETOOLONG
+	if gone(err) || !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG, syscall.ENXIO: // ENXIO: a socket
+		return false
+	}
+	return true
 }
