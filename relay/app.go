@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/config"
+	"callrelay/relay/route"
+	"callrelay/relay/web"
+)
+
+// Exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// configPlaces are tried in order when neither -c nor RELAY_CONFIG is given.
+var configPlaces = [...]string{"relay.toml", "/etc/relay/relay.toml"}
+
+// app is one invocation of relay: where it reads and writes, and the flags that
+// all commands share.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	config   string // -c
+}
+
+// execute runs the command that args name and returns the exit status.
+func (a *app) execute(ctx context.Context, args []string) int {
+	started := false
+	root := a.rootCommand()
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if usage := (usageError{}); !started || errors.As(err, &usage) {
+		a.complain(err, cmd.CommandPath()+" --help")
+		return exitUsage
+	}
+	a.complain(err, "")
+	return exitFailed
+}
+
+// complain writes an error as one line, and what may mend it as another.
+func (a *app) complain(err error, try string) {
+	if hint := (hintError{}); errors.As(err, &hint) {
+		try = hint.try
+	}
+	_, _ = fmt.Fprintln(a.err, "relay:", err)
+	if try != "" {
+		_, _ = fmt.Fprintln(a.err, "try:", try)
+	}
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "relay",
+		Short:         "Turn call events into web-service calls",
+		Long:          "Relay takes events from a call server on a unix socket, keeps them on disk,\nand delivers each to the web services bound to it.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       buildVersion(),
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetVersionTemplate("relay {{.Version}}\n")
+	root.PersistentFlags().StringVarP(&a.config, "config", "c", "",
+		"configuration file (default $RELAY_CONFIG, relay.toml, /etc/relay/relay.toml)")
+	root.AddCommand(
+		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.statusCommand(),
+		a.sendCommand(), a.renderCommand(), a.testCommand(), a.tailCommand(), a.debugCommand(),
+		a.deadCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(),
+		a.contextCommand(), a.tagsCommand(), a.demoCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// configPath is the configuration file to use.
+func (a *app) configPath() string {
+	if a.config != "" {
+		return a.config
+	}
+	if path := os.Getenv("RELAY_CONFIG"); path != "" {
+		return path
+	}
+	for _, path := range configPlaces {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return configPlaces[0]
+}
+
+// settings reads the configuration for a command that only needs to find the
+// running relay. Its problems are the business of check and run.
+func (a *app) settings() (*config.Config, error) {
+	c, problems := config.Load(a.configPath())
+	if c == nil {
+		return nil, hintError{problemsError(problems), "relay -c FILE, or set RELAY_CONFIG"}
+	}
+	return c, nil
+}
+
+// client makes a client for the running relay.
+func (a *app) client() (*web.Client, error) {
+	c, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	return web.NewClient(c.Admin.Socket), nil
+}
+
+// explain adds what to do when no relay runs.
+func explain(err error) error {
+	if errors.Is(err, web.ErrNotRunning) {
+		return hintError{err, "relay run"}
+	}
+	return err
+}
+
+// A setup is a configuration that was checked whole and can be put in force.
+type setup struct {
+	config   *config.Config
+	table    *route.Table
+	warnings []config.Problem
+}
+
+// loadSetup reads and compiles the configuration. The error is a
+// [problemsError] with all there are.
+func loadSetup(path string) (*setup, error) {
+	c, problems := config.Load(path)
+	if c == nil {
+		return nil, problemsError(problems)
+	}
+	table, more, warnings := route.Compile(c)
+	if problems = append(problems, more...); len(problems) > 0 {
+		config.Sort(problems)
+		return nil, problemsError(problems)
+	}
+	warnings = append(c.Warnings(), warnings...)
+	config.Sort(warnings)
+	return &setup{config: c, table: table, warnings: warnings}, nil
+}

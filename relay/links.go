@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"callrelay/queue"
+	"callrelay/relay/call"
+	"callrelay/relay/deliver"
+	"callrelay/relay/recordings"
+)
+
+// recordingLinks is the recordings as package deliver sees them.
+type recordingLinks struct{ *recordings.Recordings }
+
+// Look implements [deliver.Recordings].
+func (r recordingLinks) Look(path string) deliver.Recording {
+	f := r.Recordings.Look(path)
+	return deliver.Recording{State: f.State, Bytes: f.Bytes, Seconds: f.Seconds, Channels: f.Channels, SHA256: f.SHA256}
+}
+
+// Late implements [deliver.Recordings].
+func (r recordingLinks) Late(path string, e *call.Event, until time.Time) {
+	r.Recordings.Late(path, e.Body, until)
+}
+
+// store keeps the state of the parts in the queue's folder. What was never
+// saved is nothing, without an error.
+type store struct{ *queue.Queue }
+
+// Load returns what was saved under the name.
+func (s store) Load(name string) ([]byte, error) {
+	data, err := s.Queue.Load(name)
+	if errors.Is(err, queue.ErrNotFound) {
+		return nil, nil
+	}
+	return data, err
+}

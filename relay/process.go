@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"callrelay/queue"
+	"callrelay/relay/deliver"
+	"callrelay/relay/intake"
+	"callrelay/relay/recordings"
+	"callrelay/relay/route"
+	"callrelay/relay/source/asterisk"
+	"callrelay/relay/web"
+)
+
+// raisedBuffer is how many operational events may wait for the queue; further
+// ones are dropped, with a warning.
+const raisedBuffer = 256
+
+// processOptions are what a [process] is built from.
+type processOptions struct {
+	Config   string       // path
+	Log      *slog.Logger // required
+	Listener net.Listener // the intake socket, when the service manager opened it
+}
+
+// A process is one relay: its parts, built in order, run together and torn down
+// in reverse.
+type process struct {
+	path     string
+	listener net.Listener
+	log      *slog.Logger
+	started  time.Time
+	stopping atomic.Bool
+	raised   chan []byte // the relay's own events, on their way to the intake
+
+	current atomic.Pointer[setup] // in force
+	first   *setup                // the one the parts were built from
+	reloads sync.Mutex            // one reload at a time
+	state   atomic.Pointer[web.Config]
+
+	registry   *prometheus.Registry
+	queue      *queue.Queue
+	recordings *recordings.Recordings // nil without [recordings]
+	deliver    *deliver.Deliverer
+	intake     *intake.Server
+	socket     *web.Socket
+	server     *web.Server // nil when admin.listen is ""
+	sources    []*asterisk.Source
+	closers    []closer
+}
+
+// build makes a process and binds all it needs, without running anything yet.
+// After an error nothing is left behind.
+func build(ctx context.Context, o processOptions) (*process, error) {
+	p := &process{
+		path: o.Config, listener: o.Listener, log: o.Log,
+		started: time.Now(), raised: make(chan []byte, raisedBuffer),
+	}
+	for _, step := range []func(context.Context) error{
+		p.openConfig, p.openQueue, p.openRecordings, p.openDeliver, p.openIntake, p.openWeb, p.openSources,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+	}
+	return p, nil
+}
+
+func (p *process) openConfig(context.Context) error {
+	s, err := loadSetup(p.path)
+	if err != nil {
+		return err
+	}
+	for _, line := range problemLines(s.warnings) {
+		p.log.Warn("configuration warning", "text", line)
+	}
+	if path, err := filepath.Abs(p.path); err == nil {
+		p.path = path // reloads read the same file whatever the folder
+	}
+	p.first = s
+	p.inForce(s, nil)
+	p.registry = web.NewRegistry(buildVersion())
+	return nil
+}
+
+func (p *process) openQueue(ctx context.Context) error {
+	c := p.first.config.Queue
+	q, err := queue.Open(ctx, queue.Options{
+		Dir: c.Dir, MaxBytes: c.MaxBytes, DeadMaxBytes: c.DeadMaxBytes,
+		Keep: c.Keep, DeadKeep: c.DeadKeep, AttemptsKeep: c.AttemptsKeep, DedupWindow: c.DedupWindow,
+		Listen: c.Listen, Log: p.log, OnHigh: p.queueHigh,
+	})
+	if err != nil {
+		return err
+	}
+	p.queue = q
+	p.onClose("queue", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout-abortTimeout)
+		defer cancel()
+		return q.Close(ctx)
+	})
+	return web.CollectState(p.registry, p.queueState, p.configState)
+}
+
+func (p *process) openRecordings(context.Context) error {
+	c := p.first.config.Recordings
+	if c == nil {
+		return nil
+	}
+	r, err := recordings.Open(c, recordings.Options{
+		Log: p.log, Metrics: p.registry, Store: store{p.queue},
+		Raise: func(ctx context.Context, event []byte) error {
+			_, err := p.intake.Accept(ctx, event, true)
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	p.recordings = r
+	p.onClose("recordings", r.Close)
+	_, err = r.Listen()
+	return err
+}
+
+func (p *process) openDeliver(context.Context) error {
+	o := deliver.Options{
+		Queue: p.queue, Log: p.log, Metrics: p.registry, Version: buildVersion(),
+		Own:   p.ownListeners(),
+		Raise: func(_ context.Context, event map[string]any) { p.raise(event) },
+	}
+	if p.recordings != nil {
+		o.Recordings = recordingLinks{p.recordings}
+	}
+	p.deliver = deliver.New(o)
+	p.deliver.Apply(p.first.table)
+	return nil
+}
+
+func (p *process) openIntake(context.Context) error {
+	s, err := intake.New(intake.Options{
+		Config: p.first.config.Intake, Queue: p.queue, Table: p.table,
+		Log: p.log, Metrics: p.registry, Version: buildVersion(), Listener: p.listener,
+	})
+	if err != nil {
+		return err
+	}
+	p.intake = s
+	return nil
+}
+
+func (p *process) openWeb(context.Context) error {
+	c := p.first.config.Admin
+	relay := p.operator()
+	socket, err := web.NewSocket(c.Socket, relay, p.log)
+	if err != nil {
+		return err
+	}
+	p.socket = socket
+	p.onClose("admin socket", socket.Close)
+	if c.Listen == "" {
+		return nil
+	}
+	p.server, err = web.New(web.Options{
+		Listen: c.Listen, Relay: relay, Registry: p.registry, Log: p.log,
+		Hosts: func() []string { return p.table().Config.Admin.Hosts },
+		Token: func() string { return p.table().Config.Admin.Token.Value() },
+	})
+	if err != nil {
+		return err
+	}
+	p.onClose("admin listener", p.server.Close)
+	if p.recordings != nil {
+		p.server.Handle("GET /recordings/verify", p.recordings.VerifyHandler())
+	}
+	return nil
+}
+
+func (p *process) openSources(context.Context) error {
+	for _, c := range p.first.config.Sources {
+		o := asterisk.Options{Config: c, Emit: p.emit, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
+		if r := p.first.config.Recordings; r != nil {
+			o.RecordingsDir = r.Dir
+		}
+		p.sources = append(p.sources, asterisk.New(o))
+	}
+	return nil
+}
+
+// front are the parts that take events and make attempts; they stop first.
+func (p *process) front(aborted context.Context) []part {
+	parts := []part{
+		{"intake", p.intake.Run},
+		{"deliver", func(ctx context.Context) error { return p.deliver.Run(ctx, aborted) }},
+		{"operational events", p.acceptRaised},
+	}
+	for _, s := range p.sources {
+		parts = append(parts, part{"source", s.Run})
+	}
+	return parts
+}
+
+// back are the parts that show and serve; they stop when nothing is in flight.
+func (p *process) back() []part {
+	parts := []part{{"admin socket", p.socket.Run}}
+	if p.server != nil {
+		parts = append(parts, part{"admin listener", p.server.Run})
+	}
+	if p.recordings != nil {
+		parts = append(parts, part{"recordings", p.recordings.Serve})
+	}
+	return parts
+}
+
+func (p *process) table() *route.Table { return p.current.Load().table }
+
+// ownListeners are the addresses that no attempt may dial.
+func (p *process) ownListeners() []string {
+	c := p.first.config
+	own := []string{c.Intake.Listen, c.Admin.Listen, c.Queue.Listen}
+	if c.Recordings != nil {
+		own = append(own, c.Recordings.Listen)
+	}
+	return own
+}
+
+// emit takes an event of a source. It is durable when nil is returned.
+func (p *process) emit(ctx context.Context, event []byte) error {
+	_, err := p.intake.Accept(ctx, event, false)
+	return err
+}
+
+// raise has the relay's own event accepted like any other, without waiting.
+func (p *process) raise(event map[string]any) {
+	data, err := json.Marshal(event)
+	if err != nil {
+		p.log.Error("event not raised", "err", err)
+		return
+	}
+	select {
+	case p.raised <- data:
+	default:
+		p.log.Warn("event not raised", "err", "too many wait", "event", event["event"])
+	}
+}
+
+// acceptRaised passes the relay's own events to the intake. They are told on
+// the side: one that the queue refuses is logged and lost.
+func (p *process) acceptRaised(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case event := <-p.raised:
+			if _, err := p.intake.Accept(ctx, event, true); err != nil {
+				p.log.Warn("event not raised", "err", fmt.Errorf("accept own event: %w", err))
+			}
+		}
+	}
+}
+
+func (p *process) queueHigh(bytes, limit int64) {
+	p.log.Error("queue near its limit", "bytes", bytes, "max_bytes", limit)
+	p.raise(map[string]any{"event": "relay_queue_high", "bytes": bytes, "max_bytes": limit})
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/relay/web"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the running relay: its services, what waits, what is wrong",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.status(cmd.Context(), asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, asJSON bool) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	st, err := c.Status(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	if asJSON {
+		e := json.NewEncoder(a.out)
+		e.SetIndent("", "  ")
+		return e.Encode(st)
+	}
+	a.printStatus(st, time.Now())
+	return nil
+}
+
+func (a *app) printStatus(st web.Status, now time.Time) {
+	p := a.painter()
+	health := p.good("healthy")
+	if !st.Healthy {
+		health = p.bad("unhealthy: " + st.Problem)
+	} else if !st.Ready {
+		health = p.warn("takes no events")
+	}
+	a.printf("relay %s, up %s, %s\n", st.Version, web.Age(st.Started, now), health)
+	a.printf("configuration %s, %s, in force for %s\n", st.Config.Path, st.Config.Fingerprint, web.Age(st.Config.Since, now))
+	if !st.Config.Success {
+		a.printf("%s\n", p.bad(fmt.Sprintf("reload refused %s ago:", web.Age(st.Config.LastReload, now))))
+	}
+	for _, line := range st.Config.Problems {
+		a.printf("  %s\n", line)
+	}
+	for _, key := range st.Config.Restart {
+		a.printf("%s\n", p.warn(key+" changed: takes effect after a restart"))
+	}
+	fill := fmt.Sprintf("%s of %s", web.Size(st.Queue.Bytes), web.Size(st.Queue.MaxBytes))
+	if st.Queue.High {
+		fill = p.bad(fill + ", near its limit: the oldest deliveries overflow")
+	}
+	a.printf("queue %s\n", fill)
+	for _, s := range st.Sources {
+		a.printf("source %s (%s) %s\n", s.Name, s.Type, joined(s.State, s.LastError))
+	}
+	a.printf("\n")
+	a.printServices(st.Services, now, p)
+}
+
+func (a *app) printServices(services []web.Service, now time.Time, p painter) {
+	t := table{head: []string{"SERVICE", "STATE", "BREAKER", ">OWED", ">RETRYING", ">OLDEST", ">PER MIN", ">P50", ">P99", ">DEAD", "LAST ERROR"}}
+	for _, s := range services {
+		t.add(
+			s.Name, p.state(s.State), p.state(s.Breaker),
+			number(s.Owed()), number(s.Retrying), web.Age(s.Oldest, now), fmt.Sprintf("%.0f", s.PerMinute),
+			web.Latency(s.P50), web.Latency(s.P99), p.count(s.DeadLetters()), joined(s.LastError, s.Why),
+		)
+	}
+	t.print(a.out)
+}

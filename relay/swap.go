@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"callrelay/relay/web"
+)
+
+// reload reads the configuration again and puts it in force in one step. All
+// that can fail comes before; after a failure nothing has changed but what is
+// told of it.
+func (p *process) reload() web.Reload {
+	p.reloads.Lock()
+	defer p.reloads.Unlock()
+	notifyReloading()
+	defer notifyReady()
+
+	next, err := loadSetup(p.path)
+	if err == nil && p.recordings != nil && next.config.Recordings != nil {
+		err = p.recordings.Apply(next.config.Recordings)
+	}
+	if err != nil {
+		return p.refuse(err)
+	}
+	restart := next.config.Restart(p.first.config)
+	p.inForce(next, restart)
+	p.deliver.Apply(next.table)
+	fingerprint := next.config.Fingerprint()
+	logReload(p.log, nil, restart, fingerprint)
+	return web.Reload{
+		Success: true, Fingerprint: fingerprint,
+		Warnings: problemLines(next.warnings), Restart: restart,
+	}
+}
+
+// inForce swaps the configuration. Who reads [process.table] sees the old one or
+// the new one, never a mixture.
+func (p *process) inForce(s *setup, restart []string) {
+	p.current.Store(s)
+	now := time.Now()
+	p.state.Store(&web.Config{
+		Path: p.path, Fingerprint: s.config.Fingerprint(), Since: now, LastReload: now, Success: true,
+		Warnings: problemLines(s.warnings), Restart: restart,
+	})
+}
+
+// refuse keeps what is in force and tells of the problems.
+func (p *process) refuse(err error) web.Reload {
+	problems := []string{err.Error()}
+	if all := problemsError(nil); errors.As(err, &all) {
+		problems = all.lines()
+	}
+	state := *p.state.Load()
+	state.LastReload, state.Success, state.Problems = time.Now(), false, problems
+	p.state.Store(&state)
+	logReload(p.log, problems, nil, "")
+	p.raise(map[string]any{"event": "relay_config_rejected", "problems": len(problems), "problem": problems[0]})
+	return web.Reload{Problems: slices.Clone(problems)}
+}
+
+func (p *process) configState() web.Config { return *p.state.Load() }

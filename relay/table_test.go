@@ -1,0 +1,21 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestTableAlignsColumns(t *testing.T) {
+	var out strings.Builder
+	tab := table{head: []string{"NAME", ">COUNT", "REST"}}
+	tab.add("é", painter(true).bad("7"), "")
+	tab.add("long name", "1234567", "x")
+	tab.print(&out)
+	want := "" +
+		"NAME         COUNT  REST\n" +
+		"é                " + red + "7" + plain + "\n" +
+		"long name  1234567  x\n"
+	if got := out.String(); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
