@@ -1,7 +1,7 @@
 package config
 
 import (
-	"net/http"
+	"net/textproto"
 	"strings"
 )
 
@@ -10,7 +10,7 @@ import (
 func (a *Auth) sets() string {
 	switch {
 	case a.Header != nil:
-		return http.CanonicalHeaderKey(a.Header.Name)
+		return textproto.CanonicalMIMEHeaderKey(a.Header.Name)
 	case a.Basic != nil || a.Bearer.Set() || a.OAuth2 != nil:
 		return "Authorization"
 	}

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"net/http"
+	"net/textproto"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +29,7 @@ var ownHeaders = map[string]string{
 
 // ownHeader returns why a service cannot set a header, or "" when it can.
 func ownHeader(name string) string {
-	name = http.CanonicalHeaderKey(name)
+	name = textproto.CanonicalMIMEHeaderKey(name)
 	if strings.HasPrefix(name, "Webhook-") || strings.HasPrefix(name, "Relay-") {
 		return "the relay sets it"
 	}
@@ -40,7 +40,7 @@ func (c *Config) checkHeaders(at place, s *Service) {
 	f, in := c.file, at.in("headers")
 	taken := map[string]bool{}
 	for _, h := range s.Headers {
-		canonical := http.CanonicalHeaderKey(h.Name)
+		canonical := textproto.CanonicalMIMEHeaderKey(h.Name)
 		why := ownHeader(h.Name)
 		switch {
 		case !headerName.MatchString(h.Name):
@@ -73,7 +73,7 @@ func (c *Config) checkBody(at place, s *Service) {
 	if s.Auth.WSSE != nil {
 		f.report(at.in("auth"), "wsse", `wsse needs type = "soap"`)
 	}
-	if s.Method == http.MethodGet && slices.Contains([]string{"json", "xml", "text"}, s.Body) {
+	if s.Method == "GET" && slices.Contains([]string{"json", "xml", "text"}, s.Body) {
 		f.report(at, s.Body, "%s cannot go with method %q (allowed: POST, PUT, PATCH, DELETE)", s.Body, s.Method)
 	}
 }
@@ -83,7 +83,7 @@ func (c *Config) checkSOAP(at place, s *Service) {
 	if s.Body != "" {
 		f.report(at, s.Body, `%s cannot go with type "soap" (use soap.params or soap.body)`, s.Body)
 	}
-	if s.Method != http.MethodPost {
+	if s.Method != "POST" {
 		f.report(at, "method", `method %q cannot go with type "soap" (allowed: POST)`, s.Method)
 	}
 	f.oneOf(in, "version", s.SOAP.Version, "1.1", "1.2")
