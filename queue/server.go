@@ -117,6 +117,7 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 		err = ctx.Err()
 	}
 	ns.Shutdown()
+	<-ready
 	return nil, fmt.Errorf("start embedded server: %w", errors.Join(err, sl.cause()))
 }
 
