@@ -13,7 +13,7 @@ import (
 const (
 	recentPaths    = 32 << 10  // linked lately, found without their folder
 	indexedNames   = 256 << 10 // kept of all folders together, but for the one used last
-	indexedFolders = 1 << 10
+	indexedFolders = 1 << 8
 	relistAfter    = time.Second // a folder is not listed more often
 	namesAtATime   = 4 << 10
 )

@@ -254,7 +254,7 @@ func TestManyWait(t *testing.T) {
 		cancels[i]()
 		cancels[i]() // again changes nothing
 	}
-	data := testFile(t, "mono.wav")
+	data := riff("RIFF", -1, chunk("fmt ", pcm, -1), chunk("data", make([]byte, 4), -1))
 	for i := range files {
 		putOld(t, r, fmt.Sprintf("%d.wav", i), data)
 	}
