@@ -70,8 +70,10 @@ func (c *call) alive() int {
 
 // sorted returns the legs in an order that does not change.
 func (c *call) sorted() []*leg {
-	return slices.SortedFunc(maps.Values(c.Legs), func(a, b *leg) int { return strings.Compare(a.ID, b.ID) })
+	return slices.SortedFunc(maps.Values(c.Legs), byID)
 }
+
+func byID(a, b *leg) int { return strings.Compare(a.ID, b.ID) }
 
 // local reports whether the leg is half of a Local channel, which stands for
 // another one and never for a person.

@@ -87,7 +87,7 @@ func (m *machine) raiseSegment(name string, l *leg, at time.Time) {
 	r.Queue, r.SegmentID, r.AgentID, r.AgentUsername = s.Queue, s.ID, s.Agent, s.Username
 	r.SegmentStart = written(l.Entered)
 	if s.Done {
-		r.Recording = m.recording(s.Recording) // before the end it is not complete
+		r.Recording = m.files.below(s.Recording) // before the end it is not complete
 		if s.Dual {
 			r.Perspective = r.Recording
 		}

@@ -55,6 +55,7 @@ func (s *Source) keep(ctx context.Context) {
 	}
 }
 
+// save saves the state. A failure is logged when it follows a success.
 func (s *Source) save() {
 	if s.o.Store == nil {
 		return
@@ -65,9 +66,13 @@ func (s *Source) save() {
 	if err == nil {
 		err = s.o.Store.Save(s.stateName(), data)
 	}
-	if err != nil {
-		s.fail("state not saved", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.unsaved = ""
+		return
 	}
+	s.trouble(&s.unsaved, "state not saved", err)
 }
 
 // touch notes that the state has changed since it was saved.

@@ -63,18 +63,18 @@ func (m *machine) resume(since time.Time) {
 // reconcile compares what the source knows with the channels and queues that
 // Asterisk lists, and returns what follows: the ends of the segments that are
 // over, and a gap that says from when to when the source heard nothing. On the
-// first start, with nothing known before, there is one only when calls are in
-// progress.
+// first start, with nothing known before, there is one only when agents are in
+// conversation.
 func (m *machine) reconcile(reason string, from time.Time, channels, queues []ami.Message) []output {
 	m.out, m.born = nil, nil
-	var g gap
-	g.Reason, g.Checked = reason, true
+	g := gap{Reason: reason, Checked: true}
 	for _, ev := range channels {
 		if m.listed(ev) {
 			g.Found++
 		}
 	}
 	m.serve(channels)
+	m.introduce(queues)
 	ended := map[string]int{}
 	for _, l := range m.stale() {
 		if m.vanish(l) {
@@ -83,9 +83,11 @@ func (m *machine) reconcile(reason string, from time.Time, channels, queues []am
 		}
 	}
 	for _, ev := range queues {
-		missed := m.retally(ev)
-		g.Missing += max(0, missed.Completed-ended[ev.Get("Queue")])
-		g.Abandon += missed.Abandoned
+		if ev.Event() == "QueueParams" {
+			missed := m.retally(ev)
+			g.Missing += max(0, missed.Completed-ended[ev.Get("Queue")])
+			g.Abandon += missed.Abandoned
+		}
 	}
 	if reason != gapStart || g.Found > 0 {
 		m.raiseGap(g, from, m.since)
@@ -112,25 +114,25 @@ func (m *machine) dropped(lost loss) []output {
 }
 
 // listed takes a channel that is alive. It reports whether that is an agent's
-// in conversation of whom nothing was known.
+// in conversation who was not heard to begin it.
 func (m *machine) listed(ev ami.Message) (found bool) {
 	bridge := ev.Get("BridgeId")
 	l := m.find(ev, "", m.since)
-	if l != nil {
-		l.Unsure = l.Unsure || l.Entered.IsZero() && bridge != ""
-		l.Bridge = bridge
+	if l == nil {
+		if l = m.join(ev, "", time.Time{}); l == nil { // nobody knows when it began
+			return false
+		}
+		l.Caller = ev.Get("Application") == "Queue"
+	}
+	l.Bridge = bridge
+	if bridge == "" || !l.Entered.IsZero() || l.Unsure {
 		return false
 	}
-	if l = m.join(ev, "", m.since); l == nil {
-		return false
+	l.Unsure = true
+	if ev.Get("Application") == "AppQueue" {
+		l.mark()
 	}
-	l.Unsure, l.Bridge = bridge != "", bridge
-	l.Caller = ev.Get("Application") == "Queue"
-	if ev.Get("Application") != "AppQueue" || bridge == "" {
-		return false
-	}
-	l.mark().Connected = true
-	return true
+	return l.Segment != nil
 }
 
 // serve finds the queue of each agent that was found in conversation: that of
@@ -153,11 +155,27 @@ func (m *machine) serve(channels []ami.Message) {
 	}
 }
 
+// introduce finds the names of the agents that were found in conversation
+// among the members of the queues.
+func (m *machine) introduce(queues []ami.Message) {
+	names := map[[2]string]string{}
+	for _, ev := range queues {
+		if ev.Event() == "QueueMember" {
+			names[[2]string{ev.Get("Queue"), ev.Get("Location")}] = ev.Get("Name")
+		}
+	}
+	for _, l := range m.legs {
+		if s := l.Segment; s != nil && l.Unsure && s.Username == "" {
+			s.Username = names[[2]string{s.Queue, s.Agent}]
+		}
+	}
+}
+
 // stale returns the legs in doubt, in an order that does not change.
 func (m *machine) stale() []*leg {
 	doubtful := slices.Collect(maps.Values(m.legs))
 	doubtful = slices.DeleteFunc(doubtful, func(l *leg) bool { return !l.stale })
-	slices.SortFunc(doubtful, func(a, b *leg) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(doubtful, byID)
 	return doubtful
 }
 

@@ -1,37 +1,67 @@
 package asterisk
 
 import (
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"callrelay/relay/source/asterisk/ami"
 )
 
+// fileVariable is the channel variable that MixMonitor sets.
+const fileVariable = "MIXMONITOR_FILENAME"
+
 // files says where a recording is found that Asterisk names by its own path.
 type files struct {
 	From string // Asterisk's name of the folder of recordings
 }
 
-// below returns the path below the folder of recordings; ok is false for a
-// file elsewhere.
-func (f files) below(name string) (rel string, ok bool) {
-	rel, ok = strings.CutPrefix(path.Clean(name), strings.TrimSuffix(path.Clean(f.From), "/")+"/")
-	return rel, ok && f.From != ""
+// below returns the path below the folder of recordings, empty for a file
+// elsewhere.
+func (f files) below(name string) string {
+	rel, ok := strings.CutPrefix(path.Clean(name), strings.TrimSuffix(path.Clean(f.From), "/")+"/")
+	if !ok || f.From == "" {
+		return ""
+	}
+	return rel
 }
 
 // varSet takes the name of the file that a leg is recorded to.
 func (m *machine) varSet(ev ami.Message, at time.Time) {
-	if ev.Get("Variable") != "MIXMONITOR_FILENAME" || ev.Get("Value") == "" {
-		return
+	if ev.Get("Variable") == fileVariable && ev.Get("Value") != "" {
+		m.recordedTo(m.join(ev, "", at), ev.Get("Value"))
 	}
-	s := m.recorded(m.join(ev, "", at))
+}
+
+// recordedTo notes the file of a leg that is recorded.
+func (m *machine) recordedTo(l *leg, name string) {
+	s := m.recorded(l)
 	if s == nil {
 		return
 	}
-	s.Recording = ev.Get("Value")
-	if _, ok := m.files.below(s.Recording); !ok && m.files.From != "" {
-		m.miss("recording %.200q is not below %q", s.Recording, m.files.From)
+	s.Recording = name
+	if m.files.below(name) == "" && m.files.From != "" {
+		m.miss("recording %.200q is not below %q", name, m.files.From)
+	}
+}
+
+// unnamed returns the legs found in conversation after a gap of which it is
+// not known whether they are recorded, and to which file.
+func (m *machine) unnamed() []*leg {
+	found := slices.Collect(maps.Values(m.legs))
+	found = slices.DeleteFunc(found, func(l *leg) bool {
+		return !l.Unsure || l.Gone || l.Caller || l.ID == l.call.ID || l.Segment != nil && l.Segment.Recording != ""
+	})
+	slices.SortFunc(found, byID)
+	return found
+}
+
+// named takes the file of a leg that was found after a gap.
+func (m *machine) named(id, name string) {
+	if l := m.legs[id]; l != nil && !l.Gone && name != "" {
+		m.recordedTo(l, name)
 	}
 }
 
@@ -64,11 +94,4 @@ func hasFlag(options string, flag rune) bool {
 		}
 	}
 	return false
-}
-
-// recording is the path of a segment's recording as the relay takes it; empty
-// when there is none, or none that the relay could serve.
-func (m *machine) recording(name string) string {
-	rel, _ := m.files.below(name)
-	return rel
 }

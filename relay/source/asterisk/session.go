@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"callrelay/relay/source/asterisk/ami"
@@ -24,6 +25,7 @@ const (
 	pingID     = "relay-ping"
 	channelsID = "relay-channels"
 	queuesID   = "relay-queues"
+	fileID     = "relay-file-" // and the leg's Uniqueid
 )
 
 // session is one connection to Asterisk.
@@ -92,14 +94,21 @@ func (n *session) read(ctx context.Context, conn *ami.Conn) error {
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		default:
-			n.source.take(n, m, time.Now())
+			for _, l := range n.source.take(n, m, time.Now()) {
+				err = errors.Join(err, conn.Send("Getvar", ami.Header{Name: "ActionID", Value: fileID + l.ID},
+					ami.Header{Name: "Channel", Value: l.Channel}, ami.Header{Name: "Variable", Value: fileVariable}))
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 }
 
 // take takes one message that came at now: into the machine, and what the
-// machine makes of it into the spool.
-func (s *Source) take(n *session, m ami.Message, now time.Time) {
+// machine makes of it into the spool. It returns the legs of which the name of
+// the recording is to be asked.
+func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stamp := m.Stamp()
@@ -109,13 +118,20 @@ func (s *Source) take(n *session, m ami.Message, now time.Time) {
 		s.status.heard(stamp, now)
 		n.resume(s.machine, stamp)
 	}
-	if m.Event() != "" && !n.collect(m) {
+	switch id, isFile := strings.CutPrefix(m.Get("ActionID"), fileID); {
+	case isFile:
+		s.machine.named(id, m.Get("Value"))
+	case m.Event() != "" && !n.collect(m):
 		s.put(s.machine.apply(m, stamp))
 	}
 	if !n.settled && n.due(m, now) {
 		s.put(n.settle(s.machine, m))
+		for _, l := range s.machine.unnamed() {
+			ask = append(ask, leg{ID: l.ID, Channel: l.Channel})
+		}
 	}
 	s.touch()
+	return ask
 }
 
 // resume tells the machine once from when on it hears all, by Asterisk's own
@@ -126,7 +142,6 @@ func (n *session) resume(m *machine, stamp time.Time) {
 		return
 	}
 	n.resumed = true
-	n.from = m.last
 	m.resume(stamp)
 }
 
@@ -136,7 +151,7 @@ func (n *session) collect(m ami.Message) bool {
 	switch {
 	case m.Event() == "CoreShowChannel" && m.Get("ActionID") == channelsID:
 		n.channels = append(n.channels, m)
-	case m.Event() == "QueueParams" && m.Get("ActionID") == queuesID:
+	case m.Get("ActionID") == queuesID:
 		n.queues = append(n.queues, m)
 	default:
 		return m.Get("ActionID") != "" && m.Event() != "UserEvent"

@@ -53,6 +53,7 @@ type Source struct {
 	mu      sync.Mutex // guards all below
 	machine *machine
 	status  Status
+	unsaved string        // why the state is not saved; empty: it is
 	dirty   chan struct{} // holds a token when the state has changed since it was saved
 }
 
@@ -94,16 +95,16 @@ func (s *Source) Run(ctx context.Context) error {
 
 // connect keeps a session going.
 func (s *Source) connect(ctx context.Context, reason string) {
-	pause := MinBackoff
+	pause, from := MinBackoff, s.lastHeard()
 	for ctx.Err() == nil {
-		session := &session{source: s, reason: reason}
+		session := &session{source: s, reason: reason, from: from}
 		err := session.run(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		s.disconnected(err)
 		if session.settled {
-			reason, pause = gapDisconnect, MinBackoff
+			reason, from, pause = gapDisconnect, s.lastHeard(), MinBackoff
 		}
 		wait(ctx, jitter(pause))
 		pause = min(2*pause, MaxBackoff)
@@ -139,19 +140,20 @@ func (s *Source) emit(ctx context.Context) {
 // emitted settles one event and reports whether it is: the relay has it, or
 // will never take it.
 func (s *Source) emitted(o output, err error) bool {
-	refused, never := errors.AsType[*callevent.Error](err)
-	if err != nil && !never {
-		s.fail("event waits", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, never := errors.AsType[*callevent.Error](err)
+	switch {
+	case err == nil:
+		s.status.Turned++
+		s.status.Refusal = ""
+	case never:
+		s.machine.miss("%s refused: %v", o.Name, err)
+	default:
+		s.trouble(&s.status.Refusal, "event waits, the relay takes none", err)
 		return false
 	}
 	s.spool.drop()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if never {
-		s.machine.miss("%s refused: %v", o.Name, refused)
-	} else {
-		s.status.Turned++
-	}
 	if lost, ok := s.spool.loss(); ok {
 		s.put(s.machine.dropped(lost))
 	}

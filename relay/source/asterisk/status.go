@@ -19,7 +19,8 @@ type Status struct {
 	Problem   string        `json:"problem"`    // why the last of them
 	Gaps      uint64        `json:"gaps"`       // relay_gap events raised
 	Calls     int           `json:"calls"`      // in progress
-	LastError string        `json:"last_error"` // why it is not connected, or the relay takes no events; empty: all is well
+	LastError string        `json:"last_error"` // why it is not connected; empty: it is
+	Refusal   string        `json:"refusal"`    // why the relay takes no events; empty: it does
 }
 
 // heard notes the lag of a stamped message.
@@ -41,6 +42,12 @@ func (s *Source) Status() Status {
 	return status
 }
 
+func (s *Source) lastHeard() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.machine.last
+}
+
 func (s *Source) connected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,11 +58,11 @@ func (s *Source) connected() {
 // disconnected notes that there is no connection, or again none.
 func (s *Source) disconnected(err error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.status.Connected {
 		s.status.Connected, s.status.Since = false, time.Now()
 	}
-	s.mu.Unlock()
-	s.fail("source disconnected", err)
+	s.trouble(&s.status.LastError, "source disconnected", err)
 }
 
 // missed counts a message that could not be read.
@@ -65,13 +72,11 @@ func (s *Source) missed(err error) {
 	s.machine.miss("%v", err)
 }
 
-// fail notes what goes wrong, and logs it unless it went wrong just so before.
-func (s *Source) fail(text string, err error) {
-	s.mu.Lock()
-	known := s.status.LastError == err.Error()
-	s.status.LastError = err.Error()
-	s.mu.Unlock()
-	if !known {
+// trouble notes what goes wrong, and logs it unless it is what it was before.
+// The caller holds mu.
+func (s *Source) trouble(last *string, text string, err error) {
+	if *last != err.Error() {
+		*last = err.Error()
 		s.log.Warn(text, "err", err)
 	}
 }

@@ -64,7 +64,7 @@ func (m *machine) members(ev ami.Message) map[string]string {
 		}
 		own[name] = h.Value
 		if name == "recording" || name == "agent_perspective_recording" {
-			own[name] = m.recording(h.Value)
+			own[name] = m.files.below(h.Value)
 		}
 	}
 	return own
