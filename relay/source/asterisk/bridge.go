@@ -19,6 +19,9 @@ func (m *machine) bridgeEnter(ev ami.Message, at time.Time) {
 	if l.Entered.IsZero() && !l.Unsure {
 		l.Entered = at
 	}
+	if l.Queue != "" {
+		l.mark()
+	}
 	if s := l.Segment; s != nil {
 		s.First, s.Peer, s.PeerMoved = false, "", false
 	}

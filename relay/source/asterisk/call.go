@@ -32,6 +32,8 @@ type leg struct {
 	Left        time.Time // its last BridgeLeave, zero when it came back
 	Place       string    // in the dialplan, when it entered its bridge
 	Hung        bool      // its own end asked for the hangup
+	Queue       string    // that calls this leg, as found after a gap; its AgentConnect may be lost
+	Member      string    // the agent's name in that queue
 	Segment     *segment  // what it is to an agent; nil: it is no agent's leg
 
 	call  *call

@@ -163,4 +163,9 @@ func between(a, b time.Time) json.Number {
 	return json.Number(strconv.FormatFloat(float64(d.Milliseconds())/1000, 'f', -1, 64))
 }
 
-func micros(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }
+func micros(t time.Time) string {
+	if t.IsZero() {
+		return "0"
+	}
+	return strconv.FormatInt(t.UnixMicro(), 10)
+}

@@ -2,12 +2,23 @@ package asterisk
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
+// maxStateName is the longest name a [Store] takes, in bytes.
+const maxStateName = 64
+
 // stateName is under what the state is kept.
-func (s *Source) stateName() string { return "source-" + s.o.Config.Name }
+func (s *Source) stateName() string {
+	name := "source-" + s.o.Config.Name
+	if len(name) <= maxStateName {
+		return name
+	}
+	return fmt.Sprintf("source-%x", sha256.Sum224([]byte(name)))[:maxStateName]
+}
 
 // restore takes up the state of an earlier run and returns why nothing was
 // heard since.
@@ -16,8 +27,9 @@ func (s *Source) restore() (reason string) {
 		return gapStart
 	}
 	data, err := s.o.Store.Load(s.stateName())
-	if err != nil || len(data) == 0 {
-		return gapStart // nothing is kept yet
+	if err != nil {
+		s.log.Info("no state of an earlier run", "err", err)
+		return gapStart
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

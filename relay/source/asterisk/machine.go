@@ -20,7 +20,7 @@ type machine struct {
 	queues  []string // only these; empty: all
 	files   files
 	since   time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
-	last    time.Time // stamp of the newest event
+	last    time.Time // when it was heard last, by the same clock
 	calls   map[string]*call
 	legs    map[string]*leg // of all calls, by Uniqueid
 	past    []*call         // ended ones, oldest first
@@ -51,7 +51,6 @@ func newMachine(source string, queues []string, f files) *machine {
 func (m *machine) apply(ev ami.Message, at time.Time) []output {
 	m.out, m.born = nil, nil
 	m.turn(ev, at)
-	m.heard(at)
 	if m.born != nil {
 		m.start(m.born)
 		if n := len(m.out) - 1; n > 0 && m.born.Started {
@@ -80,7 +79,7 @@ func (m *machine) turn(ev ami.Message, at time.Time) {
 	case "AgentConnect":
 		m.agentConnect(ev, at)
 	case "AgentComplete":
-		m.agentComplete(ev)
+		m.agentComplete(ev, at)
 	case "VarSet":
 		m.varSet(ev, at)
 	case "Newexten":

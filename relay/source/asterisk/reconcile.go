@@ -39,6 +39,7 @@ const (
 	gapStart      = "started in mid-call"
 	gapRestart    = "relay restarted"
 	gapDisconnect = "disconnected"
+	gapUnseen     = "segment told only by its end"
 	gapSpool      = "spool full"
 )
 
@@ -68,13 +69,18 @@ func (m *machine) resume(since time.Time) {
 func (m *machine) reconcile(reason string, from time.Time, channels, queues []ami.Message) []output {
 	m.out, m.born = nil, nil
 	g := gap{Reason: reason, Checked: true}
+	var found []*leg
 	for _, ev := range channels {
-		if m.listed(ev) {
+		if l := m.listed(ev); l != nil {
+			found = append(found, l)
+		}
+	}
+	m.serve(channels, queues)
+	for _, l := range found {
+		if l.Segment != nil {
 			g.Found++
 		}
 	}
-	m.serve(channels)
-	m.introduce(queues)
 	ended := map[string]int{}
 	for _, l := range m.stale() {
 		if m.vanish(l) {
@@ -113,62 +119,90 @@ func (m *machine) dropped(lost loss) []output {
 	return m.out
 }
 
-// listed takes a channel that is alive. It reports whether that is an agent's
-// in conversation who was not heard to begin it.
-func (m *machine) listed(ev ami.Message) (found bool) {
-	bridge := ev.Get("BridgeId")
+// listed takes a channel that is alive. It returns the leg when it is, or just
+// was, in conversation and was not heard to begin it.
+func (m *machine) listed(ev ami.Message) (found *leg) {
 	l := m.find(ev, "", m.since)
 	if l == nil {
 		if l = m.join(ev, "", time.Time{}); l == nil { // nobody knows when it began
-			return false
+			return nil
 		}
 		l.Caller = ev.Get("Application") == "Queue"
 	}
-	l.Bridge = bridge
-	if bridge == "" || !l.Entered.IsZero() || l.Unsure {
-		return false
+	l.Bridge = ev.Get("BridgeId")
+	answered := ev.Get("Application") == "AppQueue" && ev.Get("ChannelState") == "6"
+	if l.Bridge == "" && !answered || !l.Entered.IsZero() || l.Unsure {
+		return nil
 	}
 	l.Unsure = true
-	if ev.Get("Application") == "AppQueue" {
-		l.mark()
-	}
-	return l.Segment != nil
+	return l
 }
 
-// serve finds the queue of each agent that was found in conversation: that of
-// the caller in the same bridge, who is in Queue(name,...).
-func (m *machine) serve(channels []ami.Message) {
+// serve finds out for which queue, and under which name, the agents answer
+// that are alive.
+func (m *machine) serve(channels, queues []ami.Message) {
+	callers := map[string][]waiting{}
 	for _, ev := range channels {
-		caller := m.legs[ev.Get("Uniqueid")]
-		if caller == nil || !caller.Caller {
+		if ev.Get("Application") != "Queue" {
 			continue
 		}
 		queue, _, _ := strings.Cut(ev.Get("ApplicationData"), ",")
-		if m.wants(queue) {
-			caller.call.Wanted, caller.call.Queue = true, cmp.Or(caller.call.Queue, queue)
+		linked := ev.Get("Linkedid")
+		callers[linked] = append(callers[linked], waiting{queue, ev.Get("BridgeId")})
+		if c := m.calls[linked]; c != nil && m.wants(queue) {
+			c.Wanted, c.Queue = true, cmp.Or(c.Queue, queue)
 		}
-		for _, l := range caller.call.Legs {
-			if s := l.Segment; s != nil && s.Queue == "" && l.Unsure && l.Bridge != "" && l.Bridge == caller.Bridge {
-				s.Queue = queue
-			}
+	}
+	members := map[member]string{}
+	for _, ev := range queues {
+		if ev.Event() == "QueueMember" {
+			members[member{ev.Get("Queue"), ev.Get("Location")}] = ev.Get("Name")
+		}
+	}
+	for _, ev := range channels {
+		l := m.legs[ev.Get("Uniqueid")]
+		if l == nil || ev.Get("Application") != "AppQueue" {
+			continue
+		}
+		l.Queue = served(l, callers[ev.Get("Linkedid")], members)
+		l.Member = members[member{l.Queue, l.device()}]
+		if l.Unsure {
+			l.mark()
 		}
 	}
 }
 
-// introduce finds the names of the agents that were found in conversation
-// among the members of the queues.
-func (m *machine) introduce(queues []ami.Message) {
-	names := map[[2]string]string{}
-	for _, ev := range queues {
-		if ev.Event() == "QueueMember" {
-			names[[2]string{ev.Get("Queue"), ev.Get("Location")}] = ev.Get("Name")
+// waiting is a caller in Queue(name,...), in a bridge or in none yet.
+type waiting struct{ queue, bridge string }
+
+// member is who answers for a queue.
+type member struct{ queue, agent string }
+
+// served is the queue that an agent answers for: that of the caller in the
+// same bridge, or else the only one of which the agent is a member, first
+// among those of the call's callers, then among all.
+func served(l *leg, callers []waiting, members map[member]string) string {
+	var near, far []string
+	for _, w := range callers {
+		if w.bridge == l.Bridge && w.bridge != "" {
+			return w.queue
+		}
+		if _, is := members[member{w.queue, l.device()}]; is {
+			near = append(near, w.queue)
 		}
 	}
-	for _, l := range m.legs {
-		if s := l.Segment; s != nil && l.Unsure && s.Username == "" {
-			s.Username = names[[2]string{s.Queue, s.Agent}]
+	for m := range members {
+		if m.agent == l.device() {
+			far = append(far, m.queue)
 		}
 	}
+	switch {
+	case len(near) == 1:
+		return near[0]
+	case len(near) == 0 && len(far) == 1:
+		return far[0]
+	}
+	return ""
 }
 
 // stale returns the legs in doubt, in an order that does not change.
@@ -190,6 +224,8 @@ func (m *machine) vanish(l *leg) (ended bool) {
 			s.End = l.Left
 		}
 		m.finish(l, s.End)
+	} else {
+		l.Segment = nil // answered at most; if there was more, the queue counted it
 	}
 	m.part(l, time.Time{})
 	return ended

@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"cmp"
 	"time"
 
 	"callrelay/relay/source/asterisk/ami"
@@ -18,7 +19,9 @@ func (l *leg) mark() *segment {
 	if l.Segment == nil {
 		l.Segment = &segment{ID: l.ID, Agent: l.device()}
 	}
-	return l.Segment
+	s := l.Segment
+	s.Queue, s.Username = cmp.Or(s.Queue, l.Queue), cmp.Or(s.Username, l.Member)
+	return s
 }
 
 // recorded marks a leg that the dialplan records as an agent's. A recording of
@@ -71,6 +74,7 @@ func (m *machine) agentConnect(ev ami.Message, at time.Time) {
 	}
 	s := l.mark()
 	s.Queue, s.Agent, s.Username = ev.Get("Queue"), ev.Get("Interface"), ev.Get("MemberName")
+	l.Unsure = false // it begins now
 	if m.wants(s.Queue) {
 		m.want(l.call)
 		m.raiseSegment("dequeue", l, at)
@@ -82,11 +86,18 @@ func (m *machine) agentConnect(ev ami.Message, at time.Time) {
 
 // agentComplete adds the reason to a segment that is still open. It is no key:
 // the fields of either leg may be missing, and after a redirect it comes at
-// the end of the call, when the segment it means is long done.
-func (m *machine) agentComplete(ev ami.Message) {
+// the end of the call, when the segment it means is long done. If there never
+// was one, it began and ended while nobody listened.
+func (m *machine) agentComplete(ev ami.Message, at time.Time) {
 	m.count(ev.Get("Queue"), tally{Completed: 1})
 	l, sure := m.completed(ev)
-	if l == nil || !l.open() || !sure && l.Segment.Reason != "" {
+	if l == nil {
+		if m.wants(ev.Get("Queue")) && !m.served(ev) {
+			m.raiseGap(gap{Reason: gapUnseen, Missing: 1, Checked: true}, time.Time{}, at)
+		}
+		return
+	}
+	if !sure && l.Segment.Reason != "" {
 		return
 	}
 	switch reason := ev.Get("Reason"); reason {
@@ -95,23 +106,31 @@ func (m *machine) agentComplete(ev ami.Message) {
 	}
 }
 
-// completed finds the leg of an AgentComplete. It is sure when the event names
-// the leg itself.
+// completed finds the open segment of an AgentComplete. It is sure when the
+// event names the leg itself.
 func (m *machine) completed(ev ami.Message) (l *leg, sure bool) {
-	if l := m.legs[ev.Get("DestUniqueid")]; l != nil {
+	if l := m.legs[ev.Get("DestUniqueid")]; l != nil && l.open() {
 		return l, true
 	}
-	queue, agent := ev.Get("Queue"), ev.Get("Interface")
-	serves := func(l *leg) bool {
-		return l.open() && l.Segment.Queue == queue && l.Segment.Agent == agent
-	}
-	if linked := ev.Get("Linkedid"); linked != "" {
-		if c := m.calls[linked]; c != nil {
-			return only(c.Legs, serves), false
+	return only(m.legs, func(l *leg) bool { return l.open() && l.serves(ev) }), false
+}
+
+// served reports whether a segment of an AgentComplete is known, open or done.
+func (m *machine) served(ev ami.Message) bool {
+	for _, l := range m.legs {
+		if l.serves(ev) {
+			return true
 		}
-		return nil, false
 	}
-	return only(m.legs, serves), false
+	return false
+}
+
+// serves reports whether a queue's event can be about the leg's segment: of
+// that queue and agent, and of that call unless the event names none.
+func (l *leg) serves(ev ami.Message) bool {
+	s, linked := l.Segment, ev.Get("Linkedid")
+	return s != nil && s.Agent == ev.Get("Interface") && (s.Queue == "" || s.Queue == ev.Get("Queue")) &&
+		(linked == "" || linked == l.call.ID)
 }
 
 // only returns the one leg for which ok holds; nil when none or several do.

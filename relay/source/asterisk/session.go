@@ -112,16 +112,16 @@ func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stamp := m.Stamp()
-	if stamp.IsZero() {
-		stamp = now // it has none: timestampevents is off, or it answers an action
-	} else {
+	if !stamp.IsZero() {
 		s.status.heard(stamp, now)
 		n.resume(s.machine, stamp)
+	} else {
+		stamp = now // timestampevents is off, or m answers an action
 	}
 	switch id, isFile := strings.CutPrefix(m.Get("ActionID"), fileID); {
 	case isFile:
 		s.machine.named(id, m.Get("Value"))
-	case m.Event() != "" && !n.collect(m):
+	case m.Event() != "" && !n.collect(m) && n.resumed:
 		s.put(s.machine.apply(m, stamp))
 	}
 	if !n.settled && n.due(m, now) {

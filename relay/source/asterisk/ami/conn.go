@@ -1,6 +1,7 @@
 package ami
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,8 +31,9 @@ type Options struct {
 	Address string // host:port
 	User    string
 	Secret  string
-	TLS     *tls.Config // nil: plain TCP
-	Events  string      // classes of events to be sent, as in manager.conf; empty: all that the user may read
+	TLS     *tls.Config   // nil: plain TCP
+	Events  string        // classes of events to be sent, as in manager.conf; empty: all that the user may read
+	Idle    time.Duration // 0: IdleTimeout
 }
 
 // Conn is a logged-in connection. Send may be called from several goroutines,
@@ -39,6 +41,7 @@ type Options struct {
 type Conn struct {
 	net.Conn
 	reader *Reader
+	idle   time.Duration
 
 	mu sync.Mutex // one action at a time on the wire
 }
@@ -52,7 +55,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Conn: raw, reader: NewReader(raw)}
+	c := &Conn{Conn: raw, reader: NewReader(raw), idle: cmp.Or(o.Idle, IdleTimeout)}
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
 	if err := c.login(o); err != nil {
@@ -137,7 +140,7 @@ func (c *Conn) Send(action string, headers ...Header) error {
 // was skipped; any other one ends the connection, silence for [IdleTimeout]
 // among them.
 func (c *Conn) Next() (Message, error) {
-	if err := c.SetReadDeadline(time.Now().Add(IdleTimeout)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(c.idle)); err != nil {
 		return nil, err
 	}
 	return c.reader.Next()

@@ -42,12 +42,12 @@ func (r *Reader) Next() (Message, error) {
 		}
 		size += len(line)
 		switch {
+		case whole && len(line) == 0 && tooLarge:
+			return nil, ErrTooLarge
+		case whole && len(line) == 0 && m != nil:
+			return m, nil
 		case !whole || size > MaxMessage:
 			m, tooLarge = nil, true
-		case len(line) == 0 && tooLarge:
-			return nil, ErrTooLarge
-		case len(line) == 0 && m != nil:
-			return m, nil
 		case !tooLarge:
 			m = appendHeader(m, line)
 		}
