@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestTwelveKillsUnderLoadLoseNothing(t *testing.T) {
+	const rounds, concurrency = 12, 8
+	at := newReceiver(t)
+	at.answers(func(http.ResponseWriter, *http.Request) { <-time.After(time.Millisecond) }) // so that a kill finds some in flight
+	r := startRelay(t, service("crm", at.URL, fmt.Sprintf("concurrency = %d", concurrency)))
+	var mu sync.Mutex
+	var acked []string
+	for round := range rounds {
+		var senders sync.WaitGroup
+		for s := range 4 {
+			senders.Go(func() {
+				l, err := r.dial()
+				if err != nil {
+					return // killed before it was dialled
+				}
+				defer l.Close()
+				for i := 0; ; i++ {
+					replies, err := l.send(numbered(fmt.Sprintf("k%d-%d-%d", round, s, i), "agent_termination", 20)...)
+					mu.Lock()
+					for _, a := range replies {
+						if a.Accepted {
+							acked = append(acked, a.ID)
+						}
+					}
+					mu.Unlock()
+					if err != nil {
+						return
+					}
+				}
+			})
+		}
+		time.AfterFunc(time.Duration(20+rand.IntN(150))*time.Millisecond, func() { _ = r.cmd.Process.Kill() })
+		<-r.ended
+		senders.Wait()
+		r.start()
+	}
+	r.until("every acknowledged event has arrived", func() bool {
+		got := at.counts()
+		for _, id := range acked {
+			if got[id] == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	total, distinct := at.total()
+	t.Logf("%d acknowledged, %d arrived, %d of them again", len(acked), distinct, total-distinct)
+	// Repeated may be what was in flight and what ended in the 100 ms before the floors were saved.
+	if again, most := total-distinct, rounds*(concurrency+1000); again > most {
+		t.Errorf("%d deliveries were repeated, want at most %d", again, most)
+	}
+	if len(acked) == 0 {
+		t.Error("nothing was acknowledged: the test shows nothing")
+	}
+}
+
+func TestACleanStopRepeatsNothing(t *testing.T) {
+	at := newReceiver(t)
+	at.answers(func(http.ResponseWriter, *http.Request) { <-time.After(2 * time.Millisecond) })
+	r := startRelay(t, service("crm", at.URL, ""))
+	var ids []string
+	for round := range 3 {
+		ids = append(ids, r.accept(numbered(fmt.Sprintf("c%d", round), "agent_termination", 300)...)...)
+		if code := r.stop(); code != 0 {
+			t.Fatalf("exit status %d:\n%s", code, r.log.tail())
+		}
+		r.start()
+	}
+	r.until("all arrive", func() bool { _, distinct := at.total(); return distinct == len(ids) })
+	if total, distinct := at.total(); total != distinct {
+		t.Errorf("%d deliveries of %d events: a clean stop repeated some", total, distinct)
+	}
+}
