@@ -7,26 +7,28 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"callrelay/scripts/trial"
 )
 
 func TestTwelveKillsUnderLoadLoseNothing(t *testing.T) {
 	const rounds, concurrency = 12, 8
-	at := newReceiver(t)
-	at.answers(func(http.ResponseWriter, *http.Request) { <-time.After(time.Millisecond) }) // so that a kill finds some in flight
-	r := startRelay(t, service("crm", at.URL, fmt.Sprintf("concurrency = %d", concurrency)))
+	at := trial.NewReceiver(t)
+	at.Answer(func(http.ResponseWriter, *http.Request) { <-time.After(time.Millisecond) }) // so that a kill finds some in flight
+	r := trial.Start(t, binary, trial.Service("crm", at.URL, fmt.Sprintf("concurrency = %d", concurrency)))
 	var mu sync.Mutex
 	var acked []string
 	for round := range rounds {
 		var senders sync.WaitGroup
 		for s := range 4 {
 			senders.Go(func() {
-				l, err := r.dial()
+				l, err := r.Dial()
 				if err != nil {
 					return // killed before it was dialled
 				}
 				defer l.Close()
 				for i := 0; ; i++ {
-					replies, err := l.send(numbered(fmt.Sprintf("k%d-%d-%d", round, s, i), "agent_termination", 20)...)
+					replies, err := l.Send(trial.Numbered(fmt.Sprintf("k%d-%d-%d", round, s, i), "agent_termination", 20)...)
 					mu.Lock()
 					for _, a := range replies {
 						if a.Accepted {
@@ -40,13 +42,13 @@ func TestTwelveKillsUnderLoadLoseNothing(t *testing.T) {
 				}
 			})
 		}
-		time.AfterFunc(time.Duration(20+rand.IntN(150))*time.Millisecond, func() { _ = r.cmd.Process.Kill() })
-		<-r.ended
+		time.AfterFunc(time.Duration(20+rand.IntN(150))*time.Millisecond, r.Kill)
+		<-r.Ended()
 		senders.Wait()
-		r.start()
+		r.Start()
 	}
-	r.until("every acknowledged event has arrived", func() bool {
-		got := at.counts()
+	r.Until("every acknowledged event has arrived", func() bool {
+		got := at.Counts()
 		for _, id := range acked {
 			if got[id] == 0 {
 				return false
@@ -54,7 +56,7 @@ func TestTwelveKillsUnderLoadLoseNothing(t *testing.T) {
 		}
 		return true
 	})
-	total, distinct := at.total()
+	total, distinct := at.Total()
 	t.Logf("%d acknowledged, %d arrived, %d of them again", len(acked), distinct, total-distinct)
 	// Repeated may be what was in flight and what ended in the 100 ms before the floors were saved.
 	if again, most := total-distinct, rounds*(concurrency+1000); again > most {
@@ -66,19 +68,19 @@ func TestTwelveKillsUnderLoadLoseNothing(t *testing.T) {
 }
 
 func TestACleanStopRepeatsNothing(t *testing.T) {
-	at := newReceiver(t)
-	at.answers(func(http.ResponseWriter, *http.Request) { <-time.After(2 * time.Millisecond) })
-	r := startRelay(t, service("crm", at.URL, ""))
+	at := trial.NewReceiver(t)
+	at.Answer(func(http.ResponseWriter, *http.Request) { <-time.After(2 * time.Millisecond) })
+	r := trial.Start(t, binary, trial.Service("crm", at.URL, ""))
 	var ids []string
 	for round := range 3 {
-		ids = append(ids, r.accept(numbered(fmt.Sprintf("c%d", round), "agent_termination", 300)...)...)
-		if code := r.stop(); code != 0 {
-			t.Fatalf("exit status %d:\n%s", code, r.log.tail())
+		ids = append(ids, r.Accept(trial.Numbered(fmt.Sprintf("c%d", round), "agent_termination", 300)...)...)
+		if code := r.Stop(); code != 0 {
+			t.Fatalf("exit status %d:\n%s", code, r.Log())
 		}
-		r.start()
+		r.Start()
 	}
-	r.until("all arrive", func() bool { _, distinct := at.total(); return distinct == len(ids) })
-	if total, distinct := at.total(); total != distinct {
+	r.Until("all arrive", func() bool { _, distinct := at.Total(); return distinct == len(ids) })
+	if total, distinct := at.Total(); total != distinct {
 		t.Errorf("%d deliveries of %d events: a clean stop repeated some", total, distinct)
 	}
 }

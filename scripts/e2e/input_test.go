@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"callrelay/scripts/trial"
 )
 
 func TestBadInputIsRefusedWithItsPlace(t *testing.T) {
-	at := newReceiver(t)
-	r := startRelay(t, service("crm", at.URL, ""))
+	at := trial.NewReceiver(t)
+	r := trial.Start(t, binary, trial.Service("crm", at.URL, ""))
 	deep := strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40)
 	segments := strings.TrimSuffix(strings.Repeat(`{"agent_id":1},`, 257), ",")
 	const jsonType = "application/json"
@@ -41,44 +43,44 @@ func TestBadInputIsRefusedWithItsPlace(t *testing.T) {
 		{"other type", "text/plain", `{"event":"x"}`, 415, "error"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			status, answer := r.post(test.contentType, test.body)
+			status, answer := r.Post(test.contentType, test.body)
 			if status != test.status || !strings.Contains(answer, test.want) || !strings.Contains(answer, `"error"`) {
 				t.Errorf("got %d %s, want %d and %q", status, answer, test.status, test.want)
 			}
 		})
 	}
 
-	l, err := r.dial()
+	l, err := r.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	replies, err := l.send(`{"event":""}`, `{"event":"agent_termination","id":"good"}`, `{"event":"x","a":1,"a":2}`)
+	replies, err := l.Send(`{"event":""}`, `{"event":"agent_termination","id":"good"}`, `{"event":"x","a":1,"a":2}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if replies[0].Status != 400 || replies[0].Field != "event" || !replies[1].Accepted || replies[1].ID != "good" || replies[2].Status != 400 {
 		t.Errorf("replies %+v", replies)
 	}
-	r.until("the good event arrives", func() bool { return at.counts()["good"] == 1 })
-	if n, _ := at.total(); n != 1 {
+	r.Until("the good event arrives", func() bool { return at.Counts()["good"] == 1 })
+	if n, _ := at.Total(); n != 1 {
 		t.Errorf("%d deliveries, want only the good one", n)
 	}
 }
 
 func TestASecondRelayIsRefused(t *testing.T) {
-	at := newReceiver(t)
-	config := service("crm", at.URL, "")
-	r := startRelay(t, config)
-	out, code := r.run("run")
+	at := trial.NewReceiver(t)
+	config := trial.Service("crm", at.URL, "")
+	r := trial.Start(t, binary, config)
+	out, code := r.Run("run")
 	if code != 1 || strings.Contains(out, "panic") || !strings.Contains(out, "another relay") {
 		t.Errorf("a second relay = %d:\n%s", code, out)
 	}
-	r.accept(numbered("s", "agent_termination", 1)...)
-	r.until("the first still delivers", func() bool { n, _ := at.total(); return n == 1 })
-	r.kill() // leaves its socket behind
-	r.start()
-	r.accept(numbered("t", "agent_termination", 1)...)
+	r.Accept(trial.Numbered("s", "agent_termination", 1)...)
+	r.Until("the first still delivers", func() bool { n, _ := at.Total(); return n == 1 })
+	r.Kill() // leaves its socket behind
+	r.Start()
+	r.Accept(trial.Numbered("t", "agent_termination", 1)...)
 }
 
 // webhookID is the form an event id has in the Webhook-Id header.

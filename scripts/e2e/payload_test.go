@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"testing"
+
+	"callrelay/scripts/trial"
 )
 
 // document is the web service of the hosted product's guide, once as JSON and once as form data.
@@ -39,14 +41,14 @@ const documentEvent = `{"event":"agent_termination","queue":"support","uii":"202
 	`"segments":[{"segment_id":"1","agent_id":1401,"agent_username":"ann@example.com"},{"segment_id":"2","agent_id":1402,"agent_username":"O\"Neil & <Sons>\n"}]}`
 
 func TestTheDocumentsExamplesArriveLetterForLetter(t *testing.T) {
-	at := newReceiver(t)
-	r := startRelay(t, fmt.Sprintf(document, at.URL))
-	ids := r.accept(documentEvent)
+	at := trial.NewReceiver(t)
+	r := trial.Start(t, binary, fmt.Sprintf(document, at.URL))
+	ids := r.Accept(documentEvent)
 	if len(ids) != 2 {
 		t.Fatalf("got ids %q, want one for each segment", ids)
 	}
-	r.accept(`{"event":"agent_termination","queue":"nobody-listens"}`)
-	r.until("both segments reach both services", func() bool { n, _ := at.total(); return n == 4 })
+	r.Accept(`{"event":"agent_termination","queue":"nobody-listens"}`)
+	r.Until("both segments reach both services", func() bool { n, _ := at.Total(); return n == 4 })
 
 	want := map[string]bool{
 		"{\n  \"agentId\": \"1401\",\n  \"agentUsername\": \"ann@example.com\",  \n  \"ani\": \"+15551230001\",\n  \"dnis\": \"+15559870002\",\n" +
@@ -58,7 +60,7 @@ func TestTheDocumentsExamplesArriveLetterForLetter(t *testing.T) {
 		"agent_id=1402&agent_username=O%22Neil+%26+%3CSons%3E%0A&ani=%2B15551230001&dnis=%2B15559870002&call_start=2020-04-22+00%3A00%3A00.0000&recording_url=" +
 			url.QueryEscape("https://rec.example.com/1?a=1&b=2"): true,
 	}
-	for _, a := range at.arrivals() {
+	for _, a := range at.Arrivals() {
 		if !want[a.Body] {
 			t.Errorf("unexpected body on %s:\n%s", a.Path, a.Body)
 		}
@@ -67,22 +69,22 @@ func TestTheDocumentsExamplesArriveLetterForLetter(t *testing.T) {
 	for body := range want {
 		t.Errorf("never arrived:\n%s", body)
 	}
-	if code := r.stop(); code != 0 {
+	if code := r.Stop(); code != 0 {
 		t.Errorf("exit status after SIGTERM = %d, want 0", code)
 	}
 }
 
 func TestAResentEventIsTheSameEvent(t *testing.T) {
-	at := newReceiver(t)
-	r := startRelay(t, service("crm", at.URL, ""))
-	first := r.accept(`{"event":"agent_termination","uii":"U1","segment_id":"7","n":1}`)
-	again := r.accept(`{"segment_id":"7","n":1,"event":"agent_termination","uii":"U1"}`)
-	other := r.accept(`{"event":"agent_termination","uii":"U1","segment_id":"7","n":2}`)
+	at := trial.NewReceiver(t)
+	r := trial.Start(t, binary, trial.Service("crm", at.URL, ""))
+	first := r.Accept(`{"event":"agent_termination","uii":"U1","segment_id":"7","n":1}`)
+	again := r.Accept(`{"segment_id":"7","n":1,"event":"agent_termination","uii":"U1"}`)
+	other := r.Accept(`{"event":"agent_termination","uii":"U1","segment_id":"7","n":2}`)
 	if first[0] != again[0] || first[0] == other[0] {
 		t.Errorf("ids %q, %q, %q: want the first two equal and the third another", first, again, other)
 	}
-	r.until("the second event arrives", func() bool { return at.counts()[webhookID(other[0])] == 1 })
-	if n, _ := at.total(); n != 2 {
+	r.Until("the second event arrives", func() bool { return at.Counts()[webhookID(other[0])] == 1 })
+	if n, _ := at.Total(); n != 2 {
 		t.Errorf("%d deliveries, want 2", n)
 	}
 }

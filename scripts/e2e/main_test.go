@@ -1,0 +1,38 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"callrelay/scripts/trial"
+)
+
+// binary is the relay under test, built once.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "relay-e2e")
+	if err == nil {
+		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+		binary, err = trial.Build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// wantAll fails the test for each id that never arrived.
+func wantAll(t *testing.T, at *trial.Receiver, ids []string) {
+	t.Helper()
+	got := at.Counts()
+	for _, id := range ids {
+		if got[id] == 0 {
+			t.Errorf("acknowledged event %s never arrived", id)
+		}
+	}
+}
