@@ -1,0 +1,30 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"callrelay/scripts/trial"
+)
+
+// measureFanOut compares the records written per second for one service with those for 100,
+// and acceptance with one service to that with 1,000 of which one is bound.
+func measureFanOut(s *session, t *table) {
+	records := s.count(200_000)
+	one := s.acceptWith(1, records, func(int) string { return "" })
+	hundred := s.acceptWith(100, records/100, func(int) string { return "" }) * 100
+	thousand := s.acceptWith(1000, records, func(i int) string { return fmt.Sprintf("queue = \"q%d\"\n", i) })
+	t.ratio("records written/s for 100 services bound to everything", hundred/one, "one service; goal: 0.8")
+	t.ratio("events accepted/s with 1,000 services of one binding each", thousand/one, "one service; goal: 0.9")
+}
+
+// acceptWith returns accepted events per second with n paused services; scope narrows the binding of the i-th.
+func (s *session) acceptWith(n, events int, scope func(i int) string) float64 {
+	var toml strings.Builder
+	for i := range n {
+		fmt.Fprintf(&toml, "[[service]]\nname = \"s%d\"\nactive = true\nurl = \"http://127.0.0.1:9/%d\"\njson = '{}'\n", i, i)
+		fmt.Fprintf(&toml, "[[binding]]\nevent = \"agent_termination\"\n%sservice = \"s%d\"\n", strings.Replace(scope(i), "q0\"", "support\"", 1), i)
+	}
+	r := trial.Start(s, s.binary, toml.String())
+	return perSecond(events, pipeline(s, r, "f", events))
+}
