@@ -13,8 +13,6 @@ func configuration(url string, generation int) string {
 	return trial.Service("crm", fmt.Sprintf("%s/%d", url, generation%2), "timeout = \"2s\"\nretry_schedule = [\"200ms\", \"1s\"]\n[service.breaker]\nopen = \"500ms\"\nmax_open = \"2s\"")
 }
 
-var generation int
-
 // fault does one random thing to the relay, waits a while, and undoes it.
 func (t *soak) fault(r *trial.Relay, at *endpoint) error {
 	pause := func() { <-time.After(time.Duration(500+rand.IntN(2500)) * time.Millisecond) }
@@ -31,8 +29,8 @@ func (t *soak) fault(r *trial.Relay, at *endpoint) error {
 		r.Start()
 	case 2:
 		fmt.Print("reload; ")
-		generation++
-		r.Reload(configuration(at.url, generation))
+		t.generation++
+		r.Reload(configuration(at.url, t.generation))
 	case 3, 4, 5:
 		answer := []answer{failingAnswer, hangingAnswer, refusingAnswer}[kind-3]
 		fmt.Printf("endpoint %s; ", answer)

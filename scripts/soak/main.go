@@ -55,8 +55,9 @@ func run(length time.Duration, rate int) (err error) {
 
 // A soak is the trial of one run.
 type soak struct {
-	ctx     context.Context
-	cleanup []func()
+	ctx        context.Context
+	cleanup    []func()
+	generation int // of the configuration
 }
 
 type failed struct{ error }
