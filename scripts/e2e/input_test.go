@@ -33,7 +33,7 @@ func TestBadInputIsRefusedWithItsPlace(t *testing.T) {
 		{"recording outside", jsonType, `{"event":"x","recording":"../../etc/passwd"}`, 400, `"field":"recording"`},
 		{"long id", jsonType, `{"event":"x","id":"` + strings.Repeat("a", 129) + `"}`, 400, `"field":"id"`},
 		{"control character in id", jsonType, `{"event":"x","id":"a\u0000b"}`, 400, `"field":"id"`},
-		{"too many segments", jsonType, `{"event":"x","segments":[` + segments + `]}`, 400, "segments"},
+		{"too many segments", jsonType, `{"event":"x","segments":[` + segments + `]}`, 413, "segments"},
 		{"segments no list", jsonType, `{"event":"x","segments":{}}`, 400, `"field":"segments"`},
 		{"one of three is bad", jsonType, `[{"event":"agent_termination"},{"event":""},{"event":"agent_termination"}]`, 400, `"index":1`},
 		{"bad line of three", "application/x-ndjson", "{\"event\":\"agent_termination\"}\n{}\n{\"event\":\"agent_termination\"}\n", 400, `"index":1`},
