@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"callrelay/relay/call"
-	"callrelay/relay/route"
 )
 
 // serveLines takes newline-delimited JSON and answers each line in its turn. It
@@ -24,12 +23,11 @@ func (s *Server) serveLines(c *conn, r *bufio.Reader) {
 	})
 	lines := lineReader{r: r}
 	for {
-		table := s.table()
-		line, err := lines.next(decodeOptions(table.Config, false).MaxEvent)
+		line, err := lines.next(decodeOptions(s.table().Config, false).MaxEvent)
 		if _, refused := errors.AsType[*call.Error](err); err != nil && !refused {
 			break
 		}
-		if !s.takeLine(out, table, line, err) {
+		if !s.takeLine(out, line, err) {
 			break
 		}
 	}
@@ -39,13 +37,13 @@ func (s *Server) serveLines(c *conn, r *bufio.Reader) {
 
 // takeLine takes one line, or refuses it when err says so. It returns false
 // when there is nobody to answer any more.
-func (s *Server) takeLine(out *outbox, table *route.Table, line []byte, err error) bool {
+func (s *Server) takeLine(out *outbox, line []byte, err error) bool {
 	if len(line) == 0 && err == nil {
 		return true // an empty line says nothing
 	}
 	a := &answer{err: err}
 	if err == nil {
-		a.err = s.collect(&a.batch, table, line, false)
+		a.err = s.collect(&a.batch, s.table(), line, false)
 	}
 	if a.err != nil {
 		s.refuse(a.err)
