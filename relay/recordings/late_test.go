@@ -147,7 +147,11 @@ func TestLateOutlivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	putOld(t, first, "2020/a.wav", testFile(t, "mono.wav"))
+	c.Listen = ""
 	second, _ := openTest(t, c, Options{Raise: raise, Store: store})
+	if err := second.Serve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if got := receive(t, raised); got["id"] != "e-1/"+AvailableEvent {
 		t.Errorf("raised %v", got)
 	}
@@ -155,7 +159,6 @@ func TestLateOutlivesARestart(t *testing.T) {
 		data, _ := store.Load("")
 		return string(data) == "[]"
 	})
-	_ = second
 }
 
 func TestLateEnds(t *testing.T) {

@@ -63,8 +63,8 @@ type Recordings struct {
 	listener net.Listener
 }
 
-// Open makes the folder where it is missing, and takes up what was being
-// waited for before a restart. [Recordings.Close] ends it.
+// Open makes the folder where it is missing. Links and files can be had from
+// then on; [Recordings.Serve] does the rest, and [Recordings.Close] ends it.
 func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -91,7 +91,6 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	}
 	r.watcher = newWatcher(t.dir, r.shelf.look, o.Log)
 	r.lates = newLates(r.watcher, o)
-	r.lates.load()
 	return r, nil
 }
 

@@ -39,10 +39,12 @@ func (r *Recordings) Listen() (net.Addr, error) {
 	return ln.Addr(), nil
 }
 
-// Serve answers on the configured address until ctx ends, then lets downloads
-// under way finish for [ShutdownGrace] and returns nil. It returns nil at once
-// when another web server serves the recordings.
+// Serve takes up the late recordings of before a restart, and answers on the
+// configured address until ctx ends, then lets downloads under way finish for
+// [ShutdownGrace] and returns nil. It returns nil at once when another web
+// server serves the recordings.
 func (r *Recordings) Serve(ctx context.Context) error {
+	r.lates.load()
 	addr, err := r.Listen()
 	if err != nil || addr == nil {
 		return err
