@@ -44,7 +44,7 @@ func (a *app) demo(ctx context.Context, once bool) (err error) {
 	if err != nil {
 		return err
 	}
-	defer receiver.Close()
+	defer func() { err = errors.Join(err, receiver.Close()) }()
 	config, err := writeDemoConfig(dir, receiver.URL())
 	if err != nil {
 		return err

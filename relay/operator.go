@@ -204,7 +204,7 @@ func letterFilter(f web.Filter) queue.Filter {
 
 func letter(l queue.Letter) web.Letter {
 	return web.Letter{
-		Seq: l.Seq, Service: l.Service, Event: l.Record.Event, ID: l.ID, Call: l.Call, Segment: l.Segment, Scope: l.Scope,
+		Seq: l.Seq, Service: l.Service, Event: l.Event, ID: l.ID, Call: l.Call, Segment: l.Segment, Scope: l.Scope,
 		Reason: l.Reason, Attempts: l.Attempts, Status: l.Status, Error: l.Error,
 		Accepted: l.Accepted, Buried: l.Buried, Body: l.Body,
 	}

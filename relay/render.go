@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -99,9 +100,9 @@ func openLinks(c *config.Config) (deliver.Recordings, func() error, error) {
 }
 
 func serviceNames(c *config.Config) string {
-	text := "one of"
+	var names []string
 	for _, s := range c.Services {
-		text += " " + s.Name
+		names = append(names, s.Name)
 	}
-	return text
+	return "one of " + strings.Join(names, ", ")
 }

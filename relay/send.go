@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -175,14 +176,14 @@ func (s *sender) flush(ctx context.Context) error {
 
 // refused tells which event was refused, counted from 1 over all requests.
 func (s *sender) refused(reply *http.Response, answer sendReply) error {
-	text := fmt.Sprintf("%s (%d)", answer.Error, reply.StatusCode)
+	parts := []string{fmt.Sprintf("%s (%d)", answer.Error, reply.StatusCode)}
 	for _, p := range answer.Problems {
-		text += fmt.Sprintf("; event %d: %s: %s", s.sent+p.Index+1, p.Field, p.Problem)
+		parts = append(parts, fmt.Sprintf("event %d: %s: %s", s.sent+p.Index+1, p.Field, p.Problem))
 	}
 	if s.sent > 0 {
-		text += fmt.Sprintf("; the first %d were accepted", s.sent)
+		parts = append(parts, fmt.Sprintf("the first %d were accepted", s.sent))
 	}
-	err := errors.New(text)
+	err := errors.New(strings.Join(parts, "; "))
 	if after := reply.Header.Get("Retry-After"); after != "" {
 		return hintError{err, "again in " + after + " s; relay status tells why"}
 	}
