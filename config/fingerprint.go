@@ -20,6 +20,23 @@ func (c *Config) Fingerprint() string {
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
+// Text returns the configuration in force with its defaults, a key and its value
+// a line. Keys that are empty, off or zero are left out. Of a secret it tells
+// where the secret is kept, never what it is.
+func (c *Config) Text() string {
+	var text strings.Builder
+	walk("", reflect.ValueOf(c).Elem(), func(key, value string) {
+		switch {
+		case value == "":
+			return
+		case strings.Contains(value, "\n"):
+			value = "\n\t" + strings.ReplaceAll(value, "\n", "\n\t")
+		}
+		fmt.Fprintf(&text, "%s = %s\n", key, value)
+	})
+	return text.String()
+}
+
 // needRestart are the settings that a running relay cannot change, by the start
 // of their key.
 var needRestart = []string{

@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -43,6 +44,19 @@ func TestFingerprint(t *testing.T) {
 		if got := reload(t, c, test.text).Fingerprint(); (got == first) != test.same {
 			t.Errorf("%s: got %s after %s", test.name, got, first)
 		}
+	}
+}
+
+func TestText(t *testing.T) {
+	c, _ := load(t, service+"auth.bearer = \"hidden\"\njson = \"{\\n}\"")
+	got := c.Text()
+	for _, want := range []string{"service[0].timeout = 15s\n", "service[0].auth.bearer = ***\n", "\n\t{\n\t}\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("Text lacks %q", want)
+		}
+	}
+	if strings.Contains(got, "hidden") {
+		t.Errorf("Text tells a secret:\n%s", got)
 	}
 }
 

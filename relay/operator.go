@@ -29,6 +29,7 @@ func (p *process) operator() web.Relay {
 	o := operator{p}
 	return web.Relay{
 		Status:      o.status,
+		Settings:    func() string { return p.table().Config.Text() },
 		Reload:      func(context.Context) web.Reload { return p.reload() },
 		Services:    o,
 		Letters:     letterBox{p.queue},

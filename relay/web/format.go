@@ -30,10 +30,14 @@ func Latency(seconds float64) string {
 		return "-"
 	}
 	d := time.Duration(seconds * float64(time.Second))
-	if d < 10*time.Millisecond {
+	switch {
+	case d < 10*time.Millisecond:
 		return d.Round(100 * time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	default:
+		return d.Round(100 * time.Millisecond).String()
 	}
-	return d.Round(time.Millisecond).String()
 }
 
 // Size is a number of bytes in the largest unit it fills.
