@@ -32,9 +32,9 @@ type group struct {
 // many records as came meanwhile.
 type committer struct {
 	stream string
-	stored func(service string, seq uint64) // told of what is new in the stream
-	repair func() error                     // recreates the stream when it is gone
-	failed func(error)                      // told when it is not known whether a commit happened
+	stored func(r *Record, seq uint64) // told of what is new in the stream
+	repair func() error                // recreates the stream when it is gone
+	failed func(error)                 // told when it is not known whether a commit happened
 
 	mu      sync.Mutex
 	waiting []*group
@@ -76,7 +76,7 @@ func (d *draft) key() string {
 func newCommitter(stream string, repair func() error, failed func(error)) *committer {
 	return &committer{
 		stream: stream, repair: repair, failed: failed, wake: make(chan struct{}, 1),
-		stored: func(string, uint64) {}, refuse: fmt.Errorf("%w: starting", ErrUnavailable),
+		stored: func(*Record, uint64) {}, refuse: fmt.Errorf("%w: starting", ErrUnavailable),
 	}
 }
 
@@ -256,7 +256,7 @@ func (c *committer) store(drafts []draft) error {
 		if d.group.seqs != nil {
 			d.group.seqs[d.index] = d.seq
 		}
-		c.stored(d.record().Service, d.seq)
+		c.stored(d.record(), d.seq)
 	}
 	return nil
 }

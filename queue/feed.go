@@ -33,7 +33,7 @@ type feed struct {
 	expires time.Time // when to stop waiting for them
 	size    int       // of the next request
 	last    time.Time // when the last request was made
-	average int       // bytes of a record
+	average int64     // bytes of a record
 
 	waiting int    // records stored but not delivered by JetStream yet
 	counted uint64 // the highest sequence in that count
@@ -76,7 +76,7 @@ func (l *Lane) attach(ctx context.Context, eng *engine) error {
 	if l.feed.sub != nil {
 		_ = l.feed.sub.Unsubscribe()
 	}
-	l.feed = feed{eng: eng, sub: sub, inbox: inbox, size: minFetch, average: 1024, waiting: pending, counted: max(last, l.feed.counted)}
+	l.feed = feed{eng: eng, sub: sub, inbox: inbox, size: minFetch, average: l.feed.average, waiting: pending, counted: max(last, l.feed.counted)}
 	l.fresh = keepTaken(l.fresh, l.win.high)
 	l.poke()
 	return nil
@@ -194,7 +194,7 @@ func (l *Lane) want(now time.Time) (request, bool) {
 	case since > time.Second:
 		f.size = max(f.size/2, minFetch)
 	}
-	n := max(min(f.size, fetchBytes/f.average), 1)
+	n := max(min(f.size, fetchBytes/int(f.average)), 1)
 	f.last, f.expires = now, now.Add(fetchExpires+fetchGrace)
 	f.asked += n
 	return request{f.eng, f.inbox, n}, true
@@ -224,19 +224,19 @@ func (l *Lane) arrive(m *nats.Msg) {
 		Record: readRecord(m), Seq: at.seq, Accepted: at.at, Replayed: m.Header.Get(headReplayed) != "",
 		lane: l, ack: m.Reply,
 	}
-	if known := l.accept(e, len(m.Data)); known {
+	if known := l.accept(e); known {
 		_ = m.Ack()
 	}
 }
 
 // accept queues a delivered entry and reports whether it was finished before.
-func (l *Lane) accept(e *Entry, size int) (known bool) {
+func (l *Lane) accept(e *Entry) (known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.poke() // also for a known one: the next may have to be asked for
 	f := &l.feed
 	f.asked = max(f.asked-1, 0)
-	f.average = max((f.average*7+size)/8, 1)
+	f.average = (f.average*7 + sizeOf(&e.Record)) / 8
 	if e.Seq <= f.counted {
 		f.waiting--
 	}
@@ -258,13 +258,14 @@ func (l *Lane) accept(e *Entry, size int) (known bool) {
 }
 
 // count notes that a record was stored.
-func (l *Lane) count(seq uint64) {
+func (l *Lane) count(seq uint64, size int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if seq <= l.feed.counted {
 		return
 	}
 	l.feed.counted = seq
+	l.feed.average = (l.feed.average*7 + size) / 8
 	if seq > l.feed.arrived {
 		l.feed.waiting++
 	}

@@ -28,11 +28,15 @@ type Lane struct {
 	following   int  // entries in memory that wait in chains
 	spilling    bool // some of them are being parked
 
+	trimmedTo uint64 // what was purged last
+	trimmedAt time.Time
+	peeked    peek
+
 	notify chan struct{} // holds a token when there is something to look at
 }
 
 func newLane(q *Queue, name string) *Lane {
-	return &Lane{q: q, name: name, out: map[*Entry]bool{}, notify: make(chan struct{}, 1)}
+	return &Lane{q: q, name: name, out: map[*Entry]bool{}, feed: feed{average: 1024}, notify: make(chan struct{}, 1)}
 }
 
 // Next hands out between 1 and max entries: those given back first, then due

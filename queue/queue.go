@@ -59,9 +59,9 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.retries.wake = make(chan struct{}, 1)
 	q.logs = newLogbook(q)
 	q.events = newCommitter(events, q.repairNow, q.fail)
-	q.events.stored = func(service string, seq uint64) { q.lane(service).count(seq) }
+	q.events.stored = func(r *Record, seq uint64) { q.lane(r.Service).count(seq, sizeOf(r)) }
 	q.retry = newCommitter(retry, q.repairNow, q.fail)
-	q.retry.stored = func(_ string, seq uint64) { q.retries.keep(seq) }
+	q.retry.stored = func(_ *Record, seq uint64) { q.retries.keep(seq) }
 	q.dead = newCommitter(dead, q.repairNow, q.fail)
 	if err := q.load(); err != nil {
 		folder.close()

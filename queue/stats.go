@@ -52,6 +52,7 @@ func (q *Queue) Stats() Stats {
 	}
 	q.cached.mu.Unlock()
 	for _, l := range q.allLanes() {
+		q.peekOldest(q.ctx, l)
 		one := l.stats()
 		one.Dead = s.Services[l.name].Dead
 		s.Services[l.name] = one
@@ -75,7 +76,7 @@ func (l *Lane) stats() ServiceStats {
 			}
 		}
 	}
-	s.Bytes = int64(s.Waiting+s.InFlight+s.Parked) * int64(max(l.feed.average, 1))
+	s.Bytes = int64(s.Waiting+s.InFlight+s.Parked) * int64(l.feed.average)
 	s.Oldest = l.oldest()
 	return s
 }
@@ -101,7 +102,40 @@ func (l *Lane) oldest() time.Time {
 	for _, item := range l.lot.items {
 		see(time.Unix(0, item.accepted))
 	}
+	if l.peeked.seq > l.win.high {
+		see(l.peeked.at)
+	}
 	return at
+}
+
+// peek is the first record that a lane has not been sent yet.
+type peek struct {
+	seq uint64
+	at  time.Time
+}
+
+// peekOldest looks at the first waiting record of a lane that has nothing in
+// memory, as while its endpoint is down.
+func (q *Queue) peekOldest(ctx context.Context, l *Lane) {
+	l.mu.Lock()
+	from := l.win.high + 1
+	needless := l.feed.waiting <= 0 || len(l.fresh)+len(l.ready)+len(l.out) > 0 || l.peeked.seq >= from
+	l.mu.Unlock()
+	eng := q.engine.Load()
+	if needless || eng == nil {
+		return
+	}
+	m, seq, err := eng.getDirect(ctx, events, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":"events.%s.>"}`, from, l.name))
+	if err != nil {
+		return
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	if err != nil {
+		return
+	}
+	l.mu.Lock()
+	l.peeked = peek{seq, at}
+	l.mu.Unlock()
 }
 
 // refresh asks JetStream when its last word is too old.

@@ -1,0 +1,98 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// getDirect reads one record without a consumer. It returns ErrNotFound when
+// there is none.
+func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (*nats.Msg, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	m, err := e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream, request)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: read stream %s: %w", ErrUnavailable, stream, err)
+	}
+	if m.Header.Get("Status") != "" {
+		return nil, 0, ErrNotFound
+	}
+	m.Subject = m.Header.Get("Nats-Subject")
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	return m, seq, err
+}
+
+// purgeHead removes all records below seq, if there are any.
+func (e *engine) purgeHead(ctx context.Context, stream string, seq uint64) error {
+	s, err := e.js.Stream(ctx, stream)
+	if err != nil || s.CachedInfo().State.FirstSeq >= seq || s.CachedInfo().State.Msgs == 0 {
+		return err
+	}
+	return e.purge(ctx, stream, "", seq)
+}
+
+// purge removes the records of a subject below seq; an empty subject is all.
+func (e *engine) purge(ctx context.Context, stream, subject string, seq uint64) error {
+	request := struct {
+		Filter string `json:"filter,omitempty"`
+		Seq    uint64 `json:"seq,omitempty"`
+	}{subject, seq}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	return e.call(ctx, "$JS.API.STREAM.PURGE."+stream, body)
+}
+
+// deletesInFlight is how many deletions are asked for at once.
+const deletesInFlight = 64
+
+// deleteEach deletes single records; one that is gone already is fine.
+func (e *engine) deleteEach(ctx context.Context, stream string, seqs []uint64) error {
+	sub, err := e.nc.SubscribeSync(e.nc.NewInbox())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	for part := range slices.Chunk(seqs, deletesInFlight) {
+		for _, seq := range part {
+			body := append(strconv.AppendUint([]byte(`{"no_erase":true,"seq":`), seq, 10), '}')
+			if err := e.nc.PublishRequest("$JS.API.STREAM.MSG.DELETE."+stream, sub.Subject, body); err != nil {
+				return err
+			}
+		}
+		for range part {
+			if _, err := nextMsg(ctx, sub); err != nil {
+				return fmt.Errorf("%w: delete from %s: %w", ErrUnavailable, stream, err)
+			}
+		}
+	}
+	return nil
+}
+
+// call makes one request to JetStream and returns its error.
+func (e *engine) call(ctx context.Context, subject string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	m, err := e.nc.RequestWithContext(ctx, subject, body)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	var answer struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return err
+	}
+	if answer.Error != nil {
+		return errors.New(answer.Error.Description)
+	}
+	return nil
+}

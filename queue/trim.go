@@ -1,0 +1,108 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+const (
+	// worthTrimming is how many finished records of one service make a purge of
+	// its subject worthwhile while others hold the head of the stream.
+	worthTrimming = 10_000
+	// laneTrimInterval is how often one service is trimmed by itself.
+	laneTrimInterval = 10 * time.Minute
+)
+
+// trim removes finished records from EVENTS that are older than keep: up to
+// where every service is done in one purge of the stream's head, which is
+// cheap, and beyond that for each service with many.
+func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error {
+	cutoff, err := q.cutoff(ctx, eng, keep)
+	if err != nil {
+		return err
+	}
+	counts, err := eng.subjectCounts(ctx, events)
+	if err != nil {
+		return err
+	}
+	stored := map[string]int{}
+	for subject, n := range counts {
+		stored[serviceOf(subject)] += n
+	}
+	head := cutoff
+	for service := range stored {
+		head = min(head, q.lane(service).finishedTo(cutoff))
+	}
+	if err := eng.purgeHead(ctx, events, head); err != nil {
+		return err
+	}
+	for service, n := range stored {
+		if err := q.trimLane(ctx, eng, q.lane(service), n, cutoff, keep == 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutoff is the first sequence that is to be kept for its age. What was stored
+// below it is counted by its lane, because no commit runs while the end of the
+// stream is read.
+func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (uint64, error) {
+	q.events.commitMu.Lock()
+	s, err := eng.js.Stream(ctx, events)
+	q.events.commitMu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	end := s.CachedInfo().State.LastSeq + 1
+	if keep == 0 {
+		return end, nil
+	}
+	since, err := json.Marshal(map[string]any{"start_time": time.Now().Add(-keep), "next_by_subj": ">"})
+	if err != nil {
+		return 0, err
+	}
+	_, seq, err := eng.getDirect(ctx, events, since)
+	if errors.Is(err, ErrNotFound) {
+		return end, nil
+	}
+	return min(seq, end), err
+}
+
+// trimLane purges the subject of one service when that is worth it.
+func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, cutoff uint64, pressing bool) error {
+	s := l.stats()
+	finished := stored - s.Waiting - s.InFlight
+	to, due := l.trimDue(cutoff, time.Now(), pressing)
+	if finished <= 0 || !due || (finished < worthTrimming && !pressing) {
+		return nil
+	}
+	return eng.purge(ctx, events, "events."+l.name+".>", to)
+}
+
+// trimDue says to where the lane may be purged, and whether it is time to.
+func (l *Lane) trimDue(cutoff uint64, now time.Time, pressing bool) (uint64, bool) {
+	to := l.finishedTo(cutoff)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if to <= l.trimmedTo || (!pressing && now.Sub(l.trimmedAt) < laneTrimInterval) {
+		return to, false
+	}
+	l.trimmedTo, l.trimmedAt = to, now
+	return to, true
+}
+
+// finishedTo is the sequence below which the lane owes nothing, at most cutoff.
+func (l *Lane) finishedTo(cutoff uint64) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.feed.eng == nil || l.feed.waiting > 0 || l.win.open > 0:
+		return min(l.win.floor()+1, cutoff)
+	case len(l.fresh) > 0:
+		return min(l.fresh[0].Seq, cutoff)
+	}
+	return cutoff
+}
