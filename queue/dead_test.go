@@ -7,6 +7,7 @@ import (
 )
 
 func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
+	t.Parallel()
 	high := make(chan int64, 100)
 	q := open(t, Options{Dir: t.TempDir(), MaxBytes: 4 << 20, OnHigh: func(bytes, _ int64) { high <- bytes }})
 	body := make([]byte, 4000)
@@ -35,6 +36,7 @@ func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
 }
 
 func TestSweepTakesWhatIsOldAndNotInFlight(t *testing.T) {
+	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 1200)...)
 	l := q.Lane("crm")

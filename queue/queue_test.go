@@ -111,6 +111,7 @@ func ids(entries []*Entry) []string {
 }
 
 func TestRecordsComeBackAsWritten(t *testing.T) {
+	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	want := record("crm", 1)
 	write(t, q, want)
@@ -124,6 +125,7 @@ func TestRecordsComeBackAsWritten(t *testing.T) {
 }
 
 func TestNothingRepeatsAfterCleanClose(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})
 	write(t, q, records("crm", 0, 2000)...)
@@ -149,6 +151,7 @@ func TestNothingRepeatsAfterCleanClose(t *testing.T) {
 }
 
 func TestParkedEntriesComeDue(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})
 	write(t, q, records("crm", 0, 3)...)
@@ -184,6 +187,7 @@ func TestParkedEntriesComeDue(t *testing.T) {
 }
 
 func TestBuriedEntriesAreLetters(t *testing.T) {
+	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, record("crm", 1))
 	if err := next(t, q.Lane("crm"), 1)[0].Bury(Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}); err != nil {

@@ -102,8 +102,8 @@ func (r *recent) expire(now time.Time) {
 			r.chunks = r.chunks[1:]
 		}
 	}
-	if len(r.table) > 1024 && r.used*8 < len(r.table) {
-		r.rebuild(len(r.table) / 2)
+	if len(r.table) > 1024 && r.used*16 < len(r.table) {
+		r.rebuild(len(r.table) / 4)
 	}
 }
 

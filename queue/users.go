@@ -9,6 +9,7 @@ import (
 	"os"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+	"golang.org/x/crypto/bcrypt"
 )
 
 // The users of the embedded server. Nobody else gets in, on loopback either.
@@ -86,12 +87,22 @@ func newPassword() string {
 	return hex.EncodeToString(b[:])
 }
 
+// hashed is what the server keeps of a password. The least cost is enough for
+// 256 random bits.
+func hashed(password string) string {
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		return newPassword() // one nobody knows; a password beyond 72 bytes is not ours
+	}
+	return string(hash)
+}
+
 // serverUsers returns the accounts of the embedded server; own is the password
 // of this process, which only its in-process connections may use.
 func serverUsers(own string, c contexts) []*natsserver.User {
 	return []*natsserver.User{
-		{Username: ownUser, Password: own, AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}},
-		{Username: inspectUser, Password: c.inspect.Password, Permissions: &natsserver.Permissions{
+		{Username: ownUser, Password: hashed(own), AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}},
+		{Username: inspectUser, Password: hashed(c.inspect.Password), Permissions: &natsserver.Permissions{
 			Publish: &natsserver.SubjectPermission{
 				Allow: []string{
 					"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
@@ -104,7 +115,7 @@ func serverUsers(own string, c contexts) []*natsserver.User {
 			},
 			Subscribe: &natsserver.SubjectPermission{Allow: []string{inboxPrefix(inspectUser) + ".>"}},
 		}},
-		{Username: adminUser, Password: c.admin.Password, Permissions: &natsserver.Permissions{
+		{Username: adminUser, Password: hashed(c.admin.Password), Permissions: &natsserver.Permissions{
 			Publish:   &natsserver.SubjectPermission{Allow: []string{"$JS.API.>"}},
 			Subscribe: &natsserver.SubjectPermission{Allow: []string{inboxPrefix(adminUser) + ".>", "$JS.EVENT.>"}},
 		}},

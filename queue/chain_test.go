@@ -1,0 +1,156 @@
+package queue
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// ordered opens a queue with an ordered lane.
+func ordered(t *testing.T, dir string) (*Queue, *Lane) {
+	t.Helper()
+	q := open(t, Options{Dir: dir})
+	l := q.Lane("crm")
+	l.SetOrdered(true)
+	return q, l
+}
+
+// ofCall makes the n-th record of a call.
+func ofCall(call string, n int) Record {
+	r := record("crm", n)
+	r.ID, r.Call = fmt.Sprintf("%s/%d", call, n), call
+	return r
+}
+
+func TestOrderedLaneHandsOutOneEntryOfACall(t *testing.T) {
+	t.Parallel()
+	_, l := ordered(t, t.TempDir())
+	write(t, l.q, ofCall("a", 1), ofCall("a", 2), ofCall("b", 1), ofCall("a", 3), ofCall("", 1), ofCall("", 2))
+	first := next(t, l, 4)
+	if got, want := ids(first), []string{"a/1", "b/1", "/1", "/2"}; !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	none(t, l)
+	first[0].Return()
+	again := next(t, l, 1)[0]
+	if again.ID != "a/1" {
+		t.Fatalf("after its return: got %s, want a/1", again.ID)
+	}
+	none(t, l)
+	if err := again.Park(Parking{Attempts: 1, Due: time.Now().Add(30 * time.Millisecond)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a/1", "a/2", "a/3"} {
+		e := next(t, l, 1)[0]
+		if e.ID != want {
+			t.Fatalf("got %s, want %s", e.ID, want)
+		}
+		none(t, l)
+		if err := e.Bury(Death{Reason: "rejected"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestStuckCallsDoNotUseUpPlaces(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	q, l := ordered(t, dir)
+	var stuck []Record
+	for n := range 3000 {
+		stuck = append(stuck, ofCall("stuck", n))
+	}
+	write(t, q, stuck...)
+	head := next(t, l, 1)[0]
+	write(t, q, ofCall("free", 0))
+	if e := next(t, l, 1)[0]; e.ID != "free/0" {
+		t.Fatalf("got %s", e.ID)
+	} else {
+		e.Finish()
+	}
+	eventually(t, "the followers are parked", func() bool {
+		s := q.Stats().Services["crm"]
+		return s.Parked >= 3000-2*maxFollowers && s.Parked+s.Waiting == 2999
+	})
+	if err := head.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, q)
+
+	q, l = ordered(t, dir)
+	none(t, l)
+	l.Wake(WakeAll)
+	for n := range 3000 {
+		entries := next(t, l, 1)
+		if want := fmt.Sprintf("stuck/%d", n); entries[0].ID != want {
+			t.Fatalf("got %s, want %s", entries[0].ID, want)
+		}
+		entries[0].Finish()
+	}
+	none(t, l)
+}
+
+func TestLaneBecomesOrderedAndUnordered(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	write(t, q, ofCall("a", 1), ofCall("a", 2), ofCall("a", 3), ofCall("a", 4))
+	two := next(t, l, 2)
+	l.SetOrdered(true)
+	none(t, l)
+	two[0].Finish()
+	none(t, l)
+	two[1].Finish()
+	three := next(t, l, 1)[0]
+	none(t, l)
+	l.SetOrdered(false)
+	if four := next(t, l, 1)[0]; three.ID != "a/3" || four.ID != "a/4" {
+		t.Errorf("got %s and %s", three.ID, four.ID)
+	}
+}
+
+// TestOrderHoldsThroughFailuresAndRestarts lets a third of all attempts fail in
+// all ways there are, and restarts in between.
+func TestOrderHoldsThroughFailuresAndRestarts(t *testing.T) {
+	t.Parallel()
+	const calls, length = 20, 10
+	dir := t.TempDir()
+	q, l := ordered(t, dir)
+	for n := range length {
+		for c := range calls {
+			write(t, q, ofCall(fmt.Sprint("call-", c), n))
+		}
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	reached := map[string]int{}
+	for done := 0; done < calls*length; {
+		if rnd.IntN(60) == 0 {
+			shut(t, q)
+			q, l = ordered(t, dir)
+		}
+		for _, e := range next(t, l, 1) {
+			var n int
+			if _, err := fmt.Sscanf(e.ID[len(e.Call):], "/%d", &n); err != nil {
+				t.Fatal(err)
+			}
+			if n != reached[e.Call] {
+				t.Fatalf("%s came when %d was due", e.ID, reached[e.Call])
+			}
+			switch rnd.IntN(6) {
+			case 0:
+				e.Return()
+			case 1:
+				if err := e.Park(Parking{Attempts: e.Attempts + 1, Due: time.Now().Add(time.Millisecond)}); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				e.Finish()
+				reached[e.Call]++
+				done++
+			}
+		}
+	}
+	none(t, l)
+}

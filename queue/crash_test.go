@@ -1,0 +1,149 @@
+package queue
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// childDir tells a copy of the test binary to be the relay that gets killed.
+const childDir = "QUEUE_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		if err := child(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// child accepts and finishes deliveries until it is killed, and says on
+// standard output what it has acknowledged ("a ID") and finished ("f ID TIME").
+func child(dir string) error {
+	q, err := Open(context.Background(), Options{Dir: dir})
+	if err != nil {
+		return err
+	}
+	go func() {
+		l := q.Lane("crm")
+		for {
+			entries, err := l.Next(context.Background(), 16)
+			if err != nil {
+				return
+			}
+			for i, e := range entries {
+				switch {
+				case i%5 == 4: // stays in flight
+				case e.Attempts == 0 && i%5 == 3:
+					_ = e.Park(Parking{Attempts: 1, Due: time.Now().Add(20 * time.Millisecond)})
+				default:
+					e.Finish()
+					fmt.Printf("f %s %d\n", e.ID, time.Now().UnixMilli())
+				}
+			}
+		}
+	}()
+	places := make(chan struct{}, 200)
+	for n := 0; ; n++ {
+		places <- struct{}{}
+		r := record("crm", n)
+		q.Append([]Record{r}, func(err error) {
+			if err == nil {
+				fmt.Printf("a %s\n", r.ID)
+			}
+			<-places
+		})
+	}
+}
+
+// runChild runs the child until it has acknowledged n records, kills it, and
+// returns what it said.
+func runChild(t *testing.T, dir string, n int) (acked []string, finished map[string]int64) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	finished = map[string]int64{}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		switch f := strings.Fields(lines.Text()); {
+		case len(f) == 2 && f[0] == "a":
+			acked = append(acked, f[1])
+		case len(f) == 3:
+			finished[f[1]], _ = strconv.ParseInt(f[2], 10, 64)
+		}
+		if len(acked) == n {
+			_ = cmd.Process.Kill()
+		}
+	}
+	_ = cmd.Wait()
+	return acked, finished
+}
+
+func TestKillLosesNothingAndRepeatsLittle(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	acked, finished := runChild(t, dir, 3000)
+	killed := time.Now().UnixMilli()
+	q := open(t, Options{Dir: dir})
+	l := q.Lane("crm")
+	again := map[string]int{}
+	for more := true; more; {
+		ctx, cancel := context.WithTimeout(testContext(t), 500*time.Millisecond)
+		entries, err := l.Next(ctx, 100)
+		cancel()
+		more = err == nil
+		for _, e := range entries {
+			again[e.ID]++
+			e.Finish()
+		}
+	}
+	for _, id := range acked {
+		if again[id] == 0 && finished[id] == 0 {
+			t.Errorf("%s was acknowledged and is lost", id)
+		}
+	}
+	for id, n := range again {
+		if n > 1 {
+			t.Errorf("%s came %d times after one restart", id, n)
+		}
+		if at := finished[id]; at != 0 && at < killed-2000 {
+			t.Errorf("%s came again, finished %d ms before the kill", id, killed-at)
+		}
+	}
+	if len(again) == 0 {
+		t.Error("nothing was in flight")
+	}
+}
+
+func TestIDsAreKnownAfterKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	acked, _ := runChild(t, dir, 500)
+	q := open(t, Options{Dir: dir})
+	stored := q.Stats().Services["crm"]
+	var n int
+	if _, err := fmt.Sscanf(acked[0], "crm-%d", &n); err != nil {
+		t.Fatal(err)
+	}
+	write(t, q, record("crm", n), record("crm", n))
+	if got := q.Stats().Services["crm"]; got.Waiting != stored.Waiting {
+		t.Errorf("waiting: got %d, want still %d", got.Waiting, stored.Waiting)
+	}
+}

@@ -1,0 +1,79 @@
+package queue
+
+import (
+	"os"
+	"reflect"
+	"testing"
+	"time"
+)
+
+func TestFloorsSurviveATornWrite(t *testing.T) {
+	t.Parallel()
+	f, err := openFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	states := []floors{
+		{lanes: map[string]progress{"crm": {high: 7}}},
+		{lanes: map[string]progress{"crm": {high: 900, open: []uint64{3, 500}}, "billing": {high: 2}}, gone: []uint64{4, 9}},
+	}
+	file, _, err := openFloors(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range states {
+		if err := file.save(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newest := file.generation % 2
+	file.close()
+	for i, want := range []floors{states[1], states[0]} {
+		file, got, err := openFloors(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.close()
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("reading %d: got %+v, want %+v", i, got, want)
+		}
+		if err := os.Truncate(f.path("floors."+string('0'+rune(newest))), 30); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func FuzzDecodeFloors(f *testing.F) {
+	f.Add(encodeFloors(nil, 1, floors{}))
+	f.Add(encodeFloors(nil, 2, floors{lanes: map[string]progress{"crm": {high: 900, open: []uint64{3, 500}}}, gone: []uint64{1}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		generation, fl, err := decodeFloors(data)
+		if err != nil {
+			return
+		}
+		again, same, err := decodeFloors(encodeFloors(nil, generation, fl))
+		if err != nil || again != generation || !reflect.DeepEqual(same, fl) {
+			t.Errorf("got %+v and %v, want %+v", same, err, fl)
+		}
+	})
+}
+
+func TestPlaceIsReadFromBothFormsOfTheReply(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		reply string
+		want  place
+		ok    bool
+	}{
+		{"$JS.ACK.EVENTS.crm.1.200.3.1700000000000000000.42", place{200, time.Unix(1_700_000_000, 0), 42}, true},
+		{"$JS.ACK.hub.ACCHASH.EVENTS.crm.1.200.3.1700000000000000000.42", place{200, time.Unix(1_700_000_000, 0), 42}, true},
+		{"$JS.ACK.hub.ACCHASH.EVENTS.crm.1.200.3.1700000000000000000.42.random", place{200, time.Unix(1_700_000_000, 0), 42}, true},
+		{"$JS.ACK.EVENTS.crm.1.x.3.1700000000000000000.42", place{}, false},
+		{"", place{}, false},
+	} {
+		if got, ok := parsePlace(test.reply); ok != test.ok || ok && got != test.want {
+			t.Errorf("%s: got %+v %v, want %+v", test.reply, got, ok, test.want)
+		}
+	}
+}
