@@ -235,9 +235,10 @@ func (p *process) ownListeners() []string {
 	return own
 }
 
-// emit takes an event of a source. It is durable when nil is returned.
+// emit takes an event of a source, which may be a relay_gap. It is durable when
+// nil is returned.
 func (p *process) emit(ctx context.Context, event []byte) error {
-	_, err := p.intake.Accept(ctx, event, false)
+	_, err := p.intake.Accept(ctx, event, true)
 	return err
 }
 

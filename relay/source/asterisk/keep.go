@@ -29,6 +29,8 @@ func (s *Source) restore() (reason string) {
 	data, err := s.o.Store.Load(s.stateName())
 	if err != nil {
 		s.log.Info("no state of an earlier run", "err", err)
+	}
+	if len(data) == 0 {
 		return gapStart
 	}
 	s.mu.Lock()
