@@ -47,15 +47,7 @@ func TestTwelveKillsUnderLoadLoseNothing(t *testing.T) {
 		senders.Wait()
 		r.Start()
 	}
-	r.Until("every acknowledged event has arrived", func() bool {
-		got := at.Counts()
-		for _, id := range acked {
-			if got[id] == 0 {
-				return false
-			}
-		}
-		return true
-	})
+	r.Until("every acknowledged event has arrived", func() bool { return at.Missing(acked) == 0 })
 	total, distinct := at.Total()
 	t.Logf("%d acknowledged, %d arrived, %d of them again", len(acked), distinct, total-distinct)
 	// Repeated may be what was in flight and what ended in the 100 ms before the floors were saved.

@@ -80,7 +80,9 @@ func TestRefusedPayloadsAreKeptAndReplayedUnderTheSameID(t *testing.T) {
 		t.Fatalf("relay dead replay = %d:\n%s", code, out)
 	}
 	r.Until("the replayed arrive", func() bool { n, _ := at.Total(); return n == len(ids) })
-	wantAll(t, at, ids)
+	if missing := at.Missing(ids); missing > 0 {
+		t.Errorf("%d events came back under another id", missing)
+	}
 	r.Until("no dead letter is left", func() bool {
 		return r.Metric(`relay_dead_letters{reason="rejected",service="crm"}`) == "0"
 	})
@@ -101,7 +103,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	})
 	r := trial.Start(t, binary, trial.Service("crm", at.URL, "retry_schedule = [\"100ms\"]"))
 	ids := r.Accept(trial.Numbered("a", "agent_termination", 1)...)
-	r.Until("it arrives", func() bool { return at.Counts()[ids[0]] == 1 })
+	r.Until("it arrives", func() bool { return at.Count(ids[0]) == 1 })
 	mu.Lock()
 	defer mu.Unlock()
 	if waited := times[1].Sub(times[0]); waited < 3*time.Second || waited > 6*time.Second {

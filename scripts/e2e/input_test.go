@@ -62,7 +62,7 @@ func TestBadInputIsRefusedWithItsPlace(t *testing.T) {
 	if replies[0].Status != 400 || replies[0].Field != "event" || !replies[1].Accepted || replies[1].ID != "good" || replies[2].Status != 400 {
 		t.Errorf("replies %+v", replies)
 	}
-	r.Until("the good event arrives", func() bool { return at.Counts()["good"] == 1 })
+	r.Until("the good event arrives", func() bool { return at.Count("good") == 1 })
 	if n, _ := at.Total(); n != 1 {
 		t.Errorf("%d deliveries, want only the good one", n)
 	}

@@ -25,14 +25,3 @@ func buildAndRun(m *testing.M) int {
 	}
 	return m.Run()
 }
-
-// wantAll fails the test for each id that never arrived.
-func wantAll(t *testing.T, at *trial.Receiver, ids []string) {
-	t.Helper()
-	got := at.Counts()
-	for _, id := range ids {
-		if got[id] == 0 {
-			t.Errorf("acknowledged event %s never arrived", id)
-		}
-	}
-}

@@ -83,7 +83,7 @@ func TestAResentEventIsTheSameEvent(t *testing.T) {
 	if first[0] != again[0] || first[0] == other[0] {
 		t.Errorf("ids %q, %q, %q: want the first two equal and the third another", first, again, other)
 	}
-	r.Until("the second event arrives", func() bool { return at.Counts()[webhookID(other[0])] == 1 })
+	r.Until("the second event arrives", func() bool { return at.Count(webhookID(other[0])) == 1 })
 	if n, _ := at.Total(); n != 2 {
 		t.Errorf("%d deliveries, want 2", n)
 	}

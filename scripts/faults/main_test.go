@@ -94,13 +94,7 @@ func (l *ledger) settle(t *testing.T, at *trial.Receiver, patience time.Duration
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.After(patience); ; {
-		missing := 0
-		got := at.Counts()
-		for _, id := range ids {
-			if got[id] == 0 {
-				missing++
-			}
-		}
+		missing := at.Missing(ids)
 		if missing == 0 {
 			total, distinct := at.Total()
 			t.Logf("%d acknowledged, %d arrived, %d of them again, 0 lost", len(ids), distinct, total-distinct)

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -22,6 +23,7 @@ type Receiver struct {
 	mu       sync.Mutex
 	answer   http.HandlerFunc // nil: 200
 	accepted []Arrival        // answered with 2xx
+	counts   map[string]int   // of accepted, by Webhook-Id
 	refused  int              // answered otherwise
 }
 
@@ -32,7 +34,7 @@ func NewReceiver(t T) *Receiver {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	r := &Receiver{URL: "http://" + l.Addr().String()}
+	r := &Receiver{URL: "http://" + l.Addr().String(), counts: map[string]int{}}
 	server := &http.Server{Handler: r}
 	go server.Serve(l) //nolint:errcheck // it ends when it is closed
 	t.Cleanup(func() { _ = server.Close() })
@@ -58,6 +60,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		r.refused++
 		return
 	}
+	r.counts[q.Header.Get("Webhook-Id")]++
 	r.accepted = append(r.accepted, Arrival{q.Method, q.URL.RequestURI(), string(body), q.Header, time.Now()})
 }
 
@@ -73,24 +76,38 @@ func (r *Receiver) AnswerStatus(code int) {
 	r.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
 }
 
+// Count returns how often a Webhook-Id was accepted.
+func (r *Receiver) Count(id string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[id]
+}
+
 // Counts returns how often each Webhook-Id was accepted.
 func (r *Receiver) Counts() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := make(map[string]int, len(r.accepted))
-	for _, a := range r.accepted {
-		n[a.Header.Get("Webhook-Id")]++
+	return maps.Clone(r.counts)
+}
+
+// Missing returns how many of the ids were never accepted.
+func (r *Receiver) Missing(ids []string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, id := range ids {
+		if r.counts[id] == 0 {
+			n++
+		}
 	}
 	return n
 }
 
 // Total returns how many requests were accepted, and how many different ids they had.
 func (r *Receiver) Total() (total, distinct int) {
-	for _, n := range r.Counts() {
-		total += n
-		distinct++
-	}
-	return total, distinct
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.accepted), len(r.counts)
 }
 
 // Arrivals returns what was accepted, in the order of its end.

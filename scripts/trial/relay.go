@@ -71,14 +71,18 @@ func New(t T, binary, toml string) *Relay {
 	return r
 }
 
-// Configure writes relay.toml without telling the process.
+// Configure puts a new relay.toml in place, in one step, without telling the process.
 func (r *Relay) Configure(toml string) {
 	r.t.Helper()
 	head := fmt.Sprintf("[intake]\nsocket = \"relay.sock\"\n[admin]\nsocket = \"admin.sock\"\nlisten = %q\n", r.Admin)
 	if !strings.Contains(toml, "[queue]") {
 		head += "[queue]\ndir = \"queue\"\nlisten = \"\"\n"
 	}
-	if err := os.WriteFile(r.Path("relay.toml"), []byte(head+toml), 0o600); err != nil {
+	err := os.WriteFile(r.Path("relay.toml.new"), []byte(head+toml), 0o600)
+	if err == nil {
+		err = os.Rename(r.Path("relay.toml.new"), r.Path("relay.toml"))
+	}
+	if err != nil {
 		r.t.Fatalf("%v", err)
 	}
 }
