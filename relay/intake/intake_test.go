@@ -155,13 +155,22 @@ func start(t testing.TB, intake string) *relay {
 // prepare makes a server that does not run yet.
 func prepare(t testing.TB, intake string) *relay {
 	t.Helper()
-	r := &relay{queue: newFakeQueue(), metrics: prometheus.NewRegistry()}
+	q := newFakeQueue()
+	r := prepareOn(t, intake, q)
+	r.queue = q
+	return r
+}
+
+// prepareOn makes a server on any queue.
+func prepareOn(t testing.TB, intake string, q Appender) *relay {
+	t.Helper()
+	r := &relay{metrics: prometheus.NewRegistry()}
 	table := tableOf(t, intake)
 	r.table.Store(table)
 	r.path = table.Config.Intake.Socket
 	var err error
 	r.Server, err = New(Options{
-		Config: table.Config.Intake, Queue: r.queue, Table: r.table.Load, Metrics: r.metrics, Version: "test",
+		Config: table.Config.Intake, Queue: q, Table: r.table.Load, Metrics: r.metrics, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -266,32 +265,3 @@ func FuzzLineReader(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkLines(b *testing.B) {
-	r := start(b, "")
-	c, err := net.Dial("unix", r.path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	line := []byte(strings.TrimSpace(sample) + "\n")
-	b.SetBytes(int64(len(line)))
-	b.ReportAllocs()
-	b.ResetTimer()
-	go func() {
-		w := bufio.NewWriterSize(c, 64<<10)
-		for range b.N {
-			_, _ = w.Write(line)
-		}
-		_ = w.Flush()
-	}()
-	answers := bufio.NewReaderSize(c, 64<<10)
-	for range b.N {
-		if _, err := answers.ReadSlice('\n'); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// sample is an event of 600 bytes.
-const sample = `{"event":"agent_termination","queue":"support","uii":"202004220000000000000000000001","segment_id":"2","agent_id":1401,"agent_username":"ann@example.com","agent_externid":"ext-77","agent_phone":"+15550100","agent_team":"gold","ani":"+15551230001","dnis":"+15559870002","call_start":"2020-04-22T00:00:00Z","enqueue_time":"2020-04-22T00:00:04Z","dequeue_time":"2020-04-22T00:00:19Z","duration":185,"sess_duration":166,"queue_duration":15,"call_result":"Connected","agent_disposition":"SALE","agent_notes":"wants a call back on monday","gate_id":42,"term_party":"CALLER","recording":"20200422-1.wav"}`

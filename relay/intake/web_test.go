@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -340,37 +338,4 @@ func FuzzCollectAll(f *testing.F) {
 			t.Errorf("%q: problems %s", body, text)
 		}
 	})
-}
-
-func BenchmarkRequests(b *testing.B) {
-	const connections = 32
-	r := start(b, "")
-	request := []byte("POST /v1/events HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\nContent-Length: " +
-		fmt.Sprint(len(sample)) + "\r\n\r\n" + sample)
-	b.ReportAllocs()
-	b.ResetTimer()
-	var wait sync.WaitGroup
-	for range connections {
-		c := r.dial(b)
-		wait.Go(func() {
-			answers := bufio.NewReader(c)
-			for range b.N/connections + 1 {
-				if _, err := c.Write(request); err != nil {
-					b.Error(err)
-					return
-				}
-				for {
-					line, err := answers.ReadSlice('\n')
-					if err != nil {
-						b.Error(err)
-						return
-					}
-					if line[0] == '{' {
-						break
-					}
-				}
-			}
-		})
-	}
-	wait.Wait()
 }
