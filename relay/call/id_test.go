@@ -22,29 +22,45 @@ func TestIDs(t *testing.T) {
 		want []string
 	}{
 		{"given", `{"event":"x","id":"a b/ü","uii":"c"}`, []string{"a b/ü"}},
-		{"from the call", `{"event":"x","uii":"c","segment_id":"2","n":1}`,
-			[]string{"c/x/2/" + sum16(`{"event":"x","n":1,"segment_id":"2","uii":"c"}`)}},
+		{
+			"from the call", `{"event":"x","uii":"c","segment_id":"2","n":1}`,
+			[]string{"c/x/2/" + sum16(`{"event":"x","n":1,"segment_id":"2","uii":"c"}`)},
+		},
 		{"without a segment", `{"event":"x","uii":"c"}`, []string{"c/x//" + sum16(`{"event":"x","uii":"c"}`)}},
 		{"an empty id is none", `{"event":"x","uii":"c","id":""}`, []string{"c/x//" + sum16(`{"event":"x","uii":"c"}`)}},
-		{"canonical: sorted, compact, plain", `{ "uii":"c", "z":{"b":[1.50, "\u0041"],"a":1e2}, "event":"x" }`,
-			[]string{"c/x//" + sum16(`{"event":"x","uii":"c","z":{"a":1e2,"b":[1.50,"A"]}}`)}},
-		{"names that begin alike", `{"uii":"c","event":"x","agent_name_b":1,"agent_name_a":2,"agent":3}`,
-			[]string{"c/x//" + sum16(`{"agent":3,"agent_name_a":2,"agent_name_b":1,"event":"x","uii":"c"}`)}},
-		{"segments of a call", `{"event":"x","uii":"c","n":1,"segments":[{"segment_id":"1","n":2},{"n":3}]}`,
+		{
+			"canonical: sorted, compact, plain", `{ "uii":"c", "z":{"b":[1.50, "\u0041"],"a":1e2}, "event":"x" }`,
+			[]string{"c/x//" + sum16(`{"event":"x","uii":"c","z":{"a":1e2,"b":[1.50,"A"]}}`)},
+		},
+		{
+			"names that begin alike", `{"uii":"c","event":"x","agent_name_b":1,"agent_name_a":2,"agent":3}`,
+			[]string{"c/x//" + sum16(`{"agent":3,"agent_name_a":2,"agent_name_b":1,"event":"x","uii":"c"}`)},
+		},
+		{
+			"segments of a call", `{"event":"x","uii":"c","n":1,"segments":[{"segment_id":"1","n":2},{"n":3}]}`,
 			[]string{
 				"c/x/1/" + sum16(`{"event":"x","n":2,"segment_id":"1","uii":"c"}`),
 				"c/x//" + sum16(`{"event":"x","n":3,"uii":"c"}`),
-			}},
+			},
+		},
 		{"segments of an event with an id", `{"event":"x","id":"a","segments":[{},{"segment_id":7},{}]}`, []string{"a/1", "a/7", "a/3"}},
 		{"segments with ids of their own", `{"event":"x","id":"a","segments":[{"id":"b"},{}]}`, []string{"b", "a/2"}},
-		{"a call id that is too long", `{"event":"x","uii":"` + long + `"}`,
-			[]string{sum16(long) + "/x//" + sum16(`{"event":"x","uii":"`+long+`"}`)}},
-		{"the longer part goes first", `{"event":"x","uii":"c` + long + `","segment_id":"` + long + `"}`,
-			[]string{sum16("c"+long) + "/x/" + sum16(long) + "/" + sum16(`{"event":"x","segment_id":"`+long+`","uii":"c`+long+`"}`)}},
-		{"a segment id that is too long", `{"event":"x","id":"` + strings.Repeat("i", 60) + `","segments":[{"segment_id":"` + long + `"}]}`,
-			[]string{strings.Repeat("i", 60) + "/" + sum16(long)}},
-		{"a control character in the call's id", `{"event":"x","uii":"a\nb"}`,
-			[]string{sum16("a\nb") + "/x//" + sum16(`{"event":"x","uii":"a\nb"}`)}},
+		{
+			"a call id that is too long", `{"event":"x","uii":"` + long + `"}`,
+			[]string{sum16(long) + "/x//" + sum16(`{"event":"x","uii":"`+long+`"}`)},
+		},
+		{
+			"the longer part goes first", `{"event":"x","uii":"c` + long + `","segment_id":"` + long + `"}`,
+			[]string{sum16("c"+long) + "/x/" + sum16(long) + "/" + sum16(`{"event":"x","segment_id":"`+long+`","uii":"c`+long+`"}`)},
+		},
+		{
+			"a segment id that is too long", `{"event":"x","id":"` + strings.Repeat("i", 60) + `","segments":[{"segment_id":"` + long + `"}]}`,
+			[]string{strings.Repeat("i", 60) + "/" + sum16(long)},
+		},
+		{
+			"a control character in the call's id", `{"event":"x","uii":"a\nb"}`,
+			[]string{sum16("a\nb") + "/x//" + sum16(`{"event":"x","uii":"a\nb"}`)},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			events := decode(t, test.in, Options{})

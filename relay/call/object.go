@@ -2,6 +2,7 @@ package call
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func readStrict(data []byte, src string) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
-	if _, err := r.dec.ReadToken(); err != io.EOF {
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return object{}, &Error{Problem: "more text after the event"}
 	}
 	return o, nil

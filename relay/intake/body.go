@@ -57,18 +57,25 @@ func formOf(h http.Header) (form, error) {
 }
 
 // readBody reads a request of at most [MaxRequest] bytes into a buffer, which
-// is to be released.
-func readBody(w http.ResponseWriter, r *http.Request) (*bytes.Buffer, error) {
-	body := buffers.Get().(*bytes.Buffer)
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxRequest))
-	if err == nil {
-		return body, nil
+// is to be released. Leave, which is never nil, is to be called when the request
+// is answered.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body *bytes.Buffer, leave func(), err error) {
+	leave = func() {}
+	body = buffers.Get().(*bytes.Buffer)
+	rest := http.MaxBytesReader(w, r.Body, MaxRequest)
+	if _, err = io.CopyN(body, rest, smallRequest); err == nil { // there may be more
+		s.large <- struct{}{} // no longer than the requests before it take, which have a deadline
+		leave = func() { <-s.large }
+		_, err = body.ReadFrom(rest)
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		return body, leave, nil
 	}
 	release(body)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, requestTooLarge("more than %d bytes in one request", MaxRequest)
+		return nil, leave, requestTooLarge("more than %d bytes in one request", MaxRequest)
 	}
-	return nil, &refusal{http.StatusBadRequest, reasonInvalid, "the request is cut off"}
+	return nil, leave, &refusal{http.StatusBadRequest, reasonInvalid, "the request is cut off"}
 }
 
 func release(body *bytes.Buffer) {
@@ -178,7 +185,7 @@ func splitArray(body []byte) (events [][]byte, last *call.Error, err error) {
 		events = append(events, body[end-len(event):end])
 	}
 	_, _ = dec.ReadToken()
-	if _, err := dec.ReadToken(); err != io.EOF {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return events, &call.Error{Problem: "more text after the array"}, nil
 	}
 	return events, nil, nil

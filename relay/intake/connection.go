@@ -12,7 +12,7 @@ import (
 )
 
 // readBuffer is how much is read from the socket at a time, in bytes.
-const readBuffer = 16 << 10
+const readBuffer = 8 << 10
 
 // serveSocket serves one connection to the socket until it ends, or until it
 // is found to speak HTTP and handed over.

@@ -96,8 +96,10 @@ func TestBadLines(t *testing.T) {
 		{"in a segment", `{"event":"x","segments":[{"queue":[]}]}`, `{"error":"segments[0].queue: want a string or a number","field":"segments[0].queue","status":400}`},
 		{"too long", `{"event":"x","a":"` + strings.Repeat("a", 300<<10) + `"}`, `{"error":"the line is too long: at most 307200 bytes an event","field":"","status":413}`},
 		{"far too long", `{"event":"x","a":"` + strings.Repeat("a", 3<<20) + `"}`, `{"error":"the line is too long: at most 307200 bytes an event","field":"","status":413}`},
-		{"too large after splitting", `{"event":"x","a":"` + strings.Repeat("a", 100<<10) + `","segments":[{}` + strings.Repeat(`,{"segment_id":1}`, 60) + `]}`,
-			`{"error":"more than 4194304 bytes after splitting into segments","field":"","status":413}`},
+		{
+			"too large after splitting", `{"event":"x","a":"` + strings.Repeat("a", 100<<10) + `","segments":[{}` + strings.Repeat(`,{"segment_id":1}`, 60) + `]}`,
+			`{"error":"more than 4194304 bytes after splitting into segments","field":"","status":413}`,
+		},
 	} {
 		line := test.line
 		if i == 0 {
@@ -238,7 +240,7 @@ func FuzzLineReader(f *testing.F) {
 			return
 		}
 		var want []string
-		for _, line := range bytes.Split(data, []byte("\n")) {
+		for line := range bytes.SplitSeq(data, []byte("\n")) {
 			if line = bytes.TrimSpace(line); len(line) > limit {
 				line = []byte("too long")
 			}

@@ -102,7 +102,7 @@ func (o *outbox) write(w io.Writer) {
 func (o *outbox) take(dst []*answer, wait bool) []*answer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for wait && !(len(o.answers) > 0 && o.answers[0].done) && !(o.closed && len(o.answers) == 0) {
+	for wait && !o.settled() {
 		o.ready.Wait()
 	}
 	n := 0
@@ -117,6 +117,14 @@ func (o *outbox) take(dst []*answer, wait bool) []*answer {
 		o.room.Signal()
 	}
 	return dst
+}
+
+// settled reports whether the first answer can be written, or there will be none.
+func (o *outbox) settled() bool {
+	if len(o.answers) == 0 {
+		return o.closed
+	}
+	return o.answers[0].done
 }
 
 // fail says that the peer takes no more answers.

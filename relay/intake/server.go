@@ -18,10 +18,12 @@ import (
 
 // Limits of what peers may do.
 const (
-	MaxConnections = 1024     // on each listener; more are told 503 and closed
-	MaxEvents      = 1000     // of one request
-	MaxRequest     = 8 << 20  // bytes of one request
-	maxSplit       = 64 << 20 // bytes of one request after splitting into segments
+	MaxConnections = 1024      // on each listener; more are told 503 and closed
+	MaxEvents      = 1000      // of one request
+	MaxRequest     = 8 << 20   // bytes of one request
+	maxSplit       = 32 << 20  // bytes of one request after splitting into segments
+	smallRequest   = 256 << 10 // bytes; larger requests are served a few at a time
+	largeRequests  = 8         // how many that is
 
 	headerTimeout  = 10 * time.Second // for a request's headers
 	requestTimeout = time.Minute      // for a whole request
@@ -61,6 +63,7 @@ type Server struct {
 	web      *http.Server
 	feed     *feed          // connections to the socket that speak HTTP
 	further  *http.ServeMux // routes on loopback only
+	large    chan struct{}  // holds one for each large request being served
 
 	wait  sync.WaitGroup // for connections to the socket that do not speak HTTP
 	mu    sync.Mutex
@@ -81,6 +84,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		queue: o.Queue, table: o.Table, log: o.Log, metrics: metrics, version: o.Version,
 		refusals: newRefusals(o.Log), open: map[*conn]struct{}{}, further: http.NewServeMux(),
+		large: make(chan struct{}, largeRequests),
 	}
 	if err := s.listen(o); err != nil {
 		return nil, err

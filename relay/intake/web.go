@@ -91,7 +91,8 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		s.answerRefusal(w, err, nil)
 		return
 	}
-	body, err := readBody(w, r)
+	body, leave, err := s.readBody(w, r)
+	defer leave()
 	if err != nil {
 		s.answerRefusal(w, err, nil)
 		return

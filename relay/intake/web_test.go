@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,11 +81,15 @@ func TestRequests(t *testing.T) {
 		{"no lines", mediaLines, "\n\n", 400, `{"error":"empty: want a JSON object",`},
 		{"no event", mediaJSON, `{}`, 400, `{"error":"event: required","problems":[{"index":0,"field":"event","problem":"required"}]}`},
 		{"a string", mediaJSON, `"x"`, 400, `{"error":"not an event: want a JSON object",`},
-		{"some events of an array", mediaJSON, `[{"event":"dequeue"},{"event":"X"},{"event":"x","n":1,"n":2}]`, 400,
+		{
+			"some events of an array", mediaJSON, `[{"event":"dequeue"},{"event":"X"},{"event":"x","n":1,"n":2}]`, 400,
 			`{"error":"event 1: event: \"X\" is not an event name: 1 to 64 of a-z 0-9 _ (and 1 more)","problems":[` +
-				`{"index":1,"field":"event","problem":"\"X\" is not an event name: 1 to 64 of a-z 0-9 _"},{"index":2,"field":"n","problem":"given twice"}]}`},
-		{"a line in the middle", mediaLines, "{\"event\":\"x\"}\nx\n{\"event\":\"x\"}", 400,
-			`{"error":"event 1: not valid JSON: invalid character 'x' at start of value at byte 1","problems":[{"index":1,"field":"",`},
+				`{"index":1,"field":"event","problem":"\"X\" is not an event name: 1 to 64 of a-z 0-9 _"},{"index":2,"field":"n","problem":"given twice"}]}`,
+		},
+		{
+			"a line in the middle", mediaLines, "{\"event\":\"x\"}\nx\n{\"event\":\"x\"}", 400,
+			`{"error":"event 1: not valid JSON: invalid character 'x' at start of value at byte 1","problems":[{"index":1,"field":"",`,
+		},
 		{"an array in lines", mediaLines, "[]", 400, `{"error":"not an event: want a JSON object",`},
 		{"an array that is cut off", mediaJSON, `[{"event":"x"},{"event"`, 400, `{"error":"not valid JSON: unexpected EOF at byte 24 of the request","problems":[{"index":1,`},
 		{"an array with more after it", mediaJSON, `[{"event":"x"}]]`, 400, `{"error":"more text after the array","problems":[{"index":1,`},
@@ -95,8 +100,10 @@ func TestRequests(t *testing.T) {
 		{"too large a request", mediaLines, strings.Repeat(`{"event":"x","a":"`+strings.Repeat("a", 200<<10)+"\"}\n", 42), 413, `{"error":"more than 8388608 bytes in one request"}`},
 		{"too many events", mediaLines, many(1001), 413, `{"error":"more than 1000 events in one request"}`},
 		{"too many events of an array", mediaJSON, "[" + strings.ReplaceAll(many(1001), "\n", ",") + "]", 413, `{"error":"more than 1000 events in one request"}`},
-		{"too much after splitting", mediaLines, strings.Repeat(`{"event":"x","a":"`+strings.Repeat("a", 90<<10)+`","segments":[{}`+strings.Repeat(",{}", 40)+"]}\n", 30), 413,
-			`{"error":"more than 67108864 bytes after splitting into segments"}`},
+		{
+			"too much after splitting", mediaLines, strings.Repeat(`{"event":"x","a":"`+strings.Repeat("a", 90<<10)+`","segments":[{}`+strings.Repeat(",{}", 40)+"]}\n", 30), 413,
+			`{"error":"more than 33554432 bytes after splitting into segments"}`,
+		},
 
 		{"a form", "application/x-www-form-urlencoded", `event=x`, 415, `{"error":"Content-Type \"application/x-www-form-urlencoded\": want application/json or application/x-ndjson"}`},
 		{"no type", "", `{}`, 415, `{"error":"Content-Type \"\": want`},
@@ -133,8 +140,13 @@ func TestRequestsThatAreNoEvents(t *testing.T) {
 		{"a look", "GET", "/v1/events", nil, 405, `{"error":"events are sent with POST"}`, [2]string{"Allow", "POST"}},
 		{"another path", "POST", "/v1/event", nil, 404, `{"error":"nothing is here: events go to /v1/events"}`, [2]string{}},
 		{"the root", "GET", "/", nil, 404, `{"error":"nothing is here`, [2]string{}},
-		{"packed", "POST", "/v1/events", http.Header{"Content-Type": {mediaJSON}, "Content-Encoding": {"gzip"}}, 415,
-			`{"error":"Content-Encoding \"gzip\": want none"}`, [2]string{}},
+		{
+			"packed", "POST", "/v1/events",
+			http.Header{"Content-Type": {mediaJSON}, "Content-Encoding": {"gzip"}},
+			415,
+			`{"error":"Content-Encoding \"gzip\": want none"}`,
+			[2]string{},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), test.method, "http://relay"+test.path, strings.NewReader("{}"))
@@ -170,6 +182,36 @@ func TestRequestInChunks(t *testing.T) {
 	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != 202 {
 		t.Errorf("answer = %d %s", resp.StatusCode, text)
 	}
+}
+
+// Large requests wait for one another, and small ones do not wait for them.
+func TestLargeRequestsAreServedAFewAtATime(t *testing.T) {
+	r := start(t, "")
+	r.queue.hold()
+	web := r.over(t)
+	body := strings.Repeat(`{"event":"dequeue","a":"`+strings.Repeat("a", 100<<10)+"\"}\n", 4)
+	var wait sync.WaitGroup
+	for range largeRequests + 2 {
+		wait.Go(func() {
+			if resp, text := post(t, web, mediaLines, body); resp.StatusCode != 202 {
+				t.Errorf("answer = %d %s", resp.StatusCode, text)
+			}
+		})
+	}
+	r.queue.await(t, largeRequests)
+	c := r.dial(t)
+	c.send("POST /v1/events HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\nContent-Length: 28\r\n\r\n" + `{"event":"dequeue","id":"a"}`)
+	r.queue.await(t, 1)
+	if got := len(r.queue.records()); got != 4*largeRequests+1 {
+		t.Errorf("%d records written, want those of %d requests and a small one's", got, largeRequests)
+	}
+	for i := range largeRequests + 1 {
+		r.queue.release(i, nil)
+	}
+	r.queue.await(t, 2)
+	r.queue.release(largeRequests+1, nil)
+	r.queue.release(largeRequests+2, nil)
+	wait.Wait()
 }
 
 func TestRequestThatIsCutOff(t *testing.T) {

@@ -168,31 +168,55 @@ func TestWarnings(t *testing.T) {
 		want []string
 	}{
 		{"nothing to warn of", service("a", `json = '{"a":"#script.consent#","b":"#ani#"}'`) + bound("post_call", "a"), nil},
-		{"unknown event with a near one", service("a") + bound("agent_terminaton", "a"),
-			[]string{`relay.toml:6: binding 1: event: "agent_terminaton" is not a known event (nearest: agent_termination)`}},
-		{"unknown event", service("a") + bound("invoice_paid", "a"),
-			[]string{`relay.toml:6: binding 1: event: "invoice_paid" is not a known event`}},
+		{
+			"unknown event with a near one", service("a") + bound("agent_terminaton", "a"),
+			[]string{`relay.toml:6: binding 1: event: "agent_terminaton" is not a known event (nearest: agent_termination)`},
+		},
+		{
+			"unknown event", service("a") + bound("invoice_paid", "a"),
+			[]string{`relay.toml:6: binding 1: event: "invoice_paid" is not a known event`},
+		},
 		{"an event of the relay's own", service("a") + bound("relay_dead_letter", "a"), nil},
-		{"unknown tag with a near one", service("a", `json = '{"a":"#agnt_id#","b":"#agnt_id#"}'`) + bound("post_call", "a"),
-			[]string{`relay.toml:4: service "a": json: tag "agnt_id" is not in the vocabulary (nearest: agent_id)`}},
-		{"tags of one's own", service("a", `text = "#customer_code# #crm.key#"`) + bound("post_call", "a"),
-			[]string{`relay.toml:4: service "a": text: not in the vocabulary, so the events must bring it: customer_code, crm.key`}},
-		{"nothing binds a service", service("a"),
-			[]string{`relay.toml:2: service "a": name: no binding names this service: it is sent nothing`}},
-		{"agent perspective is off", service("a", `text = "#sess_agent_perspective_recording_url#"`) + bound("post_call", "a") + "[recordings]\naccess = \"anonymous\"\nkeys = [{id=\"k\", secret=\"01234567890123456789012345678901\"}]\n",
-			[]string{`relay.toml:4: service "a": text: #sess_agent_perspective_recording_url# is empty: recordings.agent_perspective is not on`}},
-		{"no recordings at all", service("a", `text = "#recording_url#"`) + bound("post_call", "a"),
-			[]string{`relay.toml:4: service "a": text: there is no [recordings]: links are empty and the state is none`}},
-		{"a condition on what is not known yet", service("a") + bound("post_call", "a", `where = { attempt = "2" }`),
-			[]string{`relay.toml:8: binding 1: where.attempt: never matches: bindings are settled when an event is accepted, #attempt# is made for each attempt`}},
-		{"a condition against the scope", service("a") + bound("post_call", "a", `queue = "x"`, `where = { queue = "y" }`),
-			[]string{`relay.toml:9: binding 1: where.queue: never matches: the binding is for the queue x`}},
-		{"a condition on another scope", service("a") + bound("post_call", "a", `queue = "x"`, `where = { campaign = "y" }`),
-			[]string{`relay.toml:9: binding 1: where.campaign: never matches: an event of a queue has no campaign`}},
-		{"a condition against the event", service("a") + bound("post_call", "a", `where = { event = "dequeue" }`),
-			[]string{`relay.toml:8: binding 1: where.event: never matches: the binding is for post_call`}},
-		{"a condition on a mistyped tag", service("a") + bound("post_call", "a", `where = { agnt_team = "y" }`),
-			[]string{`relay.toml:8: binding 1: where.agnt_team: tag "agnt_team" is not in the vocabulary (nearest: agent_team)`}},
+		{
+			"unknown tag with a near one", service("a", `json = '{"a":"#agnt_id#","b":"#agnt_id#"}'`) + bound("post_call", "a"),
+			[]string{`relay.toml:4: service "a": json: tag "agnt_id" is not in the vocabulary (nearest: agent_id)`},
+		},
+		{
+			"tags of one's own", service("a", `text = "#customer_code# #crm.key#"`) + bound("post_call", "a"),
+			[]string{`relay.toml:4: service "a": text: not in the vocabulary, so the events must bring it: customer_code, crm.key`},
+		},
+		{
+			"nothing binds a service", service("a"),
+			[]string{`relay.toml:2: service "a": name: no binding names this service: it is sent nothing`},
+		},
+		{
+			"agent perspective is off", service("a", `text = "#sess_agent_perspective_recording_url#"`) + bound("post_call", "a") + "[recordings]\naccess = \"anonymous\"\nkeys = [{id=\"k\", secret=\"01234567890123456789012345678901\"}]\n",
+			[]string{`relay.toml:4: service "a": text: #sess_agent_perspective_recording_url# is empty: recordings.agent_perspective is not on`},
+		},
+		{
+			"no recordings at all", service("a", `text = "#recording_url#"`) + bound("post_call", "a"),
+			[]string{`relay.toml:4: service "a": text: there is no [recordings]: links are empty and the state is none`},
+		},
+		{
+			"a condition on what is not known yet", service("a") + bound("post_call", "a", `where = { attempt = "2" }`),
+			[]string{`relay.toml:8: binding 1: where.attempt: never matches: bindings are settled when an event is accepted, #attempt# is made for each attempt`},
+		},
+		{
+			"a condition against the scope", service("a") + bound("post_call", "a", `queue = "x"`, `where = { queue = "y" }`),
+			[]string{`relay.toml:9: binding 1: where.queue: never matches: the binding is for the queue x`},
+		},
+		{
+			"a condition on another scope", service("a") + bound("post_call", "a", `queue = "x"`, `where = { campaign = "y" }`),
+			[]string{`relay.toml:9: binding 1: where.campaign: never matches: an event of a queue has no campaign`},
+		},
+		{
+			"a condition against the event", service("a") + bound("post_call", "a", `where = { event = "dequeue" }`),
+			[]string{`relay.toml:8: binding 1: where.event: never matches: the binding is for post_call`},
+		},
+		{
+			"a condition on a mistyped tag", service("a") + bound("post_call", "a", `where = { agnt_team = "y" }`),
+			[]string{`relay.toml:8: binding 1: where.agnt_team: tag "agnt_team" is not in the vocabulary (nearest: agent_team)`},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, got := compile(t, test.toml)
