@@ -28,6 +28,8 @@ type Queue struct {
 	logs    *logbook
 	cached  statsCache
 
+	buried atomic.Pointer[func(Death, []Record)]
+
 	lanesMu sync.Mutex
 	lanes   map[string]*Lane
 

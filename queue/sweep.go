@@ -38,9 +38,27 @@ func (q *Queue) sweep(ctx context.Context, service string, before time.Time, lim
 		for _, e := range entries {
 			e.Finish()
 		}
+		q.tellBuried(d, entries)
 		n += len(entries)
 	}
 	return n, nil
+}
+
+// OnBuried has f called, from a goroutine of the queue, with deliveries of one
+// service that were made dead letters together: by [Queue.Sweep], or to make
+// room. It must not block.
+func (q *Queue) OnBuried(f func(d Death, records []Record)) { q.buried.Store(&f) }
+
+func (q *Queue) tellBuried(d Death, entries []*Entry) {
+	f := q.buried.Load()
+	if f == nil {
+		return
+	}
+	records := make([]Record, len(entries))
+	for i, e := range entries {
+		records[i] = e.Record
+	}
+	(*f)(d, records)
 }
 
 // old takes up to max waiting entries that were accepted before a time. None

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -23,10 +21,6 @@ import (
 	"callrelay/relay/web"
 )
 
-// raisedBuffer is how many operational events may wait for the queue; further
-// ones are dropped, with a warning.
-const raisedBuffer = 256
-
 // processOptions are what a [process] is built from.
 type processOptions struct {
 	Config   string       // path
@@ -42,7 +36,7 @@ type process struct {
 	log      *slog.Logger
 	started  time.Time
 	stopping atomic.Bool
-	raised   chan []byte // the relay's own events, on their way to the intake
+	alarms   *alarms
 
 	current atomic.Pointer[setup] // in force
 	first   *setup                // the one the parts were built from
@@ -64,9 +58,9 @@ type process struct {
 // After an error nothing is left behind.
 func build(ctx context.Context, o processOptions) (*process, error) {
 	p := &process{
-		path: o.Config, listener: o.Listener, log: o.Log,
-		started: time.Now(), raised: make(chan []byte, raisedBuffer),
+		path: o.Config, listener: o.Listener, log: o.Log, started: time.Now(),
 	}
+	p.alarms = newAlarms(o.Log, p.acceptOwn)
 	for _, step := range []func(context.Context) error{
 		p.openConfig, p.openQueue, p.openRecordings, p.openDeliver, p.openIntake, p.openWeb, p.openSources,
 	} {
@@ -120,10 +114,7 @@ func (p *process) openRecordings(context.Context) error {
 	}
 	r, err := recordings.Open(c, recordings.Options{
 		Log: p.log, Metrics: p.registry, Store: store{p.queue},
-		Raise: func(ctx context.Context, event []byte) error {
-			_, err := p.intake.Accept(ctx, event, true)
-			return err
-		},
+		Raise: p.acceptOwn,
 	})
 	if err != nil {
 		return err
@@ -138,7 +129,7 @@ func (p *process) openDeliver(context.Context) error {
 	o := deliver.Options{
 		Queue: p.queue, Log: p.log, Metrics: p.registry, Version: buildVersion(),
 		Own:   p.ownListeners(),
-		Raise: func(_ context.Context, event map[string]any) { p.raise(event) },
+		Raise: p.alarms.raise,
 	}
 	if p.recordings != nil {
 		o.Recordings = recordingLinks{p.recordings}
@@ -203,7 +194,7 @@ func (p *process) front(aborted context.Context) []part {
 	parts := []part{
 		{"intake", p.intake.Run},
 		{"deliver", func(ctx context.Context) error { return p.deliver.Run(ctx, aborted) }},
-		{"operational events", p.acceptRaised},
+		{"operational events", p.alarms.run},
 	}
 	for _, s := range p.sources {
 		parts = append(parts, part{"source", s.Run})
@@ -242,36 +233,13 @@ func (p *process) emit(ctx context.Context, event []byte) error {
 	return err
 }
 
-// raise has the relay's own event accepted like any other, without waiting.
-func (p *process) raise(event map[string]any) {
-	data, err := json.Marshal(event)
-	if err != nil {
-		p.log.Error("event not raised", "err", err)
-		return
-	}
-	select {
-	case p.raised <- data:
-	default:
-		p.log.Warn("event not raised", "err", "too many wait", "event", event["event"])
-	}
-}
-
-// acceptRaised passes the relay's own events to the intake. They are told on
-// the side: one that the queue refuses is logged and lost.
-func (p *process) acceptRaised(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case event := <-p.raised:
-			if _, err := p.intake.Accept(ctx, event, true); err != nil {
-				p.log.Warn("event not raised", "err", fmt.Errorf("accept own event: %w", err))
-			}
-		}
-	}
+// acceptOwn takes an event that the relay itself raises.
+func (p *process) acceptOwn(ctx context.Context, event []byte) error {
+	_, err := p.intake.Accept(ctx, event, true)
+	return err
 }
 
 func (p *process) queueHigh(bytes, limit int64) {
 	p.log.Error("queue near its limit", "bytes", bytes, "max_bytes", limit)
-	p.raise(map[string]any{"event": "relay_queue_high", "bytes": bytes, "max_bytes": limit})
+	p.alarms.raise(map[string]any{"event": "relay_queue_high", "bytes": bytes, "max_bytes": limit})
 }

@@ -83,6 +83,7 @@ func (p *process) run(ctx context.Context, hangup <-chan os.Signal) error {
 	timer := time.AfterFunc(abortTimeout, abort)
 	defer timer.Stop()
 	front.wait()
+	p.alarms.flush(serving)
 	stopServing()
 	back.wait()
 	err := errors.Join(failure(ctx), p.close())

@@ -56,7 +56,7 @@ func (p *process) refuse(err error) web.Reload {
 	state.LastReload, state.Success, state.Problems = time.Now(), false, problems
 	p.state.Store(&state)
 	logReload(p.log, problems, nil, "")
-	p.raise(map[string]any{"event": "relay_config_rejected", "problems": len(problems), "problem": problems[0]})
+	p.alarms.raise(map[string]any{"event": "relay_config_rejected", "config": p.path, "problems": len(problems), "problem": problems[0]})
 	return web.Reload{Problems: slices.Clone(problems)}
 }
 

@@ -174,7 +174,7 @@ func (r *runner) store(d *delivery) {
 		r.keep(d, &wait{kind: waitRetry}, queueRest)
 		return
 	}
-	r.tell.buried(r.abort, d)
+	r.tell.buried(r.abort, d, hostOf(r.setup.Load().service.Endpoint))
 	r.stats.dead.Inc()
 }
 

@@ -22,9 +22,10 @@ type Options struct {
 	Version    string                // for User-Agent
 	Own        []string              // the relay's own listeners, host:port, which are never called
 
-	// Raise puts an operational event of the relay into its own intake. It is
-	// called from one goroutine. Nil: none are raised.
-	Raise func(ctx context.Context, event map[string]any)
+	// Raise puts an operational event of the relay into its own intake. It must
+	// not block, and is called as often as there is something to tell. Nil: none
+	// are raised.
+	Raise func(event map[string]any)
 }
 
 // Deliverer delivers what the queue holds to the services of a table. Make one
@@ -65,6 +66,7 @@ func New(o Options) *Deliverer {
 	d.tell = newReporter(o.Log, newMetrics(o.Metrics), o.Queue, newNotices(o.Raise))
 	d.pauses = newPauses(o.Queue)
 	d.breakers = newBreakers(o.Queue, d.breakerChanged)
+	o.Queue.OnBuried(d.buried)
 	o.Metrics.MustRegister(gauges{d.Status})
 	return d
 }
@@ -165,7 +167,6 @@ func (d *Deliverer) Run(ctx, abort context.Context) error {
 	for _, r := range runners {
 		d.start(r)
 	}
-	d.work.Go(func() { d.tell.notices.run(ctx) })
 	d.work.Go(func() { d.tend(ctx) })
 	<-ctx.Done()
 	d.mu.Lock() // whoever starts a runner from here on sees that ctx has ended
@@ -284,4 +285,3 @@ func (d *Deliverer) breakerChanged(e *endpoint, c change) {
 		d.tell.notices.breaker(event, services, hostOf(e.url), c.cause.why)
 	})
 }
-

@@ -54,8 +54,13 @@ func (r *rig) start(toml string, change ...func(*Options)) {
 	r.raised = make(chan map[string]any, 100)
 	o := Options{
 		Queue: q, Metrics: r.metrics, Version: "1.2.3",
-		Log:   slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Raise: func(_ context.Context, event map[string]any) { r.raised <- event },
+		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Raise: func(event map[string]any) {
+			select {
+			case r.raised <- event:
+			default:
+			}
+		},
 	}
 	for _, f := range change {
 		f(&o)

@@ -3,7 +3,6 @@ package deliver
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"callrelay/queue"
@@ -64,12 +63,8 @@ func (d *delivery) parking(due time.Time, held bool) queue.Parking {
 	return queue.Parking{Attempts: d.attempts, Due: due, Held: held, Status: d.status}
 }
 
-// operational reports whether the delivery tells of the relay itself. Its own
-// failures are not told of in turn, or an endpoint for alarms that fails would
-// raise alarms for ever.
-func (d *delivery) operational() bool {
-	return strings.HasPrefix(d.record.Event, "relay_") && d.record.Event != "relay_test"
-}
+// operational reports whether the delivery tells of the relay itself.
+func (d *delivery) operational() bool { return operational(d.record.Event) }
 
 // logAttrs are what names the delivery in a log.
 func (d *delivery) logAttrs() []slog.Attr {

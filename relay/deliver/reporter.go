@@ -27,7 +27,7 @@ type reporter struct {
 	log       *slog.Logger
 	metrics   *metrics
 	journal   journal
-	notices   *notices
+	notices   notices
 	successes *rate.Limiter
 
 	mu   sync.Mutex
@@ -51,7 +51,7 @@ type failedAt struct {
 // failureOver is how long a failure must not have been seen to be news again.
 const failureOver = time.Hour
 
-func newReporter(log *slog.Logger, m *metrics, j journal, n *notices) *reporter {
+func newReporter(log *slog.Logger, m *metrics, j journal, n notices) *reporter {
 	return &reporter{
 		log: log, metrics: m, journal: j, notices: n,
 		successes: rate.NewLimiter(loggedSuccesses, loggedSuccesses),
@@ -112,16 +112,13 @@ func (t *reporter) transcript(x Exchange) {
 	}
 }
 
-// buried logs a dead letter and raises an event for it, unless it is one of the
-// relay's own.
-func (t *reporter) buried(ctx context.Context, d *delivery) {
+// buried logs a dead letter and raises an event for it.
+func (t *reporter) buried(ctx context.Context, d *delivery, endpoint string) {
 	v := verdict{status: d.death.Status, err: d.death.Error}
 	if t.news(d.record.Service, failing{reason: d.death.Reason, status: d.death.Status}) {
 		t.write(ctx, slog.LevelError, "delivery dead", d, v, slog.String("reason", d.death.Reason))
 	}
-	if !d.operational() {
-		t.notices.dead(d.record.Service, *d.death, d.record.ID)
-	}
+	t.notices.dead(*d.death, endpoint, d.record)
 }
 
 // news reports whether a service's failure is another than its last one, and

@@ -50,15 +50,22 @@ func (d *Deliverer) sweep(ctx context.Context, service string, st queue.ServiceS
 	death := queue.Death{Reason: ReasonExpired, Error: "older than max_age"}
 	n, err := d.options.Queue.Sweep(ctx, service, before, death)
 	if n > 0 {
-		if r := d.runner(service); r != nil {
-			r.stats.dead.Add(float64(n))
-		}
 		d.options.Log.Error("deliveries expired", "service", service, "count", n)
-		d.tell.notices.deadMany(service, death, "", n)
 	}
 	if err != nil && ctx.Err() == nil {
 		d.options.Log.Warn("expiry not complete", "service", service, "err", err)
 	}
+}
+
+// buried counts and tells of dead letters that the queue made by itself: what
+// expired or was dropped in it, and what had to make room.
+func (d *Deliverer) buried(death queue.Death, records []queue.Record) {
+	endpoint := ""
+	if r := d.runner(records[0].Service); r != nil {
+		r.stats.dead.Add(float64(len(records)))
+		endpoint = hostOf(r.setup.Load().service.Endpoint)
+	}
+	d.tell.notices.dead(death, endpoint, records...)
 }
 
 // renew makes the connections of services anew whose certificates were
