@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -54,7 +55,8 @@ type draft struct {
 	group *group
 	index int
 	hash  hash128
-	seq   uint64 // where it is stored
+	seq   uint64   // where it is stored
+	again []*group // that hold the same record
 }
 
 func (d *draft) record() *Record { return &d.group.recs[d.index] }
@@ -195,13 +197,18 @@ func (c *committer) commit(groups []*group) {
 	}
 	drafts := c.draft(groups)
 	var unknown error
-	for len(drafts) > 0 {
-		part := drafts[:min(len(drafts), maxBatch)]
-		drafts = drafts[len(part):]
+	for rest := drafts; len(rest) > 0; {
+		part := rest[:min(len(rest), maxBatch)]
+		rest = rest[len(part):]
 		if unknown == nil {
 			unknown = c.store(part)
 		} else {
 			c.fail(part, unknown)
+		}
+	}
+	for _, d := range drafts {
+		for _, g := range d.again {
+			g.err = errors.Join(g.err, d.group.err)
 		}
 	}
 	if unknown != nil {
@@ -211,8 +218,7 @@ func (c *committer) commit(groups []*group) {
 }
 
 // draft lists the records that are not known yet. They count as known from
-// here on, so that a second copy in the same commit shares the fate of the
-// first.
+// here on; a second copy in the same commit shares the fate of the first.
 func (c *committer) draft(groups []*group) []draft {
 	c.drafts = c.drafts[:0]
 	now := time.Now()
@@ -222,6 +228,7 @@ func (c *committer) draft(groups []*group) []draft {
 			if c.recent != nil {
 				d.hash = c.recent.hash(d.key())
 				if !c.recent.add(d.hash, now) {
+					c.share(d.hash, g)
 					continue
 				}
 			}
@@ -229,6 +236,15 @@ func (c *committer) draft(groups []*group) []draft {
 		}
 	}
 	return c.drafts
+}
+
+// share notes that g holds a record that is known. When that is part of this
+// very commit, g is accepted only if it is stored.
+func (c *committer) share(h hash128, g *group) {
+	i := slices.IndexFunc(c.drafts, func(d draft) bool { return d.hash == h })
+	if i >= 0 && c.drafts[i].group != g {
+		c.drafts[i].again = append(c.drafts[i].again, g)
+	}
 }
 
 // store writes at most one batch. An error means that it is not known what was

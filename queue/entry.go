@@ -19,6 +19,8 @@ type Entry struct {
 	item *parked // where it lies in RETRY; nil: it lies in EVENTS
 	ack  string  // tells JetStream's consumer that it is done with
 	over atomic.Bool
+
+	shadow bool // it lies in RETRY too, since a crash: only its place here is left to release
 }
 
 // Parking is how a delivery waits for its next attempt.

@@ -230,6 +230,8 @@ func (l *Lane) arrive(m *nats.Msg) {
 }
 
 // accept queues a delivered entry and reports whether it was finished before.
+// The shadow of a parked one is queued too: its sequence is finished in its
+// turn, for those before it are still owed.
 func (l *Lane) accept(e *Entry) (known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -247,14 +249,12 @@ func (l *Lane) accept(e *Entry) (known bool) {
 			return !l.win.isOut(e.Seq)
 		}
 	}
-	if l.lot.tookOver(e.Seq) {
-		l.win.take(e.Seq)
-		l.win.done(e.Seq)
-		l.moved = true
-		return true
+	e.shadow = l.lot.tookOver(e.Seq)
+	if e.shadow {
+		l.shadows++
 	}
 	l.fresh = append(l.fresh, e)
-	return false
+	return e.shadow
 }
 
 // count notes that a record was stored.

@@ -23,10 +23,14 @@ type progress struct {
 	open []uint64 // ascending
 }
 
-// floorFile keeps the floors in two slots that are written in turn, so that
-// a crash while one is written leaves the other.
+// floorFile keeps the floors in two slots. One is on disk; the other is written
+// again and again, for a crash of the process alone loses no write, until it is
+// synced and the two change places. So a power cut leaves the floors of the last
+// sync, and a crash of the process those of a moment ago.
 type floorFile struct {
 	slots      [2]*os.File
+	current    int  // the slot that is written
+	dirty      bool // it was written and not synced
 	generation uint64
 	buf        []byte
 }
@@ -55,23 +59,40 @@ func openFloors(f *folder) (*floorFile, floors, error) {
 			return nil, newest, fmt.Errorf("open queue: %w", err)
 		}
 		if generation, fl, err := decodeFloors(data); err == nil && generation > file.generation {
-			file.generation, newest = generation, fl
+			file.generation, newest, file.current = generation, fl, 1-i
 		}
 	}
 	return file, newest, syncDir(f.dir)
 }
 
-// save writes the floors to disk.
+// save writes the floors and returns when they are on disk.
 func (f *floorFile) save(fl floors) error {
+	if err := f.write(fl); err != nil {
+		return err
+	}
+	return f.sync()
+}
+
+// write notes the floors. They survive a crash of the process.
+func (f *floorFile) write(fl floors) error {
 	f.generation++
 	f.buf = encodeFloors(f.buf[:0], f.generation, fl)
-	slot := f.slots[f.generation%2]
-	if _, err := slot.WriteAt(f.buf, 0); err != nil {
+	f.dirty = true
+	if _, err := f.slots[f.current].WriteAt(f.buf, 0); err != nil {
 		return fmt.Errorf("save floors: %w", err)
 	}
-	if err := unix.Fdatasync(int(slot.Fd())); err != nil {
+	return nil
+}
+
+// sync returns when what was written survives a power cut too.
+func (f *floorFile) sync() error {
+	if !f.dirty {
+		return nil
+	}
+	if err := unix.Fdatasync(int(f.slots[f.current].Fd())); err != nil {
 		return fmt.Errorf("save floors: %w", err)
 	}
+	f.current, f.dirty = 1-f.current, false
 	return nil
 }
 

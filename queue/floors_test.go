@@ -27,7 +27,7 @@ func TestFloorsSurviveATornWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	newest := file.generation % 2
+	newest := 1 - file.current
 	file.close()
 	for i, want := range []floors{states[1], states[0]} {
 		file, got, err := openFloors(f)
@@ -39,6 +39,43 @@ func TestFloorsSurviveATornWrite(t *testing.T) {
 			t.Errorf("reading %d: got %+v, want %+v", i, got, want)
 		}
 		if err := os.Truncate(f.path("floors."+string('0'+rune(newest))), 30); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestFloorsAreNotedBetweenSyncs(t *testing.T) {
+	t.Parallel()
+	f, err := openFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	synced, noted := floors{lanes: map[string]progress{"crm": {high: 7}}}, floors{lanes: map[string]progress{"crm": {high: 9}}}
+	file, _, err := openFloors(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.save(synced); err != nil {
+		t.Fatal(err)
+	}
+	current := file.current
+	for range 5 { // all go into the one slot that is not on disk
+		if err := file.write(noted); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file.close()
+	for _, want := range []floors{noted, synced} { // a crash of the process; a power cut
+		file, got, err := openFloors(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.close()
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if err := os.Truncate(f.path("floors."+string('0'+rune(current))), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

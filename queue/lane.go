@@ -26,6 +26,7 @@ type Lane struct {
 
 	retriesTurn bool // whether a due retry goes before a fresh entry
 	following   int  // entries in memory that wait in chains
+	shadows     int  // of fresh
 	spilling    bool // some of them are being parked
 
 	trimmedTo uint64 // what was purged last
@@ -154,13 +155,18 @@ func (l *Lane) turn() *Entry {
 }
 
 // nextFresh takes up the next fresh entry. It returns nil when that one has to
-// wait for an earlier one of its call.
+// wait for an earlier one of its call, or is parked already.
 func (l *Lane) nextFresh() *Entry {
 	e := l.fresh[0]
 	l.fresh[0], l.fresh = nil, l.fresh[1:]
 	if e.Seq > l.win.high {
 		l.win.take(e.Seq)
 		l.moved = true
+	}
+	if e.shadow {
+		l.shadows--
+		l.leave(e)
+		return nil
 	}
 	if l.chains == nil || l.queueUp(e) {
 		return e

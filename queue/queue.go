@@ -266,25 +266,40 @@ func (q *Queue) close(ctx context.Context) error {
 	return nil
 }
 
-// floorInterval is how often the floors are saved while they move.
-const floorInterval = 100 * time.Millisecond
+const (
+	// floorInterval is how often the floors are synced while they move.
+	floorInterval = 100 * time.Millisecond
+	// floorNote is how often they are written in between. A twentieth of one
+	// processor is the most that is spent on it.
+	floorNote     = 5 * time.Millisecond
+	floorNoteRest = 20
+)
 
 // saveFloors saves the floors while they move.
 func (q *Queue) saveFloors(ctx context.Context) {
-	tick := time.NewTicker(floorInterval)
-	defer tick.Stop()
+	timer := time.NewTimer(floorNote)
+	defer timer.Stop()
+	var synced time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-timer.C:
 		}
-		if !q.floorsMoved() {
+		start := time.Now()
+		if q.floorsMoved() {
+			if err := q.floors.write(q.snapshot()); err != nil {
+				q.fail(err)
+			}
+		}
+		timer.Reset(max(floorNote, floorNoteRest*time.Since(start)))
+		if time.Since(synced) < floorInterval {
 			continue
 		}
-		if err := q.floors.save(q.snapshot()); err != nil {
+		if err := q.floors.sync(); err != nil {
 			q.fail(err)
 		}
+		synced = time.Now()
 	}
 }
 

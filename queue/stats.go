@@ -65,7 +65,7 @@ func (l *Lane) stats() ServiceStats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := ServiceStats{
-		Waiting:  max(l.feed.waiting, 0) + len(l.fresh) + len(l.ready) + l.following,
+		Waiting:  max(l.feed.waiting, 0) + len(l.fresh) - l.shadows + len(l.ready) + l.following,
 		InFlight: len(l.out),
 		Parked:   len(l.lot.items),
 	}
