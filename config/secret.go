@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // mask stands for a secret wherever one would be printed.
@@ -123,7 +124,12 @@ func create(path, text string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	switch err := os.Mkdir(dir, 0o700); {
+	case err == nil:
+		if err := inherit(dir); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, fs.ErrExist):
 		return nil, err
 	}
 	tmp, err := os.CreateTemp(dir, ".secret-*") // mode 0600
@@ -132,13 +138,30 @@ func create(path, text string) ([]byte, error) {
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
 	_, err = tmp.WriteString(text + "\n")
-	if err = cmp.Or(err, tmp.Sync(), tmp.Close()); err != nil {
+	if err = cmp.Or(err, inherit(tmp.Name()), tmp.Sync(), tmp.Close()); err != nil {
 		return nil, err
 	}
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return os.ReadFile(path)
+}
+
+// inherit gives what root has made to the owner of the folder it lies in, so
+// that a check by root does not lock the relay out of its own secrets.
+func inherit(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 }
 
 // randomHex returns 256 random bits as 64 digits.

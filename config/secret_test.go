@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -219,5 +220,29 @@ func TestNewSecret(t *testing.T) {
 	}
 	if s := NewSecret(""); s.Set() || s.Value() != "" {
 		t.Error("the empty secret is set")
+	}
+}
+
+func TestCreatedSecretBelongsToTheFoldersOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root makes files for others")
+	}
+	const owner = 12345
+	dir := t.TempDir()
+	if err := os.Chown(dir, owner, owner); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "secrets", "key")
+	if _, err := create(path, "text"); err != nil {
+		t.Fatal(err)
+	}
+	for _, made := range []string{filepath.Dir(path), path} {
+		info, err := os.Stat(made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uid := info.Sys().(*syscall.Stat_t).Uid; uid != owner {
+			t.Errorf("%s belongs to %d, want %d", made, uid, owner)
+		}
 	}
 }
