@@ -70,9 +70,13 @@ check:
 golden:
     UPDATE_GOLDEN=1 go test ./...
 
-# install bin/relay, the unit and a first configuration on this machine
-install: build
-    scripts/install
+# build the Debian package into dist/
+package:
+    scripts/package/build
+
+# install the Debian package on this machine
+install: package
+    sudo dpkg -i dist/relay_*.deb
 
 # remove what was built
 clean:
