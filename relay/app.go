@@ -80,7 +80,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.statusCommand(),
 		a.sendCommand(), a.renderCommand(), a.testCommand(), a.tailCommand(), a.debugCommand(),
 		a.deadCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(),
-		a.contextCommand(), a.tagsCommand(), a.demoCommand(), a.versionCommand(), a.manCommand(),
+		a.contextCommand(), a.tagsCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	return root
 }
