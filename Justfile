@@ -29,9 +29,29 @@ test-race:
 fuzz package target time="1m":
     go test {{package}} -run '^$' -fuzz '^{{target}}$' -fuzztime {{time}}
 
-# run the benchmarks
-bench package="./...":
+# measure the relay beside the machine's limits, in one run (-only deliver -scale 0.1 for a quick look)
+bench *args:
+    go run ./scripts/bench {{args}}
+
+# run the benchmarks of one package, e.g. just gobench ./render
+gobench package="./...":
     go test -run '^$' -bench . -benchmem {{package}}
+
+# compare the benchmarks of two commits, e.g. just compare main~5 main ./render
+compare old new package="./...":
+    scripts/compare {{old}} {{new}} {{package}}
+
+# hold the promises against the built binary
+e2e:
+    go test -count=1 -v ./scripts/e2e
+
+# do to the relay what a bad night does (FAULTS_POWERFS=<binary> cuts the power too)
+faults:
+    FAULTS=long go test -count=1 -v -timeout 60m ./scripts/faults
+
+# run under load and random faults, e.g. just soak 2h
+soak for="10m":
+    go run ./scripts/soak -for {{for}}
 
 # run the linter, which is installed when missing
 lint:
@@ -40,7 +60,7 @@ lint:
 
 # format all code
 fmt:
-    gofmt -w config queue render relay
+    gofmt -w config queue render relay scripts
 
 # check what CI checks
 check:
@@ -49,10 +69,6 @@ check:
 # rewrite the golden files
 golden:
     UPDATE_GOLDEN=1 go test ./...
-
-# install bin/relay, the unit and a first configuration on this machine
-install: build
-    scripts/install
 
 # remove what was built
 clean:
