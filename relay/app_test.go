@@ -117,7 +117,7 @@ func TestExampleIsGood(t *testing.T) {
 
 func TestDemo(t *testing.T) {
 	got := command(t, "", "demo", "--once")
-	if got.status != 0 || !strings.Contains(got.out, "2 webhooks, 2 recordings") {
+	if got.status != 0 || got.err != "" || !strings.Contains(got.out, "2 webhooks, 2 recordings") {
 		t.Errorf("exit %d, out:\n%s\nerr:\n%s", got.status, got.out, got.err)
 	}
 }
