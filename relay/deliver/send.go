@@ -26,8 +26,8 @@ func (f SenderFunc) Send(ctx context.Context, a *Attempt) (Reply, error) { retur
 
 // Attempt is one try at a delivery, ready to be sent.
 type Attempt struct {
-	ID     string      // of the event; the same for every attempt
-	Number int         // 1 for the first
+	ID     string // of the event; the same for every attempt
+	Number int    // 1 for the first
 	Method string
 	URL    *url.URL    // not changed: attempts share it
 	Host   string      // of the Host header, where it is not the URL's
