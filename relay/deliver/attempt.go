@@ -33,8 +33,12 @@ func (r *runner) swap(settle bool) *delivery {
 	}
 	next := r.begin()
 	r.feed()
+	more := r.busy < r.places && len(r.hand.ready) > 0 // places were added
 	r.mu.Unlock()
 	r.work.Done()
+	if more {
+		r.dispatch()
+	}
 	return next
 }
 
@@ -58,6 +62,9 @@ func (r *runner) serve(d *delivery) (after func()) {
 		return func() {
 			r.bury(d, verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
 		}
+	}
+	if pause := r.askedWait(d); pause > 0 {
+		return func() { r.setAside(d, pause) }
 	}
 	e, err := d.read()
 	if err != nil {
@@ -99,7 +106,9 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 		return d.giveBack
 	}
 	d.attempts, d.tried, d.status = d.attempts+1, true, v.status
-	v.err = s.mask.text(v.err, a.tokens()...)
+	if v.err != "" {
+		v.err = Clip(s.mask.text(v.err, a.tokens()...))
+	}
 	r.record(r.abort, d, v, now, elapsed)
 	if s.debug(now) {
 		r.tell.transcript(s.transcript(a, wsse, reply, v, now, elapsed))
@@ -133,24 +142,59 @@ func (r *runner) conclude(s *setup, d *delivery, v verdict) (after func()) {
 }
 
 // retry has a delivery wait for its next attempt: in memory when that is soon,
-// else parked.
+// or when the breaker decides on it and the next probe may need it; else parked.
 func (r *runner) retry(s *setup, d *delivery, v verdict) {
 	if v.gone {
 		r.gone()
 	}
-	wait := &wait{kind: waitRetry, held: v.retryAfter == 0}
 	now := time.Now()
 	pause := delay(s.service.RetrySchedule, d.attempts, v.retryAfter)
 	pause = max(min(pause, d.accepted.Add(s.service.MaxAge).Sub(now)), 0) // it expires then
-	if pause <= inPlace && r.mayWait(waitRetry) {
-		r.keep(d, wait, pause)
+	inHand := &wait{kind: waitRetry, held: v.retryAfter == 0}
+	if (pause <= inPlace || inHand.held && r.troubled()) && r.mayWait(waitRetry) {
+		r.keep(d, inHand, pause)
 		return
 	}
-	p := d.parking(now.Add(pause), wait.held)
+	p := d.parking(now.Add(pause), inHand.held || r.ask(d, now.Add(v.retryAfter)))
 	p.Reason = v.err
 	if err := d.Park(p); err != nil {
-		r.keep(d, wait, pause)
+		r.keep(d, inHand, pause)
 	}
+}
+
+// ask remembers when the endpoint wants to see the delivery again at the
+// earliest, and reports whether it could.
+func (r *runner) ask(d *delivery, at time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked.note(d.record.ID, at)
+}
+
+// askedWait is how long the endpoint wants a delivery to wait still.
+func (r *runner) askedWait(d *delivery) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.asked) == 0 {
+		return 0
+	}
+	return r.asked.wait(d.record.ID, time.Now())
+}
+
+// setAside has a delivery wait that came due before its Retry-After.
+func (r *runner) setAside(d *delivery, pause time.Duration) {
+	if pause > inPlace || !r.mayWait(waitRetry) {
+		if d.Park(d.parking(time.Now().Add(pause), false)) == nil {
+			return
+		}
+	}
+	r.keep(d, &wait{kind: waitRetry}, pause)
+}
+
+// troubled reports whether the breaker is not closed.
+func (r *runner) troubled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.endpoint.shut.Load()
 }
 
 // mayWait reports whether one more delivery may wait in memory.

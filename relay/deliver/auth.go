@@ -61,10 +61,6 @@ func credentials(s *config.Service) (name, value string) {
 	case a.Bearer.Set():
 		return "Authorization", "Bearer " + a.Bearer.Value()
 	}
-	if u, err := url.Parse(s.URL); err == nil && u.User != nil && s.Auth.OAuth2 == nil {
-		password, _ := u.User.Password()
-		return "Authorization", basicAuth(u.User.Username(), password)
-	}
 	return "", ""
 }
 

@@ -119,23 +119,21 @@ func (t ticket) done(r result) {
 		b.mu.Unlock()
 		return
 	}
-	switch {
-	case r.err == nil:
-		b.row = 0
-	case errors.Is(r.err, errUnhealthy):
+	failed := errors.Is(r.err, errUnhealthy)
+	if failed {
 		b.row++
+	} else if r.err == nil {
+		b.row = 0
 	}
 	t.report(r.err)
-	switch b.phase.State() {
-	case gobreaker.StateOpen:
-		if t.probe {
-			b.wait = min(2*b.wait, max(b.settings.MaxOpen, b.settings.Open))
-		}
+	switch {
+	case t.probe && failed:
+		b.wait = min(2*b.wait, max(b.settings.MaxOpen, b.settings.Open))
 		b.open(b.wait)
-	case gobreaker.StateClosed:
-		if t.probe {
-			b.close()
-		}
+	case t.probe && r.err == nil:
+		b.close()
+	case !t.probe && b.phase.State() != gobreaker.StateClosed:
+		b.open(b.wait)
 	}
 	freed := t.probe && errors.Is(r.err, errGivenUp)
 	b.tell(r, freed)

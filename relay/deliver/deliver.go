@@ -121,7 +121,7 @@ func (d *Deliverer) drop(t *route.Table) {
 			r.cancel()
 		}
 		delete(d.runners, name)
-		d.tell.metrics.forget(name)
+		d.tell.forget(name)
 	}
 }
 

@@ -74,6 +74,7 @@ func (r *runner) expire(now time.Time) {
 		r.mu.Unlock()
 		return
 	}
+	r.asked.forget(now)
 	expired := r.hand.before(now.Add(-s.service.MaxAge))
 	r.settling += len(expired)
 	r.work.Add(len(expired))

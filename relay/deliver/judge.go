@@ -65,7 +65,7 @@ type verdict struct {
 	class      string
 	reason     string        // of the dead letter
 	status     int           // 0: no answer
-	err        string        // what went wrong, fit to be shown but for secrets; empty when delivered
+	err        string        // what went wrong; empty when delivered. Text as it came, until it was masked and clipped
 	retryAfter time.Duration // asked for by the endpoint; 0: was not
 	gone       bool          // the endpoint asks never to be called again
 }
@@ -167,11 +167,12 @@ func classOfError(err error) string {
 	}
 }
 
-// statusText is the status and the beginning of what came with it.
+// statusText is the status and the beginning of what came with it, longer than
+// is shown: secrets in it are masked before it is cut.
 func statusText(r Reply) string {
-	text := fmt.Sprintf("status %d", r.Status)
-	if body := Clip(string(r.Body[:min(len(r.Body), MaxText)])); body != "" {
-		text += ": " + body
+	const enough = 16 * MaxText
+	if len(r.Body) == 0 {
+		return fmt.Sprintf("status %d", r.Status)
 	}
-	return text
+	return fmt.Sprintf("status %d: %s", r.Status, r.Body[:min(len(r.Body), enough)])
 }

@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"net/http"
@@ -48,14 +47,14 @@ func secretsOf(s *config.Service) []string {
 	}
 	a := s.Auth
 	if a.Basic != nil {
-		add(a.Basic.Password.Value(), base64.StdEncoding.EncodeToString([]byte(a.Basic.User+":"+a.Basic.Password.Value())))
+		password := a.Basic.Password.Value()
+		add(password, strings.TrimPrefix(basicAuth(a.Basic.User, password), "Basic "))
 	}
 	if a.Header != nil {
 		add(a.Header.Value.Value())
 	}
 	if a.OAuth2 != nil {
-		add(a.OAuth2.ClientSecret.Value(), base64.StdEncoding.EncodeToString(
-			[]byte(url.QueryEscape(a.OAuth2.ClientID)+":"+url.QueryEscape(a.OAuth2.ClientSecret.Value()))))
+		add(a.OAuth2.ClientSecret.Value())
 	}
 	if a.WSSE != nil {
 		add(a.WSSE.Password.Value())
@@ -64,11 +63,9 @@ func secretsOf(s *config.Service) []string {
 	for _, secret := range s.Signing {
 		add(secret.Value(), strings.TrimPrefix(secret.Value(), "whsec_"))
 	}
-	for _, text := range []string{s.URL, s.Proxy.Value()} {
-		if u, err := url.Parse(text); err == nil && u.User != nil {
-			password, _ := u.User.Password()
-			add(password, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
-		}
+	if u, err := url.Parse(s.Proxy.Value()); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		add(password, strings.TrimPrefix(basicAuth(u.User.Username(), password), "Basic "))
 	}
 	return list
 }

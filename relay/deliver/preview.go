@@ -37,7 +37,7 @@ func NewPreview(s *route.Service, e *call.Event, recordings Recordings, version 
 	}
 	hide := append(a.tokens(), req.Mask...)
 	return Preview{Steps: steps, Request: ExchangeRequest{
-		Method: a.Method, URL: a.shownURL(),
+		Method: a.Method, URL: a.URL.String(),
 		Headers: setup.mask.headers(a.Header, hide...),
 		Body:    setup.mask.credentials(string(a.Body), hide...),
 	}}, nil

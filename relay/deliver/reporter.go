@@ -94,7 +94,7 @@ func attemptRecord(d *delivery, v verdict, now time.Time, elapsed time.Duration)
 	b = append(b, `,"elapsed_ms":`...)
 	b = strconv.AppendFloat(b, float64(elapsed)/float64(time.Millisecond), 'f', 3, 64)
 	if v.err != "" {
-		b = appendMember(b, `,"error":`, Clip(v.err))
+		b = appendMember(b, `,"error":`, v.err)
 	}
 	return append(b, '}')
 }
@@ -132,6 +132,14 @@ func (t *reporter) news(service string, f failing) bool {
 	return last.failing != f || now.Sub(last.at) > failureOver
 }
 
+// forget drops what is known of a service that is no more.
+func (t *reporter) forget(service string) {
+	t.metrics.forget(service)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.last, service)
+}
+
 func (t *reporter) write(ctx context.Context, level slog.Level, text string, d *delivery, v verdict, more ...slog.Attr) {
 	attrs := append(d.logAttrs(), slog.Int("attempt", d.attempts))
 	if v.status != 0 {
@@ -139,7 +147,7 @@ func (t *reporter) write(ctx context.Context, level slog.Level, text string, d *
 	}
 	attrs = append(attrs, more...)
 	if v.err != "" {
-		attrs = append(attrs, slog.String("err", Clip(v.err)))
+		attrs = append(attrs, slog.String("err", v.err))
 	}
 	t.log.LogAttrs(ctx, level, text, attrs...)
 }

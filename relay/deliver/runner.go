@@ -48,6 +48,7 @@ type runner struct {
 	mu       sync.Mutex
 	endpoint *endpoint
 	hand     hand
+	asked    asked
 	stop     context.Context // ends when no attempt begins any more; nil until the runner runs
 	abort    context.Context // of the attempts
 	closed   bool            // no attempt begins any more
@@ -66,6 +67,7 @@ func newRunner(name string, l lane, tell *reporter, gone func()) *runner {
 		pace:  rate.NewLimiter(rate.Inf, 1),
 		stats: tell.metrics.service(name),
 		hand:  newHand(),
+		asked: asked{},
 		wake:  make(chan struct{}, 1),
 	}
 }
@@ -76,30 +78,41 @@ func (r *runner) apply(s *setup, e *endpoint, held bool) {
 	old := r.setup.Swap(s)
 	setPace(r.pace, s.service.Rate.PerSecond)
 	r.lane.SetOrdered(s.service.Order == "call")
+	moved := r.moveTo(e, s)
+	r.hold(held)
+	switch {
+	case old == nil && !e.shut.Load(): // a probe takes the oldest delivery, parked or not
+		r.lane.Wake(queue.WakeHeld)
+	case old == nil:
+	case moved || !sameCall(&old.service.Service, &s.service.Service):
+		e.reset() // what waited because of the endpoint comes due: it may be mended
+	}
+	if old != nil && !s.inherited {
+		closeIdle(old.sender)
+	}
+}
+
+// moveTo has the runner call an endpoint and reports whether it is another one.
+func (r *runner) moveTo(e *endpoint, s *setup) (moved bool) {
 	r.mu.Lock()
 	was := r.endpoint
 	r.endpoint = e
-	if old == nil || was != e {
+	if was != e {
 		r.places = firstPlaces(s)
+		if !e.shut.Load() {
+			r.places = 1
+		}
 	}
 	r.places = min(r.places, s.service.Concurrency)
 	r.mu.Unlock()
-	if was != e {
-		if was != nil {
-			was.leave(r)
-		}
-		e.join(r)
+	if was == e {
+		return false
 	}
-	if old != nil && old.sender != s.sender {
-		closeIdle(old.sender)
+	if was != nil {
+		was.leave(r)
 	}
-	r.hold(held)
-	if old == nil {
-		return
-	}
-	if was != e || !sameCall(&old.service.Service, &s.service.Service) {
-		e.reset() // what waited because of the endpoint comes due: it may be mended
-	}
+	e.join(r)
+	return true
 }
 
 // renew takes a setup whose certificates were replaced.

@@ -24,6 +24,7 @@ import (
 type setup struct {
 	service    *route.Service
 	sender     Sender
+	inherited  bool // the sender is that of the setup before
 	judge      judgement
 	signer     signer
 	header     [2]string // name and value of the credentials, if any
@@ -68,7 +69,7 @@ func newSetup(s *route.Service, env environment, old *setup) *setup {
 	n.header[0], n.header[1] = credentials(&s.Service)
 	n.debugEnd = debugEnd(s.Debug, old)
 	if old != nil && old.stamp == n.stamp && sameClient(&old.service.Service, &s.Service) {
-		n.sender = old.sender
+		n.sender, n.inherited = old.sender, true
 	} else {
 		n.sender = senderFor(&s.Service, env.own)
 	}

@@ -85,5 +85,6 @@ func isTLS(err error) bool {
 	)
 	return errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &verify) ||
 		errors.As(err, &unknown) || errors.As(err, &invalid) || errors.As(err, &host) ||
-		strings.Contains(err.Error(), "tls: ") || strings.HasPrefix(err.Error(), "tls ")
+		strings.Contains(err.Error(), "tls: ") || strings.HasPrefix(err.Error(), "tls ") ||
+		strings.HasSuffix(err.Error(), "HTTP response to HTTPS client")
 }

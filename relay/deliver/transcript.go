@@ -48,9 +48,9 @@ func (s *setup) transcript(a *Attempt, wsse []string, reply Reply, v verdict, at
 	x := Exchange{
 		At: at.UTC(), Service: s.service.Name, ID: a.ID, Attempt: a.Number,
 		Elapsed: elapsed.Round(time.Microsecond).String(), Seconds: elapsed.Seconds(),
-		Outcome: v.outcome.String(), Class: v.class, Error: s.mask.text(v.err, hide...),
+		Outcome: v.outcome.String(), Class: v.class, Error: Clip(s.mask.text(v.err, hide...)),
 		Request: ExchangeRequest{
-			Method: a.Method, URL: s.mask.text(a.shownURL(), hide...),
+			Method: a.Method, URL: s.mask.text(a.URL.String(), hide...),
 			Headers: s.mask.headers(a.Header, hide...), Body: s.shownBody(a.Body, hide),
 		},
 	}
@@ -61,12 +61,6 @@ func (s *setup) transcript(a *Attempt, wsse []string, reply Reply, v verdict, at
 		}
 	}
 	return x
-}
-
-func (a *Attempt) shownURL() string {
-	u := *a.URL
-	u.User = nil
-	return u.String()
 }
 
 func (s *setup) shownBody(body []byte, hide []string) string {

@@ -1,0 +1,204 @@
+package deliver
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// blockedAlways are addresses of metadata services, in every disguise.
+var blockedAlways = []string{
+	"169.254.169.254", "::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::169.254.169.254", "64:ff9b::a9fe:a9fe",
+	"64:ff9b:1::169.254.169.254", "64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1",
+	"2001:0:1:1::5601:5601", "fe80::5efe:a9fe:a9fe", "::ffff:0:169.254.169.254",
+	"169.254.170.2", "169.254.170.23", "169.254.0.23", "100.100.100.200", "168.63.129.16", "192.0.0.192",
+	"fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:ec2::254%eth0",
+}
+
+// blockedPrivate are refused with allow_private = false.
+var blockedPrivate = []string{
+	"127.0.0.1", "127.1.2.3", "127.255.255.255", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::127.0.0.1",
+	"10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.0.1", "192.168.255.255",
+	"::ffff:10.0.0.1", "::ffff:192.168.1.1", "::10.0.0.1", "::ffff:0:10.0.0.1",
+	"169.254.1.1", "fe80::1", "fe80::1%eth0", "febf::1", "fec0::1",
+	"100.64.0.1", "100.127.255.255", "0.0.0.0", "0.1.2.3", "::",
+	"224.0.0.1", "239.255.255.255", "ff02::1", "ff0e::1", "255.255.255.255", "240.0.0.1",
+	"fc00::1", "fd12:3456::1", "192.0.0.1", "192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "198.19.255.255",
+	"192.88.99.1", "2001:db8::1", "3fff::1", "2001:2::1",
+	"64:ff9b::8.8.8.8", "64:ff9b::10.0.0.1", "64:ff9b:1::1", "64:ff9b:1:a00:0:100::",
+	"2002:7f00:1::1", "2002:a00:1::1", "2002:808:808::1", "2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+	"100::1", "2001:10::1", "2001:20::1", "5f00::1",
+}
+
+// open are addresses of the internet.
+var open = []string{
+	"8.8.8.8", "1.1.1.1", "::ffff:8.8.8.8", "2606:4700:4700::1111", "172.15.255.255", "172.32.0.0", "100.63.255.255",
+	"100.128.0.0", "192.167.1.1", "11.0.0.0", "223.255.255.255", "2001:4860:4860::8888", "198.17.255.255",
+}
+
+func TestGuardRefusesAddresses(t *testing.T) {
+	if n := len(blockedAlways) + len(blockedPrivate); n < 60 {
+		t.Fatalf("only %d attempts", n)
+	}
+	strict, lax := newGuard(false, nil), newGuard(true, nil)
+	check := func(g guard, text string) bool {
+		return errors.Is(g.check(netip.AddrPortFrom(netip.MustParseAddr(text), 443)), errBlocked)
+	}
+	for _, text := range blockedAlways {
+		if !check(strict, text) || !check(lax, text) {
+			t.Errorf("%s is not refused always", text)
+		}
+	}
+	for _, text := range blockedPrivate {
+		if !check(strict, text) {
+			t.Errorf("%s is not refused", text)
+		}
+		if check(lax, text) {
+			t.Errorf("%s is refused where private addresses are allowed", text)
+		}
+	}
+	for _, text := range open {
+		if check(strict, text) || check(lax, text) {
+			t.Errorf("%s is refused", text)
+		}
+	}
+}
+
+func TestGuardRefusesTheRelaysOwnListeners(t *testing.T) {
+	g := newGuard(true, []string{"127.0.0.1:9464", ":8090", "[::]:8091", "localhost:4222", "192.0.2.7:80", "bad", "x:0"})
+	for _, test := range []struct {
+		address string
+		want    bool
+	}{
+		{"127.0.0.1:9464", true},
+		{"0.0.0.0:9464", true},
+		{"[::]:9464", true},
+		{"[::ffff:127.0.0.1]:9464", true},
+		{"127.0.0.1:8090", true},
+		{"[::1]:8091", true},
+		{"127.0.0.2:8090", true},
+		{"[::1]:4222", true},
+		{"192.0.2.7:80", true},
+		{"127.0.0.1:9465", false},
+		{"8.8.8.8:8090", false},
+		{"192.0.2.8:80", false},
+	} {
+		if got := errors.Is(g.check(netip.MustParseAddrPort(test.address)), errBlocked); got != test.want {
+			t.Errorf("%s refused = %v, want %v", test.address, got, test.want)
+		}
+	}
+}
+
+// disguises are ways to write 127.0.0.1 in a URL, and names for it.
+var disguises = []string{
+	"127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001",
+	"127.0.0.1.", "localhost", "LOCALHOST", "localhost.", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
+	"[0:0:0:0:0:ffff:7f00:0001]", "[::127.0.0.1]", "0", "0.0.0.0", "[::]", "0000.0000.0000.0000", "127.000.000.001",
+}
+
+func TestNoDisguiseGetsThroughToLoopback(t *testing.T) {
+	var hits atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	defer srv.Close()
+	u, _ := url.Parse(srv.URL)
+	for _, through := range []string{"", srv.URL} { // directly, and by way of a proxy
+		s := tableOf(t, t.TempDir(), service("crm", srv.URL, `allow_private = false`+proxyLine(through))).Service("crm")
+		sender, err := newSender(&s.Service, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, host := range disguises {
+			target, err := url.Parse("http://" + host + ":" + u.Port() + "/")
+			if err != nil {
+				continue
+			}
+			_, err = sender.Send(t.Context(), &Attempt{Method: "GET", URL: target, Header: http.Header{}})
+			if err == nil {
+				t.Errorf("%s (proxy %q) was called", host, through)
+			}
+		}
+	}
+	if n := hits.Load(); n > 0 {
+		t.Errorf("%d requests got through", n)
+	}
+}
+
+func proxyLine(proxy string) string {
+	if proxy == "" {
+		return ""
+	}
+	return "\nproxy = \"" + proxy + "\""
+}
+
+func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
+	var asked []string
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.String())
+	}))
+	defer proxy.Close()
+	s := tableOf(t, t.TempDir(), service("crm", "http://example.invalid/", proxyLine(proxy.URL))).Service("crm")
+	sender, err := newSender(&s.Service, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(to string) error {
+		u, err := url.Parse(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = sender.Send(t.Context(), &Attempt{Method: "GET", URL: u, Header: http.Header{}})
+		return err
+	}
+	for _, host := range append([]string{
+		"169.254.169.254", "[::ffff:a9fe:a9fe]", "metadata.google.internal", "METADATA.google.internal.", "metadata.goog",
+		"instance-data", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "[fd00:ec2::254]",
+	}, metadataNames...) {
+		if err := send("http://" + host + "/latest/meta-data"); !errors.Is(err, errBlocked) {
+			t.Errorf("%s through a proxy: %v, want it blocked", host, err)
+		}
+	}
+	if len(asked) > 0 {
+		t.Errorf("the proxy was asked for %v", asked)
+	}
+	if err := send("http://example.invalid/ok"); err != nil || len(asked) != 1 {
+		t.Errorf("a name only the proxy can resolve: %v, asked %v", err, asked)
+	}
+}
+
+func TestABlockedEndpointIsRetriedAndSaysWhy(t *testing.T) {
+	rc := newReceiver(t)
+	r := rigged(t, service("crm", rc.URL, "allow_private = false"))
+	r.owe("crm", "a")
+	r.until("the attempt is counted", func() bool { v, _ := r.metric(`relay_attempts_total{class="blocked",service="crm"}`); return v == 1 })
+	if rc.count() != 0 {
+		t.Error("the endpoint was called")
+	}
+	r.until("the error shows", func() bool { return strings.Contains(r.status("crm").LastError, "loopback (allow_private = false)") })
+	if n := len(r.letters("crm")); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := newReceiver(t)
+	rc := newReceiver(t)
+	rc.respond(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+	})
+	r := rigged(t, service("crm", rc.URL, ""))
+	r.owe("crm", "a")
+	r.until("the attempt is counted", func() bool { v, _ := r.metric(`relay_attempts_total{class="3xx",service="crm"}`); return v == 1 })
+	if elsewhere.count() != 0 {
+		t.Error("the redirect was followed")
+	}
+	s := r.status("crm")
+	if s.LastStatus != 307 || time.Since(s.LastAt) > time.Minute {
+		t.Errorf("status = %+v", s)
+	}
+}

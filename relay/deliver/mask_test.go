@@ -1,0 +1,131 @@
+package deliver
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"callrelay/queue"
+)
+
+var testTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// keyrings give a service one secret each, and what an endpoint may tell of it.
+var keyrings = []struct{ name, toml, told string }{
+	{"basic", "[service.auth]\nbasic = { user = \"u\", password = \"top-secret-<&\\\"1\" }", "top-secret-<&\"1"},
+	{"header", "[service.auth]\nheader = { name = \"X-Key\", value = \"top-secret-2\" }", "top-secret-2"},
+	{"bearer", "[service.auth]\nbearer = \"top-secret-3\"", "top-secret-3"},
+	{"signing", "signing = [\"whsec_dG9wLXNlY3JldC00LXRvcC1zZWNyZXQtNC10b3Atc2VjcmV0\"]", "whsec_dG9wLXNlY3JldC00LXRvcC1zZWNyZXQtNC10b3Atc2VjcmV0"},
+}
+
+func TestNoSecretIsShown(t *testing.T) {
+	for _, ring := range keyrings {
+		t.Run(ring.name, func(t *testing.T) {
+			rc := newReceiver(t)
+			rc.respond(func(w http.ResponseWriter, r *http.Request) { // an endpoint that tells all it was told
+				w.Header().Set("X-Echo", r.Header.Get("Authorization")+r.Header.Get("X-Key"))
+				w.WriteHeader([]int{422, 503}[len(r.Header.Get("Webhook-Id"))%2])
+				_ = json.NewEncoder(w).Encode([]any{ring.told, r.Header})
+				_, _ = fmt.Fprint(w, strings.Repeat("x", 3700), ring.told, strings.Repeat("x", 6000), ring.told)
+			})
+			toml := service("crm", rc.URL+"/hook?token=top-secret-6", "debug = true\n"+ring.toml)
+			toml = strings.ReplaceAll(toml, `"agent"`, `"link": "https://x/a.wav?exp=1&kid=k1&sig=top-secret-7-abcdefghijklmnop", "agent"`)
+			r := rigged(t, toml)
+			r.owe("crm", "a", "bb")
+			r.until("one is dead and one waits", func() bool {
+				return r.status("crm").Retrying == 1 && len(r.letters("crm")) == 1
+			})
+			var shown strings.Builder
+			r.until("both are written down", func() bool {
+				shown.Reset()
+				n := 0
+				for _, stream := range []queue.Stream{queue.Debug, queue.Attempts} {
+					records, err := r.queue.History(t.Context(), stream, "crm", 10)
+					if err != nil {
+						return false
+					}
+					n += len(records)
+					for _, record := range records {
+						fmt.Fprintf(&shown, "%s\n", record.Body)
+					}
+				}
+				return n == 4
+			})
+			if !strings.Contains(shown.String(), masked) {
+				t.Errorf("nothing is masked in\n%s", shown.String())
+			}
+			fmt.Fprintf(&shown, "%s\n", r.log)
+			for _, l := range r.letters("crm") {
+				fmt.Fprintf(&shown, "%s\n", l.Error)
+			}
+			s := r.status("crm")
+			s.Endpoint = "" // the URL as written
+			fmt.Fprintf(&shown, "%+v\n", s)
+			families, err := r.metrics.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&shown, "%v\n", families)
+			x, err := r.Test(t.Context(), "crm", eventOf(t, `{"event":"relay_test","id":"t"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, _ := json.Marshal(x)
+			fmt.Fprintf(&shown, "%s\n", data)
+			for line := range strings.Lines(shown.String()) {
+				for _, secret := range []string{"top-secret", "dG9wLXNlY3JldC", "dTp0b3Atc2VjcmV0"} {
+					if i := strings.Index(line, secret); i >= 0 {
+						t.Errorf("%s shows in …%s…", secret, line[max(0, i-80):min(len(line), i+40)])
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestMaskKnowsEveryForm(t *testing.T) {
+	s := tableOf(t, t.TempDir(), service("crm", "http://127.0.0.1/", "[service.auth]\nbearer = \"a b&c<d>\\\"/é\"")).Service("crm")
+	m := newMask(&s.Service)
+	const secret = "a b&c<d>\"/é"
+	for _, text := range spellings(secret) {
+		if got := m.text("before " + text + " after"); got != "before *** after" {
+			t.Errorf("mask(%q) = %q", text, got)
+		}
+	}
+	if got := m.text("sent token-9", "token-9"); got != "sent ***" {
+		t.Errorf("a further secret: %q", got)
+	}
+	for _, test := range []struct{ text, want string }{
+		{`https://x/r.wav?exp=1&kid=k1&sig=AbCdEfGhIjKlMnOpQrSt-_12`, `https://x/r.wav?exp=1&kid=k1&sig=***`},
+		{`https%3A%2F%2Fx%3Fsig%3DAbCdEfGhIjKlMnOpQrSt`, `https%3A%2F%2Fx%3Fsig%3D***`},
+		{`"https://x?exp=1\u0026sig=AbCdEfGhIjKlMnOpQrSt"`, `"https://x?exp=1\u0026sig=***"`},
+		{`/a?api_key=abc&b=c`, `/a?api_key=***&b=c`},
+		{`/a?x=1&amp;access_token=abc"`, `/a?x=1&amp;access_token=***"`},
+		{`<wsse:Password Type="x#PasswordDigest">abc=</wsse:Password>`, `<wsse:Password Type="x#PasswordDigest">***</wsse:Password>`},
+		{`a signature is sig=short`, `a signature is sig=short`},
+	} {
+		if got := m.text(test.text); got != test.want {
+			t.Errorf("mask(%q) = %q, want %q", test.text, got, test.want)
+		}
+	}
+}
+
+func TestMaskedHeadersSayWhatWasTried(t *testing.T) {
+	s := tableOf(t, t.TempDir(), service("crm", "http://127.0.0.1/", "")).Service("crm")
+	got := newMask(&s.Service).headers(http.Header{
+		"Authorization":     {"Basic dTpw"},
+		"Webhook-Signature": {"v1,abc"},
+		"Set-Cookie":        {"session=1; Path=/"},
+		"X-Account":         {"7"},
+	})
+	for name, want := range map[string]string{
+		"Authorization": "Basic ***", "Webhook-Signature": "v1,***", "Set-Cookie": "***", "X-Account": "7",
+	} {
+		if got.Get(name) != want {
+			t.Errorf("%s: %q, want %q", name, got.Get(name), want)
+		}
+	}
+}
