@@ -28,7 +28,7 @@ func (letterLines) end()                  {}
 // is neither held in memory nor slow to begin.
 const letterPage = 200
 
-// letterTable prints aligned tables of letterPage rows, the first with a head.
+// letterTable prints a table, letterPage rows at a time.
 type letterTable struct {
 	out  io.Writer
 	rows table
@@ -49,7 +49,6 @@ func (t *letterTable) letter(l web.Letter) {
 		number(l.Attempts), l.Event, l.ID, joined(l.Error))
 	if len(t.rows.rows) == letterPage {
 		t.end()
-		t.rows.rows = nil
 	}
 }
 

@@ -15,36 +15,50 @@ import (
 // table prints aligned columns. A heading that starts with > is of a column
 // that is aligned to the right.
 type table struct {
-	head []string
-	rows [][]string
+	head   []string
+	rows   [][]string
+	widths []int // of the columns so far
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
+// print prints the rows that were added since the last time, below the head the
+// first time.
 func (t *table) print(w io.Writer) {
-	widths := make([]int, len(t.head))
-	right := make([]bool, len(t.head))
-	head := make([]string, len(t.head))
-	for i, h := range t.head {
-		head[i], right[i] = strings.CutPrefix(h, ">")
+	rows := t.rows
+	if t.widths == nil {
+		t.widths = make([]int, len(t.head))
+		rows = append([][]string{t.headings()}, rows...)
 	}
-	rows := append([][]string{head}, t.rows...)
+	t.rows = nil
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], width(cell))
+			t.widths[i] = max(t.widths[i], width(cell))
 		}
 	}
 	for _, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-width(cell))
-			if right[i] {
-				cell, pad = pad+cell, ""
-			}
-			line.WriteString(cell + pad + "  ")
-		}
-		_, _ = fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+		_, _ = fmt.Fprintln(w, t.line(row))
 	}
+}
+
+func (t *table) headings() []string {
+	var row []string
+	for _, h := range t.head {
+		row = append(row, strings.TrimPrefix(h, ">"))
+	}
+	return row
+}
+
+func (t *table) line(row []string) string {
+	var line strings.Builder
+	for i, cell := range row {
+		pad := strings.Repeat(" ", t.widths[i]-width(cell))
+		if strings.HasPrefix(t.head[i], ">") {
+			cell, pad = pad+cell, ""
+		}
+		line.WriteString(cell + pad + "  ")
+	}
+	return strings.TrimRight(line.String(), " ")
 }
 
 // width is the number of columns of s on a terminal, its colours apart.
