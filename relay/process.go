@@ -148,6 +148,7 @@ func (p *process) openIntake(context.Context) error {
 		return err
 	}
 	p.intake = s
+	p.onClose("intake", s.Close)
 	return nil
 }
 

@@ -280,6 +280,38 @@ func TestPausedServiceIsHeld(t *testing.T) {
 	eventually(t, "the delivery", func() bool { return len(e.taken()) == 1 })
 }
 
+func TestBuildThatFailsLeavesNothingBehind(t *testing.T) {
+	path := writeConfig(t, configFor("crm", "http://127.0.0.1:1"))
+	inTheWay := filepath.Join(filepath.Dir(path), "run", "admin.sock")
+	for _, test := range []struct {
+		name string
+		do   func() error
+		ok   bool
+	}{
+		{"a file is where the admin socket belongs", func() error {
+			if err := os.Mkdir(filepath.Dir(inTheWay), 0o700); err != nil {
+				return err
+			}
+			return os.WriteFile(inTheWay, nil, 0o600)
+		}, false},
+		{"nothing is in the way", func() error { return os.Remove(inTheWay) }, true},
+		{"nor is the one before", func() error { return nil }, true},
+	} {
+		if err := test.do(); err != nil {
+			t.Fatal(err)
+		}
+		p, err := build(t.Context(), processOptions{Config: path, Log: slog.New(slog.DiscardHandler)})
+		if (err == nil) != test.ok {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if p != nil {
+			if err := p.close(); err != nil {
+				t.Errorf("%s: close: %v", test.name, err)
+			}
+		}
+	}
+}
+
 func TestSecondRelayIsRefused(t *testing.T) {
 	e := newEndpoint(t)
 	r := startRelay(t, configFor("crm", e.URL))

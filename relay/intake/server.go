@@ -151,6 +151,20 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
+// Close unbinds what New has bound. It does nothing after Run.
+func (s *Server) Close() error {
+	var errs []error
+	for _, l := range []*listener{s.socket, s.loopback} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // stop takes nothing more and waits for the answers to what was taken.
 func (s *Server) stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
