@@ -232,7 +232,10 @@ func (p operator) test(ctx context.Context, service string, event []byte) (web.T
 }
 
 func source(s asterisk.Status) web.Source {
-	v := web.Source{Name: s.Name, Type: s.Type, State: "disconnected", Since: s.Since, LastError: s.LastError}
+	v := web.Source{
+		Name: s.Name, Type: s.Type, State: "disconnected", Since: s.Since, LastError: cmp.Or(s.LastError, s.Refusal),
+		Behind: s.Behind.Seconds(), Turned: s.Turned, Unturned: s.Unturned, Problem: s.Problem, Gaps: s.Gaps,
+	}
 	if s.Connected {
 		v.State = "connected"
 	}

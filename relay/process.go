@@ -18,6 +18,7 @@ import (
 	"callrelay/relay/recordings"
 	"callrelay/relay/route"
 	"callrelay/relay/source/asterisk"
+	"callrelay/relay/source/freeswitch"
 	"callrelay/relay/web"
 )
 
@@ -149,6 +150,8 @@ func (p *process) openIntake(context.Context) error {
 	}
 	p.intake = s
 	p.onClose("intake", s.Close)
+	s.Handle("POST /freeswitch/cdr", freeswitch.Handler(converter(p.first.config),
+		func(ctx context.Context, event []byte) ([]string, error) { return s.Accept(ctx, event, false) }))
 	return nil
 }
 

@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callrelay/config"
+	"callrelay/relay/source/freeswitch"
 	"callrelay/relay/web"
 )
 
@@ -27,18 +29,30 @@ const (
 )
 
 func (a *app) sendCommand() *cobra.Command {
-	return &cobra.Command{
+	format := formatEvents
+	cmd := &cobra.Command{
 		Use:   "send [FILE|-]",
 		Short: "Send events to the running relay and print their ids",
 		Long:  "Send events to the running relay and print their ids once they are on disk.\nThe file, or the standard input, holds JSON objects: one, an array of them,\nor one after the other.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.send(cmd.Context(), args)
+			return a.send(cmd.Context(), format, args)
 		},
 	}
+	cmd.Flags().StringVar(&format, "format", format, "what the file holds: events, or a freeswitch call detail record as mod_json_cdr spools it")
+	return cmd
 }
 
-func (a *app) send(ctx context.Context, args []string) error {
+// What a file to send may hold.
+const (
+	formatEvents     = "events"
+	formatFreeSWITCH = "freeswitch"
+)
+
+func (a *app) send(ctx context.Context, format string, args []string) error {
+	if format != formatEvents && format != formatFreeSWITCH {
+		return usageError{fmt.Errorf("format %q is not allowed (%s, %s)", format, formatEvents, formatFreeSWITCH)}
+	}
 	in := a.in
 	if len(args) == 1 && args[0] != "-" {
 		file, err := os.Open(args[0])
@@ -54,6 +68,9 @@ func (a *app) send(ctx context.Context, args []string) error {
 	}
 	s := sender{client: unixClient(c.Intake.Socket), socket: c.Intake.Socket, out: bufio.NewWriter(a.out)}
 	defer s.out.Flush()
+	if format == formatFreeSWITCH {
+		return s.sendDocument(ctx, converter(c), in)
+	}
 	return s.sendAll(ctx, in)
 }
 
@@ -120,6 +137,10 @@ func (s *sender) next(ctx context.Context, decoder *json.Decoder) error {
 		}
 		return fmt.Errorf("read event %d: %w", s.sent+s.count+1, err)
 	}
+	return s.add(ctx, event)
+}
+
+func (s *sender) add(ctx context.Context, event json.RawMessage) error {
 	if s.count == sendEvents || s.batch.Len()+len(event) > sendBytes {
 		if err := s.flush(ctx); err != nil {
 			return err
@@ -131,6 +152,32 @@ func (s *sender) next(ctx context.Context, decoder *json.Decoder) error {
 	s.batch.WriteByte('\n')
 	s.count++
 	return nil
+}
+
+// sendDocument sends the events of one call detail record.
+func (s *sender) sendDocument(ctx context.Context, c freeswitch.Converter, in io.Reader) error {
+	body, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	events, err := c.Convert(body)
+	if err != nil {
+		return err
+	}
+	for _, event := range events {
+		if err := s.add(ctx, event); err != nil {
+			return err
+		}
+	}
+	return s.flush(ctx)
+}
+
+// converter reads FreeSWITCH's records as the relay's own listener does.
+func converter(c *config.Config) freeswitch.Converter {
+	if c.Recordings == nil {
+		return freeswitch.Converter{}
+	}
+	return freeswitch.Converter{Recordings: c.Recordings.Dir}
 }
 
 // sendReply is what the intake answers.

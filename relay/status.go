@@ -68,10 +68,31 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 	}
 	a.printf("queue %s\n", fill)
 	for _, s := range st.Sources {
-		a.printf("source %s (%s) %s\n", s.Name, s.Type, joined(s.State, s.LastError))
+		a.printSource(s, now, p)
 	}
 	a.printf("\n")
 	a.printServices(st.Services, now, p)
+}
+
+func (a *app) printSource(s web.Source, now time.Time, p painter) {
+	line := fmt.Sprintf("source %s (%s) %s", s.Name, s.Type, s.State)
+	if !s.Since.IsZero() {
+		line += " for " + web.Age(s.Since, now)
+	}
+	line += fmt.Sprintf(", %s turned", plural(int(s.Turned), "event"))
+	if s.Behind > 0 {
+		line += fmt.Sprintf(", %.1f s behind", s.Behind)
+	}
+	a.printf("%s\n", line)
+	if s.LastError != "" {
+		a.printf("  %s\n", p.bad(s.LastError))
+	}
+	if s.Unturned > 0 {
+		a.printf("  %s\n", p.warn(fmt.Sprintf("%d could not be turned, the last: %s", s.Unturned, s.Problem)))
+	}
+	if s.Gaps > 0 {
+		a.printf("  %s\n", p.warn(fmt.Sprintf("heard nothing %s: see the relay_gap events", plural(int(s.Gaps), "time"))))
+	}
 }
 
 func (a *app) printServices(services []web.Service, now time.Time, p painter) {

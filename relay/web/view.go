@@ -81,6 +81,11 @@ type Source struct {
 	State     string    `json:"state"`
 	Since     time.Time `json:"since,omitzero"`
 	LastError string    `json:"last_error,omitempty"`
+	Behind    float64   `json:"behind_seconds"` // how long ago the oldest event happened that the relay has not taken
+	Turned    uint64    `json:"turned"`         // events turned and taken
+	Unturned  uint64    `json:"unturned"`       // events that could not be turned, Problem says why
+	Problem   string    `json:"problem,omitempty"`
+	Gaps      uint64    `json:"gaps"` // relay_gap events
 }
 
 // Reload is what became of a reload.
