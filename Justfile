@@ -49,10 +49,6 @@ e2e:
 faults:
     FAULTS=long go test -count=1 -v -timeout 60m ./scripts/faults
 
-# run beside a real Asterisk with SIPp callers and agents; needs root, apt and ../shared/tools/callserver
-callserver *args:
-    scripts/callserver.sh {{args}}
-
 # run under load and random faults, e.g. just soak 2h
 soak for="10m":
     go run ./scripts/soak -for {{for}}
@@ -73,6 +69,22 @@ check:
 # rewrite the golden files
 golden:
     UPDATE_GOLDEN=1 go test ./...
+
+# build the Debian package, dist/relay_*.deb
+package:
+    scripts/packaging/build
+
+# try the package under Debian's systemd and dpkg, as root, in namespaces of its own
+try-package: package
+    scripts/packaging/try
+
+# check the alerts and the dashboard against a running relay
+monitoring:
+    go test -count=1 -v ./scripts/monitoring
+
+# install the relay, its unit and a first configuration on a machine without dpkg
+install: build
+    scripts/packaging/install
 
 # remove what was built
 clean:

@@ -36,7 +36,6 @@ func (p *process) operator() web.Relay {
 		Attempts:    o,
 		DropService: o.dropService,
 		Test:        o.test,
-		Erase:       o.erase,
 	}
 }
 

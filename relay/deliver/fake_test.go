@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -246,7 +247,7 @@ func bubble(t *testing.T, more string, test func(b *bench)) {
 	table := tableOf(t, t.TempDir(), service("crm", "http://crm.example.com/", more))
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, lane: newFakeLane(), table: table, env: environment{recordings: noRecordings{}}}
-		log := slog.New(slog.DiscardHandler)
+		log := slog.New(slog.NewTextHandler(io.Discard, nil))
 		tell := newReporter(log, newMetrics(prometheus.NewRegistry()), fakeJournal{}, newNotices(nil))
 		b.runner = newRunner("crm", b.lane, tell, func() {})
 		all := newBreakers(&fakeStore{}, func(*endpoint, change) {})
@@ -296,11 +297,8 @@ func (b *bench) attempts() []sent {
 	return slices.Clone(b.sent)
 }
 
-// pass lets time pass in a bubble.
-func pass(d time.Duration) { <-time.After(d) }
-
 // after lets time pass and everything come to rest.
 func (b *bench) after(d time.Duration) {
-	pass(d)
+	time.Sleep(d)
 	synctest.Wait()
 }

@@ -42,8 +42,8 @@ func TestTwelveKillsUnderLoadLoseNothing(t *testing.T) {
 				}
 			})
 		}
-		<-time.After(time.Duration(20+rand.IntN(150)) * time.Millisecond)
-		r.Kill()
+		time.AfterFunc(time.Duration(20+rand.IntN(150))*time.Millisecond, r.Kill)
+		<-r.Ended()
 		senders.Wait()
 		r.Start()
 	}

@@ -14,7 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"callrelay/scripts/trial"
@@ -76,8 +75,8 @@ func (t *soak) Cleanup(f func()) { t.cleanup = append(t.cleanup, f) }
 func (t *soak) Context() context.Context { return t.ctx }
 
 func (t *soak) close() {
-	for _, v := range slices.Backward(t.cleanup) {
-		v()
+	for i := len(t.cleanup) - 1; i >= 0; i-- {
+		t.cleanup[i]()
 	}
 }
 

@@ -1,0 +1,103 @@
+// Package packaging tests what the package is made from.
+package packaging
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"callrelay/config"
+)
+
+// TestPackagedConfiguration keeps the package's relay.toml in step with the
+// example that it is made from.
+func TestPackagedConfiguration(t *testing.T) {
+	text, err := exec.CommandContext(t.Context(), "awk", "-f", "relay.toml.awk", "../../relay.toml").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir() // for the package's folders, which are not here
+	inDir := strings.NewReplacer("/var/lib/relay", dir, "/run/relay", dir).Replace(string(text))
+	path := filepath.Join(dir, "relay.toml")
+	if err := os.WriteFile(path, []byte(inDir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	packaged, problems := config.Load(path)
+	if len(problems) > 0 {
+		t.Fatalf("problems: %v", problems)
+	}
+	if n := len(packaged.Services) + len(packaged.Bindings) + len(packaged.Mappings); n != 0 {
+		t.Errorf("got %d examples in force, want none", n)
+	}
+	if strings.Contains(string(text), `"run/`) {
+		t.Error("a path is relative")
+	}
+	for _, want := range []string{
+		`"/run/relay/relay.sock"`, `"/run/relay/admin.sock"`, `"/var/lib/relay/queue"`, `"/var/lib/relay/recordings"`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("path %s is missing", want)
+		}
+	}
+}
+
+// TestPackagedConfigurationKeepsEveryLine compares it with the example, paths
+// and comment signs aside.
+func TestPackagedConfigurationKeepsEveryLine(t *testing.T) {
+	example, err := os.ReadFile("../../relay.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packaged, err := exec.CommandContext(t.Context(), "awk", "-f", "relay.toml.awk", "../../relay.toml").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := keys(string(packaged)), keys(string(example))
+	if len(got) != len(want) {
+		t.Fatalf("got %d lines, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Errorf("line %d: got %q, want %q", i+1, got[i], want[i])
+		}
+	}
+}
+
+// TestSidecarConfiguration checks the relay.toml inside kubernetes.yaml.
+func TestSidecarConfiguration(t *testing.T) {
+	manifest, err := os.ReadFile("kubernetes.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(manifest), "relay.toml: |\n")
+	text, _, found := strings.Cut(rest, "---\n")
+	if !found {
+		t.Fatal("kubernetes.yaml has no relay.toml")
+	}
+	t.Setenv("RELAY_ADMIN_TOKEN", strings.Repeat("a", 32))
+	t.Setenv("RELAY_RECORDING_KEY", strings.Repeat("k", 32))
+	path := filepath.Join(t.TempDir(), "relay.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sidecar, problems := config.Load(path)
+	if len(problems) > 0 {
+		t.Fatalf("problems: %v", problems)
+	}
+	if warnings := sidecar.Warnings(); len(warnings) > 0 {
+		t.Errorf("warnings: %v", warnings)
+	}
+}
+
+// keys returns what stands before the first = or space of each line.
+func keys(text string) []string {
+	var list []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimLeft(line, "# ")
+		key, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		list = append(list, key)
+	}
+	return list
+}
