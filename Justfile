@@ -49,6 +49,10 @@ e2e:
 faults:
     FAULTS=long go test -count=1 -v -timeout 60m ./scripts/faults
 
+# run beside a real Asterisk with SIPp callers and agents; needs root, apt and ../shared/tools/callserver
+callserver *args:
+    scripts/callserver.sh {{args}}
+
 # run under load and random faults, e.g. just soak 2h
 soak for="10m":
     go run ./scripts/soak -for {{for}}

@@ -15,12 +15,14 @@ func TestIndex(t *testing.T) {
 	}{
 		{"keys and tables", "a = 1\n\n[b]\nc = 2 # d = 3\n  e=4", map[string]int{"a": 1, "b": 3, "b.c": 4, "b.e": 5, "b.d": 0, "d": 0}},
 		{"arrays of tables", "[[s]]\na = 1\n[s.t]\nb = 1\n[[s]]\n\na = 1\n[s.t]\nb = 1\n[[s.u]]\n[[s.u]]\nc = 1", map[string]int{
-			"s": 1, "s[0]": 1, "s[0].a": 2, "s[0].t": 3, "s[0].t.b": 4, "s[1]": 5, "s[1].a": 7, "s[1].t.b": 9, "s[1].u[0]": 10, "s[1].u[1].c": 12, "s[2]": 0}},
+			"s": 1, "s[0]": 1, "s[0].a": 2, "s[0].t": 3, "s[0].t.b": 4, "s[1]": 5, "s[1].a": 7, "s[1].t.b": 9, "s[1].u[0]": 10, "s[1].u[1].c": 12, "s[2]": 0,
+		}},
 		{"dotted keys", "a.b.c = 1\na . \"b\" . 'd' = 1\n[ e . f ]\ng.h = 1", map[string]int{"a": 1, "a.b": 1, "a.b.c": 1, "a.b.d": 2, "e.f": 3, "e.f.g.h": 4}},
 		{"quoted keys", "\"a b\" = 1\n'c\"d' = 1\n\"\\u0065\\\"f\" = 1\n\"g.h\" = 1\n\"i]=#\" = 1", map[string]int{"a b": 1, `c"d`: 2, `e"f`: 3, "g.h": 4, "i]=#": 5}},
 		{"inline tables", "a = { b = 1, c = { d = \"}\" }, e.f = [ { g = 1 } ] }\nh = 1", map[string]int{"a.b": 1, "a.c": 1, "a.c.d": 1, "a.e.f[0].g": 1, "h": 2}},
 		{"inline tables over lines", "a = {\n  b = 1, # c = 1,\n  d = [\n    1,\n    { e = 1 },\n  ],\n}\nf = 1", map[string]int{
-			"a": 1, "a.b": 2, "a.c": 0, "a.d": 3, "a.d[0]": 4, "a.d[1].e": 5, "f": 8}},
+			"a": 1, "a.b": 2, "a.c": 0, "a.d": 3, "a.d[0]": 4, "a.d[1].e": 5, "f": 8,
+		}},
 		{"strings that look like keys", "a = \"x = 1 # \\\" b = 2\" # c\nd = 'e = \\'\nf = 1", map[string]int{"a": 1, "d": 2, "f": 3, "b": 0, "x": 0}},
 		{"strings over lines", "a = \"\"\"\nb = 1\\\"\"\"\n\\\"\"\"\"\nc = '''\nd = 1\n\\''''\ne = 1", map[string]int{"a": 1, "b": 0, "c": 4, "d": 0, "e": 7}},
 		{"CRLF and a byte order mark", "\xef\xbb\xbfa = 1\r\n[b]\r\nc = \"\"\"\r\n\"\"\"\r\nd = 1\r\n", map[string]int{"a": 1, "b": 2, "b.c": 3, "b.d": 5}},

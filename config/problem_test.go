@@ -17,7 +17,8 @@ var problemTests = []struct {
 	// The text of the file.
 	{"no TOML", "[intake]\nsocket =\n", []string{`2: not TOML: expected value but found '\n' instead (last key: intake.socket)`}},
 	{"a key given twice", "[intake]\nsocket = \"a\"\nsocket = \"b\"", []string{
-		`3: not TOML: Key 'intake.socket' has already been defined (last key: intake.socket)`}},
+		`3: not TOML: Key 'intake.socket' has already been defined (last key: intake.socket)`,
+	}},
 	{"an unquoted secret is not shown", "[admin]\ntoken = hunter2hunter2", []string{`2: not TOML: expected value but found … instead (last key: admin.token)`}},
 	{"a secret that starts like a number is not shown", "[admin]\ntoken = 0xhunter2", []string{`2: not TOML: not a hexadecimal number: '0xh' (last key: admin.token)`}},
 	{"a number that may be a secret is not shown", "[admin]\ntoken = 99999999999999999999", []string{`2: not TOML: … is out of range for int64 (last key: admin.token)`}},
@@ -85,11 +86,13 @@ retry_schedule = ["5s", "soon"]
 
 	// [intake], [queue] and [admin].
 	{"a socket nobody can bind", "[intake]\nsocket = \"/" + strings.Repeat("s", 104) + "\"", []string{
-		`2: intake: socket "/` + strings.Repeat("s", 104) + `" is 105 bytes long (at most 104)`}},
+		`2: intake: socket "/` + strings.Repeat("s", 104) + `" is 105 bytes long (at most 104)`,
+	}},
 	{"a socket that is not there", "[admin]\nsocket = \"\"", []string{`2: admin: socket is missing`}},
 	{"one socket for two", "[admin]\nsocket = \"run/relay.sock\"", []string{`2: admin: socket "$DIR/run/relay.sock" is that of [intake]`}},
 	{"a loopback listener for all", "[intake]\nlisten = \":8765\"\ntoken = \"t\"", []string{
-		`2: intake: listen ":8765" is not a loopback address (127.0.0.1, ::1 or localhost)`}},
+		`2: intake: listen ":8765" is not a loopback address (127.0.0.1, ::1 or localhost)`,
+	}},
 	{"a listener without a token", "[intake]\nlisten = \"[::1]:8765\"\ntoken = \"\"", []string{`3: intake: token is missing (listen needs it)`}},
 	{"a listener without the default token", "[intake]\nlisten = \"127.0.0.1:8765\"", []string{`1: intake: token: environment variable RELAY_INTAKE_TOKEN is not set`}},
 	{"a token no header can carry", "[intake]\nlisten = \"127.0.0.1:8765\"\ntoken = \"a\\nb\"", []string{`3: intake: token has a control character`}},
@@ -122,18 +125,22 @@ retry_schedule = ["5s", "soon"]
 
 	// [recordings].
 	{"recordings within the queue", "[queue]\ndir = \"data\"\n[recordings]\nkeys = [" + key1 + "]\ndir = \"data/rec\"", []string{
-		`5: recordings: queue.dir "$DIR/data" and recordings.dir "$DIR/data/rec" overlap`}},
+		`5: recordings: queue.dir "$DIR/data" and recordings.dir "$DIR/data/rec" overlap`,
+	}},
 	{"the queue around what others have", "[queue]\ndir = \"run\"\n[recordings]\nkeys = [" + key1 + "]", []string{
-		`2: queue: dir "$DIR/run" holds intake.socket`}},
+		`2: queue: dir "$DIR/run" holds intake.socket`,
+	}},
 	{"a socket among the recordings", "[intake]\nsocket = \"run/recordings/x.sock\"\n[recordings]\nkeys = [" + key1 + "]", []string{
-		`2: intake: socket "$DIR/run/recordings/x.sock" lies in recordings.dir`}},
+		`2: intake: socket "$DIR/run/recordings/x.sock" lies in recordings.dir`,
+	}},
 	{"recordings that cannot be linked", "[recordings]\nkeys = [" + key1 + "]\nurl = \"/recordings\"\naccess = \"open\"\nexpires = \"0s\"", []string{
 		`3: recordings: url "/recordings" is not an absolute URL (allowed: http://, https://)`,
 		`4: recordings: access "open" is not allowed (allowed: signed, basic, anonymous)`,
 		`5: recordings: expires "0s" is not more than 0`,
 	}},
 	{"a link with a query", "[recordings]\nkeys = [" + key1 + "]\nurl = \"https://a/r?token=hunter2\"", []string{
-		`3: recordings: url "https://a/r" has a query or a fragment (links add their own)`}},
+		`3: recordings: url "https://a/r" has a query or a fragment (links add their own)`,
+	}},
 	{"signed links without a key", "[recordings]\nkeys = []", []string{`2: recordings: keys is empty (signed and anonymous links need a key)`}},
 	{"signed links without the default key", "[recordings]", []string{`1: recordings: keys 1: secret: environment variable RELAY_RECORDING_KEY is not set`}},
 	{"weak keys", "[recordings]\nkeys = [{ id = \"a\", secret = \"hunter2\" },\n" + key1 + ",\n" + key1 + "]", []string{
@@ -147,7 +154,8 @@ retry_schedule = ["5s", "soon"]
 		`5: recordings: users 3: name "c" is given twice`,
 	}},
 	{"the mode of a service needs its users, too", "[recordings]\nkeys = [" + key1 + "]\n" + service + "recording_access = \"basic\"", []string{
-		`1: recordings: users is empty (access "basic" needs one)`}},
+		`1: recordings: users is empty (access "basic" needs one)`,
+	}},
 	{"raw recordings without sound", "[recordings]\nkeys = [" + key1 + "]\nraw = { rate = 0, channels = 99 }", []string{
 		`3: recordings: raw.rate 0 is not allowed (1000 to 384000)`,
 		`3: recordings: raw.channels 99 is not allowed (1 to 16)`,
@@ -218,7 +226,8 @@ retry_schedule = ["5s", "soon"]
 		`13: service "crm": headers.X-D is a list, not text`,
 	}},
 	{"a header that auth sets", service + "headers = { Authorization = \"hunter2\" }\nauth.bearer = \"x\"", []string{
-		`4: service "crm": headers.Authorization cannot stand beside auth, which sets it`}},
+		`4: service "crm": headers.Authorization cannot stand beside auth, which sets it`,
+	}},
 	{"soap without soap", service + "type = \"soap\"", []string{`1: service "crm": soap.operation is missing`}},
 	{"soap that cannot be", service + "type = \"soap\"\nmethod = \"PUT\"\njson = \"\"\n[service.soap]\nversion = \"1.3\"\nstyle = \"x\"\noperation = \"a b\"\nparams = { \"1a\" = \"x\" }", []string{
 		`5: service "crm": method "PUT" cannot go with type "soap" (allowed: POST)`,
@@ -234,11 +243,14 @@ retry_schedule = ["5s", "soon"]
 		`5: service "crm": soap needs type = "soap"`,
 	}},
 	{"two kinds of auth", service + "[service.auth]\nbasic = { user = \"u\", password = \"p\" }\nbearer = \"x\"", []string{
-		`6: service "crm": auth.bearer cannot stand beside basic (a service has one kind of auth)`}},
+		`6: service "crm": auth.bearer cannot stand beside basic (a service has one kind of auth)`,
+	}},
 	{"auth of its own is not that of the defaults", "[defaults.auth]\nbasic = { user = \"u\", password = \"p\" }\n" + service + "auth.basic = { password = \"p\" }", []string{
-		`6: service "crm": auth.basic.user is missing`}},
+		`6: service "crm": auth.basic.user is missing`,
+	}},
 	{"auth of the defaults", "[defaults]\nauth.basic = { user = \"u\", password = { env = \"RELAY_TEST_UNSET\" } }\n" + service + service2, []string{
-		`2: defaults: auth.basic.password: environment variable RELAY_TEST_UNSET is not set`}},
+		`2: defaults: auth.basic.password: environment variable RELAY_TEST_UNSET is not set`,
+	}},
 	{"auth that lacks something", service + "auth.basic = {}\n" + service2 + "auth.header = { name = \"Host\" }\n[[service]]\nname = \"c\"\nurl = \"http://c\"\nauth.oauth2 = { token_url = \"x\" }", []string{
 		`4: service "crm": auth.basic.user is missing`,
 		`4: service "crm": auth.basic.password is missing`,
@@ -256,7 +268,8 @@ retry_schedule = ["5s", "soon"]
 		`6: service "crm": signing 3 is not of 24 to 64 bytes`,
 	}},
 	{"a proxy that is none", service + "proxy = \"proxy.example.com:hunter2\"", []string{
-		`4: service "crm": proxy is not the URL of a proxy (allowed: http://, https://, socks5://)`}},
+		`4: service "crm": proxy is not the URL of a proxy (allowed: http://, https://, socks5://)`,
+	}},
 	{"certificates", service + "[service.tls]\nca = \"relay.toml\"\ncert = \"no.pem\"\nmin_version = \"1.1\"\n" + service2 + "tls = { cert = \"relay.toml\", key = \"relay.toml\" }", []string{
 		`5: service "crm": tls.ca "$DIR/relay.toml" holds no certificate in PEM form`,
 		`6: service "crm": tls.cert needs key`,
@@ -267,7 +280,8 @@ retry_schedule = ["5s", "soon"]
 	// [[binding]], [[mapping]] and [[source]].
 	{"a binding of nothing", "[[binding]]", []string{`1: binding 1: event is missing`, `1: binding 1: service is missing`}},
 	{"a binding to nobody", service + service2 + "[[binding]]\nevent = \"x\"\nservice = [\n\"crm\",\n\"crm2\",\n]", []string{
-		`11: binding 1: service "crm2" is not defined (defined: crm, erp)`}},
+		`11: binding 1: service "crm2" is not defined (defined: crm, erp)`,
+	}},
 	{"a binding where there are no services", "[[binding]]\nevent = \"x\"\nservice = \"crm\"", []string{`3: binding 1: service "crm" is not defined (none is defined)`}},
 	{"events that are not", service + "[[binding]]\nevent = [\"Call-End\",\n\"relay_dead\", 5]\nservice = \"crm\"", []string{
 		`5: binding 1: event "Call-End" is not a name (at most 64 of a-z 0-9 _)`,

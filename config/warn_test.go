@@ -15,10 +15,12 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"none of an empty file", "", nil},
 		{"keys whose feature is not built", "[queue]\nsite = \"a\"\nreplicas = 1\n[queue.hub]\nurls = [\"nats://hub\"]", []string{
-			`2: queue: site has no effect yet`, `3: queue: replicas has no effect yet`, `4: queue: hub has no effect yet`}},
+			`2: queue: site has no effect yet`, `3: queue: replicas has no effect yet`, `4: queue: hub has no effect yet`,
+		}},
 		{"users and groups that are not", "[intake]\nallow_users = [\"nobody-of-that-name\", \"1000\"]\nsocket_group = \"no-group-of-that-name\"", []string{
 			`2: intake: allow_users "nobody-of-that-name" is no user of this machine`,
-			`3: intake: socket_group "no-group-of-that-name" is no group of this machine`}},
+			`3: intake: socket_group "no-group-of-that-name" is no group of this machine`,
+		}},
 		{"mappings without a mapping", service + "mappings = true", []string{`4: service "crm": mappings has no effect without a [[mapping]]`}},
 		{"a mapping without mappings", "[[mapping]]\nfrom = \"a\"\nto = \"b\"", []string{`1: mapping 1: no service has mappings = true`}},
 		{"recording_access without recordings", service + "recording_access = \"signed\"", []string{`4: service "crm": recording_access has no effect without [recordings]`}},
@@ -27,11 +29,14 @@ func TestWarnings(t *testing.T) {
 			"[[service]]\nname = \"a\"\nurl = \"http://a.example.com/?x\"\nauth.bearer = \"x\"\n" +
 			"[[service]]\nname = \"b\"\nurl = \"http://localhost/\"\nauth.bearer = \"x\"", []string{
 			`2: recordings: url is not https, and passwords pass over it`,
-			`7: service "a": url is not https, and auth.bearer passes over it`}},
+			`7: service "a": url is not https, and auth.bearer passes over it`,
+		}},
 		{"anybody's certificate", service + "tls.insecure_skip_verify = true", []string{
-			`4: service "crm": tls.insecure_skip_verify lets anybody answer in the place of the endpoint`}},
+			`4: service "crm": tls.insecure_skip_verify lets anybody answer in the place of the endpoint`,
+		}},
 		{"one breaker with two settings", service + "[[service]]\nname = \"b\"\nurl = \"https://crm.example.com/\"\n[service.breaker]\nfailures = 1", []string{
-			`7: service "b": breaker differs from that of service "crm", which has the same url and comes first`}},
+			`7: service "b": breaker differs from that of service "crm", which has the same url and comes first`,
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, problems := load(t, test.file)

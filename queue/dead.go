@@ -212,6 +212,8 @@ func (q *Queue) eachBatch(ctx context.Context, f Filter, use func([]Letter) erro
 		if len(batch) == 0 {
 			return nil
 		}
+		q.moving.RLock()
+		defer q.moving.RUnlock()
 		if err := use(batch); err != nil {
 			return err
 		}

@@ -15,10 +15,11 @@ type Entry struct {
 	Attempts int       // made so far, as told to Park
 	Replayed bool      // it was a dead letter
 
-	lane *Lane
-	item *parked // where it lies in RETRY; nil: it lies in EVENTS
-	ack  string  // tells JetStream's consumer that it is done with
-	over atomic.Bool
+	lane   *Lane
+	item   *parked // where it lies in RETRY; nil: it lies in EVENTS
+	ack    string  // tells JetStream's consumer that it is done with
+	over   atomic.Bool
+	erased atomic.Bool // see Erased
 
 	shadow bool // it lies in RETRY too, since a crash: only its place here is left to release
 }
@@ -40,6 +41,10 @@ type Death struct {
 	Error    string
 }
 
+// Erased reports whether the entry was erased while it was in flight. Whatever
+// ends it then, it is not stored again.
+func (e *Entry) Erased() bool { return e.erased.Load() }
+
 // Finish releases the entry: it was delivered. That is on disk within 100 ms;
 // a crash before repeats the delivery.
 func (e *Entry) Finish() {
@@ -51,6 +56,10 @@ func (e *Entry) Finish() {
 // Return gives the entry back untouched. Next hands it out again, before later
 // ones.
 func (e *Entry) Return() {
+	if e.Erased() {
+		e.Finish()
+		return
+	}
 	if e.over.CompareAndSwap(false, true) {
 		e.lane.giveBack(e)
 	}
@@ -59,6 +68,9 @@ func (e *Entry) Return() {
 // Park puts the entry aside until p.Due. It is durable when Park returns. On
 // an error, [ErrFull] or [ErrUnavailable], the entry stays in flight.
 func (e *Entry) Park(p Parking) error {
+	if e.Erased() {
+		e.Finish()
+	}
 	if e.over.Load() {
 		return nil
 	}
@@ -76,6 +88,9 @@ func (e *Entry) Park(p Parking) error {
 // Bury makes the entry a dead letter. The letter is stored when Bury returns.
 // On an error, [ErrFull] or [ErrUnavailable], the entry stays in flight.
 func (e *Entry) Bury(d Death) error {
+	if e.Erased() {
+		e.Finish()
+	}
 	if e.over.Load() {
 		return nil
 	}

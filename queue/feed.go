@@ -243,6 +243,9 @@ func (l *Lane) accept(e *Entry) (known bool) {
 		f.waiting--
 	}
 	f.arrived = max(f.arrived, e.Seq)
+	if l.erasing.has(e) {
+		return true
+	}
 	if e.Seq <= l.win.high {
 		l.win.passed(e.Seq)
 		if !l.win.take(e.Seq) {

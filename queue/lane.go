@@ -33,6 +33,8 @@ type Lane struct {
 	trimmedAt time.Time
 	peeked    peek
 
+	erasing erasing // what an erasure removes just now
+
 	notify chan struct{} // holds a token when there is something to look at
 }
 
@@ -182,9 +184,9 @@ func (l *Lane) load(ctx context.Context, due []*parked) []*Entry {
 		e, err := l.q.unpark(ctx, l, item)
 		l.mu.Lock()
 		switch {
-		case err == nil:
+		case err == nil && !l.erasing.has(e):
 			entries = append(entries, l.hand(e))
-		case err == ErrNotFound:
+		case err == nil || err == ErrNotFound:
 			l.q.forgetParked(item)
 			l.advance(item.call)
 		default:

@@ -47,13 +47,14 @@ type logbook struct {
 type logLine struct {
 	subject string
 	body    []byte
+	flushed chan struct{} // not nil: only tells that the lines before are written
 }
 
 func newLogbook(q *Queue) *logbook { return &logbook{q: q, lines: make(chan logLine, logbookLen)} }
 
 func (b *logbook) add(subject string, body []byte) {
 	select {
-	case b.lines <- logLine{subject, body}:
+	case b.lines <- logLine{subject: subject, body: body}:
 	default:
 	}
 }
@@ -64,11 +65,36 @@ func (b *logbook) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case line := <-b.lines:
-			if eng := b.q.engine.Load(); eng != nil {
+			if line.flushed != nil {
+				close(line.flushed)
+			} else if eng := b.q.engine.Load(); eng != nil {
 				_ = eng.log.Publish(line.subject, line.body)
 			}
 		}
 	}
+}
+
+// flush returns when the server has all lines that were added before.
+func (b *logbook) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	flushed := make(chan struct{})
+	select {
+	case b.lines <- logLine{flushed: flushed}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-flushed:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.q.closed:
+		return ErrUnavailable
+	}
+	if eng := b.q.engine.Load(); eng != nil {
+		return eng.log.FlushWithContext(ctx)
+	}
+	return ErrUnavailable
 }
 
 // LogAttempt keeps what was tried. It never blocks; under pressure the record

@@ -30,6 +30,10 @@ type Queue struct {
 
 	buried atomic.Pointer[func(Death, []Record)]
 
+	// moving is held by what removes records or puts them back, and held alone by
+	// an erasure and a backup, which must not miss what moves.
+	moving sync.RWMutex
+
 	lanesMu sync.Mutex
 	lanes   map[string]*Lane
 

@@ -151,6 +151,8 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 	if eng == nil {
 		return ErrUnavailable
 	}
+	q.moving.RLock()
+	defer q.moving.RUnlock()
 	q.retries.mu.Lock()
 	gone := slices.Clone(q.retries.gone)
 	floor := q.retries.known.floor()

@@ -53,6 +53,19 @@ func (w *window) take(seq uint64) bool {
 	return true
 }
 
+// isOpen reports whether seq was taken up and is not finished.
+func (w *window) isOpen(seq uint64) bool {
+	i, found := w.find(seq)
+	return found && w.slots[i].state != slotDone
+}
+
+// lost finishes seq, which is no longer stored, unless it is handed out.
+func (w *window) lost(seq uint64) {
+	if !w.isOut(seq) {
+		w.done(seq)
+	}
+}
+
 // isOut reports whether seq is handed out now.
 func (w *window) isOut(seq uint64) bool {
 	i, found := w.find(seq)

@@ -79,7 +79,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.statusCommand(),
 		a.sendCommand(), a.renderCommand(), a.testCommand(), a.tailCommand(), a.debugCommand(),
-		a.deadCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(),
+		a.deadCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(), a.eraseCommand(),
 		a.contextCommand(), a.tagsCommand(), a.demoCommand(), a.docsCommand(), a.versionCommand(),
 	)
 	return root

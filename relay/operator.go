@@ -36,6 +36,7 @@ func (p *process) operator() web.Relay {
 		Attempts:    o,
 		DropService: o.dropService,
 		Test:        o.test,
+		Erase:       o.erase,
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
@@ -155,18 +154,4 @@ func (p *process) close() error {
 
 func (p *process) onClose(name string, do func() error) {
 	p.closers = append(p.closers, closer{name, do})
-}
-
-// logReload tells what became of a reload.
-func logReload(log *slog.Logger, problems []string, restart []string, fingerprint string) {
-	if len(problems) > 0 {
-		for _, text := range problems {
-			log.Error("reload refused", "err", text)
-		}
-		return
-	}
-	log.Info("config reloaded", "fingerprint", fingerprint)
-	for _, key := range restart {
-		log.Warn("setting takes effect after a restart", "key", key)
-	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -61,3 +62,17 @@ func (p *process) refuse(err error) web.Reload {
 }
 
 func (p *process) configState() web.Config { return *p.state.Load() }
+
+// logReload tells what became of a reload.
+func logReload(log *slog.Logger, problems []string, restart []string, fingerprint string) {
+	if len(problems) > 0 {
+		for _, text := range problems {
+			log.Error("reload refused", "err", text)
+		}
+		return
+	}
+	log.Info("config reloaded", "fingerprint", fingerprint)
+	for _, key := range restart {
+		log.Warn("setting takes effect after a restart", "key", key)
+	}
+}

@@ -55,6 +55,9 @@ func (r *runner) settled() {
 // left to do without the place is returned; nil is nothing.
 func (r *runner) serve(d *delivery) (after func()) {
 	s := r.setup.Load()
+	if d.gone() {
+		return d.Finish
+	}
 	if d.death != nil {
 		return func() { r.store(d) }
 	}
@@ -104,6 +107,10 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 	if r.abort.Err() != nil && v.status == 0 {
 		t.done(result{err: errGivenUp})
 		return d.giveBack
+	}
+	if d.gone() {
+		t.done(result{err: errGivenUp})
+		return d.Finish
 	}
 	d.attempts, d.tried, d.status = d.attempts+1, true, v.status
 	if v.err != "" {

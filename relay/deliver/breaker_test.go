@@ -56,7 +56,7 @@ func TestBreakerOpensOnFailuresInARow(t *testing.T) {
 		b, told := watched(breakerDefaults)
 		for range 4 {
 			answer(b, errUnhealthy)
-			time.Sleep(10 * time.Minute) // a row is a row, however long it takes
+			pass(10 * time.Minute) // a row is a row, however long it takes
 		}
 		answer(b, nil)
 		for range 4 {
@@ -98,7 +98,7 @@ func TestBreakerOpensOnARatio(t *testing.T) {
 		b.reset()
 		for i := range 100 { // half of all, but never 20 within the window
 			answer(b, []error{nil, errUnhealthy}[i%2])
-			time.Sleep(3 * time.Second)
+			pass(3 * time.Second)
 		}
 		if got := stateOf(b); got != BreakerClosed {
 			t.Errorf("state = %s for a slow trickle, want closed", got)
@@ -113,11 +113,11 @@ func TestProbesDoubleTheirInterval(t *testing.T) {
 			answer(b, errUnhealthy)
 		}
 		for _, interval := range []time.Duration{15, 30, 60, 120, 240, 300, 300} {
-			time.Sleep(interval*time.Second - time.Second)
+			pass(interval*time.Second - time.Second)
 			if ok, _ := b.ready(); ok {
 				t.Fatalf("ready before %ds have passed", interval)
 			}
-			time.Sleep(time.Second + 10*time.Millisecond)
+			pass(time.Second + 10*time.Millisecond)
 			if ok, probe := b.ready(); !ok || !probe {
 				t.Fatalf("no probe after %ds", interval)
 			}
@@ -131,7 +131,7 @@ func TestProbesDoubleTheirInterval(t *testing.T) {
 			leave.done(result{err: errUnhealthy})
 		}
 		b.probe() // on demand, without waiting
-		time.Sleep(10 * time.Millisecond)
+		pass(10 * time.Millisecond)
 		if !answer(b, nil) || stateOf(b) != BreakerClosed {
 			t.Errorf("state = %s after a good probe, want closed", stateOf(b))
 		}
@@ -152,7 +152,7 @@ func TestAProbeGivenUpFreesItsLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, told := watched(breakerDefaults)
 		b.halfOpen()
-		time.Sleep(10 * time.Millisecond)
+		pass(10 * time.Millisecond)
 		before := len(told.all())
 		if !answer(b, errGivenUp) {
 			t.Fatal("no probe is admitted")
@@ -164,7 +164,7 @@ func TestAProbeGivenUpFreesItsLeave(t *testing.T) {
 		if state, until := b.state(); state != BreakerOpen || time.Until(until) != 30*time.Second {
 			t.Errorf("%s for %s after a failed probe, want open for 30s", state, time.Until(until))
 		}
-		time.Sleep(31 * time.Second)
+		pass(31 * time.Second)
 		if !answer(b, nil) || stateOf(b) != BreakerClosed {
 			t.Errorf("state = %s, want the next probe to close it", stateOf(b))
 		}

@@ -42,6 +42,7 @@ type Deliverer struct {
 	runners  map[string]*running
 	stop     context.Context // while running, else nil
 	abort    context.Context
+	ended    bool
 	work     sync.WaitGroup
 }
 
@@ -141,7 +142,7 @@ func (d *Deliverer) environment(t *route.Table) environment {
 func (d *Deliverer) start(r *running) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.stop == nil || r.cancel != nil || d.stop.Err() != nil {
+	if d.stop == nil || r.cancel != nil || d.ended {
 		return
 	}
 	ctx, cancel := context.WithCancel(d.stop)
@@ -169,7 +170,8 @@ func (d *Deliverer) Run(ctx, abort context.Context) error {
 	}
 	d.work.Go(func() { d.tend(ctx) })
 	<-ctx.Done()
-	d.mu.Lock() // whoever starts a runner from here on sees that ctx has ended
+	d.mu.Lock()
+	d.ended = true // no reload starts a runner any more
 	d.mu.Unlock()
 	d.work.Wait()
 	d.breakers.stop()

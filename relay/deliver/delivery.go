@@ -30,11 +30,16 @@ type delivery struct {
 	status   int          // of the last answer; 0: none
 	event    *call.Event  // once it was read
 	death    *queue.Death // not nil: it is dead, and the queue could not store that yet
+	erased   func() bool  // the queue erased it meanwhile; nil: it never does
 }
 
 func newDelivery(e *queue.Entry) *delivery {
-	return &delivery{entry: e, record: e.Record, seq: e.Seq, accepted: e.Accepted, attempts: e.Attempts}
+	return &delivery{entry: e, record: e.Record, seq: e.Seq, accepted: e.Accepted, attempts: e.Attempts, erased: e.Erased}
 }
+
+// gone reports whether the delivery was erased while it was in hand: nothing of
+// it is sent, kept or told any more.
+func (d *delivery) gone() bool { return d.erased != nil && d.erased() }
 
 // read returns the event. What intake has accepted can be read back; anything
 // else in the queue was not put there by a relay.

@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -247,7 +246,7 @@ func bubble(t *testing.T, more string, test func(b *bench)) {
 	table := tableOf(t, t.TempDir(), service("crm", "http://crm.example.com/", more))
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, lane: newFakeLane(), table: table, env: environment{recordings: noRecordings{}}}
-		log := slog.New(slog.NewTextHandler(io.Discard, nil))
+		log := slog.New(slog.DiscardHandler)
 		tell := newReporter(log, newMetrics(prometheus.NewRegistry()), fakeJournal{}, newNotices(nil))
 		b.runner = newRunner("crm", b.lane, tell, func() {})
 		all := newBreakers(&fakeStore{}, func(*endpoint, change) {})
@@ -297,8 +296,11 @@ func (b *bench) attempts() []sent {
 	return slices.Clone(b.sent)
 }
 
+// pass lets time pass in a bubble.
+func pass(d time.Duration) { <-time.After(d) }
+
 // after lets time pass and everything come to rest.
 func (b *bench) after(d time.Duration) {
-	time.Sleep(d)
+	pass(d)
 	synctest.Wait()
 }

@@ -140,7 +140,7 @@ func TestPlacesGrowAfterTheBreakerCloses(t *testing.T) {
 		b.lane.owe(owed(100)...)
 		b.after(time.Second)
 		b.respond(func(*Attempt) (Reply, error) {
-			time.Sleep(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 			return Reply{Status: 200}, nil
 		})
 		before := len(b.attempts())
@@ -313,7 +313,7 @@ func TestPoisonedEventsDoNotBlockOthers(t *testing.T) {
 	bubble(t, "", func(b *bench) {
 		b.respond(func(a *Attempt) (Reply, error) {
 			n, _ := strconv.Atoi(a.ID[2:])
-			time.Sleep(time.Millisecond)
+			pass(time.Millisecond)
 			if n%10 == 0 {
 				return Reply{Status: 500}, nil
 			}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -435,26 +436,33 @@ func TestMetrics(t *testing.T) {
 	ask(t, addr, "GET", link, "Range: bytes=0-9")
 	ask(t, addr, "HEAD", link)
 	ask(t, addr, "GET", "/recordings/a.wav")
-	got := map[string]float64{}
+	for name, want := range map[string]float64{
+		"relay_recording_requests_total 200": 2, "relay_recording_requests_total 206": 1, "relay_recording_requests_total 401": 1,
+		"relay_recording_requests_total 403": 0, "relay_recording_bytes_total": float64(len(data) + 10),
+	} {
+		waitFor(t, fmt.Sprintf("%s = %v", name, want), func() bool { // an answer arrives before it is counted
+			value, ok := counters(t, reg)[name]
+			return ok && value == want
+		})
+	}
+}
+
+// counters returns all counters by their name and label.
+func counters(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
+	values := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			name := f.GetName()
 			for _, l := range m.GetLabel() {
 				name += " " + l.GetValue()
 			}
-			got[name] = m.GetCounter().GetValue()
+			values[name] = m.GetCounter().GetValue()
 		}
 	}
-	for name, want := range map[string]float64{
-		"relay_recording_requests_total 200": 2, "relay_recording_requests_total 206": 1, "relay_recording_requests_total 401": 1,
-		"relay_recording_requests_total 403": 0, "relay_recording_bytes_total": float64(len(data) + 10),
-	} {
-		if value, ok := got[name]; !ok || value != want {
-			t.Errorf("%s = %v, want %v", name, value, want)
-		}
-	}
+	return values
 }

@@ -55,11 +55,19 @@ func (f *folders) hold(dir string) string {
 			f.held[dir] = 1
 			return dir
 		}
-		if !errors.Is(err, fs.ErrNotExist) || dir == "." {
-			f.polled.Do(func() { f.log.Warn("recordings are polled", "err", err) })
+		if missing := errors.Is(err, fs.ErrNotExist); !missing || dir == "." {
+			f.polling(missing, err)
 			return ""
 		}
 		dir = filepath.Dir(dir)
+	}
+}
+
+// polling says once that the kernel refuses to tell, which the operator may
+// want to mend. That the root is missing is no reason.
+func (f *folders) polling(missing bool, err error) {
+	if !missing {
+		f.polled.Do(func() { f.log.Warn("recordings are polled", "err", err) })
 	}
 }
 

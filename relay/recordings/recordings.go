@@ -63,8 +63,9 @@ type Recordings struct {
 	listener net.Listener
 }
 
-// Open makes the folder where it is missing. Links and files can be had from
-// then on; [Recordings.Serve] does the rest, and [Recordings.Close] ends it.
+// Open makes links and looks at files from then on, and touches nothing;
+// [Recordings.Listen] and [Recordings.Serve] do the rest. [Recordings.Close]
+// ends it.
 func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -76,10 +77,7 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	t, err := openTree(c.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("recordings: %w", err)
-	}
+	t := newTree(c.Dir)
 	r := &Recordings{
 		tree: t, tokens: newTokens(t), clients: newClients(), log: o.Log, listen: c.Listen, tls: c.TLS,
 		warned: newCache[string, struct{}](knownFiles),
@@ -94,9 +92,15 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	return r, nil
 }
 
-// Close stops watching and saves what is still waited for. Nothing is called
-// back after it has returned.
+// Close stops watching and listening, and saves what is still waited for.
+// Nothing is called back after it has returned.
 func (r *Recordings) Close() error {
+	r.mu.Lock()
+	ln := r.listener
+	r.mu.Unlock()
+	if ln != nil {
+		_ = ln.Close() // Serve has done so, if it ran
+	}
 	return errors.Join(r.watcher.close(), r.lates.close())
 }
 

@@ -38,6 +38,9 @@ func openTest(t testing.TB, c *config.Recordings, o Options) (*Recordings, *logT
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := r.tree.make(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)

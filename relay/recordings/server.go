@@ -19,12 +19,15 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
-// Listen binds the configured address, so that a fault shows before anything
-// has begun; Serve does it where it was not done. The address is nil when
-// another web server serves the recordings.
+// Listen makes the folder where it is missing and binds the configured address,
+// so that a fault shows before anything has begun; Serve does it where it was
+// not done. The address is nil when another web server serves the recordings.
 func (r *Recordings) Listen() (net.Addr, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.tree.make(); err != nil {
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
 	if r.listen == "" {
 		return nil, nil
 	}

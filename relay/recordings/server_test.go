@@ -169,3 +169,25 @@ func TestFolderIsReplaced(t *testing.T) {
 		return r.Look("new.wav").State == StateReady && r.Look("old.wav").State == StatePending
 	})
 }
+
+// TestOpenTouchesNothing is what commands do that only make links.
+func TestOpenTouchesNothing(t *testing.T) {
+	c := testConfig(t)
+	r, err := Open(c, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	if got := r.Look("a.wav"); got.State != StatePending || r.Link("a.wav", "", time.Now(), -1, -1) == "" {
+		t.Errorf("Look = %s, want %s and a link", got.State, StatePending)
+	}
+	if _, err := os.Stat(c.Dir); err == nil {
+		t.Error("the folder was made")
+	}
+	if _, err := r.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(c.Dir); err != nil {
+		t.Errorf("the folder was not made: %v", err)
+	}
+}

@@ -23,28 +23,20 @@ var errIrregular = errors.New("not a regular file")
 // A tree is the folder that recordings lie in. Nothing outside it is ever
 // opened, whatever a path or a symbolic link says. Safe for concurrent use.
 type tree struct {
-	dir  string // absolute
-	real string // dir with its symbolic links resolved
+	dir string // absolute
 
 	mu      sync.Mutex
+	real    string // dir with its symbolic links resolved, once it was opened
 	root    *os.Root
 	info    fs.FileInfo // of root
 	checked time.Time
 }
 
-func openTree(dir string) (*tree, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, err
-	}
-	t := &tree{dir: dir, real: dir}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		t.real = real
-	}
-	if _, err := t.current(); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
+// newTree returns the tree below dir, which need not be there yet.
+func newTree(dir string) *tree { return &tree{dir: filepath.Clean(dir)} }
+
+// make makes the folder where it is missing.
+func (t *tree) make() error { return os.MkdirAll(t.dir, 0o750) }
 
 // canonical returns a recording's path as links write it: below the folder,
 // in its shortest form. It is false for a path that is not below it.
@@ -52,7 +44,7 @@ func (t *tree) canonical(name string) (string, bool) {
 	if filepath.IsAbs(name) {
 		rel, below := strings.CutPrefix(name, t.dir+"/")
 		if !below {
-			rel, below = strings.CutPrefix(name, t.real+"/")
+			rel, below = t.belowReal(name)
 		}
 		if !below {
 			return "", false
@@ -61,6 +53,15 @@ func (t *tree) canonical(name string) (string, bool) {
 	}
 	name = filepath.Clean(name)
 	return name, render.CanonicalPath(name)
+}
+
+func (t *tree) belowReal(name string) (rel string, below bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.real == "" {
+		return "", false
+	}
+	return strings.CutPrefix(name, t.real+"/")
 }
 
 // open returns a regular file for reading. It never waits, neither for the
@@ -129,6 +130,7 @@ func (t *tree) current() (*os.Root, error) {
 		return nil, err
 	}
 	t.root, t.info = root, info
+	t.real, _ = filepath.EvalSymlinks(t.dir)
 	return root, nil
 }
 

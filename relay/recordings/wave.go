@@ -55,9 +55,15 @@ func rawWave(rate, channels int, n int64) wave {
 // readWave reads the header of a file of size bytes. The error is errNotWave
 // or errUnfinished, also for sizes that do not agree with the file's, or that
 // of the reader.
-func readWave(r io.ReaderAt, size int64) (wave, error) {
+func readWave(file io.ReaderAt, size int64) (wave, error) {
+	r := beginning{file: file}
+	n, err := file.ReadAt(r.bytes[:], 0)
+	if err != nil && err != io.EOF {
+		return wave{}, err
+	}
+	r.n = int64(n)
 	var head [12]byte
-	err := readFull(r, head[:], 0)
+	err = readFull(&r, head[:], 0)
 	if errors.Is(err, errUnfinished) {
 		return wave{}, errNotWave
 	}
@@ -67,7 +73,7 @@ func readWave(r io.ReaderAt, size int64) (wave, error) {
 	if id := string(head[:4]); id != "RIFF" && id != "RF64" && id != "BW64" || string(head[8:]) != "WAVE" {
 		return wave{}, errNotWave
 	}
-	h := header{r: r, size: size, riff: int64(le32(head[4:]))}
+	h := header{r: &r, size: size, riff: int64(le32(head[4:]))}
 	return h.read()
 }
 
@@ -223,6 +229,22 @@ func (w wave) wideSizes(riff, n int64) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(n))
 	b = binary.LittleEndian.AppendUint64(b, uint64(n/int64(w.block)))
 	return binary.LittleEndian.AppendUint32(b, 0)
+}
+
+// beginning is a file whose first bytes have been read at once, because they
+// hold the header of nearly every recording.
+type beginning struct {
+	file  io.ReaderAt
+	bytes [512]byte
+	n     int64
+}
+
+// ReadAt implements [io.ReaderAt].
+func (r *beginning) ReadAt(b []byte, at int64) (int, error) {
+	if at+int64(len(b)) <= r.n {
+		return copy(b, r.bytes[at:]), nil
+	}
+	return r.file.ReadAt(b, at)
 }
 
 func sized(id string, n int64) []byte { return binary.LittleEndian.AppendUint32([]byte(id), uint32(n)) }

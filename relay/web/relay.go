@@ -47,6 +47,8 @@ type Relay struct {
 	// DropService makes what waits for an orphaned service dead letters and
 	// says how many.
 	DropService func(ctx context.Context, service string) (int, error)
+	// Erase removes a person from every stream; with dry it only counts.
+	Erase func(ctx context.Context, p Person, dry bool) (Erasure, error)
 	// Test makes one attempt at a service now, outside the queue. An empty
 	// event stands for a relay_test of the relay's own making.
 	Test func(ctx context.Context, service string, event []byte) (Transcript, error)

@@ -67,6 +67,7 @@ func (s *Socket) routes() http.Handler {
 	mux.HandleFunc("GET /v1/dead", s.letters)
 	mux.HandleFunc("POST /v1/dead/replay", s.replay)
 	mux.HandleFunc("POST /v1/dead/drop", s.dropLetters)
+	mux.HandleFunc("POST /v1/erase", s.erase)
 	return onlyOwner(mux)
 }
 

@@ -42,8 +42,8 @@ func TestTwelveKillsUnderLoadLoseNothing(t *testing.T) {
 				}
 			})
 		}
-		time.AfterFunc(time.Duration(20+rand.IntN(150))*time.Millisecond, r.Kill)
-		<-r.Ended()
+		<-time.After(time.Duration(20+rand.IntN(150)) * time.Millisecond)
+		r.Kill()
 		senders.Wait()
 		r.Start()
 	}

@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"callrelay/scripts/trial"
@@ -75,8 +76,8 @@ func (t *soak) Cleanup(f func()) { t.cleanup = append(t.cleanup, f) }
 func (t *soak) Context() context.Context { return t.ctx }
 
 func (t *soak) close() {
-	for i := len(t.cleanup) - 1; i >= 0; i-- {
-		t.cleanup[i]()
+	for _, v := range slices.Backward(t.cleanup) {
+		v()
 	}
 }
 

@@ -25,6 +25,7 @@ type fake struct {
 	conns    []net.Conn
 	now      time.Time     // of its clock
 	channels []ami.Message // that are alive
+	denies   bool          // to list them: the login lacks the right
 }
 
 func newFake(t *testing.T) *fake {
@@ -65,6 +66,9 @@ func (f *fake) serve(c net.Conn) {
 func (f *fake) answer(c net.Conn, action, id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if action == "CoreShowChannels" && f.denies {
+		action = "denied"
+	}
 	switch action {
 	case "Login":
 		fmt.Fprint(c, "Response: Success\r\nMessage: Authentication accepted\r\n\r\nEvent: FullyBooted\r\n\r\n")

@@ -90,8 +90,11 @@ func (m *machine) reconcile(reason string, from time.Time, channels, queues []am
 	}
 	for _, ev := range queues {
 		if ev.Event() == "QueueParams" {
-			missed := m.retally(ev)
-			g.Missing += max(0, missed.Completed-ended[ev.Get("Queue")])
+			missed, anew := m.retally(ev)
+			if !anew {
+				missed.Completed = max(0, missed.Completed-ended[ev.Get("Queue")])
+			}
+			g.Missing += missed.Completed
 			g.Abandon += missed.Abandoned
 		}
 	}
@@ -232,22 +235,23 @@ func (m *machine) vanish(l *leg) (ended bool) {
 }
 
 // retally takes a queue's counts and returns by how much they went on unheard.
-// Counts that are smaller than before were set back when Asterisk restarted.
-func (m *machine) retally(ev ami.Message) (missed tally) {
+// Counts that are smaller than before began anew when Asterisk restarted, and
+// hold nothing of what ended then.
+func (m *machine) retally(ev ami.Message) (missed tally, anew bool) {
 	queue := ev.Get("Queue")
 	if !m.wants(queue) {
-		return tally{}
+		return tally{}, false
 	}
 	now := tally{number(ev, "Completed"), number(ev, "Abandoned")}
 	before, known := m.tallies[queue]
 	m.tallies[queue] = now
 	switch {
 	case !known:
-		return tally{}
+		return tally{}, false
 	case now.Completed < before.Completed || now.Abandoned < before.Abandoned:
-		return now
+		return now, true
 	}
-	return tally{now.Completed - before.Completed, now.Abandoned - before.Abandoned}
+	return tally{now.Completed - before.Completed, now.Abandoned - before.Abandoned}, false
 }
 
 // count goes on with a queue's tally as the queue itself does.

@@ -106,15 +106,15 @@ func gapped(t *testing.T, events []ami.Message, from, to int) (all []output, aft
 	return all, after
 }
 
-// TestGapAnywhere loses every stretch of each call, and counts: a segment is
-// delivered once, or a gap counts it.
+// TestGapAnywhere loses stretches of each call, long and short, and counts: a
+// segment is delivered once, or a gap counts it.
 func TestGapAnywhere(t *testing.T) {
 	for _, name := range []string{"single-caller", "transfer", "atxfer-ami", "redirect-ami", "abandon"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			events := telling(transcript(t, name))
 			want := count(t, play(t, counted(), events))
-			for from := 1; from < len(events)-1; from++ {
+			for from := 1; from < len(events)-1; from += 1 + len(events)/25 {
 				for to := from; to < len(events); to++ {
 					all, after := gapped(t, events, from, to)
 					problem := compare(count(t, all), want)
@@ -234,14 +234,36 @@ func TestQueueCounts(t *testing.T) {
 		name string
 		now  ami.Message
 		want tally
+		anew bool
 	}{
-		{"the first counts say nothing", params(7, 3), tally{}},
-		{"nothing happened", params(7, 3), tally{}},
-		{"two conversations and a caller who gave up", params(9, 4), tally{2, 1}},
-		{"Asterisk restarted and counts anew", params(1, 0), tally{1, 0}},
+		{"the first counts say nothing", params(7, 3), tally{}, false},
+		{"nothing happened", params(7, 3), tally{}, false},
+		{"two conversations and a caller who gave up", params(9, 4), tally{2, 1}, false},
+		{"Asterisk restarted and counts anew", params(1, 0), tally{1, 0}, true},
 	} {
-		if got := m.retally(test.now); got != test.want {
-			t.Errorf("%s: missed %v, want %v", test.name, got, test.want)
+		if got, anew := m.retally(test.now); got != test.want || anew != test.anew {
+			t.Errorf("%s: missed %v, anew %v, want %v, %v", test.name, got, anew, test.want, test.anew)
 		}
+	}
+}
+
+// TestAsteriskRestart ends an Asterisk in mid-call: the segment that was open
+// ended with it, and the queue counted another one since.
+func TestAsteriskRestart(t *testing.T) {
+	m := testMachine()
+	m.tallies["support"] = tally{Completed: 7}
+	events := transcript(t, "single")
+	play(t, m, events[:slices.IndexFunc(events, isEvent("HangupRequest"))])
+	since := events[len(events)-1].Stamp().Add(time.Minute)
+	m.resume(since)
+	got := m.reconcile(gapDisconnect, since.Add(-time.Minute), nil, []ami.Message{
+		{{Name: "Event", Value: "QueueParams"}, {Name: "Queue", Value: "support"}, {Name: "Completed", Value: "1"}},
+	})
+	checkAccepted(t, got)
+	if want := []string{"agent_termination", "call_end", "post_call", "relay_gap"}; !slices.Equal(names(got), want) {
+		t.Fatalf("events %s, want %s", names(got), want)
+	}
+	if gap := decode(t, got[3]); gap["segments_ended"] != 1.0 || gap["segments_missing"] != 1.0 || gap["count"] != 2.0 {
+		t.Errorf("gap %v, want one segment ended and one missing", gap)
 	}
 }

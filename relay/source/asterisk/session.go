@@ -16,6 +16,10 @@ const (
 	listTimeout  = 10 * time.Second // for Asterisk to list its channels
 )
 
+// maxListed bounds each list that Asterisk is asked for: its channels, its
+// queues and their members.
+const maxListed = 50_000
+
 // classes are the events a login asks for. The user's rights and filters in
 // manager.conf narrow them further.
 const classes = "system,call,agent,user,dialplan"
@@ -150,13 +154,21 @@ func (n *session) resume(m *machine, stamp time.Time) {
 func (n *session) collect(m ami.Message) bool {
 	switch {
 	case m.Event() == "CoreShowChannel" && m.Get("ActionID") == channelsID:
-		n.channels = append(n.channels, m)
+		n.channels = bounded(n.channels, m)
 	case m.Get("ActionID") == queuesID:
-		n.queues = append(n.queues, m)
+		n.queues = bounded(n.queues, m)
 	default:
 		return m.Get("ActionID") != "" && m.Event() != "UserEvent"
 	}
 	return true
+}
+
+// bounded appends to a list, but no more than any Asterisk has.
+func bounded(list []ami.Message, m ami.Message) []ami.Message {
+	if len(list) == maxListed {
+		return list
+	}
+	return append(list, m)
 }
 
 // due reports whether the gap before the session can be told: Asterisk has

@@ -59,6 +59,32 @@ func TestBreak(t *testing.T) {
 	}
 }
 
+// TestNoRightToCompare says that channels were not compared, and ends nothing
+// on suspicion.
+func TestNoRightToCompare(t *testing.T) {
+	t.Parallel()
+	f, r := newFake(t), newTaker()
+	f.denies = true
+	s := New(options(f, r))
+	run(t, s)
+	r.await(t, "relay_gap") // nothing is known of the calls that go on at the start
+	events := transcript(t, "single")
+	end := slices.IndexFunc(events, isEvent("HangupRequest"))
+	f.send(events[:end]...)
+	r.await(t, "agent_connect")
+	f.hangUp()
+	until(t, "a second gap", func() bool { return s.Status().Gaps == 2 })
+	f.send(events[end:]...)
+	got := r.await(t, "post_call")
+	want := []string{"relay_gap", "call_start", "queue_enter", "dequeue", "agent_connect", "relay_gap", "agent_termination", "call_end", "post_call"}
+	if !slices.Equal(names(got), want) {
+		t.Fatalf("events %s, want %s", names(got), want)
+	}
+	if gap := decode(t, got[5]); gap["channels_compared"] != false || gap["count"] != 0.0 {
+		t.Errorf("gap %v, want one that compared nothing", gap)
+	}
+}
+
 // TestRestart restarts the relay in mid-call, with an event not yet taken; the
 // call goes on.
 func TestRestart(t *testing.T) {

@@ -1,0 +1,210 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Stored is a record as it lies in a stream.
+type Stored struct {
+	Stream string // EVENTS, RETRY, DEAD, ATTEMPTS or DEBUG
+	Record        // of ATTEMPTS and DEBUG its Service and Body alone
+}
+
+// Erased is what an erasure removed, or would remove.
+type Erased struct {
+	Records  map[string]int // by stream
+	Owed     map[string]int // by service: those among them that were not finished
+	InFlight int            // of those owed: under way to their endpoint, so that they may still arrive
+}
+
+// erasePasses bounds how often the streams are looked through for what moved
+// from one place to another meanwhile.
+const erasePasses = 10
+
+// streamOrder is the way of a delivery through the streams. Who reads them in
+// this order misses none that moves on meanwhile.
+var streamOrder = [...]string{events, retry, dead, attempts, debug}
+
+// Scan passes every record of every stream to visit.
+func (q *Queue) Scan(ctx context.Context, visit func(*Stored)) error {
+	eng := q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	for _, stream := range streamOrder {
+		err := eng.scan(ctx, stream, 0, func(s *Stored, _ uint64) { visit(s) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Erase removes the records that match from every stream, whether they were
+// delivered or not, and overwrites them on disk. What is in flight is not
+// stored again, whatever becomes of it. With dry it only counts. What arrives
+// while it runs may stay.
+//
+// A crash or an error in between leaves some of the records; erasing again
+// removes them.
+func (q *Queue) Erase(ctx context.Context, dry bool, match func(*Stored) bool) (Erased, error) {
+	q.moving.Lock()
+	defer q.moving.Unlock()
+	e := &erasure{
+		q: q, eng: q.engine.Load(), dry: dry, match: match, next: map[string]uint64{},
+		done: Erased{Records: map[string]int{}, Owed: map[string]int{}},
+	}
+	if e.eng == nil {
+		return e.done, ErrUnavailable
+	}
+	defer e.end()
+	for range erasePasses {
+		n, err := e.pass(ctx)
+		if err != nil {
+			return e.done, fmt.Errorf("erase: %w", err)
+		}
+		if n == 0 || dry {
+			return e.done, nil
+		}
+	}
+	return e.done, errors.New("erase: records that match keep coming")
+}
+
+// erasure is one run of Erase.
+type erasure struct {
+	q     *Queue
+	eng   *engine
+	dry   bool
+	match func(*Stored) bool
+	next  map[string]uint64 // by stream: where the next pass begins
+	done  Erased
+}
+
+// found are the sequences of the records of one stream that match, by service.
+type found map[string]map[uint64]bool
+
+// pass goes once through what the pass before has not seen, and returns how
+// many records it erased.
+func (e *erasure) pass(ctx context.Context) (int, error) {
+	if err := e.q.logs.flush(ctx); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, stream := range streamOrder {
+		hits, err := e.find(ctx, stream)
+		if err != nil {
+			return n, err
+		}
+		for service, seqs := range hits {
+			n += len(seqs)
+			e.done.Records[stream] += len(seqs)
+			if e.dry {
+				continue
+			}
+			if err := e.remove(ctx, stream, service, seqs); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+func (e *erasure) find(ctx context.Context, stream string) (found, error) {
+	hits := found{}
+	err := e.eng.scan(ctx, stream, e.next[stream], func(s *Stored, seq uint64) {
+		e.next[stream] = seq + 1
+		if !e.match(s) {
+			return
+		}
+		if hits[s.Service] == nil {
+			hits[s.Service] = map[uint64]bool{}
+		}
+		hits[s.Service][seq] = true
+		if e.owed(stream, s.Service, seq) {
+			e.done.Owed[s.Service]++
+		}
+	})
+	return hits, err
+}
+
+// owed reports whether a record is a delivery that is not finished.
+func (e *erasure) owed(stream, service string, seq uint64) bool {
+	switch stream {
+	case events:
+		return e.q.lane(service).owes(seq)
+	case retry:
+		return e.q.retries.needs(seq)
+	}
+	return false
+}
+
+// remove erases records of one service. The lane lets go of them first: a crash
+// in between leaves them stored, and the lane takes them up again.
+func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[uint64]bool) error {
+	l, g := e.q.lane(service), erasing{}
+	switch stream {
+	case events:
+		g.stored = seqs
+	case retry:
+		g.parked = seqs
+	default:
+		return e.eng.eraseEach(ctx, stream, seqs)
+	}
+	inFlight, items, unsent := l.letGo(g)
+	e.done.InFlight += inFlight
+	if err := e.eng.eraseEach(ctx, stream, seqs); err != nil {
+		return err
+	}
+	for _, item := range items {
+		e.q.forgetParked(item)
+	}
+	if unsent { // JetStream tells how many are left
+		return l.attach(ctx, e.eng)
+	}
+	return nil
+}
+
+func (e *erasure) end() {
+	for _, l := range e.q.allLanes() {
+		l.mu.Lock()
+		l.erasing = erasing{}
+		l.mu.Unlock()
+	}
+}
+
+// scan passes the records of a stream from a sequence on to visit.
+func (e *engine) scan(ctx context.Context, stream string, from uint64, visit func(s *Stored, seq uint64)) error {
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
+	if from > 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
+	}
+	return e.read(ctx, stream, cfg, func(m *nats.Msg, at place) bool {
+		s := &Stored{Stream: stream, Record: readRecord(m)}
+		if stream == retry || stream == dead {
+			s.Event = m.Header.Get(headEvent)
+		}
+		visit(s, at.seq)
+		return true
+	})
+}
+
+// eraseEach deletes records and overwrites them, which rewrites the file of
+// each.
+func (e *engine) eraseEach(ctx context.Context, stream string, seqs map[uint64]bool) error {
+	for seq := range seqs {
+		body := fmt.Appendf(nil, `{"seq":%d}`, seq)
+		err := e.call(ctx, "$JS.API.STREAM.MSG.DELETE."+stream, body)
+		if err == nil {
+			continue
+		}
+		if _, _, missing := e.getDirect(ctx, stream, body); !errors.Is(missing, ErrNotFound) {
+			return fmt.Errorf("record %d of %s: %w", seq, stream, err)
+		}
+	}
+	return nil
+}
