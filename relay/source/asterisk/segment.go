@@ -109,7 +109,10 @@ func (m *machine) agentComplete(ev ami.Message, at time.Time) {
 // completed finds the open segment of an AgentComplete. It is sure when the
 // event names the leg itself.
 func (m *machine) completed(ev ami.Message) (l *leg, sure bool) {
-	if l := m.legs[ev.Get("DestUniqueid")]; l != nil && l.open() {
+	if l := m.legs[ev.Get("DestUniqueid")]; l != nil && l.Segment != nil {
+		if !l.open() {
+			return nil, false
+		}
 		return l, true
 	}
 	return only(m.legs, func(l *leg) bool { return l.open() && l.serves(ev) }), false

@@ -284,3 +284,31 @@ func TestLeastLoginSeesTheSame(t *testing.T) {
 		t.Errorf("ends of segments %q, want %q", got, want)
 	}
 }
+
+// TestLateCompleteOfTheSameAgent gives an agent two segments in one call: the
+// late AgentComplete of the first does not touch the second.
+func TestLateCompleteOfTheSameAgent(t *testing.T) {
+	header := func(name, value string) ami.Header { return ami.Header{Name: name, Value: value} }
+	event := func(name, leg string, more ...ami.Header) ami.Message {
+		return append(ami.Message{
+			header("Event", name), header("Uniqueid", leg), header("Linkedid", "7.1"), header("DestUniqueid", leg), header("DestLinkedid", "7.1"),
+			header("Queue", "support"), header("Interface", "PJSIP/a1"), header("BridgeUniqueid", "b"+leg), header("BridgeNumChannels", "2"),
+		}, more...)
+	}
+	var all []output
+	m := testMachine()
+	for _, ev := range []ami.Message{
+		event("AgentConnect", "7.2"), event("BridgeEnter", "7.2"), event("BridgeLeave", "7.2"), event("Hangup", "7.2"),
+		event("AgentConnect", "7.3"), event("BridgeEnter", "7.3"),
+		event("AgentComplete", "7.3", header("Reason", "agent")),
+		event("AgentComplete", "7.2", header("Reason", "caller")),
+		event("BridgeLeave", "7.3"), event("Hangup", "7.3"),
+	} {
+		all = append(all, m.apply(ev, ev.Stamp())...)
+	}
+	for _, o := range all {
+		if e := decode(t, o); o.Name == "agent_termination" && e["segment_id"] == "7.3" && e["term_reason"] != "agent" {
+			t.Errorf("reason %v, want agent", e["term_reason"])
+		}
+	}
+}
