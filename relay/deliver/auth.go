@@ -2,8 +2,11 @@ package deliver
 
 import (
 	"encoding/base64"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode"
 
 	"callrelay/config"
 )
@@ -12,19 +15,36 @@ import (
 // its tokens.
 func newSender(s *config.Service, own []string) (Sender, error) {
 	g := newGuard(s.AllowPrivate, own)
-	transport, err := newTransport(s, g)
-	if err != nil {
-		return nil, err
-	}
-	sender := HTTPSender{Transport: transport, MaxResponse: s.MaxResponse}
-	if s.Auth.OAuth2 == nil {
-		return sender, nil
+	sender, err := newExchanger(s, g)
+	if err != nil || s.Auth.OAuth2 == nil {
+		return sender, err
 	}
 	client, err := newTokenClient(s, g)
 	if err != nil {
 		return nil, err
 	}
 	return newTokenSender(s.Auth.OAuth2, client, sender), nil
+}
+
+// newExchanger makes the connections of a service. What takes more than HTTP/1.1
+// to the host as written, a proxy or a host name to translate, is left to
+// net/http.
+func newExchanger(s *config.Service, g guard) (Sender, error) {
+	if s.Proxy.Value() != "" || !isASCII(s.URL) {
+		transport, err := newTransport(s, g)
+		return HTTPSender{Transport: transport, MaxResponse: s.MaxResponse}, err
+	}
+	secure, err := newTLS(s.TLS)
+	return &directSender{
+		dialer:      &net.Dialer{Timeout: s.Timeout, ControlContext: g.control},
+		tls:         secure,
+		maxResponse: s.MaxResponse,
+		keep:        s.Concurrency,
+	}, err
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // closeIdle drops the connections that a sender does not use at the moment.

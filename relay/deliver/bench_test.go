@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"callrelay/queue"
+	"callrelay/relay/call"
 )
 
 // sink is an endpoint that counts.
@@ -73,4 +75,26 @@ func BenchmarkPlainClient(b *testing.B) {
 	}
 	work.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+}
+
+// BenchmarkAttempt is what an attempt costs beside the exchange itself.
+func BenchmarkAttempt(b *testing.B) {
+	s := tableOf(b, b.TempDir(), service("crm", "http://127.0.0.1/", "")).Service("crm")
+	setup := newSetup(s, environment{recordings: noRecordings{}, userAgent: "relay/1"}, nil)
+	setup.sender = SenderFunc(func(context.Context, *Attempt) (Reply, error) { return Reply{Status: 200}, nil })
+	rec := record("crm", "id-1", `,"pad":"`+strings.Repeat("x", 500)+`"`)
+	b.ReportAllocs()
+	for b.Loop() {
+		e, err := call.Parse(rec.Body, rec.ID)
+		if err != nil {
+			b.Fatal(err)
+		}
+		a, _, err := setup.prepare(e, 1, testTime)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if v, _, _ := setup.exchange(b.Context(), a); v.outcome != Delivered {
+			b.Fatal(v.err)
+		}
+	}
 }
