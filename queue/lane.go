@@ -164,6 +164,7 @@ func (l *Lane) nextFresh() *Entry {
 	if e.Seq > l.win.high {
 		l.win.take(e.Seq)
 		l.moved = true
+		l.q.stir()
 	}
 	if e.shadow {
 		l.shadows--
@@ -245,6 +246,7 @@ func (l *Lane) leave(e *Entry) {
 	if e.item == nil {
 		l.win.done(e.Seq)
 		l.moved = true
+		l.q.stir()
 	}
 }
 

@@ -37,6 +37,8 @@ type Queue struct {
 	lanesMu sync.Mutex
 	lanes   map[string]*Lane
 
+	stirred chan struct{} // holds a token when the floors moved
+
 	downMu sync.Mutex
 	down   error // why nothing can be written now
 	broken chan struct{}
@@ -60,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{o: o, folder: folder, space: newSpace(o), lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
+	q := &Queue{o: o, folder: folder, space: newSpace(o), lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
 	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	q.retries.wake = make(chan struct{}, 1)
 	q.logs = newLogbook(q)
@@ -279,31 +281,56 @@ const (
 	floorNoteRest = 20
 )
 
-// saveFloors saves the floors while they move.
+// saveFloors saves the floors while they move. At rest it costs nothing.
 func (q *Queue) saveFloors(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.stirred:
+			q.followFloors(ctx)
+		}
+	}
+}
+
+// followFloors saves the floors until they rest.
+func (q *Queue) followFloors(ctx context.Context) {
 	timer := time.NewTimer(floorNote)
 	defer timer.Stop()
-	var synced time.Time
-	for {
+	for synced := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
 		start := time.Now()
-		if q.floorsMoved() {
-			if err := q.floors.write(q.snapshot()); err != nil {
-				q.fail(err)
-			}
+		moved := q.floorsMoved()
+		if moved {
+			q.failOn(q.floors.write(q.snapshot()))
 		}
 		timer.Reset(max(floorNote, floorNoteRest*time.Since(start)))
-		if time.Since(synced) < floorInterval {
+		if start.Sub(synced) < floorInterval {
 			continue
 		}
-		if err := q.floors.sync(); err != nil {
-			q.fail(err)
+		q.failOn(q.floors.sync())
+		if !moved {
+			return
 		}
-		synced = time.Now()
+		synced = start
+	}
+}
+
+func (q *Queue) failOn(err error) {
+	if err != nil {
+		q.fail(err)
+	}
+}
+
+// stir has the floors saved soon.
+func (q *Queue) stir() {
+	select {
+	case q.stirred <- struct{}{}:
+	default:
 	}
 }
 

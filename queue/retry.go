@@ -110,7 +110,10 @@ func (q *Queue) get(ctx context.Context, stream string, seq uint64) (*nats.Msg, 
 // forgetParked removes a finished entry from RETRY, a little later: deleting
 // costs an fsync each, and crash-proof is already the list of what is gone,
 // which is saved with the floors.
-func (q *Queue) forgetParked(item *parked) { q.retries.forget(item.seq) }
+func (q *Queue) forgetParked(item *parked) {
+	q.retries.forget(item.seq)
+	q.stir()
+}
 
 func (r *retries) keep(seq uint64) {
 	r.mu.Lock()
@@ -169,6 +172,7 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 	err := eng.deleteEach(ctx, retry, gone[below:])
 	if err == nil {
 		q.retries.deleted(gone)
+		q.stir()
 	}
 	return err
 }
