@@ -1,6 +1,6 @@
 #!/bin/sh
 # Run the relay beside a real Asterisk with SIPp callers and agents, and hold
-# what arrives at a receiver against what Asterisk told (about six minutes).
+# what arrives at a receiver against what Asterisk told (about ten minutes).
 #
 #   scripts/callserver.sh [-run TestCalls]     what follows goes to go test
 #
@@ -17,4 +17,4 @@ export CALLSERVER
 trap '"$CALLSERVER/down.sh"' EXIT
 trap 'exit 1' INT TERM
 "$CALLSERVER/up.sh"
-go test ./scripts/callserver -count=1 -timeout 15m -v "$@"
+go test ./scripts/callserver -count=1 -timeout 30m -v "$@"
