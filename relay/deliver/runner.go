@@ -18,7 +18,8 @@ const (
 	inPlace = 10 * time.Second
 
 	// maxWaiting is how many deliveries of a service wait in memory for a retry,
-	// and how many for a recording.
+	// and how many for a recording; the queue parks the others. When twice as many
+	// wait because the queue is full, nothing more is fetched.
 	maxWaiting = 512
 
 	// ahead is how many deliveries are fetched for each place.
@@ -212,7 +213,8 @@ func (r *runner) room(ctx context.Context) int {
 // open nothing is: the service's events stay where they are.
 func (r *runner) wanted() int {
 	full, have := ahead*r.places, len(r.hand.ready)
-	if r.closed || r.held || have > full/2 || r.hand.counts[waitRetry]+r.settling >= maxWaiting {
+	crowded := r.settling >= maxWaiting || r.hand.counts[waitRetry] >= 2*maxWaiting
+	if r.closed || r.held || have > full/2 || crowded {
 		return 0
 	}
 	ok, probe := r.endpoint.ready()

@@ -99,3 +99,20 @@ func TestAnEndpointThatFailsEveryThirdTimeGetsAll(t *testing.T) {
 	}
 	t.Logf("%d delivered over %d refusals", n, at.Refused())
 }
+
+func TestPoisonedDeliveriesHoldUpNobody(t *testing.T) {
+	at := trial.NewReceiver(t)
+	at.Answer(func(w http.ResponseWriter, q *http.Request) {
+		if strings.HasSuffix(q.Header.Get("Webhook-Id"), "0") { // every tenth
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	r := trial.Start(t, binary, trial.Service("crm", at.URL, "concurrency = 32\n[service.breaker]\nfailures = 1000\nratio = 1.0"))
+	n := size(10_000, 100_000) // a tenth of them are more than wait in memory
+	r.Accept(trial.Numbered("p", "agent_termination", n)...)
+	r.Until("the other nine tenths are there", func() bool { _, got := at.Total(); return got == n*9/10 })
+	if pending := r.Metric(`relay_pending{service="crm"}`); pending != fmt.Sprint(n/10) {
+		t.Errorf("relay_pending = %s, want %d", pending, n/10)
+	}
+	t.Logf("%d delivered beside %d that were refused with 500", n*9/10, n/10)
+}
