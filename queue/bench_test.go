@@ -47,7 +47,7 @@ func syncLimit(b *testing.B, group int) float64 {
 func BenchmarkAppend(b *testing.B) {
 	for _, inFlight := range []int{1, 32, 4000} {
 		b.Run(fmt.Sprintf("in flight %d", inFlight), func(b *testing.B) {
-			limit := syncLimit(b, min(inFlight, maxBatch))
+			limit := syncLimit(b, min(inFlight, maxCommit))
 			q := open(b, Options{Dir: b.TempDir()})
 			places := make(chan struct{}, inFlight)
 			var n int

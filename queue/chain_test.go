@@ -59,7 +59,7 @@ func TestStuckCallsDoNotUseUpPlaces(t *testing.T) {
 	dir := t.TempDir()
 	q, l := ordered(t, dir)
 	var stuck []Record
-	for n := range 3000 {
+	for n := range 1100 {
 		stuck = append(stuck, ofCall("stuck", n))
 	}
 	write(t, q, stuck...)
@@ -72,7 +72,7 @@ func TestStuckCallsDoNotUseUpPlaces(t *testing.T) {
 	}
 	eventually(t, "the followers are parked", func() bool {
 		s := q.Stats().Services["crm"]
-		return s.Parked >= 3000-2*maxFollowers && s.Parked+s.Waiting == 2999
+		return s.Parked >= 1100-2*maxFollowers && s.Parked+s.Waiting == 1099
 	})
 	if err := head.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestStuckCallsDoNotUseUpPlaces(t *testing.T) {
 	q, l = ordered(t, dir)
 	none(t, l)
 	l.Wake(WakeAll)
-	for n := range 3000 {
+	for n := range 1100 {
 		entries := next(t, l, 1)
 		if want := fmt.Sprintf("stuck/%d", n); entries[0].ID != want {
 			t.Fatalf("got %s, want %s", entries[0].ID, want)

@@ -11,13 +11,12 @@ import (
 const (
 	maxWaitingBytes   = 64 << 20 // of records that wait for a commit
 	maxWaitingRecords = 100_000
-	maxBatch          = 1000 // records of one atomic batch, JetStream's limit
-	maxSingles        = 8    // up to this many records go one by one: cheaper than a batch
+	maxCommit         = 1000 // records that are committed together
 )
 
-// group is what is accepted together or not at all. Of one that is larger than
-// a batch, or that failed half way, what was stored is recognised when it is
-// sent again, so in effect it is stored once and whole or reported as failed.
+// group is what is accepted together or not at all: it is done when all of it
+// is on disk. Of one that failed half way, what was stored is recognised when it
+// is sent again.
 type group struct {
 	recs  []Record
 	notes []note   // beside each record; nil: none
@@ -34,7 +33,6 @@ type group struct {
 type committer struct {
 	stream string
 	stored func(r *Record, seq uint64) // told of what is new in the stream
-	repair func() error                // recreates the stream when it is gone
 	failed func(error)                 // told when it is not known whether a commit happened
 
 	mu      sync.Mutex
@@ -45,9 +43,16 @@ type committer struct {
 	wake    chan struct{}
 
 	commitMu sync.Mutex // held while a commit runs
-	out      *publisher
+	out      writer
 	recent   *recent // ids seen lately; nil: duplicates are not looked for
 	drafts   []draft
+}
+
+// A writer stores drafts and returns when they survive a power cut: each has its
+// sequence then, or its group the reason why not. An error means that it is not
+// known what is stored.
+type writer interface {
+	write(drafts []draft) error
 }
 
 // draft is one record on its way into a stream.
@@ -75,15 +80,15 @@ func (d *draft) key() string {
 	return d.record().key()
 }
 
-func newCommitter(stream string, repair func() error, failed func(error)) *committer {
+func newCommitter(stream string, failed func(error)) *committer {
 	return &committer{
-		stream: stream, repair: repair, failed: failed, wake: make(chan struct{}, 1),
+		stream: stream, failed: failed, wake: make(chan struct{}, 1),
 		stored: func(*Record, uint64) {}, refuse: fmt.Errorf("%w: starting", ErrUnavailable),
 	}
 }
 
 // attach lets the committer write through out, which knows the ids of recent.
-func (c *committer) attach(out *publisher, ids *recent) {
+func (c *committer) attach(out writer, ids *recent) {
 	c.commitMu.Lock()
 	c.out, c.recent = out, ids
 	c.commitMu.Unlock()
@@ -152,8 +157,8 @@ func (c *committer) run(stop <-chan struct{}) {
 	}
 }
 
-// commitAll commits what waits, in order, as many groups at a time as fit one
-// batch.
+// commitAll commits what waits, in order, as many groups at a time as one
+// commit takes.
 func (c *committer) commitAll() {
 	c.mu.Lock()
 	groups := c.waiting
@@ -161,7 +166,7 @@ func (c *committer) commitAll() {
 	c.mu.Unlock()
 	for len(groups) > 0 {
 		n, records := 1, len(groups[0].recs)
-		for n < len(groups) && records+len(groups[n].recs) <= maxBatch {
+		for n < len(groups) && records+len(groups[n].recs) <= maxCommit {
 			records += len(groups[n].recs)
 			n++
 		}
@@ -193,12 +198,13 @@ func (c *committer) commit(groups []*group) {
 		for _, g := range groups {
 			g.err = ErrUnavailable
 		}
+		c.failed(ErrUnavailable)
 		return
 	}
 	drafts := c.draft(groups)
 	var unknown error
 	for rest := drafts; len(rest) > 0; {
-		part := rest[:min(len(rest), maxBatch)]
+		part := rest[:min(len(rest), maxCommit)]
 		rest = rest[len(part):]
 		if unknown == nil {
 			unknown = c.store(part)
@@ -247,18 +253,10 @@ func (c *committer) share(h hash128, g *group) {
 	}
 }
 
-// store writes at most one batch. An error means that it is not known what was
+// store writes one commit. An error means that it is not known what was
 // stored; a refusal is set in the groups instead.
 func (c *committer) store(drafts []draft) error {
-	var err error
-	if len(drafts) <= maxSingles {
-		err = c.out.singles(drafts)
-	} else {
-		err = c.out.batch(drafts)
-	}
-	if errors.Is(err, errNoStream) && c.repair() == nil {
-		err = c.out.oneByOne(drafts)
-	}
+	err := c.out.write(drafts)
 	if err != nil {
 		c.fail(drafts, err)
 		return err

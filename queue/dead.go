@@ -244,16 +244,14 @@ func (q *Queue) eachBatch(ctx context.Context, f Filter, use func([]Letter) erro
 // removeLetters removes a batch from DEAD: in one go when the filter left out
 // nothing before its end.
 func (q *Queue) removeLetters(ctx context.Context, f Filter, letters []Letter) error {
-	eng := q.engine.Load()
-	if eng == nil {
-		return ErrUnavailable
-	}
-	if f.whole() {
-		return eng.purge(ctx, dead, f.subject(), letters[len(letters)-1].Seq+1)
-	}
-	seqs := make([]uint64, len(letters))
-	for i := range letters {
-		seqs[i] = letters[i].Seq
-	}
-	return eng.deleteEach(ctx, dead, seqs)
+	return q.remove(dead, func(eng *engine) error {
+		if f.whole() {
+			return eng.purge(ctx, dead, f.subject(), letters[len(letters)-1].Seq+1)
+		}
+		seqs := make([]uint64, len(letters))
+		for i := range letters {
+			seqs[i] = letters[i].Seq
+		}
+		return eng.deleteEach(ctx, dead, seqs)
+	})
 }

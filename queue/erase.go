@@ -153,11 +153,11 @@ func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[u
 	case retry:
 		g.parked = seqs
 	default:
-		return e.eng.eraseEach(ctx, stream, seqs)
+		return e.erase(ctx, stream, seqs)
 	}
 	inFlight, items, unsent := l.letGo(g)
 	e.done.InFlight += inFlight
-	if err := e.eng.eraseEach(ctx, stream, seqs); err != nil {
+	if err := e.erase(ctx, stream, seqs); err != nil {
 		return err
 	}
 	for _, item := range items {
@@ -167,6 +167,10 @@ func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[u
 		return l.attach(ctx, e.eng)
 	}
 	return nil
+}
+
+func (e *erasure) erase(ctx context.Context, stream string, seqs map[uint64]bool) error {
+	return e.q.remove(stream, func(eng *engine) error { return eng.eraseEach(ctx, stream, seqs) })
 }
 
 func (e *erasure) end() {

@@ -18,7 +18,6 @@ const (
 	fetchExpires  = time.Minute     // a request that found less than it asked for ends then
 	fetchGrace    = 5 * time.Second // how much later the end of a request may be told
 	maxAckPending = 1 << 16         // entries of one service in flight
-	neverAgain    = 10 * 365 * 24 * time.Hour
 )
 
 // feed is how a lane gets its records: from the consumer of its service. Its
@@ -94,7 +93,9 @@ func (l *Lane) reattach() {
 	}
 	l.q.background(func(ctx context.Context) {
 		l.q.o.Log.Warn("consumer rebuilt", "service", l.name)
-		if err := errors.Join(l.q.repair(ctx), l.attach(ctx, eng)); err != nil {
+		if err := l.attach(ctx, eng); errors.Is(err, jetstream.ErrStreamNotFound) {
+			l.q.fail(err) // a restart of the server recreates it
+		} else if err != nil {
 			l.q.o.Log.Error("consumer not rebuilt", "service", l.name, "err", err)
 			l.mu.Lock()
 			l.feed.attaching = false
@@ -121,6 +122,13 @@ func (l *Lane) attachOnce(eng *engine) {
 	}
 }
 
+// reset forgets everything about EVENTS.
+func (l *Lane) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.win, l.fresh, l.moved = window{}, nil, true
+}
+
 // keepTaken drops the entries that JetStream will deliver again.
 func keepTaken(fresh []*Entry, high uint64) []*Entry {
 	var kept []*Entry
@@ -142,7 +150,7 @@ func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start u
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:   start,
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       neverAgain, // the lane decides what is tried again
+		AckWait:       never, // the lane decides what is tried again
 		MaxDeliver:    -1,
 		MaxAckPending: maxAckPending,
 		MemoryStorage: true, // the lane's floor is what survives

@@ -23,7 +23,7 @@ type folder struct {
 // openFolder makes the folder when missing, takes its lock and checks its
 // format number.
 func openFolder(dir string) (*folder, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
@@ -41,8 +41,28 @@ func openFolder(dir string) (*folder, error) {
 	return f, nil
 }
 
+// makeDir makes a folder and those above it, durably where they are new.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(parent)
+}
+
 func (f *folder) path(parts ...string) string {
 	return filepath.Join(append([]string{f.dir}, parts...)...)
+}
+
+// stream is where JetStream keeps a stream.
+func (f *folder) stream(name string, parts ...string) string {
+	return f.path(append([]string{"jetstream", "$G", "streams", name}, parts...)...)
 }
 
 // close gives the lock back. The file stays: removing it would let two relays

@@ -92,14 +92,3 @@ func (q *Queue) probe() error {
 	defer os.Remove(path)
 	return writeFile(path, make([]byte, 64<<10))
 }
-
-// repair recreates missing streams.
-func (q *Queue) repair(ctx context.Context) error {
-	eng := q.engine.Load()
-	if eng == nil {
-		return ErrUnavailable
-	}
-	return ensureStreams(ctx, eng.js, q.o)
-}
-
-func (q *Queue) repairNow() error { return q.repair(q.ctx) }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,20 +17,17 @@ import (
 // counts as frozen: JetStream does not answer after a write error.
 const commitTimeout = 4 * time.Second
 
-// Error codes of JetStream.
-const (
-	codeAccountExceeded = 10002
-	codeServerExceeded  = 10023
-	codeStoreExceeded   = 10047
-	codeStoreFailed     = 10077 // with DiscardNew: the stream is full
-	codeBatchDuplicate  = 10201 // one known id in a batch refuses the whole batch
-)
+// codeStoreFailed is JetStream's error when a stream is full.
+const codeStoreFailed = 10077
 
-// publisher writes to one stream and awaits JetStream's acknowledgements. It is
-// not safe for concurrent use.
+// publisher writes to one stream and makes it durable. It is the only one that
+// writes there. It is not safe for concurrent use.
 type publisher struct {
-	nc     *nats.Conn
+	eng    *engine
 	stream string
+	disk   *disk
+	last   uint64 // sequence of the last record of the stream
+
 	sub    *nats.Subscription
 	inbox  string
 	number uint64   // of the next request; replies to earlier ones are stale
@@ -37,13 +35,20 @@ type publisher struct {
 	noted  bool     // out has headers that a plain record lacks
 }
 
-func newPublisher(nc *nats.Conn, stream string) (*publisher, error) {
-	inbox := nc.NewInbox()
-	sub, err := nc.SubscribeSync(inbox + ".*")
+func newPublisher(ctx context.Context, eng *engine, stream string, d *disk) (*publisher, error) {
+	s, err := eng.js.Stream(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", stream, err)
+	}
+	inbox := eng.pub.NewInbox()
+	sub, err := eng.pub.SubscribeSync(inbox + ".*")
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
-	return &publisher{nc: nc, stream: stream, sub: sub, inbox: inbox, out: nats.Msg{Header: nats.Header{}}}, nil
+	return &publisher{
+		eng: eng, stream: stream, disk: d, last: s.CachedInfo().State.LastSeq,
+		sub: sub, inbox: inbox, out: nats.Msg{Header: nats.Header{}},
+	}, nil
 }
 
 // errNoStream means that nothing listens where the stream should.
@@ -51,76 +56,77 @@ var errNoStream = errors.New("stream is missing")
 
 // pubAck is JetStream's acknowledgement.
 type pubAck struct {
-	Seq   uint64              `json:"seq"`
-	Error *jetstream.APIError `json:"error"`
+	Seq       uint64              `json:"seq"`
+	Duplicate bool                `json:"duplicate"`
+	Error     *jetstream.APIError `json:"error"`
 }
 
-// singles writes the drafts one by one, all on their way at once. A refused one
-// sets the error of its group. An error means that an acknowledgement is
-// missing.
-func (p *publisher) singles(drafts []draft) error {
+// write stores the drafts and returns when they are on disk; those that were
+// refused have no sequence then, and their group has the reason. An error means
+// that it is not known what is stored.
+//
+// Only the last record asks for an acknowledgement. JetStream stores them in
+// order, so when its sequence is as far from the last one as there are drafts,
+// all are stored.
+func (p *publisher) write(drafts []draft) error {
 	first := p.number
 	for i := range drafts {
-		if err := p.send(&drafts[i], p.reply(), "", 0, false); err != nil {
-			return err
-		}
-	}
-	deadline := time.Now().Add(commitTimeout)
-	for range drafts {
-		number, ack, err := p.await(first, deadline)
-		if err != nil {
-			return err
-		}
-		d := &drafts[number-first]
-		d.seq = ack.Seq
-		if ack.Error != nil {
-			d.group.err = refusal(ack.Error)
-		}
-	}
-	return nil
-}
-
-// batch writes the drafts as one atomic batch: all are stored, with one fsync,
-// or none.
-func (p *publisher) batch(drafts []draft) error {
-	first, last := p.number, len(drafts)-1
-	id := strconv.FormatUint(uint64(time.Now().UnixNano()), 36)
-	for i := range drafts {
 		reply := ""
-		if i == last {
+		if i == len(drafts)-1 {
 			reply = p.reply()
 		}
-		if err := p.send(&drafts[i], reply, id, i+1, i == last); err != nil {
+		if err := p.send(&drafts[i], reply); err != nil {
 			return err
 		}
 	}
-	_, ack, err := p.await(first, time.Now().Add(commitTimeout))
-	switch {
-	case err != nil:
+	ack, err := p.await(first, time.Now().Add(commitTimeout))
+	if err != nil {
 		return err
-	case ack.Error == nil:
-		for i := range drafts { // a batch is stored in one piece
-			drafts[i].seq = ack.Seq - uint64(last-i)
-		}
-	case ack.Error.ErrorCode == codeBatchDuplicate:
-		return p.oneByOne(drafts)
-	default:
-		for i := range drafts {
-			drafts[i].group.err = refusal(ack.Error)
-		}
+	}
+	switch {
+	case ack.Error == nil && !ack.Duplicate && ack.Seq <= p.last:
+		return fmt.Errorf("%w: stream %s was replaced by another", ErrUnavailable, p.stream)
+	case ack.Error != nil || ack.Seq != p.last+uint64(len(drafts)):
+		return p.resolve(drafts, ack)
+	}
+	if err := p.disk.syncNew(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	for i := range drafts {
+		p.last++
+		drafts[i].seq = p.last
 	}
 	return nil
 }
 
-// oneByOne writes a batch that holds a record JetStream knows. Singly a known
-// one is acknowledged like a new one.
-func (p *publisher) oneByOne(drafts []draft) error {
-	for len(drafts) > 0 {
-		part := drafts[:min(len(drafts), maxSingles)]
-		if err := p.singles(part); err != nil {
-			return err
+// resolve looks which of the drafts are stored, after JetStream refused some.
+func (p *publisher) resolve(drafts []draft, ack pubAck) error {
+	reason := error(ErrUnavailable)
+	if ack.Error != nil {
+		reason = refusal(ack.Error)
+	}
+	found := map[string]uint64{}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: p.last + 1, HeadersOnly: true}
+	err := p.eng.read(ctx, p.stream, cfg, func(m *nats.Msg, at place) bool {
+		found[m.Header.Get(headMsgID)] = at.seq
+		p.last = max(p.last, at.seq)
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if len(found) > 0 {
+		if err := p.disk.syncNew(); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		drafts = drafts[len(part):]
+	}
+	for i := range drafts {
+		d := &drafts[i]
+		if d.seq = found[d.key()]; d.seq == 0 {
+			d.group.err = reason
+		}
 	}
 	return nil
 }
@@ -131,8 +137,8 @@ func (p *publisher) reply() string {
 	return p.inbox + "." + strconv.FormatUint(p.number-1, 10)
 }
 
-// send writes one record without waiting.
-func (p *publisher) send(d *draft, reply, batch string, seq int, last bool) error {
+// send passes one record to JetStream without waiting.
+func (p *publisher) send(d *draft, reply string) error {
 	r, n, h := d.record(), d.note(), p.out.Header
 	if p.noted {
 		clear(h)
@@ -143,51 +149,37 @@ func (p *publisher) send(d *draft, reply, batch string, seq int, last bool) erro
 		set(h, n[i], n[i+1])
 	}
 	set(h, headMsgID, d.key())
-	if batch != "" {
-		set(h, "Nats-Batch-Id", batch)
-		set(h, "Nats-Batch-Sequence", strconv.Itoa(seq))
-	} else {
-		set(h, "Nats-Batch-Id", "")
-		set(h, "Nats-Batch-Sequence", "")
-	}
-	commit := ""
-	if last {
-		commit = "1"
-	}
-	set(h, "Nats-Batch-Commit", commit)
 	p.out.Subject, p.out.Reply, p.out.Data = subject(p.stream, r, n), reply, r.Body
-	if err := p.nc.PublishMsg(&p.out); err != nil {
+	if err := p.eng.pub.PublishMsg(&p.out); err != nil {
 		return fmt.Errorf("%w: write to stream %s: %w", ErrUnavailable, p.stream, err)
 	}
 	return nil
 }
 
-// await returns the next acknowledgement of a request numbered first or later.
-func (p *publisher) await(first uint64, deadline time.Time) (uint64, pubAck, error) {
+// await returns the acknowledgement of the request numbered so.
+func (p *publisher) await(number uint64, deadline time.Time) (pubAck, error) {
+	var ack pubAck
 	for {
 		m, err := p.sub.NextMsg(time.Until(deadline))
 		if err != nil {
-			return 0, pubAck{}, fmt.Errorf("%w: no acknowledgement from stream %s: %w", ErrUnavailable, p.stream, err)
+			return ack, fmt.Errorf("%w: no acknowledgement from stream %s: %w", ErrUnavailable, p.stream, err)
 		}
-		number, err := strconv.ParseUint(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], 10, 64)
-		if err != nil || number < first {
-			continue
+		if m.Subject[strings.LastIndexByte(m.Subject, '.')+1:] != strconv.FormatUint(number, 10) {
+			continue // of an earlier request
 		}
-		var ack pubAck
 		if len(m.Data) == 0 {
-			return number, ack, fmt.Errorf("%w: %w", ErrUnavailable, errNoStream)
+			return ack, fmt.Errorf("%w: %w", ErrUnavailable, errNoStream)
 		}
 		if err := json.Unmarshal(m.Data, &ack); err != nil {
-			return 0, ack, fmt.Errorf("%w: acknowledgement of stream %s: %w", ErrUnavailable, p.stream, err)
+			return ack, fmt.Errorf("%w: acknowledgement of stream %s: %w", ErrUnavailable, p.stream, err)
 		}
-		return number, ack, nil
+		return ack, nil
 	}
 }
 
 // refusal says what JetStream's refusal means to the caller.
 func refusal(e *jetstream.APIError) error {
-	switch e.ErrorCode {
-	case codeAccountExceeded, codeServerExceeded, codeStoreExceeded, codeStoreFailed:
+	if e.ErrorCode == codeStoreFailed {
 		return fmt.Errorf("%w: %s", ErrFull, e.Description)
 	}
 	return fmt.Errorf("%w: %s", ErrUnavailable, e.Description)

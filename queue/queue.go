@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -27,6 +25,7 @@ type Queue struct {
 	retries retries
 	logs    *logbook
 	cached  statsCache
+	created time.Time // of EVENTS
 
 	buried atomic.Pointer[func(Death, []Record)]
 
@@ -66,11 +65,11 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	q.retries.wake = make(chan struct{}, 1)
 	q.logs = newLogbook(q)
-	q.events = newCommitter(events, q.repairNow, q.fail)
+	q.events = newCommitter(events, q.fail)
 	q.events.stored = func(r *Record, seq uint64) { q.lane(r.Service).count(seq, sizeOf(r)) }
-	q.retry = newCommitter(retry, q.repairNow, q.fail)
+	q.retry = newCommitter(retry, q.fail)
 	q.retry.stored = func(_ *Record, seq uint64) { q.retries.keep(seq) }
-	q.dead = newCommitter(dead, q.repairNow, q.fail)
+	q.dead = newCommitter(dead, q.fail)
 	if err := q.load(); err != nil {
 		folder.close()
 		return nil, err
@@ -117,7 +116,15 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 	if err := ensureStreams(ctx, eng.js, q.o); err != nil {
 		return err
 	}
-	ids, err := eng.recentIDs(ctx, q.o.DedupWindow)
+	if err := q.identify(ctx, eng); err != nil {
+		return err
+	}
+	// What a killed process had written without an acknowledgement is taken for
+	// stored from here on, so it has to be on disk.
+	if err := syncTree(q.folder.dir); err != nil {
+		return err
+	}
+	ids, err := eng.recentIDs(ctx, q.folder.stream(events, "msgs"), q.o.DedupWindow)
 	if err != nil {
 		return err
 	}
@@ -129,7 +136,7 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 	}
 	var outs [3]*publisher
 	for i, c := range q.committers() {
-		if outs[i], err = newPublisher(eng.pub, c.stream); err != nil {
+		if outs[i], err = newPublisher(ctx, eng, c.stream, newDisk(q.folder, c.stream)); err != nil {
 			return err
 		}
 	}
@@ -141,6 +148,24 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 		}
 		c.attach(outs[i], known)
 	}
+	return nil
+}
+
+// identify notes which EVENTS this is. When it is not the one that the lanes
+// know, as after an operator deleted it, they begin anew.
+func (q *Queue) identify(ctx context.Context, eng *engine) error {
+	s, err := eng.js.Stream(ctx, events)
+	if err != nil {
+		return err
+	}
+	created := s.CachedInfo().Created
+	if !q.created.IsZero() && !q.created.Equal(created) {
+		q.o.Log.Error("stream EVENTS was replaced, what it held is lost")
+		for _, l := range q.allLanes() {
+			l.reset()
+		}
+	}
+	q.created = created
 	return nil
 }
 
@@ -363,15 +388,4 @@ func (q *Queue) snapshot() floors {
 	q.retries.moved = false
 	q.retries.mu.Unlock()
 	return fl
-}
-
-// recentIDs reads the ids that were stored within the window.
-func (e *engine) recentIDs(ctx context.Context, window time.Duration) (*recent, error) {
-	ids := newRecent(window)
-	since := time.Now().Add(-window)
-	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, HeadersOnly: true}
-	return ids, e.read(ctx, events, cfg, func(m *nats.Msg, at place) bool {
-		ids.add(ids.hash(m.Header.Get(headMsgID)), at.at)
-		return true
-	})
 }

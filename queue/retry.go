@@ -107,9 +107,9 @@ func (q *Queue) get(ctx context.Context, stream string, seq uint64) (*nats.Msg, 
 	return m, err
 }
 
-// forgetParked removes a finished entry from RETRY, a little later: deleting
-// costs an fsync each, and crash-proof is already the list of what is gone,
-// which is saved with the floors.
+// forgetParked removes a finished entry from RETRY, a little later and together
+// with others. Until then it is in the list of what is gone, which is saved with
+// the floors.
 func (q *Queue) forgetParked(item *parked) {
 	q.retries.forget(item.seq)
 	q.stir()
@@ -140,36 +140,41 @@ func (q *Queue) sweepRetry(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-q.retries.wake:
-			if err := q.deleteGone(ctx); err != nil {
-				q.o.Log.Debug("finished retries not deleted yet", "err", err)
-			}
+		}
+		if err := q.deleteGone(ctx); err != nil {
+			q.o.Log.Debug("finished retries not deleted yet", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(floorInterval): // so that many go together
 		}
 	}
 }
 
 // deleteGone deletes what is gone: with one purge what is below everything
-// that is needed, the rest one by one.
+// that is needed, when that is much, and the rest one by one.
 func (q *Queue) deleteGone(ctx context.Context) error {
-	eng := q.engine.Load()
-	if eng == nil {
-		return ErrUnavailable
-	}
 	q.moving.RLock()
 	defer q.moving.RUnlock()
 	q.retries.mu.Lock()
-	gone := slices.Clone(q.retries.gone)
+	gone := ascending(q.retries.gone)
 	floor := q.retries.known.floor()
 	q.retries.mu.Unlock()
-	slices.Sort(gone)
-	below, _ := slices.BinarySearch(gone, floor+1)
-	if below > maxSingles {
-		if err := eng.purge(ctx, retry, "", floor+1); err != nil {
-			return err
-		}
-	} else {
-		below = 0
+	if len(gone) == 0 {
+		return nil
 	}
-	err := eng.deleteEach(ctx, retry, gone[below:])
+	below, _ := slices.BinarySearch(gone, floor+1)
+	err := q.remove(retry, func(eng *engine) error {
+		rest := gone
+		if below > deletesInFlight {
+			if err := eng.purge(ctx, retry, "", floor+1); err != nil {
+				return err
+			}
+			rest = gone[below:]
+		}
+		return eng.deleteEach(ctx, retry, rest)
+	})
 	if err == nil {
 		q.retries.deleted(gone)
 		q.stir()

@@ -15,6 +15,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// never is an interval that does not come.
+const never = 10 * 365 * 24 * time.Hour
+
 // slackBytes is what the server may store beyond the limits of the streams.
 const slackBytes = 1 << 30
 
@@ -62,7 +65,7 @@ func serverOptions(f *folder, o Options, users []*natsserver.User) (*natsserver.
 		ServerName:             "relay",
 		StoreDir:               f.dir,
 		JetStream:              true,
-		SyncAlways:             true, // an acknowledgement survives a power cut
+		SyncInterval:           never, // what is to last is synced by [disk], before it is acknowledged
 		JetStreamMaxStore:      2*o.MaxBytes + o.DeadMaxBytes + attemptsMaxBytes + debugMaxBytes + slackBytes,
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamLimits:        natsserver.JSLimitOpts{DefaultMaxConsumers: -1},

@@ -29,13 +29,25 @@ func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (
 	return m, seq, err
 }
 
-// purgeHead removes all records below seq, if there are any.
-func (e *engine) purgeHead(ctx context.Context, stream string, seq uint64) error {
-	s, err := e.js.Stream(ctx, stream)
-	if err != nil || s.CachedInfo().State.FirstSeq >= seq || s.CachedInfo().State.Msgs == 0 {
+// remove runs an operation that deletes from a stream, and makes its outcome
+// durable. Deleting makes JetStream write some files anew, without syncing
+// them. No commit runs meanwhile, so that none of its syncs makes a new name
+// durable before its contents.
+func (q *Queue) remove(stream string, operate func(*engine) error) error {
+	eng := q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	for _, c := range q.committers() {
+		if c.stream == stream {
+			c.commitMu.Lock()
+			defer c.commitMu.Unlock()
+		}
+	}
+	if err := operate(eng); err != nil {
 		return err
 	}
-	return e.purge(ctx, stream, "", seq)
+	return syncTree(q.folder.stream(stream))
 }
 
 // purge removes the records of a subject below seq; an empty subject is all.

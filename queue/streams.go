@@ -35,7 +35,7 @@ const (
 func streamConfigs(o Options) []jetstream.StreamConfig {
 	kept := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
-		AllowAtomicPublish: true, AllowDirect: true, Duplicates: lostReplyWindow,
+		AllowDirect: true, Duplicates: lostReplyWindow,
 	}
 	shown := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
@@ -83,14 +83,14 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 // differs compares what this package sets, not what the server adds.
 func differs(have, want jetstream.StreamConfig) bool {
 	type fixed struct {
-		subjects         []string
-		maxBytes         int64
-		maxAge, dups     time.Duration
-		discard          jetstream.DiscardPolicy
-		direct, batching bool
+		subjects     []string
+		maxBytes     int64
+		maxAge, dups time.Duration
+		discard      jetstream.DiscardPolicy
+		direct       bool
 	}
 	of := func(c jetstream.StreamConfig) fixed {
-		return fixed{c.Subjects, c.MaxBytes, c.MaxAge, c.Duplicates, c.Discard, c.AllowDirect, c.AllowAtomicPublish}
+		return fixed{c.Subjects, c.MaxBytes, c.MaxAge, c.Duplicates, c.Discard, c.AllowDirect}
 	}
 	return !reflect.DeepEqual(of(have), of(want))
 }

@@ -37,7 +37,7 @@ func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error
 	for service := range stored {
 		head = min(head, q.lane(service).finishedTo(cutoff))
 	}
-	if err := eng.purgeHead(ctx, events, head); err != nil {
+	if err := q.trimHead(ctx, eng, head); err != nil {
 		return err
 	}
 	for service, n := range stored {
@@ -81,7 +81,16 @@ func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, 
 	if finished <= 0 || !due || (finished < worthTrimming && !pressing) {
 		return nil
 	}
-	return eng.purge(ctx, events, "events."+l.name+".>", to)
+	return q.remove(events, func(eng *engine) error { return eng.purge(ctx, events, "events."+l.name+".>", to) })
+}
+
+// trimHead purges all records below a sequence, if there are any.
+func (q *Queue) trimHead(ctx context.Context, eng *engine, to uint64) error {
+	s, err := eng.js.Stream(ctx, events)
+	if err != nil || s.CachedInfo().State.FirstSeq >= to || s.CachedInfo().State.Msgs == 0 {
+		return err
+	}
+	return q.remove(events, func(eng *engine) error { return eng.purge(ctx, events, "", to) })
 }
 
 // trimDue says to where the lane may be purged, and whether it is time to.
