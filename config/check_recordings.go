@@ -72,6 +72,14 @@ func (c *Config) checkUsers(at place) {
 	}
 }
 
+// closeUnused drops the users where no link asks for a password: a signed link
+// that has lost its signature must not be open to them.
+func (c *Config) closeUnused() {
+	if c.Recordings != nil && !c.access("basic") {
+		c.Recordings.Users = nil
+	}
+}
+
 // access reports whether a link may be made that opens in this way.
 func (c *Config) access(mode string) bool {
 	return c.Recordings.Access == mode || slices.ContainsFunc(c.Services, func(s Service) bool {

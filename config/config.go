@@ -77,7 +77,7 @@ type Recordings struct {
 	Access           string        `toml:"access"` // "signed", "basic" or "anonymous"
 	Expires          time.Duration `toml:"expires"`
 	Keys             []Key         `toml:"keys"`  // the first signs, all verify; resolved where a mode that signs is in use
-	Users            []User        `toml:"users"` // resolved where basic is in use
+	Users            []User        `toml:"users"` // empty unless basic is in use
 	Wait             time.Duration `toml:"wait"`  // for a file to be complete; 0: not at all
 	Late             time.Duration `toml:"late"`  // for a missing one to come; 0: not at all
 	AgentPerspective bool          `toml:"agent_perspective"`

@@ -46,6 +46,7 @@ func (f *file) config() (*Config, []Problem) {
 	}
 	c.check()
 	c.warn()
+	c.closeUnused()
 	f.values = nil // it holds secrets
 	Sort(f.problems.all)
 	Sort(f.warnings.all)

@@ -76,3 +76,24 @@ func lines(problems []Problem) []string {
 	}
 	return all
 }
+
+func TestUsersAreThoseOfAModeInForce(t *testing.T) {
+	recordings := "[recordings]\nkeys = [" + key1 + "]\nusers = [{ name = \"crm\", password = \"x\" }]\n"
+	for _, test := range []struct {
+		name string
+		file string
+		want int
+	}{
+		{"signed links ask nobody", recordings, 0},
+		{"a service's links ask", recordings + service + "recording_access = \"basic\"", 1},
+		{"all links ask", recordings + "access = \"basic\"", 1},
+	} {
+		c, problems := load(t, test.file)
+		if len(problems) > 0 {
+			t.Fatalf("%s: %s", test.name, lines(problems))
+		}
+		if got := len(c.Recordings.Users); got != test.want {
+			t.Errorf("%s: %d users, want %d", test.name, got, test.want)
+		}
+	}
+}

@@ -69,6 +69,20 @@ func (c *Config) warnIdle() {
 	if !mapped && len(c.Mappings) > 0 {
 		f.warn(c.place(Ref{"mapping", 0}), "", "no service has mappings = true")
 	}
+	c.warnRecordings()
+}
+
+func (c *Config) warnRecordings() {
+	f, at, r := c.file, c.place(Ref{Table: "recordings"}), c.Recordings
+	if r == nil {
+		return
+	}
+	if len(r.Users) > 0 && !c.access("basic") {
+		f.warn(at, "users", `users has no effect: no access is "basic"`)
+	}
+	if r.AgentPerspective && r.Raw != nil && r.Raw.Channels != 2 {
+		f.warn(at.in("raw"), "channels", "channels is %d, and an agent-perspective recording has 2", r.Raw.Channels)
+	}
 }
 
 // warnExposed warns of what is shown to those who should not see it.

@@ -24,6 +24,12 @@ func TestWarnings(t *testing.T) {
 		{"mappings without a mapping", service + "mappings = true", []string{`4: service "crm": mappings has no effect without a [[mapping]]`}},
 		{"a mapping without mappings", "[[mapping]]\nfrom = \"a\"\nto = \"b\"", []string{`1: mapping 1: no service has mappings = true`}},
 		{"recording_access without recordings", service + "recording_access = \"signed\"", []string{`4: service "crm": recording_access has no effect without [recordings]`}},
+		{"users who are asked for nothing", "[recordings]\nkeys = [" + key1 + "]\nusers = [{ name = \"a\", password = \"b\" }]", []string{
+			`3: recordings: users has no effect: no access is "basic"`,
+		}},
+		{"headerless recordings that cannot be an agent's", "[recordings]\nkeys = [" + key1 + "]\nagent_perspective = true\nraw = { rate = 8000, channels = 1 }", []string{
+			`4: recordings: raw.channels is 1, and an agent-perspective recording has 2`,
+		}},
 		{"an open page", "[admin]\nlisten = \"0.0.0.0:9464\"", []string{`2: admin: listen "0.0.0.0:9464" is open to others and there is no token (they see counts and states)`}},
 		{"passwords in the clear", "[recordings]\nurl = \"http://rec.example.com/\"\naccess = \"basic\"\nusers = [{ name = \"a\", password = \"b\" }]\n" +
 			"[[service]]\nname = \"a\"\nurl = \"http://a.example.com/?x\"\nauth.bearer = \"x\"\n" +
