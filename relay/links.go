@@ -14,8 +14,16 @@ import (
 type recordingLinks struct{ *recordings.Recordings }
 
 // Look implements [deliver.Recordings].
-func (r recordingLinks) Look(path string) deliver.Recording {
-	f := r.Recordings.Look(path)
+func (r recordingLinks) Look(path string, start, end float64) deliver.Recording {
+	return deliverable(r.Recordings.Look(path, start, end))
+}
+
+// LookAgent implements [deliver.Recordings].
+func (r recordingLinks) LookAgent(path string) deliver.Recording {
+	return deliverable(r.Recordings.LookAgent(path))
+}
+
+func deliverable(f recordings.File) deliver.Recording {
 	return deliver.Recording{State: f.State, Bytes: f.Bytes, Seconds: f.Seconds, Channels: f.Channels, SHA256: f.SHA256}
 }
 

@@ -18,8 +18,12 @@ const (
 // Recordings knows the recordings that events point at. It is safe for
 // concurrent use.
 type Recordings interface {
-	// Look says how the recording at a path is now.
-	Look(path string) Recording
+	// Look says how the recording at a path is now; with start or end, what is
+	// known is that of the part which a link to it cuts out.
+	Look(path string, start, end float64) Recording
+	// LookAgent is Look for an agent's recording, of which it tells the operator
+	// when it has not two channels.
+	LookAgent(path string) Recording
 	// Link returns a link to it, or "" when it may not be linked. Access
 	// overrides the configured mode unless it is empty; start and end cut out a
 	// part, in seconds, and below 0 are not given.
@@ -48,7 +52,9 @@ type Recording struct {
 // state is none, nothing waits.
 type noRecordings struct{}
 
-func (noRecordings) Look(string) Recording { return Recording{State: RecordingNone} }
+func (noRecordings) Look(string, float64, float64) Recording { return Recording{State: RecordingNone} }
+
+func (noRecordings) LookAgent(string) Recording { return Recording{State: RecordingNone} }
 
 func (noRecordings) Link(string, string, time.Time, float64, float64) string { return "" }
 

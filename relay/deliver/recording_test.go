@@ -18,6 +18,7 @@ type fakeRecordings struct {
 	ready   map[string]bool
 	watches map[string][]func()
 	late    []string
+	agent   []string // looked at as an agent's recording
 	until   time.Time
 	links   int
 }
@@ -27,13 +28,25 @@ func newFakeRecordings() *fakeRecordings {
 }
 
 // Look implements Recordings.
-func (f *fakeRecordings) Look(path string) Recording {
+func (f *fakeRecordings) Look(path string, start, end float64) Recording {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.ready[path] {
 		return Recording{State: RecordingPending}
 	}
-	return Recording{State: RecordingReady, Bytes: 1044, Seconds: 12.5, Channels: 2, SHA256: func() string { return "abc" }}
+	seconds := 12.5
+	if end > 0 {
+		seconds = end - start
+	}
+	return Recording{State: RecordingReady, Bytes: 1044, Seconds: seconds, Channels: 2, SHA256: func() string { return "abc" }}
+}
+
+// LookAgent implements Recordings.
+func (f *fakeRecordings) LookAgent(path string) Recording {
+	f.mu.Lock()
+	f.agent = append(f.agent, path)
+	f.mu.Unlock()
+	return f.Look(path, -1, -1)
 }
 
 // Link implements Recordings.
@@ -131,7 +144,7 @@ func TestADeliveryWaitsForItsRecording(t *testing.T) {
 		f.complete("r-1.wav")
 		b.after(time.Millisecond)
 		got := headers()
-		if len(got) != 1 || got[0] != "ready|1044 12.5 2 abc|https://rec/r-1.wav?access=basic&slice=1-2.5&n=1|" {
+		if len(got) != 1 || got[0] != "ready|1044 1.5 2 abc|https://rec/r-1.wav?access=basic&slice=1-2.5&n=1|" {
 			t.Errorf("got %q", got)
 		}
 		b.after(2 * time.Minute)
@@ -228,5 +241,8 @@ func TestTagsOfRecordings(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+	if !slices.Equal(f.agent, []string{"d.wav"}) {
+		t.Errorf("looked at as agents' recordings: %v, want the dual-channel one alone", f.agent)
 	}
 }

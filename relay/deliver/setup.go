@@ -245,7 +245,7 @@ func (s *setup) recordingOf(e *call.Event, accepted time.Time) (path string, unt
 func (s *setup) pending(e *call.Event) string {
 	_, agent := s.recordings.Settings()
 	for _, path := range awaited(s.service, e, agent) {
-		if s.recordings.Look(path).State == RecordingPending {
+		if s.recordings.Look(path, -1, -1).State == RecordingPending {
 			return path
 		}
 	}

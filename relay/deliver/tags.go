@@ -62,6 +62,7 @@ func (t *tags) agentLink() render.Value {
 	if _, on := t.recordings.Settings(); !on || path == "" {
 		return text("")
 	}
+	t.recordings.LookAgent(path) // the receiver is not the one to tell of a mono file
 	return text(t.recordings.Link(path, t.service.RecordingAccess, t.now, -1, -1))
 }
 
@@ -73,7 +74,8 @@ func (t *tags) look() Recording {
 	}
 	r := Recording{State: RecordingNone}
 	if path, _ := t.event.Recording(); path != "" {
-		r = t.recordings.Look(path)
+		start, end := t.event.Slice()
+		r = t.recordings.Look(path, start, end)
 	}
 	if r.State == RecordingPending {
 		r.State = RecordingMissing

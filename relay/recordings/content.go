@@ -41,6 +41,14 @@ func waveOf(name string, file io.ReaderAt, size int64, raw *config.Raw) (wave, e
 	return w, nil
 }
 
+// partContent is the file, or a slice of it.
+func partContent(file *os.File, info fs.FileInfo, w wave, s render.Slice) (*content, error) {
+	if s.Whole() {
+		return wholeContent(file, info, w), nil
+	}
+	return sliceContent(file, w, s)
+}
+
 // wholeContent is the file as it is, or with the header it lacks.
 func wholeContent(file *os.File, info fs.FileInfo, w wave) *content {
 	if w.headless() {

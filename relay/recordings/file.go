@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"callrelay/config"
+	"callrelay/render"
 )
 
 // States of a recording.
@@ -34,7 +35,7 @@ const (
 const knownFiles = 16 << 10
 
 // A File says how a recording stands, and what is known of it. The facts are
-// those of the file as it is served: a headerless one with its header.
+// those of what is served: a slice alone, a headerless file with its header.
 type File struct {
 	State    string
 	Bytes    int64   // 0 unless ready
@@ -42,15 +43,30 @@ type File struct {
 	Channels int     // 0: unknown
 
 	facts *facts
+	slice render.Slice
 }
 
-// SHA256 returns the hex sum of the file, "" when it is not ready or has
-// changed since. The first call reads the file, later ones do not.
+// SHA256 returns the hex sum of what is served, "" when the file is not ready
+// or has changed since. The first call reads the file, later ones do not.
 func (f File) SHA256() string {
 	if f.facts == nil {
 		return ""
 	}
-	return f.facts.sum()
+	return f.facts.sum(f.slice)
+}
+
+// part narrows the facts to those of a slice. One that cannot be cut is not to
+// be had.
+func (f File) part(s render.Slice) File {
+	if f.State != StateReady || s.Whole() {
+		return f
+	}
+	c, err := sliceContent(nil, f.facts.wave, s)
+	if err != nil {
+		return File{State: StateMissing}
+	}
+	f.slice, f.Bytes, f.Seconds = s, c.size(), f.facts.wave.seconds(c.n)
+	return f
 }
 
 // shelf knows the files of a tree: which are complete, and their facts.
@@ -85,7 +101,10 @@ func (s *shelf) look(name string) (file File, again time.Duration) {
 	if again = f.unsteady(time.Now()); again > 0 {
 		return File{State: StatePending}, again
 	}
-	return File{State: StateReady, Bytes: f.size(), Seconds: f.wave.seconds(), Channels: f.wave.channels, facts: f}, 0
+	return File{
+		State: StateReady, Bytes: wholeContent(nil, f.info, f.wave).size(),
+		Seconds: f.wave.seconds(f.wave.dataSize), Channels: f.wave.channels, facts: f,
+	}, 0
 }
 
 func stateOf(err error) string {
@@ -105,7 +124,7 @@ func (s *shelf) examine(name string) (*facts, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	f := &facts{shelf: s, name: name, info: info, seen: time.Now(), steady: SteadyOther}
+	f := &facts{shelf: s, name: name, info: info, seen: time.Now(), steady: SteadyOther, digests: map[render.Slice]string{}}
 	f.wave, err = waveOf(name, file, info.Size(), s.raw())
 	switch {
 	case err == nil && f.wave.headless():
@@ -130,21 +149,13 @@ type facts struct {
 	whole  bool // its sizes agree, or it has none
 	wave   wave
 
-	mu     sync.Mutex
-	digest string
+	mu      sync.Mutex
+	digests map[render.Slice]string // of what was asked for
 }
 
 // same reports whether the file is still in the state that the facts are of.
 func (f *facts) same(info fs.FileInfo) bool {
 	return os.SameFile(f.info, info) && f.info.Size() == info.Size() && f.info.ModTime().Equal(info.ModTime())
-}
-
-// size is the number of bytes that are served.
-func (f *facts) size() int64 {
-	if f.wave.headless() {
-		return int64(len(f.wave.headerFor(f.wave.dataSize))) + f.wave.dataSize
-	}
-	return f.info.Size()
 }
 
 // unsteady is how long the file still has to stay as it is. Its own time
@@ -155,24 +166,27 @@ func (f *facts) unsteady(now time.Time) time.Duration {
 }
 
 // sum returns the hex SHA-256 of what is served. Errors are not remembered.
-func (f *facts) sum() string {
+func (f *facts) sum(s render.Slice) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.digest != "" {
-		return f.digest
+	if digest, ok := f.digests[s]; ok {
+		return digest
 	}
 	file, info, err := f.shelf.tree.open(f.name)
 	if err != nil {
 		return ""
 	}
 	defer func() { _ = file.Close() }()
-	h := sha256.New()
-	c := wholeContent(file, info, f.wave)
-	if _, err := c.copyTo(h, c.size()); err != nil || !f.same(info) {
+	c, err := partContent(file, info, f.wave, s)
+	if err != nil || !f.same(info) {
 		return ""
 	}
-	f.digest = hex.EncodeToString(h.Sum(nil))
-	return f.digest
+	h := sha256.New()
+	if _, err := c.copyTo(h, c.size()); err != nil {
+		return ""
+	}
+	f.digests[s] = hex.EncodeToString(h.Sum(nil))
+	return f.digests[s]
 }
 
 // isRaw reports whether the name is that of a headerless recording.

@@ -88,13 +88,10 @@ func contentOf(file *os.File, info fs.FileInfo, raw *config.Raw, g grant) (*cont
 		return wholeContent(file, info, wave{}), nil
 	}
 	w, err := waveOf(g.name, file, info.Size(), raw)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case g.slice.Whole():
-		return wholeContent(file, info, w), nil
 	}
-	return sliceContent(file, w, g.slice)
+	return partContent(file, info, w, g.slice)
 }
 
 // unavailable is the refusal of a file that the client may have and that is

@@ -124,23 +124,25 @@ func (r *Recordings) Settings() (wait time.Duration, agentPerspective bool) {
 }
 
 // Look says how the recording at path stands. Path is below the folder, or
-// absolute and in it.
-func (r *Recordings) Look(path string) File {
+// absolute and in it. With start or end, in seconds and not negative, the facts
+// are those of that part, which is missing when nobody could cut it.
+func (r *Recordings) Look(path string, start, end float64) File {
 	if path == "" {
 		return File{State: StateNone}
 	}
 	name, ok := r.tree.canonical(path)
-	if !ok {
+	slice, valid := sliceOf(start, end)
+	if !ok || !valid {
 		return File{State: StateMissing}
 	}
 	file, _ := r.shelf.look(name)
-	return file
+	return file.part(slice)
 }
 
 // LookAgent is [Recordings.Look] for an agent-perspective recording, which has
 // to have two channels. The log says so, once a file, when it has not.
 func (r *Recordings) LookAgent(path string) File {
-	file := r.Look(path)
+	file := r.Look(path, -1, -1)
 	if file.State == StateReady && file.Channels != 2 {
 		r.once("agent recording has not two channels", "recording", path, "channels", file.Channels)
 	}

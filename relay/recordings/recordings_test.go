@@ -154,7 +154,7 @@ func TestLook(t *testing.T) {
 		{"name too long", strings.Repeat("x", 300) + ".wav", StateMissing, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := r.Look(test.path)
+			got := r.Look(test.path, -1, -1)
 			if got.State != test.want || got.Bytes != test.bytes {
 				t.Errorf("Look(%q) = %s, %d bytes, want %s, %d bytes", test.path, got.State, got.Bytes, test.want, test.bytes)
 			}

@@ -166,7 +166,7 @@ func TestFolderIsReplaced(t *testing.T) {
 	}
 	putOld(t, r, "new.wav", testFile(t, "mono.wav"))
 	waitFor(t, "the new folder", func() bool {
-		return r.Look("new.wav").State == StateReady && r.Look("old.wav").State == StatePending
+		return r.Look("new.wav", -1, -1).State == StateReady && r.Look("old.wav", -1, -1).State == StatePending
 	})
 }
 
@@ -178,7 +178,7 @@ func TestOpenTouchesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = r.Close() }()
-	if got := r.Look("a.wav"); got.State != StatePending || r.Link("a.wav", "", time.Now(), -1, -1) == "" {
+	if got := r.Look("a.wav", -1, -1); got.State != StatePending || r.Link("a.wav", "", time.Now(), -1, -1) == "" {
 		t.Errorf("Look = %s, want %s and a link", got.State, StatePending)
 	}
 	if _, err := os.Stat(c.Dir); err == nil {

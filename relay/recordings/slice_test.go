@@ -40,7 +40,7 @@ func TestSliceIsThePartOfTheOriginal(t *testing.T) {
 		"extensible.wav": waveFile(codecPCM, 6, 48000, 2, 48000*3),
 	}
 	for name, data := range files {
-		put(t, r, name, data)
+		putOld(t, r, name, data)
 		for _, s := range []render.Slice{{Start: 1, End: 2}, {Start: 0.5}, {End: 1.25}, {Start: 1.00007, End: 2.99993}, {Start: 2.9, End: 1000}, {End: 0.0002}} {
 			t.Run(name+" "+s.String(), func(t *testing.T) { checkSlice(t, r, addr, name, data, s) })
 		}
@@ -62,6 +62,7 @@ func checkSlice(t *testing.T, r *Recordings, addr, name string, original []byte,
 	}
 	link := target(t, r.Link(name, "", time.Now(), s.Start, end))
 	resp, body := ask(t, addr, "GET", link)
+	checkFacts(t, r, name, s.Start, end, body)
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "audio/wav" || resp.Header.Get("Etag") == "" {
 		t.Fatalf("GET %s = %d, %v", link, resp.StatusCode, resp.Header)
 	}
@@ -79,6 +80,21 @@ func checkSlice(t *testing.T, r *Recordings, addr, name string, original []byte,
 	}
 	if head, _ := ask(t, addr, "HEAD", link); head.ContentLength != int64(len(body)) {
 		t.Errorf("HEAD says %d bytes, want %d", head.ContentLength, len(body))
+	}
+}
+
+// checkFacts holds that what is known of a slice is what its link served.
+func checkFacts(t *testing.T, r *Recordings, name string, start, end float64, served []byte) {
+	t.Helper()
+	w, err := readWave(bytes.NewReader(served), int64(len(served)))
+	if err != nil {
+		t.Fatalf("slice is no WAV file: %v", err)
+	}
+	seconds := float64(w.dataSize/int64(w.block)) / float64(w.rate)
+	f := r.Look(name, start, end)
+	if f.State != StateReady || f.Bytes != int64(len(served)) || f.Seconds != seconds || f.Channels != w.channels || f.SHA256() != sum(served) {
+		t.Errorf("Look = %s, %d bytes, %v s, %d channels, or another sum; served are %d bytes, %v s, %d channels",
+			f.State, f.Bytes, f.Seconds, f.Channels, len(served), seconds, w.channels)
 	}
 }
 
@@ -112,26 +128,30 @@ func inRanges(t *testing.T, addr, link string, size, step int) []byte {
 func TestNoSlice(t *testing.T) {
 	r, _ := openTest(t, testConfig(t), Options{})
 	addr := serveTest(t, r)
-	put(t, r, "call.wav", testFile(t, "mono.wav")) // 3 s
+	putOld(t, r, "call.wav", testFile(t, "mono.wav")) // 3 s
 	put(t, r, "crash.wav", testFile(t, "crash.wav"))
-	put(t, r, "gsm.wav", waveFile(0x31, 1, 8000, 65, 100))
+	putOld(t, r, "gsm.wav", waveFile(0x31, 1, 8000, 65, 100))
 	put(t, r, "text.wav", []byte("not a WAV file at all"))
 	for _, test := range []struct {
 		name       string
 		path       string
 		start, end float64
+		want       string
 	}{
-		{"beyond the end", "call.wav", 3, 4},
-		{"shorter than a frame", "call.wav", 1.00001, 1.00002},
-		{"of what a crash left", "crash.wav", 0, 1},
-		{"of a codec without frames", "gsm.wav", 0, 1},
-		{"of no WAV file", "text.wav", 0, 1},
-		{"of what is not there", "never.wav", 0, 1},
+		{"beyond the end", "call.wav", 3, 4, StateMissing},
+		{"shorter than a frame", "call.wav", 1.00001, 1.00002, StateMissing},
+		{"of what a crash left", "crash.wav", 0, 1, StatePending},
+		{"of a codec without frames", "gsm.wav", 0, 1, StateMissing},
+		{"of no WAV file", "text.wav", 0, 1, StatePending},
+		{"of what is not there", "never.wav", 0, 1, StatePending},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			link := target(t, r.Link(test.path, "", time.Now(), test.start, test.end))
 			if resp, body := ask(t, addr, "GET", link); resp.StatusCode != 404 {
 				t.Errorf("GET %s = %d, %d bytes, want 404", link, resp.StatusCode, len(body))
+			}
+			if f := r.Look(test.path, test.start, test.end); f.State != test.want || f.Bytes != 0 || f.SHA256() != "" {
+				t.Errorf("Look = %s, %d bytes, want %s", f.State, f.Bytes, test.want)
 			}
 		})
 	}
@@ -152,7 +172,7 @@ func TestHeaderlessIsServedAsWave(t *testing.T) {
 	if _, part := ask(t, addr, "GET", link, "Range: bytes=40-59"); !bytes.Equal(part, want[40:60]) {
 		t.Errorf("range = %x, want %x", part, want[40:60])
 	}
-	if f := r.Look("call.raw"); f.Bytes != int64(len(want)) || f.Channels != 2 || f.Seconds != 4 {
+	if f := r.Look("call.raw", -1, -1); f.Bytes != int64(len(want)) || f.Channels != 2 || f.Seconds != 4 {
 		t.Errorf("Look = %d bytes, %d channels, %v s, want %d, 2, 4", f.Bytes, f.Channels, f.Seconds, len(want))
 	}
 }

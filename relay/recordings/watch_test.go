@@ -168,7 +168,7 @@ func checkReady(t *testing.T, r *Recordings, path string, w *writer, ready <-cha
 	case <-time.After(soon):
 		t.Fatal("never ready")
 	}
-	if got := r.Look(path); got.State != StateReady {
+	if got := r.Look(path, -1, -1); got.State != StateReady {
 		t.Errorf("Look = %s, want %s", got.State, StateReady)
 	}
 }
@@ -318,7 +318,7 @@ func TestUnreadable(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		looked <- r.Look("a.wav")
+		looked <- r.Look("a.wav", -1, -1)
 	}()
 	if got := <-looked; got.State != StateUnreadable {
 		t.Errorf("Look = %s, want %s", got.State, StateUnreadable)
@@ -332,19 +332,19 @@ func TestFactsAreThoseOfTheFile(t *testing.T) {
 	r, text := openTest(t, testConfig(t), Options{})
 	data := testFile(t, "mono.wav")
 	putOld(t, r, "a.wav", data)
-	first := r.Look("a.wav")
+	first := r.Look("a.wav", -1, -1)
 	if first.Bytes != int64(len(data)) || first.Seconds != 3 || first.Channels != 1 {
 		t.Errorf("Look = %d bytes, %v s, %d channels, want %d, 3, 1", first.Bytes, first.Seconds, first.Channels, len(data))
 	}
 	if got, want := first.SHA256(), sum(data); got != want {
 		t.Errorf("SHA256 = %s, want %s", got, want)
 	}
-	if again := r.Look("a.wav"); again.facts != first.facts {
+	if again := r.Look("a.wav", -1, -1); again.facts != first.facts {
 		t.Error("facts were read again")
 	}
 	data[100]++
 	putOld(t, r, "a.wav", data)
-	waitFor(t, "another sum", func() bool { return r.Look("a.wav").SHA256() == sum(data) })
+	waitFor(t, "another sum", func() bool { return r.Look("a.wav", -1, -1).SHA256() == sum(data) })
 
 	r.LookAgent("a.wav")
 	r.LookAgent("a.wav")

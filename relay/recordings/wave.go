@@ -77,13 +77,14 @@ func readWave(file io.ReaderAt, size int64) (wave, error) {
 	return h.read()
 }
 
-// seconds is the length of the audio, 0 when the header does not tell.
-func (w wave) seconds() float64 {
+// seconds is the length of n bytes of the audio, 0 when the header does not
+// tell.
+func (w wave) seconds(n int64) float64 {
 	switch {
 	case w.cuttable():
-		return float64(w.dataSize/int64(w.block)) / float64(w.rate)
+		return float64(n/int64(w.block)) / float64(w.rate)
 	case w.byteRate > 0:
-		return float64(w.dataSize) / float64(w.byteRate)
+		return float64(n) / float64(w.byteRate)
 	}
 	return 0
 }

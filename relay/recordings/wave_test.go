@@ -133,9 +133,9 @@ func TestReadWaveOfACallServer(t *testing.T) {
 	} {
 		data := testFile(t, test.name)
 		w, err := readWave(bytes.NewReader(data), int64(len(data)))
-		if !errors.Is(err, test.want) || w.channels != test.channels || w.seconds() != test.seconds {
+		if !errors.Is(err, test.want) || w.channels != test.channels || w.seconds(w.dataSize) != test.seconds {
 			t.Errorf("readWave(%s) = %d channels, %v s, %v, want %d, %v s, %v",
-				test.name, w.channels, w.seconds(), err, test.channels, test.seconds, test.want)
+				test.name, w.channels, w.seconds(w.dataSize), err, test.channels, test.seconds, test.want)
 		}
 	}
 }
@@ -172,7 +172,7 @@ func FuzzWave(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if w.dataAt+w.dataSize > size || w.dataSize <= 0 || w.block <= 0 || w.seconds() < 0 {
+		if w.dataAt+w.dataSize > size || w.dataSize <= 0 || w.block <= 0 || w.seconds(w.dataSize) < 0 {
 			t.Errorf("complete with %d bytes at %d in a file of %d", w.dataSize, w.dataAt, size)
 		}
 		if h := w.headerFor(w.dataSize); len(h) > len(head)+64 {
