@@ -47,7 +47,7 @@ func child(dir string) error {
 					_ = e.Park(Parking{Attempts: 1, Due: time.Now().Add(20 * time.Millisecond)})
 				default:
 					e.Finish()
-					fmt.Printf("f %s %d\n", e.ID, time.Now().UnixMilli())
+					fmt.Fprintf(os.Stdout, "f %s %d\n", e.ID, time.Now().UnixMilli())
 				}
 			}
 		}
@@ -58,7 +58,7 @@ func child(dir string) error {
 		r := record("crm", n)
 		q.Append([]Record{r}, func(err error) {
 			if err == nil {
-				fmt.Printf("a %s\n", r.ID)
+				fmt.Fprintf(os.Stdout, "a %s\n", r.ID)
 			}
 			<-places
 		})

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -119,7 +120,7 @@ func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) 
 func (q *Queue) lettersBySeq(ctx context.Context, f Filter, visit func(Letter) bool) error {
 	for _, seq := range ascending(f.Seqs) {
 		m, err := q.get(ctx, dead, seq)
-		if err == ErrNotFound {
+		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err != nil {

@@ -89,6 +89,6 @@ func (q *Queue) restart(ctx context.Context) bool {
 // probe writes to the folder as the server would.
 func (q *Queue) probe() error {
 	path := q.folder.path("probe")
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }()
 	return writeFile(path, make([]byte, 64<<10))
 }

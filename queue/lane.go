@@ -3,6 +3,7 @@ package queue
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -187,7 +188,7 @@ func (l *Lane) load(ctx context.Context, due []*parked) []*Entry {
 		switch {
 		case err == nil && !l.erasing.has(e):
 			entries = append(entries, l.hand(e))
-		case err == nil || err == ErrNotFound:
+		case err == nil || errors.Is(err, ErrNotFound):
 			l.q.forgetParked(item)
 			l.advance(item.call)
 		default:

@@ -30,6 +30,7 @@ func (p *parkingLot) Swap(i, j int)      { p.items[i], p.items[j] = p.items[j], 
 
 // Push and Pop are for package heap.
 func (p *parkingLot) Push(x any) { p.items = append(p.items, x.(*parked)) }
+
 func (p *parkingLot) Pop() any {
 	last := len(p.items) - 1
 	item := p.items[last]

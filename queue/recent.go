@@ -74,16 +74,6 @@ func (r *recent) forget(h hash128) {
 	r.remove(at)
 }
 
-// has reports whether h was added within the window.
-func (r *recent) has(h hash128, now time.Time) bool {
-	r.expire(now)
-	_, found := r.find(h)
-	return found
-}
-
-// len is the number of ids remembered.
-func (r *recent) len() int { return r.used }
-
 // expire drops what is older than the window.
 func (r *recent) expire(now time.Time) {
 	oldest := now.Add(-r.keep).UnixMilli()

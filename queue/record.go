@@ -28,7 +28,7 @@ const (
 	headReplayed = "Relay-Replayed" // set on a dead letter put back
 	headMsgID    = nats.MsgIdHdr    // what duplicates are recognised by
 
-	// of RETRY and DEAD
+	// Those of RETRY and DEAD.
 	headEvent    = "Relay-Event"
 	headAccepted = "Relay-Accepted" // when the event was accepted, in Unix nanoseconds
 	headAttempts = "Relay-Attempts"

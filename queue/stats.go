@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -207,9 +208,7 @@ func (e *engine) subjectCounts(ctx context.Context, stream string) (map[string]i
 		if info.Error != nil {
 			return nil, fmt.Errorf("count %s: %w", stream, info.Error)
 		}
-		for subject, n := range info.State.Subjects {
-			counts[subject] = n
-		}
+		maps.Copy(counts, info.State.Subjects)
 		if len(info.State.Subjects) == 0 || len(counts) >= info.Total {
 			return counts, nil
 		}

@@ -58,7 +58,7 @@ func rawWave(rate, channels int, n int64) wave {
 func readWave(file io.ReaderAt, size int64) (wave, error) {
 	r := beginning{file: file}
 	n, err := file.ReadAt(r.bytes[:], 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return wave{}, err
 	}
 	r.n = int64(n)

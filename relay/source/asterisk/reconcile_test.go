@@ -35,10 +35,16 @@ func channelsOf(m *machine, heard []ami.Message) []ami.Message {
 				app, state = "AppQueue", "6"
 			}
 			list = append(list, ami.Message{
-				{Name: "Event", Value: "CoreShowChannel"}, {Name: "Channel", Value: l.Channel},
-				{Name: "Uniqueid", Value: l.ID}, {Name: "Linkedid", Value: c.ID}, {Name: "CallerIDNum", Value: c.ANI},
-				{Name: "Exten", Value: "q"}, {Name: "Application", Value: app}, {Name: "ApplicationData", Value: data},
-				{Name: "ChannelState", Value: state}, {Name: "BridgeId", Value: l.Bridge},
+				{Name: "Event", Value: "CoreShowChannel"},
+				{Name: "Channel", Value: l.Channel},
+				{Name: "Uniqueid", Value: l.ID},
+				{Name: "Linkedid", Value: c.ID},
+				{Name: "CallerIDNum", Value: c.ANI},
+				{Name: "Exten", Value: "q"},
+				{Name: "Application", Value: app},
+				{Name: "ApplicationData", Value: data},
+				{Name: "ChannelState", Value: state},
+				{Name: "BridgeId", Value: l.Bridge},
 			})
 		}
 	}
@@ -50,15 +56,18 @@ func queuesOf(m *machine) []ami.Message {
 	var list []ami.Message
 	for _, queue := range slices.Sorted(maps.Keys(m.tallies)) {
 		list = append(list, ami.Message{
-			{Name: "Event", Value: "QueueParams"}, {Name: "Queue", Value: queue},
+			{Name: "Event", Value: "QueueParams"},
+			{Name: "Queue", Value: queue},
 			{Name: "Completed", Value: strconv.Itoa(m.tallies[queue].Completed)},
 			{Name: "Abandoned", Value: strconv.Itoa(m.tallies[queue].Abandoned)},
 		})
 	}
 	for i, name := range []string{"Agent One", "Agent Two"} {
 		list = append(list, ami.Message{
-			{Name: "Event", Value: "QueueMember"}, {Name: "Queue", Value: []string{"support", "support2"}[i]},
-			{Name: "Location", Value: fmt.Sprintf("PJSIP/a%d", i+1)}, {Name: "Name", Value: name},
+			{Name: "Event", Value: "QueueMember"},
+			{Name: "Queue", Value: []string{"support", "support2"}[i]},
+			{Name: "Location", Value: fmt.Sprintf("PJSIP/a%d", i+1)},
+			{Name: "Name", Value: name},
 		})
 	}
 	return list
@@ -186,10 +195,23 @@ func TestFoundInProgress(t *testing.T) {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	m.resume(at)
 	channels := []ami.Message{
-		{{Name: "Channel", Value: "PJSIP/trunk-1"}, {Name: "Uniqueid", Value: "1795442309.1"}, {Name: "Linkedid", Value: "1795442309.1"}, {Name: "CallerIDNum", Value: "15550100"},
-			{Name: "Exten", Value: "q"}, {Name: "Application", Value: "Queue"}, {Name: "ApplicationData", Value: "support,tT"}, {Name: "BridgeId", Value: "b1"}},
-		{{Name: "Channel", Value: "PJSIP/a1-2"}, {Name: "Uniqueid", Value: "1795442309.2"}, {Name: "Linkedid", Value: "1795442309.1"},
-			{Name: "Application", Value: "AppQueue"}, {Name: "BridgeId", Value: "b1"}},
+		{
+			{Name: "Channel", Value: "PJSIP/trunk-1"},
+			{Name: "Uniqueid", Value: "1795442309.1"},
+			{Name: "Linkedid", Value: "1795442309.1"},
+			{Name: "CallerIDNum", Value: "15550100"},
+			{Name: "Exten", Value: "q"},
+			{Name: "Application", Value: "Queue"},
+			{Name: "ApplicationData", Value: "support,tT"},
+			{Name: "BridgeId", Value: "b1"},
+		},
+		{
+			{Name: "Channel", Value: "PJSIP/a1-2"},
+			{Name: "Uniqueid", Value: "1795442309.2"},
+			{Name: "Linkedid", Value: "1795442309.1"},
+			{Name: "Application", Value: "AppQueue"},
+			{Name: "BridgeId", Value: "b1"},
+		},
 	}
 	queues := []ami.Message{{{Name: "Event", Value: "QueueMember"}, {Name: "Queue", Value: "support"}, {Name: "Location", Value: "PJSIP/a1"}, {Name: "Name", Value: "Agent One"}}}
 	found := m.reconcile(gapStart, time.Time{}, channels, queues)

@@ -3,6 +3,7 @@ package asterisk
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -44,8 +45,6 @@ func (m *machine) restore(data []byte) ([]json.RawMessage, error) {
 			m.legs[l.ID] = l
 		}
 	}
-	for queue, t := range s.Tallies {
-		m.tallies[queue] = t
-	}
+	maps.Copy(m.tallies, s.Tallies)
 	return s.Pending, nil
 }

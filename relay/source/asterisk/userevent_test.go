@@ -11,8 +11,11 @@ import (
 // the dialplan gave.
 func user(name string, own ...ami.Header) ami.Message {
 	m := ami.Message{
-		{Name: "Event", Value: "UserEvent"}, {Name: "Channel", Value: "PJSIP/a1-1"},
-		{Name: "Uniqueid", Value: "7.2"}, {Name: "Linkedid", Value: "7.1"}, {Name: "UserEvent", Value: name},
+		{Name: "Event", Value: "UserEvent"},
+		{Name: "Channel", Value: "PJSIP/a1-1"},
+		{Name: "Uniqueid", Value: "7.2"},
+		{Name: "Linkedid", Value: "7.1"},
+		{Name: "UserEvent", Value: name},
 	}
 	return append(m, own...)
 }
@@ -46,7 +49,8 @@ func TestUserEvent(t *testing.T) {
 			`{"event":"voicemail","id":"pbx1/7.1/7.2/voicemail/1795442400123456","recording":"vm/1.wav","source":"pbx1","uii":"7.1"}`,
 		},
 		{
-			"an event without a channel", ami.Message{{Name: "Event", Value: "UserEvent"}, {Name: "UserEvent", Value: "Shift"}, {Name: "Team", Value: "A"}},
+			"an event without a channel",
+			ami.Message{{Name: "Event", Value: "UserEvent"}, {Name: "UserEvent", Value: "Shift"}, {Name: "Team", Value: "A"}},
 			`{"event":"shift","id":"pbx1///shift/1795442400123456","source":"pbx1","team":"A"}`,
 		},
 		{"a name that is the relay's", user("relay_gap"), ""},
