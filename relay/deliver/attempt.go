@@ -76,6 +76,12 @@ func (r *runner) serve(d *delivery) (after func()) {
 	if path, until := s.recordingOf(e, d.accepted); path != "" {
 		return func() { r.awaitRecording(d, path, until) }
 	}
+	return r.proceed(s, d)
+}
+
+// proceed attempts a delivery once the rate and the breaker allow it. Where
+// that is no more the case, it goes back to where it came from.
+func (r *runner) proceed(s *setup, d *delivery) (after func()) {
 	if r.pace.Wait(r.stop) != nil {
 		return d.giveBack
 	}

@@ -35,12 +35,16 @@ func newExchanger(s *config.Service, g guard) (Sender, error) {
 		return HTTPSender{Transport: transport, MaxResponse: s.MaxResponse}, err
 	}
 	secure, err := newTLS(s.TLS)
+	if err != nil {
+		return nil, err
+	}
+	secure.NextProtos = []string{"http/1.1"}
 	return &directSender{
 		dialer:      &net.Dialer{Timeout: s.Timeout, ControlContext: g.control},
 		tls:         secure,
 		maxResponse: s.MaxResponse,
 		keep:        s.Concurrency,
-	}, err
+	}, nil
 }
 
 func isASCII(text string) bool {

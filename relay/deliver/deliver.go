@@ -36,7 +36,7 @@ type Deliverer struct {
 	breakers *breakers
 	pauses   *pauses
 
-	applying sync.Mutex // one reload at a time
+	applying sync.Mutex // one reload, pause or resumption at a time
 	mu       sync.Mutex
 	table    *route.Table
 	runners  map[string]*running
@@ -98,14 +98,16 @@ func (d *Deliverer) Apply(t *route.Table) {
 func (d *Deliverer) applyOne(t *route.Table, s *route.Service, e *endpoint) {
 	d.mu.Lock()
 	r, known := d.runners[s.Name]
+	d.mu.Unlock()
 	if !known {
 		lane := queueLane{d.options.Queue.Lane(s.Name)}
 		r = &running{runner: newRunner(s.Name, lane, d.tell, func() { d.gone(s.Name) })}
-		d.runners[s.Name] = r
 	}
-	d.mu.Unlock()
 	_, paused := d.pauses.of(s.Name)
 	r.apply(newSetup(s, d.environment(t), r.setup.Load()), e, paused || !s.Active)
+	d.mu.Lock()
+	d.runners[s.Name] = r // only now: it is complete
+	d.mu.Unlock()
 	d.start(r)
 }
 
@@ -120,6 +122,8 @@ func (d *Deliverer) drop(t *route.Table) {
 		}
 		if r.cancel != nil {
 			r.cancel()
+		} else {
+			r.endpoint.leave(r.runner)
 		}
 		delete(d.runners, name)
 		d.tell.forget(name)
@@ -206,6 +210,8 @@ func (d *Deliverer) inOrder() []*runner {
 // restart. Attempts under way are finished; what waits is kept, and expires by
 // its max_age.
 func (d *Deliverer) Pause(service, why string) error {
+	d.applying.Lock()
+	defer d.applying.Unlock()
 	if err := d.pauses.pause(service, why); err != nil {
 		return fmt.Errorf("pause %s: %w", service, err)
 	}
@@ -218,6 +224,8 @@ func (d *Deliverer) Pause(service, why string) error {
 
 // Resume ends a pause. What waited because of the endpoint comes due.
 func (d *Deliverer) Resume(service string) error {
+	d.applying.Lock()
+	defer d.applying.Unlock()
 	if err := d.pauses.resume(service); err != nil {
 		return fmt.Errorf("resume %s: %w", service, err)
 	}

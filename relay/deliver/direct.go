@@ -45,14 +45,8 @@ type line struct {
 	since   time.Time // when it became idle
 }
 
-const (
-	// checkIdle is from when on an idle connection is looked at before it is used
-	// again: the endpoint may have closed it.
-	checkIdle = 20 * time.Millisecond
-
-	// maxInterim is how many interim answers (1xx) may come before the real one.
-	maxInterim = 5
-)
+// maxInterim is how many interim answers (1xx) may come before the real one.
+const maxInterim = 5
 
 // Send implements [Sender], as [HTTPSender] does.
 func (s *directSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
@@ -82,7 +76,7 @@ func (s *directSender) closeIdle() {
 func (s *directSender) connect(ctx context.Context, u *url.URL) (*line, error) {
 	address := addressOf(u)
 	for l := s.take(address); l != nil; l = s.take(address) {
-		if time.Since(l.since) < checkIdle || l.quiet() {
+		if l.quiet() { // else the endpoint has closed it
 			return l, nil
 		}
 		_ = l.Close()

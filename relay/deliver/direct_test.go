@@ -139,7 +139,6 @@ func TestAConnectionClosedMeanwhileIsNotUsed(t *testing.T) {
 			t.Fatalf("exchange %d: %v", i+1, err)
 		}
 		await(t, "the end of the connection is seen", func() bool { return !s.idle[0].quiet() })
-		s.idle[0].since = time.Now().Add(-checkIdle)
 	}
 	if n := w.conns.Load(); n != 5 {
 		t.Errorf("%d connections for 5 exchanges, want 5", n)

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -107,7 +108,7 @@ func (h *hand) wake() {
 			woken = append(woken, d)
 		}
 	}
-	slices.SortFunc(woken, func(a, b *delivery) int { return int(int64(a.seq) - int64(b.seq)) })
+	slices.SortFunc(woken, func(a, b *delivery) int { return cmp.Compare(a.seq, b.seq) })
 	for _, d := range woken {
 		h.end(d)
 	}

@@ -79,10 +79,14 @@ func (r *runner) expire(now time.Time) {
 	r.settling += len(expired)
 	r.work.Add(len(expired))
 	r.mu.Unlock()
+	var burials sync.WaitGroup // together, for the queue writes them together
 	for _, d := range expired {
-		r.bury(d, verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
-		r.settled()
+		burials.Go(func() {
+			r.bury(d, verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
+			r.settled()
+		})
 	}
+	burials.Wait()
 }
 
 // awaitRecording has a delivery wait for its recording, at most until a moment,

@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,12 +20,6 @@ const (
 	// and how many for a recording; the queue parks the others. When twice as many
 	// wait because the queue is full, nothing more is fetched.
 	maxWaiting = 512
-
-	// ahead is how many deliveries are fetched for each place.
-	ahead = 4
-
-	// queueRest is how long a runner leaves the queue alone after it failed.
-	queueRest = time.Second
 )
 
 // runner delivers to one service. It shares nothing with the runners of other
@@ -164,94 +157,6 @@ func (r *runner) run(ctx, abort context.Context) {
 	closeIdle(r.setup.Load().sender)
 }
 
-// fetch keeps the runner supplied until ctx ends.
-func (r *runner) fetch(ctx context.Context) {
-	for {
-		n := r.room(ctx)
-		if n == 0 {
-			return
-		}
-		list, err := r.lane.Next(ctx, n)
-		r.take(list)
-		if err != nil && ctx.Err() == nil {
-			r.tell.log.LogAttrs(ctx, slog.LevelDebug, "queue gives nothing", slog.String("service", r.name), slog.Any("err", err))
-			sleep(ctx, queueRest)
-		}
-	}
-}
-
-// sleep waits for a time, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// room waits until deliveries are wanted and returns how many; 0 once ctx has
-// ended.
-func (r *runner) room(ctx context.Context) int {
-	for ctx.Err() == nil {
-		r.mu.Lock()
-		n := r.wanted()
-		r.hungry = n == 0
-		r.mu.Unlock()
-		if n > 0 {
-			return n
-		}
-		select {
-		case <-ctx.Done():
-		case <-r.wake:
-		}
-	}
-	return 0
-}
-
-// wanted is how many deliveries should be fetched now. While the breaker is
-// open nothing is: the service's events stay where they are.
-func (r *runner) wanted() int {
-	full, have := ahead*r.places, len(r.hand.ready)
-	crowded := r.settling >= maxWaiting || r.hand.counts[waitRetry] >= 2*maxWaiting
-	if r.closed || r.held || have > full/2 || crowded {
-		return 0
-	}
-	ok, probe := r.endpoint.ready()
-	switch {
-	case !ok || probe && have > 0:
-		return 0
-	case probe:
-		return 1
-	default:
-		return full - have
-	}
-}
-
-// take gets deliveries from the lane.
-func (r *runner) take(list []*delivery) {
-	if len(list) == 0 {
-		return
-	}
-	r.mu.Lock()
-	back := r.closed || r.held
-	if !back {
-		r.hand.add(list...)
-	}
-	r.mu.Unlock()
-	if back {
-		giveBack(list)
-		return
-	}
-	r.dispatch()
-}
-
-func giveBack(list []*delivery) {
-	for _, d := range list {
-		d.giveBack()
-	}
-}
-
 // dispatch starts as many attempts as there are places, and feeds the hand.
 func (r *runner) dispatch() {
 	for {
@@ -290,17 +195,6 @@ func (r *runner) pick(probe bool) *delivery {
 		return r.hand.oldest()
 	}
 	return r.hand.next()
-}
-
-// feed tells fetch to look again, if it waits and would find room.
-func (r *runner) feed() {
-	if r.hungry && r.wanted() > 0 {
-		r.hungry = false
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // breakerChanged follows the endpoint's breaker.
