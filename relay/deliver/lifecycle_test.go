@@ -536,3 +536,38 @@ func TestSoapFaultsEndAsTheContractSays(t *testing.T) {
 		t.Errorf("SOAPAction %s, Content-Type %s", got, first.Header.Get("Content-Type"))
 	}
 }
+
+func TestStatusBesideReloadsPausesAndScrapes(t *testing.T) {
+	rc := newReceiver(t)
+	one, both := service("crm", rc.URL, ""), service("crm", rc.URL, "")+service("qa", rc.URL+"/qa", "")
+	r := rigged(t, one)
+	r.owe("crm", names("e", 100)...)
+	var stop atomic.Bool
+	var work sync.WaitGroup
+	work.Go(func() {
+		for !stop.Load() {
+			for _, s := range r.Status() {
+				if s.State == "" {
+					t.Error("a status without a state")
+				}
+			}
+			_, _ = r.metric(`relay_pending{service="qa"}`)
+		}
+	})
+	work.Go(func() {
+		for !stop.Load() {
+			if err := r.Pause("qa", "test"); err != nil {
+				t.Error(err)
+			}
+			if err := r.Resume("qa"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i := range 20 {
+		r.Apply(r.table([]string{both, one}[i%2]))
+	}
+	stop.Store(true)
+	work.Wait()
+	r.until("all are delivered", func() bool { return r.status("crm").Delivered == 100 })
+}
