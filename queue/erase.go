@@ -68,8 +68,11 @@ func (q *Queue) Erase(ctx context.Context, dry bool, match func(*Stored) bool) (
 		if err != nil {
 			return e.done, fmt.Errorf("erase: %w", err)
 		}
-		if n == 0 || dry {
+		switch {
+		case dry:
 			return e.done, nil
+		case n == 0: // all is on disk before it is said to be gone
+			return e.done, syncTree(q.folder.path("jetstream"))
 		}
 	}
 	return e.done, errors.New("erase: records that match keep coming")

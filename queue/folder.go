@@ -72,6 +72,9 @@ func (f *folder) close() { _ = f.lock.Close() }
 // checkFormat writes the format number into a new folder and refuses a folder
 // that a newer relay has written.
 func (f *folder) checkFormat() error {
+	if _, err := os.Stat(f.path(restoring)); err == nil {
+		return fmt.Errorf("open queue %s: %w", f.dir, errUnrestored)
+	}
 	data, err := os.ReadFile(f.path("format"))
 	if errors.Is(err, os.ErrNotExist) {
 		return writeFile(f.path("format"), []byte(strconv.Itoa(formatVersion)+"\n"))

@@ -376,16 +376,27 @@ func (q *Queue) floorsMoved() bool {
 
 // snapshot collects the floors and counts them as saved.
 func (q *Queue) snapshot() floors {
+	for _, l := range q.allLanes() {
+		l.mu.Lock()
+		l.moved = false // before they are collected: what moves meanwhile is saved again
+		l.mu.Unlock()
+	}
+	q.retries.mu.Lock()
+	q.retries.moved = false
+	q.retries.mu.Unlock()
+	return q.currentFloors()
+}
+
+// currentFloors collects the floors.
+func (q *Queue) currentFloors() floors {
 	fl := floors{lanes: map[string]progress{}}
 	for _, l := range q.allLanes() {
 		l.mu.Lock()
 		fl.lanes[l.name] = progress{l.win.high, l.win.unfinished(nil)}
-		l.moved = false
 		l.mu.Unlock()
 	}
 	q.retries.mu.Lock()
 	fl.gone = ascending(q.retries.gone)
-	q.retries.moved = false
 	q.retries.mu.Unlock()
 	return fl
 }

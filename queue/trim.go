@@ -19,7 +19,9 @@ const (
 // where every service is done in one purge of the stream's head, which is
 // cheap, and beyond that for each service with many.
 func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error {
-	q.moving.RLock()
+	if !q.moving.TryRLock() {
+		return nil // another time
+	}
 	defer q.moving.RUnlock()
 	cutoff, err := q.cutoff(ctx, eng, keep)
 	if err != nil {
