@@ -37,6 +37,7 @@ func (p *process) operator() web.Relay {
 		DropService: o.dropService,
 		Test:        o.test,
 		Erase:       o.erase,
+		Backup:      o.backup,
 	}
 }
 

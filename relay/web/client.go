@@ -175,6 +175,15 @@ func endOf(ctx context.Context, err error) error {
 }
 
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+	reply, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	return reply.Body, nil
+}
+
+// send makes a request. Its answer says that it was accepted.
+func (c *Client) send(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://relay"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -184,7 +193,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.R
 		return nil, c.explain(err)
 	}
 	if reply.StatusCode == http.StatusOK {
-		return reply.Body, nil
+		return reply, nil
 	}
 	defer reply.Body.Close()
 	var f failure

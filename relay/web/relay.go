@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"io"
 )
 
 // Services changes the state of one service. Its methods return an error that
@@ -49,6 +50,9 @@ type Relay struct {
 	DropService func(ctx context.Context, service string) (int, error)
 	// Erase removes a person from every stream; with dry it only counts.
 	Erase func(ctx context.Context, p Person, dry bool) (Erasure, error)
+	// Backup writes what the queue holds, each file to the writer that create
+	// returns for its path. The last one is what makes the backup whole.
+	Backup func(ctx context.Context, create func(path string) (io.Writer, error)) error
 	// Test makes one attempt at a service now, outside the queue. An empty
 	// event stands for a relay_test of the relay's own making.
 	Test func(ctx context.Context, service string, event []byte) (Transcript, error)

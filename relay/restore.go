@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/queue"
+)
+
+func (a *app) restoreCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore DIR",
+		Short: "Fill an empty queue folder from a backup, while the relay is stopped",
+		Long: "Fill the queue folder of the configuration, which must be empty or missing, from\n" +
+			"what relay backup wrote to DIR. Run it as the user that runs the relay. All that\n" +
+			"was owed then is delivered once the relay starts, also what has been delivered\n" +
+			"since: stop or pause what must not get it again.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.restore(cmd.Context(), args[0])
+		},
+	}
+}
+
+func (a *app) restore(ctx context.Context, dir string) error {
+	c, err := a.settings()
+	if err != nil {
+		return err
+	}
+	o := queue.Options{
+		Dir: c.Queue.Dir, MaxBytes: c.Queue.MaxBytes, DeadMaxBytes: c.Queue.DeadMaxBytes,
+		Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	m, err := queue.Restore(ctx, o, os.DirFS(dir))
+	if err != nil {
+		return err
+	}
+	a.printf("restored %s of %s into %s\n", held(m), m.Made.Local().Format(time.DateTime), c.Queue.Dir)
+	return nil
+}
