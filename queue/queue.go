@@ -101,6 +101,11 @@ func (q *Queue) load() error {
 // start starts the server and brings everything into step with what it has
 // stored. It runs at Open, and again after a write error is over.
 func (q *Queue) start(ctx context.Context, first bool) error {
+	for _, c := range q.committers() {
+		if err := q.folder.undo(c.stream).restore(); err != nil {
+			return err
+		}
+	}
 	eng, err := startEngine(ctx, q.folder, q.o)
 	if err != nil {
 		return err

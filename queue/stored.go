@@ -30,9 +30,9 @@ func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (
 }
 
 // remove runs an operation that deletes from a stream, and makes its outcome
-// durable. Deleting makes JetStream write some files anew, without syncing
-// them. No commit runs meanwhile, so that none of its syncs makes a new name
-// durable before its contents.
+// durable. Until it is, the blocks are kept as they were. No commit runs
+// meanwhile, so that none of its syncs makes a new name durable before its
+// contents.
 func (q *Queue) remove(stream string, operate func(*engine) error) error {
 	eng := q.engine.Load()
 	if eng == nil {
@@ -44,10 +44,17 @@ func (q *Queue) remove(stream string, operate func(*engine) error) error {
 			defer c.commitMu.Unlock()
 		}
 	}
-	if err := operate(eng); err != nil {
+	old := q.folder.undo(stream)
+	if err := old.keep(); err != nil {
 		return err
 	}
-	return syncTree(q.folder.stream(stream))
+	err := operate(eng)
+	// A crash here has the next start put the old blocks back.
+	if failed := syncTree(q.folder.stream(stream)); failed != nil {
+		q.fail(failed)
+		return errors.Join(err, failed)
+	}
+	return errors.Join(err, old.forget())
 }
 
 // purge removes the records of a subject below seq; an empty subject is all.
