@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -204,61 +203,6 @@ func (d *Deliverer) inOrder() []*runner {
 		return a.setup.Load().service.Index - b.setup.Load().service.Index
 	})
 	return list
-}
-
-// Pause keeps a service from being called until [Deliverer.Resume], also after a
-// restart. Attempts under way are finished; what waits is kept, and expires by
-// its max_age.
-func (d *Deliverer) Pause(service, why string) error {
-	d.applying.Lock()
-	defer d.applying.Unlock()
-	if err := d.pauses.pause(service, why); err != nil {
-		return fmt.Errorf("pause %s: %w", service, err)
-	}
-	d.options.Log.Info("service paused", "service", service, "why", why)
-	if r := d.runner(service); r != nil {
-		r.hold(true)
-	}
-	return nil
-}
-
-// Resume ends a pause. What waited because of the endpoint comes due.
-func (d *Deliverer) Resume(service string) error {
-	d.applying.Lock()
-	defer d.applying.Unlock()
-	if err := d.pauses.resume(service); err != nil {
-		return fmt.Errorf("resume %s: %w", service, err)
-	}
-	d.options.Log.Info("service resumed", "service", service)
-	if r := d.runner(service); r != nil && r.setup.Load().service.Active {
-		r.lane.Wake(queue.WakeHeld)
-		r.hold(false)
-	}
-	return nil
-}
-
-// gone pauses a service whose endpoint asks never to be called again.
-func (d *Deliverer) gone(service string) {
-	const why = "its endpoint answered 410 Gone"
-	if _, paused := d.pauses.of(service); paused {
-		return
-	}
-	if err := d.Pause(service, why); err != nil {
-		d.options.Log.Error("service not paused", "service", service, "err", err)
-	}
-}
-
-// Probe has an open breaker let through an attempt now.
-func (d *Deliverer) Probe(service string) error {
-	r := d.runner(service)
-	if r == nil {
-		return fmt.Errorf("probe %s: the service is not configured", service)
-	}
-	r.mu.Lock()
-	e := r.endpoint
-	r.mu.Unlock()
-	e.breaker.probe()
-	return nil
 }
 
 func (d *Deliverer) stateOf(r *runner) (state, why string) {

@@ -63,3 +63,44 @@ func (noRecordings) Watch(string, func()) func() { return func() {} }
 func (noRecordings) Late(string, *call.Event, time.Time) {}
 
 func (noRecordings) Settings() (time.Duration, bool) { return 0, false }
+
+// recordingOf returns the recording that an event's delivery has to wait for,
+// and until when at most; empty when there is none to wait for.
+func (s *setup) recordingOf(e *call.Event, accepted time.Time) (path string, until time.Time) {
+	if !s.service.UsesRecording && !s.service.UsesAgentRecording {
+		return "", time.Time{}
+	}
+	wait, _ := s.recordings.Settings()
+	until = accepted.Add(wait)
+	if !time.Now().Before(until) {
+		return "", until
+	}
+	return s.pending(e), until
+}
+
+// pending returns a recording of the event that the service uses and that is
+// not complete; empty when there is none.
+func (s *setup) pending(e *call.Event) string {
+	_, agent := s.recordings.Settings()
+	for _, path := range awaited(s.service, e, agent) {
+		if s.recordings.Look(path, -1, -1).State == RecordingPending {
+			return path
+		}
+	}
+	return ""
+}
+
+// lateOf returns the recording that an attempt goes out without although it may
+// still be completed; empty when there is none.
+func (s *setup) lateOf(e *call.Event) string {
+	if !s.service.UsesRecording && !s.service.UsesAgentRecording {
+		return ""
+	}
+	return s.pending(e)
+}
+
+// watchLate has a recording announced when it is completed after all.
+func (s *setup) watchLate(path string, d *delivery) {
+	wait, _ := s.recordings.Settings()
+	s.recordings.Late(path, d.event, d.accepted.Add(wait+s.late))
+}

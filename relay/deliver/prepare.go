@@ -1,0 +1,113 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"callrelay/relay/call"
+	"callrelay/render"
+)
+
+// prepare renders an attempt. Its error is a [*render.Error] when the event
+// cannot be written as the service wants it.
+func (s *setup) prepare(e *call.Event, n int, now time.Time) (*Attempt, []string, error) {
+	t := tags{event: e, service: s.service, recordings: s.recordings, attempt: n, now: now}
+	req, err := s.service.Template.Render(t.value, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := s.attempt(req, e.ID, n, now)
+	return a, req.Mask, err
+}
+
+// attempt adds to a rendered request what every attempt carries.
+func (s *setup) attempt(req render.Request, id string, n int, now time.Time) (*Attempt, error) {
+	u, err := s.parse(req.URL)
+	if err != nil {
+		return nil, err
+	}
+	a := &Attempt{ID: id, Number: n, Method: req.Method, URL: u, Body: req.Body}
+	a.Header = make(http.Header, len(req.Header)+8)
+	a.Header["User-Agent"] = []string{s.userAgent}
+	for _, f := range req.Header {
+		name := textproto.CanonicalMIMEHeaderKey(f.Name)
+		if name == "Host" {
+			a.Host = f.Value
+		} else {
+			a.Header[name] = []string{f.Value}
+		}
+	}
+	if req.ContentType != "" {
+		a.Header["Content-Type"] = []string{req.ContentType}
+	}
+	if req.SOAPAction != "" {
+		a.Header["SOAPAction"] = []string{req.SOAPAction} // as old servers look for it
+	}
+	if s.header[0] != "" {
+		a.Header.Set(s.header[0], s.header[1])
+	}
+	return a, s.identify(a, now)
+}
+
+// identify gives an attempt the headers that receivers know it by.
+func (s *setup) identify(a *Attempt, now time.Time) error {
+	id := webhookID(a.ID)
+	a.Header["Webhook-Id"] = []string{id}
+	a.Header["Webhook-Timestamp"] = []string{strconv.FormatInt(now.Unix(), 10)}
+	a.Header["Relay-Attempt"] = []string{strconv.Itoa(a.Number)}
+	if len(s.signer) == 0 {
+		return nil
+	}
+	signature, err := s.signer.sign(id, now, a.Body)
+	a.Header["Webhook-Signature"] = []string{signature}
+	return err
+}
+
+// parse reads a rendered URL, remembering the last.
+func (s *setup) parse(written string) (*url.URL, error) {
+	if last := s.last.Load(); last != nil && last.written == written {
+		return last.url, nil
+	}
+	u, err := url.Parse(written)
+	if err != nil || u.Host == "" || !strings.HasPrefix(u.Scheme, "http") {
+		return nil, &render.Error{Key: "url", Text: "is no URL once it is rendered"}
+	}
+	s.last.Store(&address{written, u})
+	return u, nil
+}
+
+func (s *setup) send(ctx context.Context, a *Attempt) (Reply, error) {
+	if s.unsigned != nil {
+		return Reply{}, s.unsigned
+	}
+	return s.sender.Send(ctx, a)
+}
+
+// exchange sends an attempt and judges what came of it.
+func (s *setup) exchange(ctx context.Context, a *Attempt) (verdict, Reply, time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, s.service.Timeout)
+	defer cancel()
+	start := time.Now()
+	reply, err := s.send(ctx, a)
+	elapsed := time.Since(start)
+	if err == nil {
+		return s.judge.answer(reply, start.Add(elapsed)), reply, elapsed
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		err = fmt.Errorf("no whole answer within %s: %w", s.service.Timeout, context.DeadlineExceeded)
+	}
+	return failure(err), reply, elapsed
+}
+
+// address is a rendered URL and what it reads as.
+type address struct {
+	written string
+	url     *url.URL
+}
