@@ -20,7 +20,7 @@ const (
 type group struct {
 	recs  []Record
 	notes []note   // beside each record; nil: none
-	keys  []string // what duplicates are recognised by; nil: the records' own
+	keys  []string // what duplicates are recognised by; nil: the records' own; empty: nothing
 	seqs  []uint64 // where each record is stored; filled when not nil
 	done  func(error)
 	bytes int64
@@ -60,6 +60,7 @@ type draft struct {
 	group *group
 	index int
 	hash  hash128
+	id    string   // as it was sent
 	seq   uint64   // where it is stored
 	again []*group // that hold the same record
 }

@@ -71,6 +71,9 @@ func deathNote(e *Entry, d Death) note {
 
 // bury stores e in DEAD and returns when that is on disk.
 func (q *Queue) bury(e *Entry, d Death) error {
+	if err := q.roomForDead(sizeOf(&e.Record)); err != nil {
+		return fmt.Errorf("bury delivery: %w", err)
+	}
 	if _, err := q.dead.write(e.Record, deathNote(e, d), ""); err != nil {
 		return fmt.Errorf("bury delivery: %w", err)
 	}
@@ -81,11 +84,16 @@ func (q *Queue) bury(e *Entry, d Death) error {
 func (q *Queue) buryAll(entries []*Entry, d Death) error {
 	result := make(chan error, 1)
 	g := &group{keys: make([]string, len(entries)), done: func(err error) { result <- err }}
+	var size int64
 	for _, e := range entries {
+		size += sizeOf(&e.Record)
 		own := d
 		own.Attempts = max(d.Attempts, e.Attempts)
 		g.recs = append(g.recs, e.Record)
 		g.notes = append(g.notes, deathNote(e, own))
+	}
+	if err := q.roomForDead(size); err != nil {
+		return fmt.Errorf("bury deliveries: %w", err)
 	}
 	q.dead.add(g)
 	if err := <-result; err != nil {

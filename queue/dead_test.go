@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -10,14 +12,9 @@ func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
 	t.Parallel()
 	high := make(chan int64, 100)
 	q := open(t, Options{Dir: t.TempDir(), MaxBytes: 4 << 20, OnHigh: func(bytes, _ int64) { high <- bytes }})
-	body := make([]byte, 4000)
-	for n := range 900 {
-		r := record("deaf", n)
-		r.Body = body
-		write(t, q, r)
-		if n%50 == 0 {
-			write(t, q, record("well", n))
-		}
+	for n := 0; n < 900; n += 50 {
+		write(t, q, large("deaf", n, n+50)...)
+		write(t, q, record("well", n))
 	}
 	eventually(t, "room was made", func() bool {
 		s := q.Stats()
@@ -32,6 +29,107 @@ func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
 	first := next(t, q.Lane("deaf"), 1)[0]
 	if lost := q.Stats().Services["deaf"].Dead["overflow"]; first.ID != fmt.Sprintf("deaf-%d", lost) {
 		t.Errorf("%d given up, but the oldest left is %s", lost, first.ID)
+	}
+}
+
+// large makes records of 4,000 bytes.
+func large(service string, from, to int) []Record {
+	recs := records(service, from, to)
+	for i := range recs {
+		recs[i].Body = make([]byte, 4000)
+	}
+	return recs
+}
+
+func TestFullQueueRefusesAndKeepsWhatItHas(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := Options{Dir: dir, MaxBytes: 1 << 20, DeadMaxBytes: 256 << 10}
+	q := open(t, o)
+	accepted := 0
+	eventually(t, "the queue and its dead letters are full", func() bool {
+		err := q.Write(testContext(t), large("deaf", accepted, accepted+10))
+		if err == nil {
+			accepted += 10
+		} else if !errors.Is(err, ErrFull) {
+			t.Fatalf("got %v, want ErrFull", err)
+		}
+		return err != nil && q.deadSpace.take(sweepBatch*4000, time.Now()) != nil
+	})
+	if err := q.Health(); err != nil {
+		t.Errorf("health: %v", err)
+	}
+	shut(t, q)
+	q = open(t, o)
+	s := q.Stats().Services["deaf"]
+	if got := s.Waiting + s.Dead["overflow"]; got != accepted {
+		t.Errorf("%d wait and %d are dead letters of %d accepted", s.Waiting, s.Dead["overflow"], accepted)
+	}
+	if n, err := q.DropLetters(testContext(t), Filter{Reason: "overflow"}); n != s.Dead["overflow"] || err != nil {
+		t.Errorf("dropped %d: %v", n, err)
+	}
+}
+
+func TestReserveOfTheDiskIsKept(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := &space{max: 1000, checked: now, free: 500}
+	if err := s.take(400, now); err != nil {
+		t.Error(err)
+	}
+	if err := s.take(200, now); !errors.Is(err, ErrFull) {
+		t.Errorf("beyond the free space: got %v", err)
+	}
+	s.dir = t.TempDir()
+	if err := s.take(200, now.Add(time.Second)); err != nil {
+		t.Errorf("after the disk was looked at again: %v", err)
+	}
+	if err := s.take(500, now); !errors.Is(err, ErrFull) {
+		t.Errorf("beyond the limit: got %v", err)
+	}
+}
+
+func TestManyLettersAreReplayedInParts(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	write(t, q, records("crm", 0, 1200)...)
+	write(t, q, records("billing", 0, 3)...)
+	for _, service := range []string{"crm", "billing"} {
+		if _, err := q.Sweep(testContext(t), service, time.Now(), Death{Reason: "expired"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := 0
+	if err := q.Letters(testContext(t), Filter{}, func(Letter) bool { page++; return page < 20 }); err != nil || page != 20 {
+		t.Errorf("a page of %d letters: %v", page, err)
+	}
+	ctx, stop := context.WithCancel(testContext(t))
+	n, err := q.Replay(ctx, Filter{Service: "crm"}, func(Letter) { stop() }) // stopped in the middle
+	if n == 0 && err == nil || n > replayBatch {
+		t.Errorf("stopped replay: %d and %v", n, err)
+	}
+	again, err := q.Replay(testContext(t), Filter{Service: "crm"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, e := range next(t, l, 1200) {
+		seen[e.ID] = true
+		e.Finish()
+	}
+	none(t, l)
+	if len(seen) != 1200 || n+again < 1200 {
+		t.Errorf("%d came back in %d and %d", len(seen), n, again)
+	}
+	one := Letter{}
+	if err := q.Letters(testContext(t), Filter{}, func(l Letter) bool { one = l; return false }); err != nil || one.Service != "billing" {
+		t.Fatalf("left is %+v: %v", one, err)
+	}
+	for _, f := range []Filter{{Seqs: []uint64{one.Seq, 1 << 40}}, {Call: "call-1"}, {Since: one.Buried, Event: "post_call"}} {
+		if n, err := q.DropLetters(testContext(t), f); n != 1 || err != nil {
+			t.Errorf("dropped %d by %+v: %v", n, f, err)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ type publisher struct {
 	sub    *nats.Subscription
 	inbox  string
 	number uint64   // of the next request; replies to earlier ones are stale
+	sent   uint64   // records that had no id of their own
 	out    nats.Msg // used again for every record
 	noted  bool     // out has headers that a plain record lacks
 }
@@ -124,7 +125,7 @@ func (p *publisher) resolve(drafts []draft, ack pubAck) error {
 	}
 	for i := range drafts {
 		d := &drafts[i]
-		if d.seq = found[d.key()]; d.seq == 0 {
+		if d.seq = found[d.id]; d.seq == 0 {
 			d.group.err = reason
 		}
 	}
@@ -148,7 +149,11 @@ func (p *publisher) send(d *draft, reply string) error {
 	for i := 0; i < len(n); i += 2 {
 		set(h, n[i], n[i+1])
 	}
-	set(h, headMsgID, d.key())
+	if d.id = d.key(); d.id == "" {
+		p.sent++
+		d.id = p.inbox + "." + strconv.FormatUint(p.sent, 36)
+	}
+	set(h, headMsgID, d.id)
 	p.out.Subject, p.out.Reply, p.out.Data = subject(p.stream, r, n), reply, r.Body
 	if err := p.eng.pub.PublishMsg(&p.out); err != nil {
 		return fmt.Errorf("%w: write to stream %s: %w", ErrUnavailable, p.stream, err)

@@ -13,10 +13,11 @@ import (
 
 // Queue is the durable queue. It is safe for concurrent use.
 type Queue struct {
-	o      Options
-	folder *folder
-	floors *floorFile
-	space  *space
+	o         Options
+	folder    *folder
+	floors    *floorFile
+	space     *space // of EVENTS and RETRY
+	deadSpace *space
 
 	engine  atomic.Pointer[engine] // nil while the server is down
 	events  *committer
@@ -61,7 +62,8 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{o: o, folder: folder, space: newSpace(o), lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
+	q := &Queue{o: o, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
+	q.space, q.deadSpace = &space{dir: o.Dir, max: o.MaxBytes}, &space{dir: o.Dir, max: o.DeadMaxBytes}
 	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	q.retries.wake = make(chan struct{}, 1)
 	q.logs = newLogbook(q)
@@ -144,6 +146,9 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 		if outs[i], err = newPublisher(ctx, eng, c.stream, newDisk(q.folder, c.stream)); err != nil {
 			return err
 		}
+	}
+	if err := q.ask(ctx, eng); err != nil {
+		return err
 	}
 	q.engine.Store(eng)
 	for i, c := range q.committers() {

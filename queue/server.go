@@ -66,7 +66,7 @@ func serverOptions(f *folder, o Options, users []*natsserver.User) (*natsserver.
 		StoreDir:               f.dir,
 		JetStream:              true,
 		SyncInterval:           never, // what is to last is synced by [disk], before it is acknowledged
-		JetStreamMaxStore:      2*o.MaxBytes + o.DeadMaxBytes + attemptsMaxBytes + debugMaxBytes + slackBytes,
+		JetStreamMaxStore:      2*o.MaxBytes + o.DeadMaxBytes + 3*maxWaitingBytes + attemptsMaxBytes + debugMaxBytes + slackBytes,
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamLimits:        natsserver.JSLimitOpts{DefaultMaxConsumers: -1},
 		NoSigs:                 true, // signals belong to the relay

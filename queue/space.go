@@ -13,23 +13,26 @@ const (
 	spaceInterval = 250 * time.Millisecond
 )
 
-// space knows how much the queue may still store. A full disk must never reach
-// JetStream, whose streams freeze at the first write error.
+// space knows how much may still be stored in some streams. A full disk must
+// never reach JetStream, whose streams freeze at the first write error; nor is
+// their own limit reached, which would refuse a part of what belongs together.
 type space struct {
 	dir string
-	max int64 // of EVENTS and RETRY
+	max int64 // bytes of these streams
 
 	mu      sync.Mutex
 	checked time.Time
 	free    int64 // on the filesystem, beyond the reserve
-	used    int64 // by EVENTS and RETRY, when last counted
+	used    int64 // by these streams, when last counted
 	written int64 // since then
 }
 
-func newSpace(o Options) *space { return &space{dir: o.Dir, max: o.MaxBytes} }
-
-// room reports ErrFull when size bytes more do not fit.
+// room takes space for so many bytes more of EVENTS and RETRY, or reports
+// ErrFull.
 func (q *Queue) room(size int64) error { return q.space.take(size, time.Now()) }
+
+// roomForDead does the same for DEAD.
+func (q *Queue) roomForDead(size int64) error { return q.deadSpace.take(size, time.Now()) }
 
 func (s *space) take(size int64, now time.Time) error {
 	s.mu.Lock()

@@ -157,13 +157,16 @@ func (q *Queue) refresh(ctx context.Context, now time.Time) {
 }
 
 func (q *Queue) ask(ctx context.Context, eng *engine) error {
-	var bytes int64
-	for _, name := range []string{events, retry} {
+	sizes := map[string]int64{}
+	for _, name := range []string{events, retry, dead} {
 		s, err := eng.js.Stream(ctx, name)
 		if err != nil {
 			return err
 		}
-		bytes += int64(s.CachedInfo().State.Bytes)
+		sizes[name] = int64(s.CachedInfo().State.Bytes)
+		if name == events {
+			q.purgedBelow(s.CachedInfo().State.FirstSeq)
+		}
 	}
 	counts, err := eng.subjectCounts(ctx, dead)
 	if err != nil {
@@ -177,11 +180,25 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 		}
 		letters[service][subject[strings.LastIndexByte(subject, '.')+1:]] = n
 	}
+	bytes := sizes[events] + sizes[retry]
 	q.space.count(bytes)
+	q.deadSpace.count(sizes[dead])
 	q.cached.mu.Lock()
 	q.cached.bytes, q.cached.dead = bytes, letters
 	q.cached.mu.Unlock()
 	return nil
+}
+
+// purgedBelow corrects the counts of lanes whose waiting records an operator
+// purged.
+func (q *Queue) purgedBelow(first uint64) {
+	for _, l := range q.allLanes() {
+		l.mu.Lock()
+		if l.feed.waiting > 0 && l.feed.counted < first {
+			l.feed.waiting = 0
+		}
+		l.mu.Unlock()
+	}
 }
 
 // subjectCounts returns how many records a stream has of each subject.

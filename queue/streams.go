@@ -31,7 +31,8 @@ const (
 )
 
 // streamConfigs returns the streams as they shall be. Their limits come from
-// the options, all else is fixed.
+// the options, all else is fixed. JetStream's own limits are a little beyond
+// those that the relay keeps by itself, see [space].
 func streamConfigs(o Options) []jetstream.StreamConfig {
 	kept := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
@@ -46,9 +47,9 @@ func streamConfigs(o Options) []jetstream.StreamConfig {
 		return c
 	}
 	return []jetstream.StreamConfig{
-		with(kept, events, "events.*.*", o.MaxBytes, 0),
-		with(kept, retry, "retry.*", o.MaxBytes, 0),
-		with(kept, dead, "dead.*.*", o.DeadMaxBytes, o.DeadKeep),
+		with(kept, events, "events.*.*", o.MaxBytes+maxWaitingBytes, 0),
+		with(kept, retry, "retry.*", o.MaxBytes+maxWaitingBytes, 0),
+		with(kept, dead, "dead.*.*", o.DeadMaxBytes+maxWaitingBytes, o.DeadKeep),
 		with(shown, attempts, "attempts.*.*", attemptsMaxBytes, o.AttemptsKeep),
 		with(shown, debug, "debug.*", debugMaxBytes, o.AttemptsKeep),
 	}
