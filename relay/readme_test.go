@@ -1,0 +1,31 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestReadmeListsTheTags keeps the README's table of tags what `relay tags` prints.
+func TestReadmeListsTheTags(t *testing.T) {
+	const path, begin, end = "../README.md", "<!-- tags: relay tags --markdown -->\n", "<!-- /tags -->"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(text), begin)
+	have, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("README.md has no place for the tags, between %q and %q", begin, end)
+	}
+	want := command(t, "", "tags", "--markdown").out
+	if have == want {
+		return
+	}
+	if os.Getenv("UPDATE_GOLDEN") == "" {
+		t.Fatal("the table of tags in README.md is not what relay tags --markdown prints; UPDATE_GOLDEN=1 go test ./relay rewrites it")
+	}
+	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
