@@ -3,26 +3,34 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"sync"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
 // newLogger logs text to a terminal, JSON elsewhere, and JSON with the priority
-// of each record in front under systemd, whose journal files it by that.
+// of each record in front to the journal, which files it by that. A warning that
+// is repeated is told once, and then as a number.
 func newLogger(w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: logLevel()}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(&repeatHandler{Handler: newHandler(w), repeats: newRepeats()})
+}
+
+func newHandler(w io.Writer) slog.Handler {
+	options := &slog.HandlerOptions{Level: logLevel(), ReplaceAttr: readable}
+	f, isFile := w.(*os.File)
+	switch {
+	case isFile && term.IsTerminal(int(f.Fd())):
+		return slog.NewTextHandler(w, options)
+	case isFile && isJournal(f, os.Getenv("JOURNAL_STREAM")):
+		j := &journal{w: w}
+		return &journalHandler{slog.NewJSONHandler(j, options), j}
 	}
-	if os.Getenv("JOURNAL_STREAM") == "" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	j := &journal{w: w}
-	return slog.New(&journalHandler{slog.NewJSONHandler(j, options), j})
+	return slog.NewJSONHandler(w, options)
 }
 
 // logLevel is RELAY_LOG (debug, info, warn or error), else info.
@@ -32,6 +40,26 @@ func logLevel() slog.Level {
 		return slog.LevelInfo
 	}
 	return level
+}
+
+// readable writes durations as 1.5s, which JSON would have in nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
+}
+
+// isJournal reports whether a file is the one that the service manager connected
+// to the journal, of which it tells device and inode. A relay that was started
+// by another service, or whose output goes to a file, inherits no more than the
+// variable.
+func isJournal(f *os.File, stream string) bool {
+	var stat unix.Stat_t
+	if stream == "" || unix.Fstat(int(f.Fd()), &stat) != nil {
+		return false
+	}
+	return stream == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
 }
 
 // journal writes each record with the priority that was set for it.

@@ -227,7 +227,6 @@ func (d *Deliverer) breakerChanged(e *endpoint, c change) {
 	var services []string
 	for _, r := range e.list() {
 		services = append(services, r.name)
-		d.tell.news(r.name, failing{}) // what fails from now on is news
 	}
 	slices.Sort(services)
 	if opened {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -29,33 +28,14 @@ type reporter struct {
 	journal   journal
 	notices   notices
 	successes *rate.Limiter
-
-	mu   sync.Mutex
-	last map[string]failedAt // by service
+	repeats   *repeats
 }
-
-// failing is what a service last failed with, so that the same is not logged
-// again until it changes, or comes back after it was over.
-type failing struct {
-	class  string
-	status int
-	reason string
-}
-
-// failedAt is a failure and when it was last seen.
-type failedAt struct {
-	failing
-	at time.Time
-}
-
-// failureOver is how long a failure must not have been seen to be news again.
-const failureOver = time.Hour
 
 func newReporter(log *slog.Logger, m *metrics, j journal, n notices) *reporter {
 	return &reporter{
 		log: log, metrics: m, journal: j, notices: n,
 		successes: rate.NewLimiter(loggedSuccesses, loggedSuccesses),
-		last:      map[string]failedAt{},
+		repeats:   newRepeats(),
 	}
 }
 
@@ -70,7 +50,7 @@ func (r *runner) record(ctx context.Context, d *delivery, v verdict, now time.Ti
 	switch {
 	case v.outcome == Delivered && r.tell.log.Enabled(ctx, slog.LevelDebug):
 		r.tell.write(ctx, slog.LevelDebug, "delivered", d, v, slog.Duration("elapsed", elapsed))
-	case v.outcome == Retry && r.tell.news(r.name, failing{class: v.class, status: v.status}):
+	case v.outcome == Retry && r.tell.repeats.news(failing{service: r.name, class: v.class, status: v.status}, end):
 		r.tell.write(ctx, slog.LevelWarn, "attempt failed", d, v, slog.Duration("elapsed", elapsed))
 	}
 }
@@ -115,29 +95,28 @@ func (t *reporter) transcript(x Exchange) {
 // buried logs a dead letter and raises an event for it.
 func (t *reporter) buried(ctx context.Context, d *delivery, endpoint string) {
 	v := verdict{status: d.death.Status, err: d.death.Error}
-	if t.news(d.record.Service, failing{reason: d.death.Reason, status: d.death.Status}) {
+	if t.repeats.news(failing{service: d.record.Service, reason: d.death.Reason, status: d.death.Status}, time.Now()) {
 		t.write(ctx, slog.LevelError, "delivery dead", d, v, slog.String("reason", d.death.Reason))
 	}
 	t.notices.dead(*d.death, endpoint, d.record)
 }
 
-// news reports whether a service's failure is another than its last one, and
-// remembers it.
-func (t *reporter) news(service string, f failing) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := time.Now()
-	last := t.last[service]
-	t.last[service] = failedAt{f, now}
-	return last.failing != f || now.Sub(last.at) > failureOver
-}
-
 // forget drops what is known of a service that is no more.
 func (t *reporter) forget(service string) {
 	t.metrics.forget(service)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.last, service)
+	t.repeats.forget(service)
+}
+
+// repeated logs failures as numbers.
+func (t *reporter) repeated(ctx context.Context, list []summary) {
+	for _, s := range list {
+		text, level, what := "attempt failed", slog.LevelWarn, slog.String("class", s.class)
+		if s.reason != "" {
+			text, level, what = "delivery dead", slog.LevelError, slog.String("reason", s.reason)
+		}
+		t.log.LogAttrs(ctx, level, text, slog.String("service", s.service), what,
+			slog.Int("status", s.status), slog.Int("repeated", s.count))
+	}
 }
 
 func (t *reporter) write(ctx context.Context, level slog.Level, text string, d *delivery, v verdict, more ...slog.Attr) {

@@ -8,7 +8,8 @@ import (
 )
 
 // tend looks after what time alone changes, until ctx ends: deliveries that
-// expire, wherever they wait, and certificates that are replaced.
+// expire, wherever they wait, certificates that are replaced, and failures that
+// are told as a number.
 func (d *Deliverer) tend(ctx context.Context) {
 	ticker := time.NewTicker(tendEvery)
 	defer ticker.Stop()
@@ -19,6 +20,7 @@ func (d *Deliverer) tend(ctx context.Context) {
 		case now := <-ticker.C:
 			d.expire(ctx, now)
 			d.renew()
+			d.tell.repeated(ctx, d.tell.repeats.due(now))
 		}
 	}
 }
