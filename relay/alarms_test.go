@@ -41,8 +41,11 @@ func tell(t *testing.T, do func(a *alarms)) []told {
 	return list
 }
 
-// pass lets time go by on the clock of the bubble.
-func pass(d time.Duration) { <-time.After(d) }
+// pass lets time go by on the clock of the bubble, and what is due then be done.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
 
 func deadLetter(service string) map[string]any {
 	return map[string]any{"event": "relay_dead_letter", "service": service, "reason": "rejected"}
