@@ -81,7 +81,7 @@ func (a *app) renderOne(s *route.Service, e *call.Event, links deliver.Recording
 func (a *app) printSteps(steps []render.Step) {
 	t := table{head: []string{"IN", "TAG", "VALUE", "BECAME"}}
 	for _, s := range steps {
-		t.add(s.Key, s.Tag, s.Value.Text, s.Text)
+		t.add(s.Key, s.Tag, visible(s.Value.Text, ""), visible(s.Text, ""))
 	}
 	t.print(a.err)
 }
