@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -144,11 +145,19 @@ func loadSetup(path string) (*setup, error) {
 		return nil, problemsError(problems)
 	}
 	table, more, warnings := route.Compile(c)
-	if problems = append(problems, more...); len(problems) > 0 {
+	if problems = append(problems, unsaid(more, problems)...); len(problems) > 0 {
 		config.Sort(problems)
 		return nil, problemsError(problems)
 	}
 	warnings = append(c.Warnings(), warnings...)
 	config.Sort(warnings)
 	return &setup{config: c, table: table, warnings: warnings}, nil
+}
+
+// unsaid leaves out the problems of lines that have one already: a template
+// that is no URL is none to config and to render.
+func unsaid(problems, said []config.Problem) []config.Problem {
+	return slices.DeleteFunc(problems, func(p config.Problem) bool {
+		return p.Line > 0 && slices.ContainsFunc(said, func(other config.Problem) bool { return other.Line == p.Line })
+	})
 }
