@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"callrelay/queue"
 	"callrelay/relay/deliver"
@@ -45,6 +46,7 @@ type process struct {
 	state   atomic.Pointer[web.Config]
 
 	registry   *prometheus.Registry
+	tracer     trace.Tracer // nil: nothing is traced
 	queue      *queue.Queue
 	recordings *recordings.Recordings // nil without [recordings]
 	deliver    *deliver.Deliverer
@@ -63,7 +65,7 @@ func build(ctx context.Context, o processOptions) (*process, error) {
 	}
 	p.alarms = newAlarms(o.Log, p.acceptOwn)
 	for _, step := range []func(context.Context) error{
-		p.openConfig, p.openQueue, p.openRecordings, p.openDeliver, p.openIntake, p.openWeb, p.openSources,
+		p.openConfig, p.openTraces, p.openQueue, p.openRecordings, p.openDeliver, p.openIntake, p.openWeb, p.openSources,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, p.close())
@@ -129,7 +131,7 @@ func (p *process) openRecordings(context.Context) error {
 func (p *process) openDeliver(context.Context) error {
 	o := deliver.Options{
 		Queue: p.queue, Log: p.log, Metrics: p.registry, Version: buildVersion(),
-		Own:   p.ownListeners(),
+		Own: p.ownListeners(), Tracer: p.tracer,
 		Raise: p.alarms.raise,
 	}
 	if p.recordings != nil {

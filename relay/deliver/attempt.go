@@ -109,7 +109,9 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 		t.done(result{err: errGivenUp})
 		return func() { r.bury(d, unrenderable(err)) }
 	}
-	v, reply, elapsed := s.exchange(r.abort, a)
+	ctx, span := r.tell.tracer.begin(r.abort, d, a)
+	v, reply, elapsed := s.exchange(ctx, a)
+	defer span.end(&v)
 	if r.abort.Err() != nil && v.status == 0 {
 		t.done(result{err: errGivenUp})
 		return d.giveBack

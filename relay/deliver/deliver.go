@@ -10,6 +10,7 @@ import (
 	"callrelay/relay/route"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options are what a [Deliverer] works with. Queue is required.
@@ -19,6 +20,7 @@ type Options struct {
 	Log        *slog.Logger          // nil: nothing is logged
 	Metrics    prometheus.Registerer // nil: nothing is shown
 	Version    string                // for User-Agent
+	Tracer     trace.Tracer          // nil: nothing is traced
 	Own        []string              // the relay's own listeners, host:port, which are never called
 
 	// Raise puts an operational event of the relay into its own intake. It must
@@ -64,6 +66,7 @@ func New(o Options) *Deliverer {
 	}
 	d := &Deliverer{options: o, runners: map[string]*running{}}
 	d.tell = newReporter(o.Log, newMetrics(o.Metrics), o.Queue, newNotices(o.Raise))
+	d.tell.tracer = tracer{o.Tracer}
 	d.pauses = newPauses(o.Queue)
 	d.breakers = newBreakers(o.Queue, d.breakerChanged)
 	o.Queue.OnBuried(d.buried)

@@ -29,6 +29,7 @@ type reporter struct {
 	notices   notices
 	successes *rate.Limiter
 	repeats   *repeats
+	tracer    tracer
 }
 
 func newReporter(log *slog.Logger, m *metrics, j journal, n notices) *reporter {
