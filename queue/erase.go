@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -68,11 +70,8 @@ func (q *Queue) Erase(ctx context.Context, dry bool, match func(*Stored) bool) (
 		if err != nil {
 			return e.done, fmt.Errorf("erase: %w", err)
 		}
-		switch {
-		case dry:
+		if n == 0 || dry {
 			return e.done, nil
-		case n == 0: // all is on disk before it is said to be gone
-			return e.done, syncTree(q.folder.path("jetstream"))
 		}
 	}
 	return e.done, errors.New("erase: records that match keep coming")
@@ -172,8 +171,18 @@ func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[u
 	return nil
 }
 
+// eraseBatch is how many records are erased while commits wait: JetStream writes
+// a whole file for each.
+const eraseBatch = 16
+
 func (e *erasure) erase(ctx context.Context, stream string, seqs map[uint64]bool) error {
-	return e.q.remove(stream, func(eng *engine) error { return eng.eraseEach(ctx, stream, seqs) })
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(seqs)), eraseBatch) {
+		err := e.q.remove(stream, func(eng *engine) error { return eng.eraseEach(ctx, stream, part) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *erasure) end() {
@@ -202,8 +211,8 @@ func (e *engine) scan(ctx context.Context, stream string, from uint64, visit fun
 
 // eraseEach deletes records and overwrites them, which rewrites the file of
 // each.
-func (e *engine) eraseEach(ctx context.Context, stream string, seqs map[uint64]bool) error {
-	for seq := range seqs {
+func (e *engine) eraseEach(ctx context.Context, stream string, seqs []uint64) error {
+	for _, seq := range seqs {
 		body := fmt.Appendf(nil, `{"seq":%d}`, seq)
 		err := e.call(ctx, "$JS.API.STREAM.MSG.DELETE."+stream, body)
 		if err == nil {
