@@ -86,6 +86,10 @@ try-package: package
 monitoring:
     go test -count=1 -v ./scripts/monitoring
 
+# prove the relay against npm's SOAP server and Standard Webhooks, nginx, a token server and promtool
+peers *args:
+    scripts/peers/run.sh {{args}}
+
 # install the relay, its unit and a first configuration on a machine without dpkg
 install: build
     scripts/packaging/install

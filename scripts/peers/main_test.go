@@ -1,0 +1,36 @@
+package peers
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"callrelay/scripts/trial"
+)
+
+// modules is where the npm packages are, and binary the relay under test.
+var modules, binary string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	if modules = os.Getenv("PEERS"); modules == "" {
+		fmt.Println("peers: left out; scripts/peers/run.sh runs them")
+		return 0
+	}
+	dir, err := os.MkdirTemp("", "relay-peers")
+	if err == nil {
+		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+		binary, err = trial.Build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// settled waits until nothing is owed to a service any more.
+func settled(r *trial.Relay, service string) {
+	r.Until("nothing is owed to "+service, func() bool { return r.Metric(`relay_pending{service="`+service+`"}`) == "0" })
+}
