@@ -101,9 +101,10 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 	}
 	sl := &serverLog{log: log, failed: make(chan struct{})}
 	ns.SetLoggerV2(sl, false, false, false)
-	ready := make(chan struct{})
+	started, ready := make(chan struct{}), make(chan struct{})
 	go func() {
 		ns.Start()
+		close(started)
 		for !ns.ReadyForConnections(time.Second) && ns.Running() {
 		}
 		close(ready)
@@ -119,6 +120,7 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	<-started // a server must not be stopped while it starts
 	ns.Shutdown()
 	<-ready
 	return nil, fmt.Errorf("start embedded server: %w", errors.Join(err, sl.cause()))
