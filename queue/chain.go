@@ -156,7 +156,7 @@ func (l *Lane) spill() {
 		}
 	}
 	l.mu.Unlock()
-	slices.SortFunc(waiting, func(a, b *Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortFunc(waiting, bySeq)
 	items, err := l.q.parkAll(waiting)
 	l.mu.Lock()
 	if err == nil {

@@ -67,6 +67,11 @@ func TestErasedRecordsAreGoneFromEveryStreamAndFromDisk(t *testing.T) {
 		q.LogDebug("crm", fmt.Appendf(nil, `{"body":"of %s"}`, call))
 	}
 	write(t, q, person("billing", gone, 9)) // nobody has asked for it yet
+	eventually(t, "the logs are stored", func() bool {
+		tried, err1 := q.History(testContext(t), Attempts, "crm", 2)
+		seen, err2 := q.History(testContext(t), Debug, "crm", 2)
+		return err1 == nil && err2 == nil && len(tried) == 2 && len(seen) == 2
+	})
 
 	want := map[string]int{events: 7, retry: 1, dead: 1, attempts: 1, debug: 1}
 	for _, dry := range []bool{true, false} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +17,7 @@ const (
 	maxFetch      = 512
 	fetchBytes    = 256 << 10       // what a lane may hold in advance
 	fetchExpires  = time.Minute     // a request that found less than it asked for ends then
-	fetchGrace    = 5 * time.Second // how much later the end of a request may be told
+	fetchGrace    = 5 * time.Second // how much later the end of a request may be told, or the first record come
 	maxAckPending = 1 << 16         // entries of one service in flight
 )
 
@@ -25,7 +26,6 @@ const (
 type feed struct {
 	eng       *engine // the run of the server that the rest belongs to; nil: not attached
 	sub       *nats.Subscription
-	inbox     string
 	attaching bool
 
 	asked   int       // records on their way
@@ -47,8 +47,27 @@ func (f *feed) until(now time.Time) time.Duration {
 	return f.expires.Sub(now)
 }
 
+// unanswered reports whether a request was lost, as when the consumer vanished
+// just then.
+func (f *feed) unanswered(now time.Time) bool {
+	return f.asked > 0 && (now.After(f.expires) || f.waiting > 0 && now.Sub(f.last) > fetchGrace)
+}
+
+// nudge makes Next look again when a request was lost.
+func (l *Lane) nudge(now time.Time) {
+	l.mu.Lock()
+	lost := l.feed.unanswered(now)
+	l.mu.Unlock()
+	if lost {
+		l.poke()
+	}
+}
+
 // attach makes the lane's consumer, which begins above the floor, and listens
 // to it. What was taken up and is still stored comes again, and is recognised.
+// In one run of the server the lane always listens at the same place, since a
+// request on its way may be answered by the consumer after the one it was meant
+// for.
 func (l *Lane) attach(ctx context.Context, eng *engine) error {
 	l.q.events.commitMu.Lock() // so that no record is counted twice, or not at all
 	defer l.q.events.commitMu.Unlock()
@@ -57,25 +76,23 @@ func (l *Lane) attach(ctx context.Context, eng *engine) error {
 		return fmt.Errorf("attach lane %s: %w", l.name, err)
 	}
 	last := stream.CachedInfo().State.LastSeq
-	inbox := eng.nc.NewInbox()
 	l.mu.Lock()
 	l.win.clamp(last)
-	start := l.win.floor() + 1
+	start, sub := l.win.floor()+1, l.feed.sub
+	if l.feed.eng != eng {
+		sub = nil
+	}
 	l.mu.Unlock()
 	pending, err := l.makeConsumer(ctx, eng.js, start)
-	if err != nil {
-		return fmt.Errorf("attach lane %s: %w", l.name, err)
+	if err == nil && sub == nil {
+		sub, err = eng.nc.Subscribe(eng.nc.NewInbox(), l.arrive)
 	}
-	sub, err := eng.nc.Subscribe(inbox, l.arrive)
 	if err != nil {
 		return fmt.Errorf("attach lane %s: %w", l.name, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.feed.sub != nil {
-		_ = l.feed.sub.Unsubscribe()
-	}
-	l.feed = feed{eng: eng, sub: sub, inbox: inbox, size: minFetch, average: l.feed.average, waiting: pending, counted: max(last, l.feed.counted)}
+	l.feed = feed{eng: eng, sub: sub, size: minFetch, average: l.feed.average, waiting: pending, counted: max(last, l.feed.counted)}
 	l.fresh = keepTaken(l.fresh, l.win.high)
 	l.poke()
 	return nil
@@ -85,10 +102,11 @@ func (l *Lane) attach(ctx context.Context, eng *engine) error {
 // deleted it or its stream.
 func (l *Lane) reattach() {
 	l.mu.Lock()
-	eng, already := l.feed.eng, l.feed.attaching
-	l.feed.attaching = true
+	eng := l.feed.eng
+	needless := l.feed.attaching || eng == nil || eng != l.q.engine.Load()
+	l.feed.attaching = l.feed.attaching || !needless
 	l.mu.Unlock()
-	if already || eng == nil || eng != l.q.engine.Load() {
+	if needless {
 		return
 	}
 	l.q.background(func(ctx context.Context) {
@@ -156,7 +174,7 @@ func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start u
 		MemoryStorage: true, // the lane's floor is what survives
 	}
 	c, err := js.CreateConsumer(ctx, events, cfg)
-	if errors.Is(err, jetstream.ErrConsumerExists) {
+	if errors.Is(err, jetstream.ErrConsumerExists) || err == nil && used(c.CachedInfo()) {
 		if err := js.DeleteConsumer(ctx, events, l.name); err != nil {
 			return 0, err
 		}
@@ -166,6 +184,12 @@ func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start u
 		return 0, err
 	}
 	return int(c.CachedInfo().NumPending), nil
+}
+
+// used reports whether a consumer is an earlier one of the same configuration,
+// which JetStream takes for the new one: it would not deliver again.
+func used(info *jetstream.ConsumerInfo) bool {
+	return info.Delivered.Consumer > 0 || info.NumWaiting > 0
 }
 
 // request is one call for more records.
@@ -190,7 +214,7 @@ func (l *Lane) want(now time.Time) (request, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := &l.feed
-	if f.asked > 0 && now.After(f.expires) {
+	if f.unanswered(now) {
 		f.asked = 0
 	}
 	if f.eng == nil || l.crowded() || len(l.fresh)+f.asked > f.size/2 {
@@ -205,7 +229,7 @@ func (l *Lane) want(now time.Time) (request, bool) {
 	n := max(min(f.size, fetchBytes/int(f.average)), 1)
 	f.last, f.expires = now, now.Add(fetchExpires+fetchGrace)
 	f.asked += n
-	return request{f.eng, f.inbox, n}, true
+	return request{f.eng, f.sub.Subject, n}, true
 }
 
 func (l *Lane) ask(r request) {
@@ -220,6 +244,12 @@ func (l *Lane) ask(r request) {
 
 // arrive takes what JetStream sends to the lane.
 func (l *Lane) arrive(m *nats.Msg) {
+	l.mu.Lock()
+	stale := m.Sub != l.feed.sub
+	l.mu.Unlock()
+	if stale {
+		return // of an earlier run of the server
+	}
 	if len(m.Data) == 0 && m.Header.Get("Status") != "" {
 		l.requestEnded(m.Header)
 		return
@@ -260,11 +290,15 @@ func (l *Lane) accept(e *Entry) (known bool) {
 			return !l.win.isOut(e.Seq)
 		}
 	}
+	at, found := slices.BinarySearchFunc(l.fresh, e, bySeq)
+	if found {
+		return false
+	}
 	e.shadow = l.lot.tookOver(e.Seq)
 	if e.shadow {
 		l.shadows++
 	}
-	l.fresh = append(l.fresh, e)
+	l.fresh = slices.Insert(l.fresh, at, e)
 	return e.shadow
 }
 

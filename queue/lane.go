@@ -238,7 +238,7 @@ func (l *Lane) giveBack(e *Entry) {
 }
 
 func (l *Lane) makeReady(e *Entry) {
-	at, _ := slices.BinarySearchFunc(l.ready, e, func(a, b *Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+	at, _ := slices.BinarySearchFunc(l.ready, e, bySeq)
 	l.ready = slices.Insert(l.ready, at, e)
 }
 
@@ -270,3 +270,5 @@ func (l *Lane) poke() {
 	default:
 	}
 }
+
+func bySeq(a, b *Entry) int { return cmp.Compare(a.Seq, b.Seq) }

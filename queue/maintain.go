@@ -30,6 +30,9 @@ func (q *Queue) maintain(ctx context.Context) {
 			continue
 		}
 		now := time.Now()
+		for _, l := range q.allLanes() {
+			l.nudge(now)
+		}
 		q.refresh(ctx, now)
 		if q.watchLevel() {
 			q.makeRoom(ctx, eng)
