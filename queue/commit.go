@@ -125,7 +125,8 @@ func (c *committer) enqueue(g *group) error {
 	if c.refuse != nil {
 		return c.refuse
 	}
-	if c.bytes+g.bytes > maxWaitingBytes || c.records+len(g.recs) > maxWaitingRecords {
+	full := c.bytes+g.bytes > maxWaitingBytes || c.records+len(g.recs) > maxWaitingRecords
+	if full && c.records > 0 { // alone, a group of any size is taken: it will never be smaller
 		return fmt.Errorf("%w: %d records wait to be written", ErrFull, c.records)
 	}
 	c.waiting = append(c.waiting, g)
@@ -205,7 +206,7 @@ func (c *committer) commit(groups []*group) {
 	drafts := c.draft(groups)
 	var unknown error
 	for rest := drafts; len(rest) > 0; {
-		part := rest[:min(len(rest), maxCommit)]
+		part := firstPart(rest)
 		rest = rest[len(part):]
 		if unknown == nil {
 			unknown = c.store(part)
@@ -222,6 +223,17 @@ func (c *committer) commit(groups []*group) {
 		c.out = nil
 		c.failed(unknown)
 	}
+}
+
+// firstPart is what is written at a time: no more than JetStream takes before it
+// has stored some.
+func firstPart(drafts []draft) []draft {
+	n, size := 0, int64(0)
+	for n < min(len(drafts), maxCommit) && size < maxWaitingBytes {
+		size += sizeOf(drafts[n].record())
+		n++
+	}
+	return drafts[:n]
 }
 
 // draft lists the records that are not known yet. They count as known from

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"testing"
@@ -25,6 +26,25 @@ func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
 	}
 	if known.err != nil {
 		t.Errorf("got %v for what was stored before", known.err)
+	}
+}
+
+func TestALargeGroupIsTakenWhenNothingElseWaits(t *testing.T) {
+	t.Parallel()
+	c := newCommitter(dead, func(error) {})
+	c.setRefuse(nil)
+	half := &group{recs: []Record{{Body: make([]byte, maxWaitingBytes/2)}}, done: func(error) {}}
+	large := &group{recs: []Record{half.recs[0], half.recs[0]}, done: func(error) {}}
+	for _, g := range []*group{half, large} {
+		for i := range g.recs {
+			g.bytes += sizeOf(&g.recs[i])
+		}
+	}
+	if err := c.enqueue(large); err != nil {
+		t.Errorf("alone: %v", err)
+	}
+	if err := c.enqueue(half); !errors.Is(err, ErrFull) {
+		t.Errorf("behind it: got %v, want %v", err, ErrFull)
 	}
 }
 
