@@ -116,8 +116,32 @@ func (l *Lane) queueUp(e *Entry) bool {
 		l.chains[e.Call] = &chain{turns: 1}
 		return true
 	}
+	if l.overtake(c, e) {
+		return true
+	}
 	l.follow(c, follower{entry: e})
 	return false
+}
+
+// awaitsEarlier reports whether an ordered lane has to look at more of EVENTS
+// before any parked entry goes: since a restart it has only seen what is parked,
+// and those before it of the same call may lie there still.
+func (l *Lane) awaitsEarlier() bool {
+	return l.chains != nil && l.restored > 0 && (l.feed.waiting > 0 || len(l.fresh) > 0)
+}
+
+// overtake gives e the turn of its call in the place of a later entry, which was
+// parked before a restart and has had it in the meantime.
+func (l *Lane) overtake(c *chain, e *Entry) bool {
+	if e.Seq > l.restored {
+		return false
+	}
+	later := l.lot.remove(1, func(p *parked) bool { return p.call == e.Call && p.origin > e.Seq })
+	if len(later) == 0 {
+		return false
+	}
+	c.add(follower{item: later[0]})
+	return true
 }
 
 // follow queues f behind the head of its call, and parks the followers when

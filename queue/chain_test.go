@@ -92,6 +92,34 @@ func TestStuckCallsDoNotUseUpPlaces(t *testing.T) {
 	none(t, l)
 }
 
+// TestFollowersWaitForAHeadThatWasNotParked restarts while the first of a call
+// lies in EVENTS and those behind it in RETRY.
+func TestFollowersWaitForAHeadThatWasNotParked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	q, l := ordered(t, dir)
+	var stuck []Record
+	for n := range 1100 {
+		stuck = append(stuck, ofCall("stuck", n))
+	}
+	write(t, q, stuck...)
+	head := next(t, l, 1)[0]
+	none(t, l)
+	eventually(t, "the followers are parked", func() bool { return q.Stats().Services["crm"].Parked > maxFollowers })
+	head.Return()
+	shut(t, q)
+
+	_, l = ordered(t, dir)
+	for n := range 1100 {
+		e := next(t, l, 1)[0]
+		if want := fmt.Sprintf("stuck/%d", n); e.ID != want {
+			t.Fatalf("got %s, want %s", e.ID, want)
+		}
+		e.Finish()
+	}
+	none(t, l)
+}
+
 func TestLaneBecomesOrderedAndUnordered(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})

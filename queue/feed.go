@@ -144,7 +144,7 @@ func (l *Lane) attachOnce(eng *engine) {
 func (l *Lane) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.win, l.fresh, l.moved = window{}, nil, true
+	l.win, l.fresh, l.moved, l.restored = window{}, nil, true, 0
 }
 
 // keepTaken drops the entries that JetStream will deliver again.

@@ -25,10 +25,11 @@ type Lane struct {
 	moved  bool              // the window changed since it was saved
 	feed   feed
 
-	retriesTurn bool // whether a due retry goes before a fresh entry
-	following   int  // entries in memory that wait in chains
-	shadows     int  // of fresh
-	spilling    bool // some of them are being parked
+	retriesTurn bool   // whether a due retry goes before a fresh entry
+	following   int    // entries in memory that wait in chains
+	shadows     int    // of fresh
+	restored    uint64 // see awaitsEarlier
+	spilling    bool   // some of them are being parked
 
 	trimmedTo uint64 // what was purged last
 	trimmedAt time.Time
@@ -100,7 +101,7 @@ func (l *Lane) until(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	wait := l.feed.until(now)
-	if due, ok := l.lot.next(); ok {
+	if due, ok := l.lot.next(); ok && !l.awaitsEarlier() {
 		wait = min(wait, due.Sub(now))
 	}
 	return max(wait, 0)
@@ -136,7 +137,7 @@ func (l *Lane) hand(e *Entry) *Entry {
 
 // dueItem takes a parked entry that is due, if it may go now.
 func (l *Lane) dueItem(now time.Time, may bool) *parked {
-	if !may || len(l.ready) > 0 {
+	if !may || len(l.ready) > 0 || l.awaitsEarlier() {
 		return nil
 	}
 	return l.lot.pop(now)
@@ -167,15 +168,18 @@ func (l *Lane) nextFresh() *Entry {
 		l.moved = true
 		l.q.stir()
 	}
+	mayGo := !e.shadow && (l.chains == nil || l.queueUp(e))
 	if e.shadow {
 		l.shadows--
 		l.leave(e)
+	}
+	if e.Seq >= l.restored {
+		l.restored = 0
+	}
+	if !mayGo {
 		return nil
 	}
-	if l.chains == nil || l.queueUp(e) {
-		return e
-	}
-	return nil
+	return e
 }
 
 // load reads the bodies of due entries. One that cannot be read now is tried

@@ -235,6 +235,7 @@ func (l *Lane) restore(item *parked) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lot.push(item)
+	l.restored = max(l.restored, item.origin)
 	if item.origin > l.win.floor() {
 		if l.lot.over == nil {
 			l.lot.over = map[uint64]bool{}
