@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -77,5 +78,51 @@ func TestFailedWriteIsReportedAndHealed(t *testing.T) {
 	l.Wake(WakeAll)
 	if e := next(t, l, 1)[0]; e.ID != "crm-0" || e.Attempts != 1 {
 		t.Errorf("got %s with %d attempts, want the parked one", e.ID, e.Attempts)
+	}
+}
+
+// slowWriter stores, and returns only when release is closed.
+type slowWriter struct {
+	writer
+	stored, release chan struct{}
+}
+
+func (w slowWriter) write(drafts []draft) error {
+	err := w.writer.write(drafts)
+	close(w.stored)
+	<-w.release
+	return err
+}
+
+func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	write(t, q, record("crm", 0))
+	l := q.Lane("crm")
+	e := next(t, l, 1)[0]
+	slow := slowWriter{q.retry.out, make(chan struct{}), make(chan struct{})}
+	q.retry.out = slow
+	parked := make(chan error)
+	go func() { parked <- e.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}) }()
+	<-slow.stored
+	q.fail(errors.New("the disk is slow"))
+	eventually(t, "the server is stopped", func() bool { return q.engine.Load() == nil })
+	for deadline := time.Now().Add(time.Second); q.Health() != nil && time.Now().Before(deadline); {
+		runtime.Gosched()
+	}
+	close(slow.release)
+	if err := <-parked; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the queue takes records again", func() bool { return q.Health() == nil })
+	q.retries.wake <- struct{}{}
+	eventually(t, "what is gone is deleted", func() bool {
+		q.retries.mu.Lock()
+		defer q.retries.mu.Unlock()
+		return len(q.retries.gone) == 0
+	})
+	l.Wake(WakeAll)
+	if again := next(t, l, 1)[0]; again.ID != e.ID || again.Attempts != 1 {
+		t.Errorf("got %s after %d attempts", again.ID, again.Attempts)
 	}
 }

@@ -104,7 +104,10 @@ func (q *Queue) load() error {
 // stored. It runs at Open, and again after a write error is over.
 func (q *Queue) start(ctx context.Context, first bool) error {
 	for _, c := range q.committers() {
-		if err := q.folder.undo(c.stream).restore(); err != nil {
+		c.commitMu.Lock() // what began over the server before is over, and counted, from here on
+		err := q.folder.undo(c.stream).restore()
+		c.commitMu.Unlock()
+		if err != nil {
 			return err
 		}
 	}

@@ -49,12 +49,17 @@ func (q *Queue) remove(stream string, operate func(*engine) error) error {
 		return err
 	}
 	err := operate(eng)
-	// A crash here has the next start put the old blocks back.
-	if failed := syncTree(q.folder.stream(stream)); failed != nil {
-		q.fail(failed)
-		return errors.Join(err, failed)
+	// A crash here has the next start put the old blocks back. When they cannot
+	// be forgotten that start has to be now: it would take back what is stored
+	// from here on.
+	failed := syncTree(q.folder.stream(stream))
+	if failed == nil {
+		failed = old.forget()
 	}
-	return errors.Join(err, old.forget())
+	if failed != nil {
+		q.fail(failed)
+	}
+	return errors.Join(err, failed)
 }
 
 // purge removes the records of a subject below seq; an empty subject is all.

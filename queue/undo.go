@@ -40,8 +40,8 @@ func (u undo) keep() error {
 		case err == nil, errors.Is(err, fs.ErrNotExist): // purged meanwhile
 		case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EMLINK):
 			return u.forget()
-		default:
-			return fmt.Errorf("keep blocks: %w", err)
+		default: // a later start must not put back what was kept now
+			return errors.Join(fmt.Errorf("keep blocks: %w", err), u.forget())
 		}
 	}
 	return errors.Join(syncDir(u.kept), syncDir(filepath.Dir(u.kept)))

@@ -59,3 +59,22 @@ func TestDeletingLeavesNothingKept(t *testing.T) {
 		t.Errorf("blocks are still kept: %v", err)
 	}
 }
+
+func TestBlocksThatCannotBeKeptLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	write(t, q, record("crm", 0))
+	old := q.folder.undo(events)
+	if err := os.MkdirAll(filepath.Join(old.kept, "1.blk"), 0o700); err != nil { // in the way
+		t.Fatal(err)
+	}
+	if err := old.keep(); err == nil {
+		t.Fatal("got no error for a name that is taken")
+	}
+	if err := old.keep(); err != nil {
+		t.Errorf("the next time: %v", err)
+	}
+	if err := old.forget(); err != nil {
+		t.Error(err)
+	}
+}
