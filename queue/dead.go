@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type Filter struct {
 	Since   time.Time // buried at or after
 	Until   time.Time // buried before
 	Seqs    []uint64
+	Batch   int // how many are replayed or dropped at a time; 0: 500
 }
 
 // subject is what the filter can leave to JetStream.
@@ -233,10 +235,11 @@ func (q *Queue) eachBatch(ctx context.Context, f Filter, use func([]Letter) erro
 		batch = batch[:0]
 		return nil
 	}
+	size := cmp.Or(f.Batch, replayBatch)
 	var failed error
 	err := q.Letters(ctx, f, func(l Letter) bool {
 		batch = append(batch, l)
-		if len(batch) == replayBatch {
+		if len(batch) >= size {
 			failed = flush()
 		}
 		return failed == nil

@@ -18,7 +18,7 @@ type deadFlags struct {
 	service, reason, call string
 	since, until          string
 	all, dryRun, asJSON   bool
-	limit                 int
+	limit, rate           int
 }
 
 func (a *app) deadCommand() *cobra.Command {
@@ -63,12 +63,14 @@ func (a *app) deadReplayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay [NUMBER...]",
 		Short: "Put dead letters back into the queue, each for its service only",
+		Long:  "Put dead letters back into the queue, each for its service only, under the id it\nhad. Age and attempts start anew. It can be stopped at any moment and run again:\nwhat was put back is no dead letter any more.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.deadMove(cmd.Context(), f, args, "replayed", (*web.Client).Replay)
 		},
 	}
 	f.choose(cmd)
 	f.confirm(cmd)
+	cmd.Flags().IntVar(&f.rate, "rate", 0, "put back at most so many a second (default: as fast as the queue takes them)")
 	return cmd
 }
 
@@ -110,7 +112,7 @@ func (f *deadFlags) confirm(cmd *cobra.Command) {
 
 // filter reads the flags, and the numbers given as arguments.
 func (f *deadFlags) filter(args []string, now time.Time) (web.Filter, error) {
-	filter := web.Filter{Service: f.service, Reason: f.reason, Call: f.call}
+	filter := web.Filter{Service: f.service, Reason: f.reason, Call: f.call, Rate: f.rate}
 	for _, arg := range args {
 		seq, err := strconv.ParseUint(arg, 10, 64)
 		if err != nil {
@@ -124,6 +126,9 @@ func (f *deadFlags) filter(args []string, now time.Time) (web.Filter, error) {
 	}
 	if filter.Until, err = parseWhen("until", f.until, now); err != nil {
 		return filter, err
+	}
+	if f.rate < 0 {
+		return filter, usageError{fmt.Errorf("--rate %d is less than 0", f.rate)}
 	}
 	if filter.Empty() && !f.all {
 		return filter, hintError{usageError{errors.New("this would take every dead letter")}, "--all, or a filter such as --service"}
@@ -228,7 +233,7 @@ func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done str
 		a.printf("would have %s %s\n", done, plural(n, "dead letter"))
 		return nil
 	}
-	n, err := move(c, ctx, filter, a.progress(done))
+	n, err := move(c, ctx, filter, a.progress(done, lettersOf(ctx, c, filter)))
 	a.printf("%s %s\n", done, plural(n, "dead letter"))
 	return explain(err)
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -58,11 +60,49 @@ func (t *letterTable) end() {
 	}
 }
 
-// progress shows on a terminal how many letters were moved so far.
-func (a *app) progress(done string) func(int) {
+// progress shows on a terminal how many letters were moved so far, of so many;
+// 0 is not known.
+func (a *app) progress(done string, total int) func(int) {
 	f, ok := a.err.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return func(int) {}
 	}
-	return func(n int) { _, _ = fmt.Fprintf(f, "\r%s %d ", done, n) }
+	return func(n int) { _, _ = fmt.Fprintf(f, "\r%s", progressBar(done, n, total)) }
+}
+
+// progressBar is one line of progress.
+func progressBar(done string, n, total int) string {
+	if total < n || total == 0 {
+		return fmt.Sprintf("%s %d ", done, n)
+	}
+	const width = 30
+	full := width * n / total
+	return fmt.Sprintf("[%s%s] %s %d of %d ", strings.Repeat("#", full), strings.Repeat(".", width-full), done, n, total)
+}
+
+// lettersOf is how many letters a filter chooses, when that is known without
+// reading them; else 0.
+func lettersOf(ctx context.Context, c *web.Client, f web.Filter) int {
+	if f.Call != "" || f.ID != "" || !f.Since.IsZero() || !f.Until.IsZero() {
+		return 0
+	}
+	if len(f.Seqs) > 0 {
+		return len(f.Seqs)
+	}
+	s, err := c.Status(ctx)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, service := range s.Services {
+		if f.Service != "" && f.Service != service.Name {
+			continue
+		}
+		for reason, letters := range service.Dead {
+			if f.Reason == "" || f.Reason == reason {
+				n += letters
+			}
+		}
+	}
+	return n
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"callrelay/queue"
 	"callrelay/relay/call"
 	"callrelay/relay/deliver"
@@ -190,7 +192,15 @@ func (b letterBox) Letters(ctx context.Context, f web.Filter, visit func(web.Let
 
 // Replay implements [web.Letters].
 func (b letterBox) Replay(ctx context.Context, f web.Filter, each func(web.Letter)) (int, error) {
-	return b.queue.Replay(ctx, letterFilter(f), func(l queue.Letter) { each(letter(l)) })
+	chosen, pace := letterFilter(f), rate.NewLimiter(rate.Inf, 1)
+	if f.Rate > 0 { // a tenth of a second's worth at a time
+		chosen.Batch = max(1, f.Rate/10)
+		pace = rate.NewLimiter(rate.Limit(f.Rate), 1)
+	}
+	return b.queue.Replay(ctx, chosen, func(l queue.Letter) {
+		_ = pace.Wait(ctx) // an end of ctx ends the replay, too
+		each(letter(l))
+	})
 }
 
 // Drop implements [web.Letters].

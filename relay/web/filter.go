@@ -16,6 +16,7 @@ type Filter struct {
 	Seqs    []uint64
 	Since   time.Time // buried at or after
 	Until   time.Time // buried before
+	Rate    int       // how many a second are replayed at most; 0: no limit
 }
 
 // Empty tells whether f chooses every dead letter.
@@ -38,6 +39,9 @@ func (f Filter) Query() url.Values {
 	set("id", f.ID)
 	set("since", instant(f.Since))
 	set("until", instant(f.Until))
+	if f.Rate > 0 {
+		set("rate", strconv.Itoa(f.Rate))
+	}
 	for _, seq := range f.Seqs {
 		q.Add("seq", strconv.FormatUint(seq, 10))
 	}
@@ -60,6 +64,11 @@ func ParseFilter(q url.Values) (Filter, error) {
 		f.Seqs = append(f.Seqs, seq)
 	}
 	var err error
+	if text := q.Get("rate"); text != "" {
+		if f.Rate, err = strconv.Atoi(text); err != nil || f.Rate < 1 {
+			return Filter{}, fmt.Errorf("rate %q is not a number above 0", text)
+		}
+	}
 	if f.Since, err = parseInstant(q, "since"); err != nil {
 		return Filter{}, err
 	}

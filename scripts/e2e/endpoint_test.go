@@ -76,7 +76,7 @@ func TestRefusedPayloadsAreKeptAndReplayedUnderTheSameID(t *testing.T) {
 		t.Errorf("breaker state %s: refused payloads must not open it", got)
 	}
 	at.AnswerStatus(http.StatusOK)
-	if out, code := r.Run("dead", "replay", "--service", "crm"); code != 0 {
+	if out, code := r.Run("dead", "replay", "--service", "crm", "--rate", "100"); code != 0 {
 		t.Fatalf("relay dead replay = %d:\n%s", code, out)
 	}
 	r.Until("the replayed arrive", func() bool { n, _ := at.Total(); return n == len(ids) })
