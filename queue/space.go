@@ -57,10 +57,11 @@ func (s *space) look(now time.Time) {
 	if err := unix.Statfs(s.dir, &fs); err != nil {
 		return
 	}
-	block := int64(fs.Bsize)
-	reserve := min(maxReserve, int64(fs.Blocks)*block/10)
-	s.free, s.checked = int64(fs.Bavail)*block-reserve, now
+	s.free, s.checked = int64(fs.Bavail)*int64(fs.Bsize)-reserveOf(&fs), now
 }
+
+// reserveOf is what is never used of a filesystem.
+func reserveOf(fs *unix.Statfs_t) int64 { return min(maxReserve, int64(fs.Blocks)*int64(fs.Bsize)/10) }
 
 // count sets what the streams hold.
 func (s *space) count(used int64) {

@@ -1,0 +1,196 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Examine looks through the folder of a relay that does not run: the disk below
+// it, the clock, its floors, and what JetStream makes of its streams. It starts
+// JetStream as the relay would, unless that would cut something off, and delivers
+// and changes nothing else. Services
+// are the configured ones. It returns an error when it could not look, as when a
+// relay runs.
+func Examine(ctx context.Context, o Options, services []string) ([]Finding, error) {
+	o = o.withDefaults()
+	x := &exam{o: o, services: services}
+	if _, err := os.Stat(o.Dir); errors.Is(err, fs.ErrNotExist) {
+		x.doubt("folder", "relay run makes it; is queue.dir the right one?", "%s is missing", o.Dir)
+		return x.list, nil
+	}
+	lock, err := lockFolder(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{dir: o.Dir, lock: lock}
+	defer f.close()
+	if !x.place(f) {
+		return x.list, nil
+	}
+	fl := x.floorFiles(f)
+	for _, stream := range [...]string{events, retry, dead} {
+		if err := f.undo(stream).restore(); err != nil {
+			return nil, err
+		}
+	}
+	if !x.blocks(f) {
+		x.doubt("streams", "", "not looked into, for JetStream was not started")
+		return x.list, nil
+	}
+	if err := x.stopped(ctx, f, fl); err != nil {
+		x.fault("streams", "copy the folder away before anything else; relay restore fills an empty one from a backup", "JetStream does not start: %v", err)
+	}
+	return x.list, nil
+}
+
+// Examine looks through the queue while it runs.
+func (q *Queue) Examine(ctx context.Context, services []string) []Finding {
+	x := &exam{o: q.o, services: services, live: true}
+	x.place(q.folder)
+	if err := q.Health(); err != nil {
+		x.fault("health", "it heals by itself once the cause is gone", "%v", err)
+	} else {
+		x.well("health", "it takes events")
+	}
+	x.floorFiles(q.folder)
+	eng := q.engine.Load()
+	if eng == nil {
+		x.fault("streams", "it heals by itself once the cause is gone", "JetStream is down")
+		return x.list
+	}
+	x.blocks(q.folder)
+	x.streams(ctx, eng, q.folder)
+	x.running(q.Stats())
+	return x.list
+}
+
+// exam is one examination.
+type exam struct {
+	findings
+	o        Options
+	services []string
+	live     bool // the relay runs
+}
+
+// stopped starts JetStream over the folder and looks at what it took up.
+func (x *exam) stopped(ctx context.Context, f *folder, fl floors) error {
+	heard := &warnings{}
+	o := x.o
+	o.Listen, o.Log = "", slog.New(heard)
+	start := time.Now()
+	eng, err := startEngine(ctx, f, o)
+	if err != nil {
+		return err
+	}
+	defer eng.stop()
+	for _, text := range heard.list() {
+		x.doubt("recovery", "", "JetStream says: %s", text)
+	}
+	x.well("recovery", "JetStream took the folder up in %s", time.Since(start).Round(time.Millisecond))
+	known := x.streams(ctx, eng, f)
+	return x.owed(ctx, eng, fl, known[events])
+}
+
+// owed tells of each service what waits for it.
+func (x *exam) owed(ctx context.Context, eng *engine, fl floors, state streamState) error {
+	counts := map[string]map[string]int{}
+	for _, stream := range [...]string{events, retry, dead} {
+		subjects, err := eng.subjectCounts(ctx, stream)
+		if err != nil {
+			continue // the stream itself was found missing
+		}
+		counts[stream] = map[string]int{}
+		for subject, n := range subjects {
+			counts[stream][serviceOf(subject)] += n
+		}
+	}
+	names := map[string]bool{}
+	for name := range fl.lanes {
+		names[name] = true
+	}
+	for _, services := range counts {
+		for name := range services {
+			names[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		lane := fl.lanes[name]
+		if lane.high > state.LastSeq {
+			x.fault("floor "+name, "what was accepted in between is gone: a backup, or the call server, may have it",
+				"it stands at %d and EVENTS ends at %d: the end of the stream is lost, or it was made anew", lane.high, state.LastSeq)
+		}
+		fresh, err := eng.countFrom(ctx, name, lane.high+1)
+		if err != nil {
+			return err
+		}
+		x.service(name, fresh+len(lane.open), counts[retry][name], counts[dead][name])
+	}
+	return nil
+}
+
+// running tells of each service what waits for it, from a running queue.
+func (x *exam) running(s Stats) {
+	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
+		one := s.Services[name]
+		letters := 0
+		for _, n := range one.Dead {
+			letters += n
+		}
+		x.service(name, one.Waiting+one.InFlight, one.Parked, letters)
+	}
+}
+
+func (x *exam) service(name string, owed, parked, letters int) {
+	text := fmt.Sprintf("%d owed, %d parked, %s", owed, parked, many(letters, "dead letter"))
+	switch {
+	case owed+parked+letters == 0:
+	case owed+parked > 0 && !slices.Contains(x.services, name):
+		x.doubt("service "+name, "relay drop "+name+" makes dead letters of them, or configure it again", "%s, and it is not configured", text)
+	default:
+		x.well("service "+name, "%s", text)
+	}
+}
+
+// warnings is a log that keeps what it is told, for a start of JetStream.
+type warnings struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+// Enabled implements [slog.Handler].
+func (*warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+// Handle implements [slog.Handler].
+func (w *warnings) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "err" {
+			text = a.Value.String()
+		}
+		return true
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.texts = append(w.texts, text)
+	return nil
+}
+
+// WithAttrs implements [slog.Handler].
+func (w *warnings) WithAttrs([]slog.Attr) slog.Handler { return w }
+
+// WithGroup implements [slog.Handler].
+func (w *warnings) WithGroup(string) slog.Handler { return w }
+
+func (w *warnings) list() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.texts)
+}

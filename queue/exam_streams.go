@@ -1,0 +1,124 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ahead is how much later than now a record may have been stored before the
+// clock is taken to have been set back.
+const ahead = 5 * time.Second
+
+// streamState is what JetStream says of a stream.
+type streamState struct {
+	StreamState
+	Last    time.Time `json:"last_ts"`
+	Deleted int       `json:"num_deleted"`
+	Lost    *struct {
+		Msgs  []uint64 `json:"msgs"`
+		Bytes uint64   `json:"bytes"`
+	} `json:"lost"`
+}
+
+// streams looks at each stream and returns what JetStream says of those that
+// are there.
+func (x *exam) streams(ctx context.Context, eng *engine, f *folder) map[string]streamState {
+	known := map[string]streamState{}
+	for _, name := range streamOrder {
+		state, err := eng.stateOf(ctx, name)
+		if err != nil {
+			x.missing(f, name, err)
+			continue
+		}
+		known[name] = state
+		x.stream(f, name, state)
+	}
+	x.levels(known)
+	return known
+}
+
+// missing tells of a stream that JetStream does not know.
+func (x *exam) missing(f *folder, name string, err error) {
+	blocks, _ := listBlocks(f.stream(name, "msgs"))
+	if len(blocks) == 0 {
+		x.doubt(name, "relay run makes it", "the stream is missing: %v", err)
+		return
+	}
+	x.fault(name, "copy the folder away; relay run makes the stream again and takes up its records",
+		"the stream has %s, and JetStream did not take it up: %v", many(len(blocks), "file"), err)
+}
+
+func (x *exam) stream(f *folder, name string, s streamState) {
+	blocks, err := listBlocks(f.stream(name, "msgs"))
+	if err != nil {
+		x.fault(name, "make the folder readable to the relay's user", "%v", err)
+		return
+	}
+	var onDisk int64
+	for _, block := range blocks {
+		if info, err := os.Stat(blockPath(f.stream(name, "msgs"), block)); err == nil {
+			onDisk += info.Size()
+		}
+	}
+	if lost := s.Lost; lost != nil && (len(lost.Msgs) > 0 || lost.Bytes > 0) {
+		x.fault(name, "look at the disk and the kernel's log; a backup, or the call server, may have what was lost",
+			"JetStream found damaged blocks and lost %s", lostText(lost.Msgs, lost.Bytes))
+	}
+	if late := time.Until(s.Last); late > ahead {
+		x.fault("clock", "set the clock: until then retries, max_age and duplicates go wrong",
+			"the newest record of %s was stored %s from now: the clock was set back", name, late.Round(time.Second))
+	}
+	x.well(name, "%s of %s, %d to %d, in %s of %s", many(int(s.Messages), "record"), sizeText(int64(s.Bytes)),
+		s.FirstSeq, s.LastSeq, many(len(blocks), "file"), sizeText(onDisk))
+}
+
+func lostText(seqs []uint64, bytes uint64) string {
+	if len(seqs) == 0 {
+		return sizeText(int64(bytes))
+	}
+	return fmt.Sprintf("%s, %d to %d", many(len(seqs), "record"), seqs[0], seqs[len(seqs)-1])
+}
+
+// levels tells how near the streams are to their limits.
+func (x *exam) levels(known map[string]streamState) {
+	used := int64(known[events].Bytes + known[retry].Bytes)
+	if float64(used) > highPart*float64(x.o.MaxBytes) {
+		x.doubt("limit", "mend the endpoint that holds most, or raise queue.max_bytes: its oldest deliveries become dead letters",
+			"EVENTS and RETRY hold %s of %s", sizeText(used), sizeText(x.o.MaxBytes))
+	}
+	if letters := int64(known[dead].Bytes); float64(letters) > highPart*float64(x.o.DeadMaxBytes) {
+		x.doubt("limit", "relay dead replay or relay dead drop, or raise queue.dead_max_bytes: when it is full, intake refuses",
+			"DEAD holds %s of %s", sizeText(letters), sizeText(x.o.DeadMaxBytes))
+	}
+}
+
+// stateOf asks JetStream for what it knows of a stream.
+func (e *engine) stateOf(ctx context.Context, stream string) (streamState, error) {
+	answer, err := e.ask(ctx, "$JS.API.STREAM.INFO."+stream, nil)
+	if err != nil {
+		return streamState{}, err
+	}
+	var info struct {
+		State streamState `json:"state"`
+	}
+	err = json.Unmarshal(answer, &info)
+	return info.State, err
+}
+
+// countFrom returns how many records a service has from a sequence on.
+func (e *engine) countFrom(ctx context.Context, service string, from uint64) (int, error) {
+	c, err := e.js.CreateConsumer(ctx, events, jetstream.ConsumerConfig{
+		FilterSubject: "events." + service + ".>", DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count what %s is owed: %w", service, err)
+	}
+	e.dropConsumer(events, c.CachedInfo().Name)
+	return int(c.CachedInfo().NumPending), nil
+}
