@@ -40,6 +40,7 @@ func (p *process) operator() web.Relay {
 		Test:        o.test,
 		Erase:       o.erase,
 		Backup:      o.backup,
+		Doctor:      o.doctor,
 	}
 }
 

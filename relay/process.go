@@ -93,11 +93,9 @@ func (p *process) openConfig(context.Context) error {
 
 func (p *process) openQueue(ctx context.Context) error {
 	c := p.first.config.Queue
-	q, err := queue.Open(ctx, queue.Options{
-		Dir: c.Dir, MaxBytes: c.MaxBytes, DeadMaxBytes: c.DeadMaxBytes,
-		Keep: c.Keep, DeadKeep: c.DeadKeep, AttemptsKeep: c.AttemptsKeep, DedupWindow: c.DedupWindow,
-		Listen: c.Listen, Log: p.log, OnHigh: p.queueHigh,
-	})
+	o := queueOptions(p.first.config)
+	o.Listen, o.Log, o.OnHigh = c.Listen, p.log, p.queueHigh
+	q, err := queue.Open(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -31,10 +31,11 @@ func (a *app) restore(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	o := queue.Options{
-		Dir: c.Queue.Dir, MaxBytes: c.Queue.MaxBytes, DeadMaxBytes: c.Queue.DeadMaxBytes,
-		Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	if err := mustOwn(c.Queue.Dir); err != nil {
+		return err
 	}
+	o := queueOptions(c)
+	o.Log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	m, err := queue.Restore(ctx, o, os.DirFS(dir))
 	if err != nil {
 		return err

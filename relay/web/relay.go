@@ -53,6 +53,8 @@ type Relay struct {
 	// Backup writes what the queue holds, each file to the writer that create
 	// returns for its path. The last one is what makes the backup whole.
 	Backup func(ctx context.Context, create func(path string) (io.Writer, error)) error
+	// Doctor looks through the queue.
+	Doctor func(ctx context.Context) []Finding
 	// Test makes one attempt at a service now, outside the queue. An empty
 	// event stands for a relay_test of the relay's own making.
 	Test func(ctx context.Context, service string, event []byte) (Transcript, error)

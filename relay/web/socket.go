@@ -69,6 +69,7 @@ func (s *Socket) routes() http.Handler {
 	mux.HandleFunc("POST /v1/dead/drop", s.dropLetters)
 	mux.HandleFunc("POST /v1/erase", s.erase)
 	mux.HandleFunc("GET /v1/backup", s.backup)
+	mux.HandleFunc("GET /v1/doctor", s.doctor)
 	return onlyOwner(mux)
 }
 

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/config"
+	"callrelay/queue"
+	"callrelay/relay/web"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look through the queue and say what is wrong and what to do",
+		Long: "Look through the queue of the relay, whether it runs or is stopped: its folder and\n" +
+			"the disk below it, the clock, what is delivered and what is owed, and what\n" +
+			"JetStream says of its streams and of records it has lost. Nothing is changed.\n" +
+			"It fails when there is a fault.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.doctor(cmd.Context(), asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object a line")
+	return cmd
+}
+
+func (a *app) doctor(ctx context.Context, asJSON bool) error {
+	c, problems := config.Load(a.configPath())
+	if c == nil {
+		return hintError{problemsError(problems), "relay -c FILE, or set RELAY_CONFIG"}
+	}
+	found, err := a.examine(ctx, c)
+	if err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		found = append([]web.Finding{{Level: "fault", What: "configuration", Text: plural(len(problems), "problem"), Do: "relay check"}}, found...)
+	}
+	faults := 0
+	for _, f := range found {
+		if f.Level == queue.Faulty.String() {
+			faults++
+		}
+	}
+	a.printFindings(found, asJSON)
+	if faults > 0 {
+		return fmt.Errorf("%s found", plural(faults, "fault"))
+	}
+	return nil
+}
+
+// examine asks the running relay, or looks itself when none runs.
+func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, error) {
+	found, err := web.NewClient(c.Admin.Socket).Doctor(ctx)
+	if !errors.Is(err, web.ErrNotRunning) {
+		return append([]web.Finding{{Level: "ok", What: "relay", Text: "runs"}}, found...), err
+	}
+	if err := mustOwn(c.Queue.Dir); err != nil {
+		return nil, err
+	}
+	list, err := queue.Examine(ctx, queueOptions(c), configured(c))
+	if err != nil {
+		return nil, err
+	}
+	return append([]web.Finding{{Level: "warning", What: "relay", Text: "does not run", Do: "relay run, or systemctl start relay"}}, webFindings(list)...), nil
+}
+
+// doctor looks through the queue of the running relay.
+func (p operator) doctor(ctx context.Context) []web.Finding {
+	return webFindings(p.queue.Examine(ctx, configured(p.table().Config)))
+}
+
+func webFindings(list []queue.Finding) []web.Finding {
+	found := make([]web.Finding, len(list))
+	for i, f := range list {
+		found[i] = web.Finding{Level: f.Level.String(), What: f.What, Text: f.Text, Do: f.Do}
+	}
+	return found
+}
+
+// configured are the names of all services.
+func configured(c *config.Config) []string {
+	names := make([]string, len(c.Services))
+	for i, s := range c.Services {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// queueOptions are those that say where the queue lies and what it may hold.
+func queueOptions(c *config.Config) queue.Options {
+	q := c.Queue
+	return queue.Options{
+		Dir: q.Dir, MaxBytes: q.MaxBytes, DeadMaxBytes: q.DeadMaxBytes,
+		Keep: q.Keep, DeadKeep: q.DeadKeep, AttemptsKeep: q.AttemptsKeep, DedupWindow: q.DedupWindow,
+	}
+}
+
+// mustOwn refuses to touch another user's queue: files that root makes in it
+// would keep the relay from starting.
+func mustOwn(dir string) error {
+	info, err := os.Stat(dir)
+	for errors.Is(err, os.ErrNotExist) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		info, err = os.Stat(dir)
+	}
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(stat.Uid) == os.Geteuid() {
+		return nil
+	}
+	return hintError{
+		fmt.Errorf("%s belongs to user %d", dir, stat.Uid),
+		"as that user: sudo -u '#" + strconv.Itoa(int(stat.Uid)) + "' relay ...",
+	}
+}
+
+func (a *app) printFindings(found []web.Finding, asJSON bool) {
+	if asJSON {
+		e := json.NewEncoder(a.out)
+		e.SetEscapeHTML(false)
+		for _, f := range found {
+			_ = e.Encode(f)
+		}
+		return
+	}
+	p := a.painter()
+	paint := map[string]func(string) string{"ok": p.good, "warning": p.warn, "fault": p.bad}
+	wide := 0
+	for _, f := range found {
+		wide = max(wide, len(f.What))
+	}
+	for _, f := range found {
+		a.printf("%s  %-*s  %s\n", paint[f.Level](fmt.Sprintf("%-7s", f.Level)), wide, f.What, f.Text)
+		if f.Do != "" {
+			a.printf("%*s  try: %s\n", wide+9, "", f.Do)
+		}
+	}
+}
