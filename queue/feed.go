@@ -37,6 +37,7 @@ type feed struct {
 	waiting int    // records stored but not delivered by JetStream yet
 	counted uint64 // the highest sequence in that count
 	arrived uint64 // the highest sequence delivered
+	nth     uint64 // how many the consumer has delivered
 }
 
 // until is how long to wait for JetStream at most.
@@ -262,23 +263,27 @@ func (l *Lane) arrive(m *nats.Msg) {
 		Record: readRecord(m), Seq: at.seq, Accepted: at.at, Replayed: m.Header.Get(headReplayed) != "",
 		lane: l, ack: m.Reply,
 	}
-	if known := l.accept(e); known {
+	if known := l.accept(e, at.nth); known {
 		_ = m.Ack()
 	}
 }
 
 // accept queues a delivered entry and reports whether it was finished before.
 // The shadow of a parked one is queued too: its sequence is finished in its
-// turn, for those before it are still owed.
-func (l *Lane) accept(e *Entry) (known bool) {
+// turn, for those before it are still owed. The n-th delivery of the consumer
+// counts once: what one before it has sent comes again.
+func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.poke() // also for a known one: the next may have to be asked for
 	f := &l.feed
 	f.asked = max(f.asked-1, 0)
 	f.average = (f.average*7 + sizeOf(&e.Record)) / 8
-	if e.Seq <= f.counted {
-		f.waiting--
+	if nth == f.nth+1 {
+		f.nth++
+		if e.Seq <= f.counted {
+			f.waiting--
+		}
 	}
 	f.arrived = max(f.arrived, e.Seq)
 	if l.erasing.has(e) {

@@ -103,9 +103,9 @@ func TestPlaceIsReadFromBothFormsOfTheReply(t *testing.T) {
 		want  place
 		ok    bool
 	}{
-		{"$JS.ACK.EVENTS.crm.1.200.3.1700000000000000000.42", place{200, time.Unix(1_700_000_000, 0), 42}, true},
-		{"$JS.ACK.hub.ACCHASH.EVENTS.crm.1.200.3.1700000000000000000.42", place{200, time.Unix(1_700_000_000, 0), 42}, true},
-		{"$JS.ACK.hub.ACCHASH.EVENTS.crm.1.200.3.1700000000000000000.42.random", place{200, time.Unix(1_700_000_000, 0), 42}, true},
+		{"$JS.ACK.EVENTS.crm.1.200.3.1700000000000000000.42", place{200, 3, time.Unix(1_700_000_000, 0), 42}, true},
+		{"$JS.ACK.hub.ACCHASH.EVENTS.crm.1.200.3.1700000000000000000.42", place{200, 3, time.Unix(1_700_000_000, 0), 42}, true},
+		{"$JS.ACK.hub.ACCHASH.EVENTS.crm.1.200.3.1700000000000000000.42.random", place{200, 3, time.Unix(1_700_000_000, 0), 42}, true},
 		{"$JS.ACK.EVENTS.crm.1.x.3.1700000000000000000.42", place{}, false},
 		{"", place{}, false},
 	} {

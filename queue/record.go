@@ -135,6 +135,7 @@ func headTime(h nats.Header, key string) time.Time {
 // place is what JetStream says of a record it delivers.
 type place struct {
 	seq     uint64
+	nth     uint64    // how many the consumer has delivered with it
 	at      time.Time // when it was stored
 	pending int       // how many more the consumer has
 }
@@ -156,7 +157,8 @@ func parsePlace(reply string) (place, bool) {
 		return place{}, false
 	}
 	seq, err1 := strconv.ParseUint(tokens[first+3], 10, 64)
-	at, err2 := strconv.ParseInt(tokens[first+5], 10, 64)
-	pending, err3 := strconv.Atoi(tokens[first+6])
-	return place{seq, time.Unix(0, at), pending}, err1 == nil && err2 == nil && err3 == nil
+	nth, err2 := strconv.ParseUint(tokens[first+4], 10, 64)
+	at, err3 := strconv.ParseInt(tokens[first+5], 10, 64)
+	pending, err4 := strconv.Atoi(tokens[first+6])
+	return place{seq, nth, time.Unix(0, at), pending}, err1 == nil && err2 == nil && err3 == nil && err4 == nil
 }

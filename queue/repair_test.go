@@ -40,6 +40,21 @@ func TestVanishedConsumerIsRebuilt(t *testing.T) {
 	})
 }
 
+// TestWhatAReplacedConsumerHadSentIsNotCountedTwice gives a lane what was on its
+// way when its consumer was made anew, and then again. Were it counted twice, one
+// that still waits would be taken for finished and trimmed.
+func TestWhatAReplacedConsumerHadSentIsNotCountedTwice(t *testing.T) {
+	t.Parallel()
+	l := newLane(nil, "crm")
+	l.feed.waiting, l.feed.counted = 4, 6
+	for _, sent := range []struct{ seq, nth uint64 }{{3, 3}, {4, 4}, {5, 5}, {3, 1}, {4, 2}, {5, 3}} {
+		l.accept(&Entry{Record: record("crm", 0), Seq: sent.seq, lane: l}, sent.nth)
+	}
+	if l.feed.waiting != 1 || len(l.fresh) != 3 {
+		t.Errorf("got %d waiting and %d fresh, want 1 and 3", l.feed.waiting, len(l.fresh))
+	}
+}
+
 func TestVanishedStreamIsRecreated(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
