@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxWaitingBytes   = 64 << 20 // of records that wait for a commit
+	maxWaitingBytes   = 32 << 20 // of records that wait for a commit
 	maxWaitingRecords = 100_000
 	maxCommit         = 1000 // records that are committed together
 )

@@ -15,7 +15,9 @@ import (
 const (
 	minFetch      = 16
 	maxFetch      = 512
-	fetchBytes    = 256 << 10       // what a lane may hold in advance
+	minFetchBytes = 16 << 10        // what a lane may hold in advance
+	maxFetchBytes = 256 << 10       // the same
+	allFetchBytes = 16 << 20        // what all may hold, beyond the least
 	fetchExpires  = time.Minute     // a request that found less than it asked for ends then
 	fetchGrace    = 5 * time.Second // how much later the end of a request may be told, or the first record come
 	maxAckPending = 1 << 16         // entries of one service in flight
@@ -72,11 +74,15 @@ func (l *Lane) nudge(now time.Time) {
 func (l *Lane) attach(ctx context.Context, eng *engine) error {
 	l.q.events.commitMu.Lock() // so that no record is counted twice, or not at all
 	defer l.q.events.commitMu.Unlock()
-	stream, err := eng.js.Stream(ctx, events)
+	last, err := eng.lastSeq(ctx, events)
 	if err != nil {
 		return fmt.Errorf("attach lane %s: %w", l.name, err)
 	}
-	last := stream.CachedInfo().State.LastSeq
+	return l.attachAt(ctx, eng, last)
+}
+
+// attachAt does so while nothing is stored behind last.
+func (l *Lane) attachAt(ctx context.Context, eng *engine, last uint64) error {
 	l.mu.Lock()
 	l.win.clamp(last)
 	start, sub := l.win.floor()+1, l.feed.sub
@@ -210,6 +216,11 @@ func (l *Lane) fetch(now time.Time) {
 	}
 }
 
+// fetchBytes is what each lane may hold in advance.
+func (q *Queue) fetchBytes() int {
+	return min(max(allFetchBytes/max(int(q.laneCount.Load()), 1), minFetchBytes), maxFetchBytes)
+}
+
 // want says what to ask for, and counts it as on its way.
 func (l *Lane) want(now time.Time) (request, bool) {
 	l.mu.Lock()
@@ -227,7 +238,7 @@ func (l *Lane) want(now time.Time) (request, bool) {
 	case since > time.Second:
 		f.size = max(f.size/2, minFetch)
 	}
-	n := max(min(f.size, fetchBytes/int(f.average)), 1)
+	n := max(min(f.size, l.q.fetchBytes()/int(f.average)), 1)
 	f.last, f.expires = now, now.Add(fetchExpires+fetchGrace)
 	f.asked += n
 	return request{f.eng, f.sub.Subject, n}, true

@@ -19,6 +19,7 @@ func (q *Queue) maintain(ctx context.Context) {
 	tick := time.NewTicker(maintainInterval)
 	defer tick.Stop()
 	trimmed := time.Now()
+	var synced map[string]removal
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,6 +35,7 @@ func (q *Queue) maintain(ctx context.Context) {
 			l.nudge(now)
 		}
 		q.refresh(ctx, now)
+		synced = q.syncRemoved(synced)
 		if q.watchLevel() {
 			q.makeRoom(ctx, eng)
 		}
@@ -45,6 +47,23 @@ func (q *Queue) maintain(ctx context.Context) {
 			q.o.Log.Warn("finished records not trimmed", "err", err)
 		}
 	}
+}
+
+// syncRemoved makes durable what JetStream wrote anew when records expired or
+// an operator deleted some, and returns what is synced.
+func (q *Queue) syncRemoved(synced map[string]removal) map[string]removal {
+	q.cached.mu.Lock()
+	removed := q.cached.removed
+	q.cached.mu.Unlock()
+	for stream, now := range removed {
+		if before, known := synced[stream]; !known || before == now {
+			continue
+		}
+		if err := syncTree(q.folder.stream(stream)); err != nil {
+			q.fail(err)
+		}
+	}
+	return removed
 }
 
 // watchLevel reports whether the queue is near its limit, and tells the owner

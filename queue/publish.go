@@ -37,7 +37,7 @@ type publisher struct {
 }
 
 func newPublisher(ctx context.Context, eng *engine, stream string, d *disk) (*publisher, error) {
-	s, err := eng.js.Stream(ctx, stream)
+	last, err := eng.lastSeq(ctx, stream)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", stream, err)
 	}
@@ -47,7 +47,7 @@ func newPublisher(ctx context.Context, eng *engine, stream string, d *disk) (*pu
 		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
 	return &publisher{
-		eng: eng, stream: stream, disk: d, last: s.CachedInfo().State.LastSeq,
+		eng: eng, stream: stream, disk: d, last: last,
 		sub: sub, inbox: inbox, out: nats.Msg{Header: nats.Header{}},
 	}, nil
 }

@@ -34,8 +34,9 @@ type Queue struct {
 	// an erasure and a backup, which must not miss what moves.
 	moving sync.RWMutex
 
-	lanesMu sync.Mutex
-	lanes   map[string]*Lane
+	lanesMu   sync.Mutex
+	lanes     map[string]*Lane
+	laneCount atomic.Int64
 
 	stirred chan struct{} // holds a token when the floors moved
 
@@ -116,6 +117,7 @@ func (q *Queue) start(ctx context.Context, first bool) error {
 		return err
 	}
 	if err := q.adopt(ctx, eng, first); err != nil {
+		q.engine.Store(nil)
 		eng.stop()
 		return err
 	}
@@ -141,6 +143,7 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 	if err := q.recoverRetries(ctx, eng, first); err != nil {
 		return err
 	}
+	q.engine.Store(eng) // lanes hand out as soon as they are attached
 	if err := q.attachLanes(ctx, eng); err != nil {
 		return err
 	}
@@ -153,7 +156,6 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 	if err := q.ask(ctx, eng); err != nil {
 		return err
 	}
-	q.engine.Store(eng)
 	for i, c := range q.committers() {
 		known := ids
 		if c != q.events {
@@ -208,10 +210,14 @@ func (q *Queue) attachLanes(ctx context.Context, eng *engine) error {
 	for subject := range counts {
 		q.lane(serviceOf(subject))
 	}
+	last, err := eng.lastSeq(ctx, events)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
 	for _, l := range q.allLanes() {
-		g.Go(func() error { return l.attach(ctx, eng) })
+		g.Go(func() error { return l.attachAt(ctx, eng, last) })
 	}
 	return g.Wait()
 }
@@ -233,6 +239,7 @@ func (q *Queue) lane(service string) *Lane {
 	if l == nil {
 		l = newLane(q, service)
 		q.lanes[service] = l
+		q.laneCount.Add(1)
 	}
 	return l
 }

@@ -40,6 +40,14 @@ type statsCache struct {
 	bytes int64
 	dead  map[string]map[string]int
 	high  bool
+
+	removed map[string]removal // by stream
+}
+
+// removal tells whether records were removed from a stream.
+type removal struct {
+	first   uint64 // sequence that is there
+	deleted int    // above it
 }
 
 // Stats returns what the queue holds, at most a second old. Services that have
@@ -157,15 +165,16 @@ func (q *Queue) refresh(ctx context.Context, now time.Time) {
 }
 
 func (q *Queue) ask(ctx context.Context, eng *engine) error {
-	sizes := map[string]int64{}
+	sizes, removed := map[string]int64{}, map[string]removal{}
 	for _, name := range []string{events, retry, dead} {
 		s, err := eng.js.Stream(ctx, name)
 		if err != nil {
 			return err
 		}
-		sizes[name] = int64(s.CachedInfo().State.Bytes)
+		state := s.CachedInfo().State
+		sizes[name], removed[name] = int64(state.Bytes), removal{state.FirstSeq, state.NumDeleted}
 		if name == events {
-			q.purgedBelow(s.CachedInfo().State.FirstSeq)
+			q.purgedBelow(state.FirstSeq)
 		}
 	}
 	counts, err := eng.subjectCounts(ctx, dead)
@@ -184,7 +193,7 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 	q.space.count(bytes)
 	q.deadSpace.count(sizes[dead])
 	q.cached.mu.Lock()
-	q.cached.bytes, q.cached.dead = bytes, letters
+	q.cached.bytes, q.cached.dead, q.cached.removed = bytes, letters, removed
 	q.cached.mu.Unlock()
 	return nil
 }

@@ -12,6 +12,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// lastSeq returns the last sequence of a stream.
+func (e *engine) lastSeq(ctx context.Context, stream string) (uint64, error) {
+	s, err := e.js.Stream(ctx, stream)
+	if err != nil {
+		return 0, err
+	}
+	return s.CachedInfo().State.LastSeq, nil
+}
+
 // getDirect reads one record without a consumer. It returns ErrNotFound when
 // there is none.
 func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (*nats.Msg, uint64, error) {
