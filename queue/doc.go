@@ -2,10 +2,10 @@
 // done with. It is the relay's durable memory: a delivery that is owed to a
 // service is one [Record], and stays here until it was delivered or given up.
 //
-// Its one idea: the queue is an embedded NATS JetStream that fsyncs before it
-// acknowledges, and one committer per stream that writes together whatever
-// arrived while the last write ran. What a service has done is kept by this
-// package itself, as a floor per [Lane], and not by JetStream's
+// Its one idea: records lie in an embedded NATS JetStream, and one committer per
+// stream writes together whatever arrived while the last write ran, with one
+// fdatasync for all of it before anybody is told. What a service has done is
+// kept by this package itself, as a floor per [Lane], and not by JetStream's
 // acknowledgements, which cost an fsync each or do not survive a crash.
 //
 // Guarantees. A record whose commit was reported as done is handed out at
