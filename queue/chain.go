@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 )
 
 // maxFollowers is how many entries of an ordered lane may wait in memory
@@ -154,7 +155,7 @@ func (l *Lane) follow(c *chain, f follower) {
 	l.following++
 	if l.following > maxFollowers && !l.spilling {
 		l.spilling = true
-		l.q.background(func(context.Context) { l.spill() })
+		l.q.background(l.spill)
 	}
 }
 
@@ -168,8 +169,9 @@ func (l *Lane) unfollow(f follower) {
 func (l *Lane) crowded() bool { return l.spilling && l.following >= 2*maxFollowers }
 
 // spill parks the followers that wait in memory, in the order of their
-// sequences.
-func (l *Lane) spill() {
+// sequences. When they cannot be parked it leaves the lane crowded for a while,
+// else a full queue would end up in memory.
+func (l *Lane) spill(ctx context.Context) {
 	l.mu.Lock()
 	var waiting []*Entry
 	for _, c := range l.chains {
@@ -182,6 +184,12 @@ func (l *Lane) spill() {
 	l.mu.Unlock()
 	slices.SortFunc(waiting, bySeq)
 	items, err := l.q.parkAll(waiting)
+	if err != nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryRead):
+		}
+	}
 	l.mu.Lock()
 	if err == nil {
 		l.replaceFollowers(waiting, items)

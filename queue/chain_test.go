@@ -104,8 +104,10 @@ func TestFollowersWaitForAHeadThatWasNotParked(t *testing.T) {
 	}
 	write(t, q, stuck...)
 	head := next(t, l, 1)[0]
-	none(t, l)
-	eventually(t, "the followers are parked", func() bool { return q.Stats().Services["crm"].Parked > maxFollowers })
+	eventually(t, "the followers are parked", func() bool {
+		none(t, l)
+		return q.Stats().Services["crm"].Parked > maxFollowers
+	})
 	head.Return()
 	shut(t, q)
 
@@ -118,6 +120,26 @@ func TestFollowersWaitForAHeadThatWasNotParked(t *testing.T) {
 		e.Finish()
 	}
 	none(t, l)
+}
+
+func TestFollowersThatCannotBeParkedAreFew(t *testing.T) {
+	t.Parallel()
+	q, l := ordered(t, t.TempDir())
+	var stuck []Record
+	for n := range 4 * maxFollowers {
+		stuck = append(stuck, ofCall("stuck", n))
+	}
+	write(t, q, stuck...)
+	q.space.mu.Lock()
+	q.space.max = 0 // nothing can be parked any more
+	q.space.mu.Unlock()
+	next(t, l, 1)
+	none(t, l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.following > 2*maxFollowers {
+		t.Errorf("got %d followers in memory, want %d at most", l.following, 2*maxFollowers)
+	}
 }
 
 func TestLaneBecomesOrderedAndUnordered(t *testing.T) {
