@@ -216,7 +216,7 @@ func (r *runner) troubled() bool {
 func (r *runner) mayWait(kind waitKind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.closed && !r.held && r.hand.counts[kind] < maxWaiting
+	return !r.closed && !r.held && !r.hand.full(kind)
 }
 
 // bury makes a delivery a dead letter.

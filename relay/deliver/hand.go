@@ -13,6 +13,7 @@ type hand struct {
 	ready   []*delivery // in the order of use
 	waiting map[*delivery]*wait
 	counts  [waits]int // of waiting, by kind
+	bytes   [waits]int // of their events
 }
 
 // waitKind is what a delivery waits for in memory.
@@ -86,6 +87,15 @@ func (h *hand) oldest() *delivery {
 func (h *hand) wait(d *delivery, w *wait) {
 	h.waiting[d] = w
 	h.counts[w.kind]++
+	h.bytes[w.kind] += len(d.record.Body)
+}
+
+// full reports whether no more may wait in memory.
+func (h *hand) full(kind waitKind) bool {
+	if kind == waitRecording {
+		return h.counts[kind] >= maxRecordings || h.bytes[kind] >= maxRecordingBytes
+	}
+	return h.counts[kind] >= maxWaiting
 }
 
 // end takes a delivery out of those that wait, if it is among them.
@@ -97,6 +107,7 @@ func (h *hand) end(d *delivery) bool {
 	w.stop()
 	delete(h.waiting, d)
 	h.counts[w.kind]--
+	h.bytes[w.kind] -= len(d.record.Body)
 	return true
 }
 

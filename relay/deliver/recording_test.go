@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -165,28 +166,51 @@ func TestADeliveryWaitsForItsRecording(t *testing.T) {
 }
 
 func TestManyWaitingForRecordingsHoldUpNobody(t *testing.T) {
+	const many = maxRecordings + 500
 	recordingBubble(t, "", func(b *bench, f *fakeRecordings, headers func() []string) {
-		b.lane.owe(withRecording(2000)...)
+		b.lane.owe(withRecording(many)...)
 		b.after(time.Second)
 		b.lane.owe(owed(50)...) // without one
 		b.after(time.Second)
 		if n := len(headers()); n != 50 {
 			t.Errorf("%d of 50 others are delivered", n)
 		}
-		if n := b.lane.tally(); n.held > maxWaiting+ahead*8 {
-			t.Errorf("%d are held in memory", n.held)
+		if n := b.lane.tally(); n.held < maxRecordings || n.held > maxRecordings+ahead*8 {
+			t.Errorf("%d are held in memory, want %d or a few more", n.held, maxRecordings)
 		}
-		for _, id := range names("r", 2000) {
+		for _, id := range names("r", many) {
 			f.complete(id + ".wav")
 		}
 		b.after(15 * time.Second)
-		if n := b.lane.tally(); n.done != 2050 {
+		if n := b.lane.tally(); n.done != many+50 {
 			t.Errorf("%+v, want all done once the recordings are there", n)
 		}
 		for _, a := range b.attempts() {
 			if a.number != 1 {
 				t.Fatalf("%s was attempt %d", a.id, a.number)
 			}
+		}
+	})
+}
+
+func TestLargeEventsDoNotFillMemoryWhileTheyWait(t *testing.T) {
+	recordingBubble(t, "", func(b *bench, f *fakeRecordings, _ func() []string) {
+		const large, many = 256 << 10, 50
+		recs := withRecording(many)
+		for i, rec := range recs {
+			recs[i].Body = append(bytes.TrimSuffix(rec.Body, []byte("}")), `,"notes":"`+strings.Repeat("n", large)+`"}`...)
+		}
+		b.lane.owe(recs...)
+		b.after(time.Second)
+		if n := b.lane.tally(); n.held > maxRecordingBytes/large+ahead*8 {
+			t.Errorf("%d are held in memory", n.held)
+		}
+		for _, id := range names("r", many) {
+			f.complete(id + ".wav")
+		}
+		b.after(15 * time.Second)
+		if n := b.lane.tally(); n.done != many {
+			t.Errorf("%+v, want all done once the recordings are there", n)
 		}
 	})
 }

@@ -16,10 +16,16 @@ const (
 	// in the queue for a longer one.
 	inPlace = 10 * time.Second
 
-	// maxWaiting is how many deliveries of a service wait in memory for a retry,
-	// and how many for a recording; the queue parks the others. When twice as many
-	// wait because the queue is full, nothing more is fetched.
+	// maxWaiting is how many deliveries of a service wait in memory for a retry;
+	// the queue parks the others. When twice as many wait because the queue is
+	// full, nothing more is fetched.
 	maxWaiting = 512
+
+	// maxRecordings is how many wait in memory for a recording, as long as their
+	// events are not larger than maxRecordingBytes together. A parked one costs
+	// several writes every few seconds, and leaves that much later.
+	maxRecordings     = 4096
+	maxRecordingBytes = 8 << 20
 )
 
 // runner delivers to one service. It shares nothing with the runners of other
