@@ -21,6 +21,7 @@ type alarm struct {
 	Problem  string `json:"problem"`
 	Status   int    `json:"status"`
 	Count    int    `json:"count"`
+	Bytes    int    `json:"bytes"`
 }
 
 // pager is a service that gets the relay's own events.
@@ -29,7 +30,7 @@ func pager(url string) string {
 name = "pager"
 url = %q
 retry_schedule = ["50ms"]
-json = '{"event":"#event#","service":"#service#","endpoint":"#endpoint#","reason":"#reason#","error":"#error#","problem":"#problem#","status":"#status|number#","count":"#count|number#"}'
+json = '{"event":"#event#","service":"#service#","endpoint":"#endpoint#","reason":"#reason#","error":"#error#","problem":"#problem#","status":"#status|number#","count":"#count|number#","bytes":"#bytes|number#"}'
 [service.breaker]
 open = "200ms"
 [[binding]]
@@ -114,6 +115,32 @@ func TestDeadLettersAreToldTogether(t *testing.T) {
 	})
 	if _, events := page.Total(); total != n || events > 3 {
 		t.Errorf("%d events told of %d dead letters, want at most 3 of %d", events, total, n)
+	}
+}
+
+func TestAnOperatorIsToldOfAQueueThatFillsUp(t *testing.T) {
+	at, page := trial.NewReceiver(t), trial.NewReceiver(t)
+	r := trial.Start(t, binary, "[queue]\ndir = \"queue\"\nlisten = \"\"\nmax_bytes = \"2MiB\"\n"+trial.Service("crm", at.URL, "")+pager(page.URL))
+	r.Run("pause", "crm")
+	notes := strings.Repeat("x", 4000)
+	var events []string
+	for i := range 450 {
+		events = append(events, fmt.Sprintf(`{"event":"agent_termination","n":%d,"agent_notes":%q}`, i, notes))
+	}
+	r.Accept(events...)
+	r.Until("the alarms arrive", func() bool {
+		got := alarms(t, page)
+		return got["relay_queue_high"].Event != "" && got["relay_dead_letter"].Event != ""
+	})
+	got := alarms(t, page)
+	if high := got["relay_queue_high"]; high.Bytes < 1_600_000 {
+		t.Errorf("got %+v, want more than 80 %% of 2 MiB", high)
+	}
+	if made := got["relay_dead_letter"]; made.Service != "crm" || made.Reason != "overflow" || made.Count < 1 {
+		t.Errorf("got %+v, want what crm gave up", made)
+	}
+	if dead := r.Metric(`relay_deliveries_total{outcome="dead",service="crm"}`); dead == "0" || dead == "" {
+		t.Errorf("relay_deliveries_total counts %q dead letters", dead)
 	}
 }
 
