@@ -137,7 +137,7 @@ func (x *exam) syncing(f *folder) {
 		x.fault("sync", "make it writable to the relay's user", "the folder cannot be written: %v", err)
 		return
 	}
-	defer os.Remove(path)
+	defer func() { _ = os.Remove(path) }()
 	defer file.Close()
 	var took []time.Duration
 	for range syncSamples {

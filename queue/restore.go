@@ -90,7 +90,7 @@ func verify(from fs.FS, name string, want ManifestPart) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	sum := sha256.New()
 	n, err := io.Copy(sum, file)
 	if err != nil {
@@ -155,7 +155,7 @@ func (r *restore) stream(ctx context.Context, eng *engine, stream string) error 
 	if err != nil {
 		return err
 	}
-	defer data.Close()
+	defer func() { _ = data.Close() }()
 	answer, err := eng.ask(ctx, "$JS.API.STREAM.RESTORE."+stream, info)
 	if err != nil {
 		return err
