@@ -256,7 +256,7 @@ func (q *Queue) eachBatch(ctx context.Context, f Filter, use func([]Letter) erro
 // removeLetters removes a batch from DEAD: in one go when the filter left out
 // nothing before its end.
 func (q *Queue) removeLetters(ctx context.Context, f Filter, letters []Letter) error {
-	return q.remove(dead, func(eng *engine) error {
+	return q.remove(ctx, dead, func(ctx context.Context, eng *engine) error {
 		if f.whole() {
 			return eng.purge(ctx, dead, f.subject(), letters[len(letters)-1].Seq+1)
 		}

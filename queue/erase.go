@@ -177,7 +177,7 @@ const eraseBatch = 16
 
 func (e *erasure) erase(ctx context.Context, stream string, seqs map[uint64]bool) error {
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(seqs)), eraseBatch) {
-		err := e.q.remove(stream, func(eng *engine) error { return eng.eraseEach(ctx, stream, part) })
+		err := e.q.remove(ctx, stream, func(ctx context.Context, eng *engine) error { return eng.eraseEach(ctx, stream, part) })
 		if err != nil {
 			return err
 		}

@@ -165,7 +165,7 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 		return nil
 	}
 	below, _ := slices.BinarySearch(gone, floor+1)
-	err := q.remove(retry, func(eng *engine) error {
+	err := q.remove(ctx, retry, func(ctx context.Context, eng *engine) error {
 		rest := gone
 		if below > deletesInFlight {
 			if err := eng.purge(ctx, retry, "", floor+1); err != nil {

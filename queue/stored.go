@@ -42,7 +42,7 @@ func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (
 // durable. Until it is, the blocks are kept as they were. No commit runs
 // meanwhile, so that none of its syncs makes a new name durable before its
 // contents.
-func (q *Queue) remove(stream string, operate func(*engine) error) error {
+func (q *Queue) remove(ctx context.Context, stream string, operate func(context.Context, *engine) error) error {
 	eng := q.engine.Load()
 	if eng == nil {
 		return ErrUnavailable
@@ -57,7 +57,11 @@ func (q *Queue) remove(stream string, operate func(*engine) error) error {
 	if err := old.keep(); err != nil {
 		return err
 	}
-	err := operate(eng)
+	err := operate(context.WithoutCancel(ctx), eng)
+	if errors.Is(err, ErrUnavailable) { // JetStream did not answer, and may be at it still
+		q.fail(err)
+		return err
+	}
 	// A crash here has the next start put the old blocks back. When they cannot
 	// be forgotten that start has to be now: it would take back what is stored
 	// from here on.

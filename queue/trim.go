@@ -83,7 +83,7 @@ func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, 
 	if finished <= 0 || !due || (finished < worthTrimming && !pressing) {
 		return nil
 	}
-	return q.remove(events, func(eng *engine) error { return eng.purge(ctx, events, "events."+l.name+".>", to) })
+	return q.remove(ctx, events, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "events."+l.name+".>", to) })
 }
 
 // trimHead purges all records below a sequence, if there are any.
@@ -92,7 +92,7 @@ func (q *Queue) trimHead(ctx context.Context, eng *engine, to uint64) error {
 	if err != nil || s.CachedInfo().State.FirstSeq >= to || s.CachedInfo().State.Msgs == 0 {
 		return err
 	}
-	return q.remove(events, func(eng *engine) error { return eng.purge(ctx, events, "", to) })
+	return q.remove(ctx, events, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", to) })
 }
 
 // trimDue says to where the lane may be purged, and whether it is time to.
