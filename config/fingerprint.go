@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -22,10 +23,12 @@ func (c *Config) Fingerprint() string {
 
 // Text returns the configuration in force with its defaults, a key and its value
 // a line. Keys that are empty, off or zero are left out. Of a secret it tells
-// where the secret is kept, never what it is.
+// where the secret is kept, never what it is; and what is a secret by the name of
+// its header or parameter is masked.
 func (c *Config) Text() string {
 	var text strings.Builder
 	walk("", reflect.ValueOf(c).Elem(), func(key, value string) {
+		value = withoutNamed(key, value)
 		switch {
 		case value == "":
 			return
@@ -35,6 +38,23 @@ func (c *Config) Text() string {
 		fmt.Fprintf(&text, "%s = %s\n", key, value)
 	})
 	return text.String()
+}
+
+const secretNames = `authoriz|cookie|token|secret|passw|pwd|api[-_]?key|signature`
+
+var (
+	secretField = regexp.MustCompile(`(?i)\["[^"]*(?:` + secretNames + `)[^"]*"\]$`)
+	secretQuery = regexp.MustCompile(`(?i)([?&;][\w.-]*(?:` + secretNames + `)[\w.-]*=)[^&;#\s]+`)
+	tags        = regexp.MustCompile(`#[^#]*#`)
+)
+
+// withoutNamed masks a value that was written into the file as it is, where the
+// name of its field, or of the parameter in its URL, says that it is a secret.
+func withoutNamed(key, value string) string {
+	if secretField.MatchString(key) && tags.ReplaceAllString(value, "") != "" {
+		return mask
+	}
+	return secretQuery.ReplaceAllString(value, "${1}"+mask)
 }
 
 // needRestart are the settings that a running relay cannot change, by the start
@@ -115,6 +135,10 @@ func walk(key string, v reflect.Value, visit func(key, value string)) {
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
+			if field, ok := reflect.TypeAssert[Field](v.Index(i)); ok {
+				visit(fmt.Sprintf("%s[%q]", key, field.Name), field.Value)
+				continue
+			}
 			walk(element(key, i), v.Index(i), visit)
 		}
 	default:

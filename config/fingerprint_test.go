@@ -88,3 +88,28 @@ func TestRestart(t *testing.T) {
 		})
 	}
 }
+
+func TestTextMasksWhatIsSecretByName(t *testing.T) {
+	c, problems := load(t, `
+[[service]]
+name    = "crm"
+url     = "http://127.0.0.1/a?api_key=hidden&queue=#queue#"
+headers = { X-Api-Key = "hidden", X-Auth-Token = "#token#", X-Account = "4711" }
+query   = { signature = "v1#x#" }
+`)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	text := c.Text()
+	for _, want := range []string{
+		`service[0].url = http://127.0.0.1/a?api_key=***&queue=#queue#`,
+		`service[0].headers["X-Api-Key"] = ***`,
+		`service[0].headers["X-Auth-Token"] = #token#`,
+		`service[0].headers["X-Account"] = 4711`,
+		`service[0].query["signature"] = ***`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("%s is missing in:\n%s", want, text)
+		}
+	}
+}
