@@ -122,7 +122,7 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 	}
 	d.attempts, d.tried, d.status = d.attempts+1, true, v.status
 	if v.err != "" {
-		v.err = Clip(s.mask.text(v.err, a.tokens()...))
+		v.err = Clip(s.mask.text(v.err, append(a.tokens(), wsse...)...))
 	}
 	r.record(r.abort, d, v, now, elapsed)
 	if s.debug(now) {

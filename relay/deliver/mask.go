@@ -1,11 +1,11 @@
 package deliver
 
 import (
-	"encoding/json"
-	"encoding/xml"
+	"cmp"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"callrelay/config"
@@ -18,20 +18,30 @@ const masked = "***"
 // every "a" of a transcript would hide all but the secret.
 const minSecret = 3
 
-// mask takes the secrets of a service out of what is shown, in each form they
-// take on their way. Safe for concurrent use.
+// mask takes the secrets of a service out of what is shown, however they are
+// written there. Safe for concurrent use.
 type mask struct {
-	secrets []string
+	secrets []secret
 	header  string // the configured one with a secret value
-	swap    *strings.Replacer
+}
+
+// secret is a text that is not to be shown.
+type secret struct {
+	text    string
+	written *regexp.Regexp // all the ways to write it
 }
 
 func newMask(s *config.Service) *mask {
-	m := &mask{secrets: secretsOf(s)}
+	m := &mask{}
 	if s.Auth.Header != nil {
 		m.header = s.Auth.Header.Name
 	}
-	m.swap = swapper(m.secrets)
+	texts := secretsOf(s)
+	// The longest first, so that no part of one is left where another was.
+	slices.SortFunc(texts, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, text := range slices.Compact(texts) {
+		m.secrets = append(m.secrets, secret{text, spellings(text)})
+	}
 	return m
 }
 
@@ -70,36 +80,6 @@ func secretsOf(s *config.Service) []string {
 	return list
 }
 
-// swapper replaces secrets in all the ways they are written.
-func swapper(secrets []string) *strings.Replacer {
-	var pairs []string
-	seen := map[string]bool{}
-	for _, secret := range secrets {
-		for _, form := range spellings(secret) {
-			if !seen[form] {
-				seen[form] = true
-				pairs = append(pairs, form, masked)
-			}
-		}
-	}
-	return strings.NewReplacer(pairs...)
-}
-
-// spellings are a text as it stands in plain text, JSON, XML, a form or query,
-// and a path.
-func spellings(text string) []string {
-	quoted, _ := json.Marshal(text)
-	var escaped strings.Builder
-	_ = xml.EscapeText(&escaped, []byte(text))
-	return []string{
-		text,
-		strings.Trim(string(quoted), `"`),
-		escaped.String(),
-		url.QueryEscape(text),
-		url.PathEscape(text),
-	}
-}
-
 var (
 	// linkSignature is the part of a signed link that makes it open.
 	linkSignature = regexp.MustCompile(`(sig(?:=|%3[Dd]))[A-Za-z0-9_-]{16,}`)
@@ -125,11 +105,15 @@ func (m *mask) text(text string, further ...string) string {
 // credentials returns a text without the credentials of the service, but with
 // links that open.
 func (m *mask) credentials(text string, further ...string) string {
-	swap := m.swap
-	if len(further) > 0 {
-		swap = swapper(append(further, m.secrets...))
+	for _, hidden := range further {
+		if !slices.ContainsFunc(m.secrets, func(s secret) bool { return s.text == hidden }) {
+			text = spellings(hidden).ReplaceAllLiteralString(text, masked)
+		}
 	}
-	return wssePassword.ReplaceAllString(swap.Replace(text), "${1}"+masked)
+	for _, s := range m.secrets {
+		text = s.written.ReplaceAllLiteralString(text, masked)
+	}
+	return wssePassword.ReplaceAllString(text, "${1}"+masked)
 }
 
 // headers returns a copy without secrets.

@@ -96,9 +96,17 @@ func (c *Conn) login(o Options) error {
 		case m.Get("Response") == "Success":
 			return nil
 		case m.Get("Response") != "":
-			return fmt.Errorf("%w: %.80q", ErrRefused, m.Get("Message"))
+			return fmt.Errorf("%w: %.80q", ErrRefused, without(o.Secret, m.Get("Message")))
 		}
 	}
+}
+
+// without takes a secret out of what the other end says.
+func without(secret, text string) string {
+	if secret == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, secret, "***")
 }
 
 // greeted reads the greeting, so that another service than a manager
