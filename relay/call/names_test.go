@@ -29,6 +29,14 @@ func TestKnownEvent(t *testing.T) {
 	}
 }
 
+func TestOwnVocabularyIsDescribed(t *testing.T) {
+	for _, tag := range OwnVocabulary() {
+		if tag.Name == "" || tag.Type == "" || tag.Example == "" || tag.Text == "" {
+			t.Errorf("tag %+v is not described", tag)
+		}
+	}
+}
+
 func TestVocabularyIsComplete(t *testing.T) {
 	const promised = `event event_id segment_id scope queue campaign route number ivr chat_queue attempt now recording_url
 		sess_agent_perspective_recording_url recording_state recording_bytes recording_seconds recording_channels recording_sha256

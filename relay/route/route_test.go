@@ -177,6 +177,11 @@ func TestWarnings(t *testing.T) {
 			[]string{`relay.toml:6: binding 1: event: "invoice_paid" is not a known event`},
 		},
 		{"an event of the relay's own", service("a") + bound("relay_dead_letter", "a"), nil},
+		{"tags of the relay's own events", service("a", `text = "#service# #reason# #count# #at#"`) + bound("relay_dead_letter", "a", `where = { service = "crm" }`), nil},
+		{
+			"tags of the relay's own events elsewhere", service("a", `text = "#reason#"`) + bound("post_call", "a"),
+			[]string{`relay.toml:4: service "a": text: not in the vocabulary, so the events must bring it: reason`},
+		},
 		{
 			"unknown tag with a near one", service("a", `json = '{"a":"#agnt_id#","b":"#agnt_id#"}'`) + bound("post_call", "a"),
 			[]string{`relay.toml:4: service "a": json: tag "agnt_id" is not in the vocabulary (nearest: agent_id)`},

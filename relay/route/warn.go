@@ -12,9 +12,12 @@ import (
 
 // warnings returns what is legal and yet hardly meant, in file order.
 func (t *Table) warnings() []config.Problem {
-	w := &warner{config: t.Config, bound: map[string]bool{}}
+	w := &warner{config: t.Config, bound: map[string]bool{}, alarms: map[string]bool{}}
 	for _, tag := range call.Vocabulary() {
 		w.known = append(w.known, tag.Name)
+	}
+	for _, tag := range call.OwnVocabulary() {
+		w.own = append(w.own, tag.Name)
 	}
 	for i, b := range t.Config.Bindings {
 		w.binding(config.Ref{Table: "binding", Index: i}, b)
@@ -30,7 +33,9 @@ func (t *Table) warnings() []config.Problem {
 type warner struct {
 	config *config.Config
 	known  []string        // tags of the vocabulary
+	own    []string        // tags that the relay's own events bring
 	bound  map[string]bool // services that a binding names
+	alarms map[string]bool // services that get the relay's own events
 	found  []config.Problem
 }
 
@@ -39,8 +44,10 @@ func (w *warner) warn(ref config.Ref, key, format string, args ...any) {
 }
 
 func (w *warner) binding(ref config.Ref, b config.Binding) {
+	own := slices.ContainsFunc(b.Events, func(name string) bool { return slices.Contains(config.OwnEvents(), name) })
 	for _, name := range b.Services {
 		w.bound[name] = true
+		w.alarms[name] = w.alarms[name] || own
 	}
 	for _, name := range b.Events {
 		if !call.KnownEvent(name) && !slices.Contains(config.OwnEvents(), name) {
@@ -48,7 +55,9 @@ func (w *warner) binding(ref config.Ref, b config.Binding) {
 		}
 	}
 	for _, where := range b.Where {
-		w.where(ref, b, where)
+		if !own || !slices.Contains(w.own, where.Tag) {
+			w.where(ref, b, where)
+		}
 	}
 }
 
@@ -73,7 +82,11 @@ func (w *warner) service(ref config.Ref, s *Service) {
 	if !w.bound[s.Name] {
 		w.warn(ref, "name", "no binding names this service: it is sent nothing")
 	}
-	w.tags(ref, s.Template.Tags())
+	var brought []string
+	if w.alarms[s.Name] {
+		brought = w.own
+	}
+	w.tags(ref, s.Template.Tags(), brought)
 	recordings := w.config.Recordings
 	if s.UsesRecording && recordings == nil {
 		w.warn(ref, keyOf(s.Template, recordingTags...), "there is no [recordings]: links are empty and the state is none")
@@ -84,13 +97,14 @@ func (w *warner) service(ref config.Ref, s *Service) {
 }
 
 // tags warns of tags beyond the vocabulary: one by one where a known tag is
-// near, else in one line, for they may well be members of the events.
-func (w *warner) tags(ref config.Ref, tags []render.Tag) {
+// near, else in one line, for they may well be members of the events. Those that
+// are known to be brought are left out.
+func (w *warner) tags(ref config.Ref, tags []render.Tag, brought []string) {
 	warned := map[string]bool{}
 	var own []string
 	ownKey := ""
 	for _, tag := range tags {
-		if w.knows(tag.Name) || warned[tag.Name] {
+		if w.knows(tag.Name) || warned[tag.Name] || slices.Contains(brought, tag.Name) {
 			continue
 		}
 		warned[tag.Name] = true
