@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // linkVersion is the first line of what a link's signature covers, so that a
@@ -74,6 +75,9 @@ func withSlice(link string, s Slice) string {
 // EscapePath writes a path in the one form that links use and signatures
 // cover: all but letters, digits, "-._~" and the slash is percent-encoded.
 func EscapePath(p string) string {
+	if strings.IndexFunc(p, func(r rune) bool { return r >= utf8.RuneSelf || !plainInPath(byte(r)) }) < 0 {
+		return p
+	}
 	var b strings.Builder
 	for i := range len(p) {
 		if c := p[i]; plainInPath(c) {
@@ -128,27 +132,40 @@ func CanonicalPath(name string) bool {
 }
 
 func (l *Link) parseQuery(raw string) error {
-	query, err := url.ParseQuery(raw)
-	if err != nil {
-		return ErrLinkQuery
-	}
 	var start, end string
-	for name, into := range map[string]*string{"exp": &l.exp, "kid": &l.kid, "sig": &l.sig, "start": &start, "end": &end} {
-		values, given := query[name]
-		if given && (len(values) != 1 || values[0] == "") {
+	for raw != "" {
+		var part string
+		part, raw, _ = strings.Cut(raw, "&")
+		name, escaped, _ := strings.Cut(part, "=")
+		value, err := url.QueryUnescape(escaped)
+		into := l.parameter(name, &start, &end)
+		if err != nil || into == nil || *into != "" || value == "" {
 			return ErrLinkQuery
 		}
-		if given {
-			*into = values[0]
-			delete(query, name)
-		}
+		*into = value
 	}
-	if len(query) > 0 {
-		return ErrLinkQuery
-	}
+	var err error
 	l.Signed = l.exp != "" || l.kid != "" || l.sig != ""
 	l.Slice, err = parseSlice(start, end)
 	return err
+}
+
+// parameter is where the value of a parameter belongs, nil for one that no
+// link has.
+func (l *Link) parameter(name string, start, end *string) *string {
+	switch name {
+	case "exp":
+		return &l.exp
+	case "kid":
+		return &l.kid
+	case "sig":
+		return &l.sig
+	case "start":
+		return start
+	case "end":
+		return end
+	}
+	return nil
 }
 
 // Verify checks the signature and the expiry of a signed link. Every key

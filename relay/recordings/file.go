@@ -88,8 +88,8 @@ func (s *shelf) look(name string) (file File, again time.Duration) {
 	if err != nil {
 		return File{State: stateOf(err)}, 0
 	}
-	f, ok := s.known.get(name)
-	if !ok || !f.same(info) {
+	f, ok := s.recall(name, info)
+	if !ok {
 		if f, err = s.examine(name); err != nil {
 			return File{State: stateOf(err)}, 0
 		}
@@ -105,6 +105,20 @@ func (s *shelf) look(name string) (file File, again time.Duration) {
 		State: StateReady, Bytes: wholeContent(nil, f.info, f.wave).size(),
 		Seconds: f.wave.seconds(f.wave.dataSize), Channels: f.wave.channels, facts: f,
 	}, 0
+}
+
+// recall returns the facts of a file that is still in the state they are of.
+func (s *shelf) recall(name string, info fs.FileInfo) (*facts, bool) {
+	f, ok := s.known.get(name)
+	return f, ok && f.same(info) && (!isRaw(name) || f.raw == s.raw())
+}
+
+// wave returns the header of an open file, which is read unless it is known.
+func (s *shelf) wave(name string, file *os.File, info fs.FileInfo) (wave, error) {
+	if f, ok := s.recall(name, info); ok && f.whole && f.wave.format != nil {
+		return f.wave, nil
+	}
+	return waveOf(name, file, info.Size(), s.raw())
 }
 
 func stateOf(err error) string {
@@ -124,8 +138,11 @@ func (s *shelf) examine(name string) (*facts, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	f := &facts{shelf: s, name: name, info: info, seen: time.Now(), steady: SteadyOther, digests: map[render.Slice]string{}}
-	f.wave, err = waveOf(name, file, info.Size(), s.raw())
+	f := &facts{
+		shelf: s, name: name, info: info, seen: time.Now(), steady: SteadyOther,
+		raw: s.raw(), digests: map[render.Slice]string{},
+	}
+	f.wave, err = waveOf(name, file, info.Size(), f.raw)
 	switch {
 	case err == nil && f.wave.headless():
 		f.whole = true
@@ -146,7 +163,8 @@ type facts struct {
 	info   fs.FileInfo
 	seen   time.Time // when this state was first met
 	steady time.Duration
-	whole  bool // its sizes agree, or it has none
+	whole  bool        // its sizes agree, or it has none
+	raw    *config.Raw // what was said of headerless files
 	wave   wave
 
 	mu      sync.Mutex

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"callrelay/config"
 	"callrelay/render"
 )
 
@@ -53,17 +52,17 @@ func (r *Recordings) answer(w *response, req *http.Request, c *client) (grant, e
 	if err != nil {
 		return g, err
 	}
-	return g, r.send(w, req, s.raw, g)
+	return g, r.send(w, req, g)
 }
 
 // send answers with a file, or a slice of it.
-func (r *Recordings) send(w *response, req *http.Request, raw *config.Raw, g grant) error {
+func (r *Recordings) send(w *response, req *http.Request, g grant) error {
 	file, info, err := r.tree.open(g.name)
 	if err != nil {
 		return unavailable(err)
 	}
 	defer func() { _ = file.Close() }()
-	c, err := contentOf(file, info, raw, g)
+	c, err := r.contentOf(file, info, g)
 	if err != nil {
 		return unavailable(err)
 	}
@@ -83,11 +82,11 @@ func (r *Recordings) send(w *response, req *http.Request, raw *config.Raw, g gra
 }
 
 // contentOf returns the file, with a header that it lacks, or a slice of it.
-func contentOf(file *os.File, info fs.FileInfo, raw *config.Raw, g grant) (*content, error) {
-	if g.slice.Whole() && (raw == nil || !isRaw(g.name)) {
+func (r *Recordings) contentOf(file *os.File, info fs.FileInfo, g grant) (*content, error) {
+	if g.slice.Whole() && (r.shelf.raw() == nil || !isRaw(g.name)) {
 		return wholeContent(file, info, wave{}), nil
 	}
-	w, err := waveOf(g.name, file, info.Size(), raw)
+	w, err := r.shelf.wave(g.name, file, info)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +106,7 @@ func unavailable(err error) error {
 // etag names the bytes that are served, as long as nobody changes a file and
 // sets its time back.
 func etag(info fs.FileInfo, c *content, s render.Slice) string {
-	b := strconv.AppendInt([]byte(`"`), info.ModTime().UnixNano(), 36)
+	b := strconv.AppendInt(append(make([]byte, 0, 64), '"'), info.ModTime().UnixNano(), 36)
 	b = strconv.AppendInt(append(b, '-'), info.Size(), 36)
 	if c.head != nil {
 		b = strconv.AppendInt(append(b, '-'), c.at, 36)
@@ -156,10 +155,10 @@ func (r *Recordings) logAccess(req *http.Request, g grant, w *response, err erro
 	if !r.log.Enabled(req.Context(), level) {
 		return
 	}
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, 10),
 		slog.String("client", req.RemoteAddr), slog.String("method", req.Method), slog.String("recording", g.name),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("elapsed", elapsed),
-	}
+	)
 	if g.access != "" {
 		attrs = append(attrs, slog.String("access", g.access))
 	}

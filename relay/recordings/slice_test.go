@@ -177,6 +177,31 @@ func TestHeaderlessIsServedAsWave(t *testing.T) {
 	}
 }
 
+func TestHeaderlessAreWhatAReloadSays(t *testing.T) {
+	c := testConfig(t)
+	r, _ := openTest(t, c, Options{})
+	putOld(t, r, "call.raw", make([]byte, 32_000))
+	for _, test := range []struct {
+		name  string
+		raw   *config.Raw
+		bytes int64
+		want  float64 // seconds
+	}{
+		{"nothing yet", nil, 32_000, 0},
+		{"one channel", &config.Raw{Rate: 8000, Channels: 1}, 32_044, 2},
+		{"two", &config.Raw{Rate: 8000, Channels: 2}, 32_044, 1},
+	} {
+		next := *c
+		next.Raw = test.raw
+		if err := r.Apply(&next); err != nil {
+			t.Fatal(err)
+		}
+		if f := r.Look("call.raw", -1, -1); f.State != StateReady || f.Bytes != test.bytes || f.Seconds != test.want {
+			t.Errorf("%s: Look = %s, %d bytes, %v s, want ready, %d, %v", test.name, f.State, f.Bytes, f.Seconds, test.bytes, test.want)
+		}
+	}
+}
+
 func TestLinkIsEmpty(t *testing.T) {
 	c := testConfig(t)
 	r, _ := openTest(t, c, Options{})
