@@ -1,7 +1,6 @@
 package trial
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -26,6 +24,9 @@ type T interface {
 
 // Patience is how long [Relay.Until] waits before it gives up.
 const Patience = 30 * time.Second
+
+// logFile is where the process logs to: a file, as in service, so that a reader does not slow it.
+const logFile = "relay.log"
 
 // Build builds the relay into dir and returns the path of the binary. It must run inside the module.
 func Build(dir string) (string, error) {
@@ -44,7 +45,6 @@ type Relay struct {
 	t      T
 	binary string
 	cmd    *exec.Cmd
-	log    *log
 	ended  chan struct{} // closed when the process has been waited for
 }
 
@@ -112,10 +112,15 @@ func (r *Relay) Start() {
 // Launch starts the process and does not wait.
 func (r *Relay) Launch() {
 	r.t.Helper()
-	r.log, r.ended = &log{}, make(chan struct{})
+	log, err := os.Create(r.Path(logFile))
+	if err != nil {
+		r.t.Fatalf("%v", err)
+	}
+	defer log.Close() //nolint:errcheck // the process has its own
+	r.ended = make(chan struct{})
 	r.cmd = exec.Command(r.binary, "run", "-c", r.Path("relay.toml"))
 	r.cmd.Env = append(os.Environ(), r.Env...)
-	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
+	r.cmd.Stdout, r.cmd.Stderr = log, log
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatalf("%v", err)
 	}
@@ -134,7 +139,13 @@ func (r *Relay) Ended() <-chan struct{} { return r.ended }
 func (r *Relay) Pid() int { return r.cmd.Process.Pid }
 
 // Log returns what the process has logged since it was started.
-func (r *Relay) Log() string { return r.log.String() }
+func (r *Relay) Log() string {
+	text, err := os.ReadFile(r.Path(logFile))
+	if err != nil {
+		r.t.Fatalf("%v", err)
+	}
+	return string(text)
+}
 
 // Kill ends the process as a crash does.
 func (r *Relay) Kill() { r.end(syscall.SIGKILL) }
@@ -237,22 +248,4 @@ func FreeAddress(t T) string {
 	}
 	defer l.Close() //nolint:errcheck // it only named a port
 	return l.Addr().String()
-}
-
-// A log is a bytes.Buffer for a process that writes while another reads.
-type log struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
