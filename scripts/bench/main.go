@@ -28,6 +28,7 @@ var sections = []section{
 	{"fanout", measureFanOut},
 	{"restart", measureRestart},
 	{"peer", measurePeer},
+	{"recordings", measureRecordings},
 }
 
 func main() {

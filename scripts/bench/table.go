@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -22,6 +23,9 @@ func (t *table) rate(what string, perSecond, limit float64, of string) {
 func (t *table) ratio(what string, ratio float64, of string) {
 	t.rows = append(t.rows, [4]string{what, "", fmt.Sprintf("%.2f", ratio), of})
 }
+
+// median is the value in the middle, which a hiccup of the machine does not move.
+func median(values []float64) float64 { return slices.Sorted(slices.Values(values))[len(values)/2] }
 
 // figure adds a figure that has no limit beside it.
 func (t *table) figure(what, value, note string) {
