@@ -29,7 +29,7 @@ type Filter struct {
 	Service string
 	Reason  string
 	Call    string
-	Event   string
+	ID      string    // the event id
 	Since   time.Time // buried at or after
 	Until   time.Time // buried before
 	Seqs    []uint64
@@ -51,12 +51,12 @@ func (f Filter) subject() string {
 // whole reports whether the filter matches every letter of its subject that
 // was buried up to some moment.
 func (f Filter) whole() bool {
-	return f.Call == "" && f.Event == "" && f.Since.IsZero() && len(f.Seqs) == 0
+	return f.Call == "" && f.ID == "" && f.Since.IsZero() && len(f.Seqs) == 0
 }
 
 func (f Filter) matches(l *Letter) bool {
 	return (f.Service == "" || f.Service == l.Service) && (f.Reason == "" || f.Reason == l.Reason) &&
-		(f.Call == "" || f.Call == l.Call) && (f.Event == "" || f.Event == l.Event) &&
+		(f.Call == "" || f.Call == l.Call) && (f.ID == "" || f.ID == l.ID) &&
 		!l.Buried.Before(f.Since) && (f.Until.IsZero() || l.Buried.Before(f.Until)) &&
 		(len(f.Seqs) == 0 || slices.Contains(f.Seqs, l.Seq))
 }

@@ -126,7 +126,7 @@ func TestManyLettersAreReplayedInParts(t *testing.T) {
 	if err := q.Letters(testContext(t), Filter{}, func(l Letter) bool { one = l; return false }); err != nil || one.Service != "billing" {
 		t.Fatalf("left is %+v: %v", one, err)
 	}
-	for _, f := range []Filter{{Seqs: []uint64{one.Seq, 1 << 40}}, {Call: "call-1"}, {Since: one.Buried, Event: "post_call"}} {
+	for _, f := range []Filter{{Seqs: []uint64{one.Seq, 1 << 40}}, {Call: "call-1"}, {Since: one.Buried, ID: "billing-2"}} {
 		if n, err := q.DropLetters(testContext(t), f); n != 1 || err != nil {
 			t.Errorf("dropped %d by %+v: %v", n, f, err)
 		}

@@ -211,7 +211,7 @@ func (b letterBox) Drop(ctx context.Context, f web.Filter) (int, error) {
 
 func letterFilter(f web.Filter) queue.Filter {
 	return queue.Filter{
-		Service: f.Service, Reason: f.Reason, Call: f.Call, Event: f.ID,
+		Service: f.Service, Reason: f.Reason, Call: f.Call, ID: f.ID,
 		Seqs: f.Seqs, Since: f.Since, Until: f.Until,
 	}
 }

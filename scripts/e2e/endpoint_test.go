@@ -75,6 +75,9 @@ func TestRefusedPayloadsAreKeptAndReplayedUnderTheSameID(t *testing.T) {
 	if got := r.Metric(`relay_breaker_state{service="crm"}`); got != "0" {
 		t.Errorf("breaker state %s: refused payloads must not open it", got)
 	}
+	if out, code := r.Run("dead", "show", ids[3]); code != 0 || !strings.Contains(out, ids[3]) || strings.Contains(out, ids[4]) {
+		t.Errorf("relay dead show %s = %d:\n%s", ids[3], code, out)
+	}
 	at.AnswerStatus(http.StatusOK)
 	if out, code := r.Run("dead", "replay", "--service", "crm", "--rate", "100"); code != 0 {
 		t.Fatalf("relay dead replay = %d:\n%s", code, out)
