@@ -15,7 +15,7 @@ import (
 // more seldom, so that polling never costs more than so many looks a second.
 const (
 	PollEvery = 500 * time.Millisecond
-	pollFull  = 1000
+	pollFull  = 400
 	looksOnce = 8 // at the same time
 )
 
