@@ -11,8 +11,8 @@ import (
 )
 
 // A file that is waited for is looked at every PollEvery, and sooner when the
-// kernel tells of a change. When more than pollFull wait, each is looked at
-// more seldom, so that polling never costs more than so many looks a second.
+// kernel tells of a change. The more there are beside pollFull, the more seldom
+// each is looked at, so that polling never makes more than 800 looks a second.
 const (
 	PollEvery = 500 * time.Millisecond
 	pollFull  = 400

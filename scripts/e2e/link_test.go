@@ -60,6 +60,27 @@ func TestALinkIsRefusedOnceItsKeyIsRemoved(t *testing.T) {
 	}
 }
 
+func TestTheOperatorIsToldOfAgentRecordingsThatAreNotDualChannel(t *testing.T) {
+	t.Parallel()
+	at := trial.NewReceiver(t)
+	toml := recording(trial.FreeAddress(t), at.URL, "keys = ["+key("a")+"]\nagent_perspective = true\nraw = { rate = 8000, channels = 1 }")
+	r := trial.Start(t, binary, strings.Replace(toml, "#recording_url#", "#sess_agent_perspective_recording_url#", 1))
+	put(t, r, "mono.wav", trial.Wave(800))
+	for i := range 2 {
+		r.Accept(call(fmt.Sprint("mono-", i), "", `,"agent_perspective_recording":"mono.wav"`))
+		got, _ := awaitRecorded(t, r, at, i+1)
+		if code := status(t, got.URL); code != http.StatusOK {
+			t.Errorf("the link gives %d", code)
+		}
+	}
+	if n := strings.Count(r.Log(), `"agent recording has not two channels"`); n != 1 {
+		t.Errorf("the log says it %d times, want once", n)
+	}
+	if out, code := r.Run("check"); code != 0 || !strings.Contains(out, "raw.channels is 1, and an agent-perspective recording has 2") {
+		t.Errorf("relay check = %d:\n%s", code, out)
+	}
+}
+
 func TestSlicesAreTheSamplesBetweenTwoMoments(t *testing.T) {
 	t.Parallel()
 	at := trial.NewReceiver(t)
