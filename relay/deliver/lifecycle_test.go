@@ -29,9 +29,7 @@ func TestGonePausesTheServiceAndSaysSo(t *testing.T) {
 	if s = r.status("crm"); s.Waiting+s.Retrying != 20 || len(r.letters("crm")) != 0 {
 		t.Errorf("waiting %d, retrying %d, dead %d: want all held", s.Waiting, s.Retrying, len(r.letters("crm")))
 	}
-	if !strings.Contains(r.log.String(), "service paused") {
-		t.Error("the log does not say so")
-	}
+	r.until("the log says so", func() bool { return strings.Contains(r.log.String(), "service paused") })
 	rc.respond(nil)
 	r.restart(toml)
 	if s := r.status("crm"); s.State != StatePaused {
@@ -58,6 +56,7 @@ func TestRefusedPayloadsAreReplayedUnderTheSameID(t *testing.T) {
 	if s := r.status("crm"); s.Breaker != BreakerClosed {
 		t.Errorf("breaker %s: refused payloads must not open it", s.Breaker)
 	}
+	r.until("the log says so", func() bool { return strings.Contains(r.log.String(), "delivery dead") })
 	if n := strings.Count(r.log.String(), "delivery dead"); n != 1 {
 		t.Errorf("%d dead letters in the log, want the same failure once", n)
 	}
