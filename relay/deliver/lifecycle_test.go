@@ -237,6 +237,9 @@ func TestReloadsUnderLoadLoseAndRepeatNothing(t *testing.T) {
 	})
 	for i := range 40 {
 		r.Apply(r.table(toml(i + 1)))
+		if at := []*receiver{two, one}[i%2]; i < 2 {
+			r.until("the endpoint is called", func() bool { return at.count() > 0 })
+		}
 	}
 	stop.Store(true)
 	load.Wait()

@@ -207,16 +207,17 @@ func TestPeerMayNotSendTooFarAhead(t *testing.T) {
 		t.Error("more events are taken than may be unanswered")
 	case <-time.After(50 * time.Millisecond):
 	}
-	for i := range maxAhead {
-		r.queue.release(i, nil)
-	}
-	r.queue.await(t, maxAhead)
-	for i := range maxAhead {
-		r.queue.release(maxAhead+i, nil)
-	}
-	for i := range 2 * maxAhead {
-		if got := c.line(); got != accepted("a") {
-			t.Fatalf("answer %d = %s", i, got)
+	for part := range 2 { // read in between: unread answers fill the socket
+		for i := range maxAhead {
+			r.queue.release(part*maxAhead+i, nil)
+		}
+		for i := range maxAhead {
+			if got := c.line(); got != accepted("a") {
+				t.Fatalf("answer %d of part %d = %s", i, part, got)
+			}
+		}
+		if part == 0 {
+			r.queue.await(t, maxAhead)
 		}
 	}
 }

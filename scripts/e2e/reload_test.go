@@ -25,6 +25,9 @@ func TestFortyReloadsUnderLoadLoseAndRepeatNothing(t *testing.T) {
 	}()
 	for i := range 40 {
 		r.Reload(config(i + 1))
+		if at := []*trial.Receiver{two, one}[i%2]; i < 2 {
+			r.Until("the endpoint is called", func() bool { n, _ := at.Total(); return n > 0 })
+		}
 	}
 	stop.Store(true)
 	ids := <-sent
