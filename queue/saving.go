@@ -1,0 +1,110 @@
+package queue
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// floorInterval is how often the floors are synced while they move.
+	floorInterval = 100 * time.Millisecond
+	// floorNote is how often they are written in between. A twentieth of one
+	// processor is the most that is spent on it.
+	floorNote     = 5 * time.Millisecond
+	floorNoteRest = 20
+)
+
+// saveFloors saves the floors while they move. At rest it costs nothing.
+func (q *Queue) saveFloors(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.stirred:
+			q.followFloors(ctx)
+		}
+	}
+}
+
+// followFloors saves the floors until they rest.
+func (q *Queue) followFloors(ctx context.Context) {
+	timer := time.NewTimer(floorNote)
+	defer timer.Stop()
+	for synced := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		start := time.Now()
+		moved := q.floorsMoved()
+		if moved {
+			q.failOn(q.floors.write(q.snapshot()))
+		}
+		timer.Reset(max(floorNote, floorNoteRest*time.Since(start)))
+		if start.Sub(synced) < floorInterval {
+			continue
+		}
+		q.failOn(q.floors.sync())
+		if !moved {
+			return
+		}
+		synced = start
+	}
+}
+
+func (q *Queue) failOn(err error) {
+	if err != nil {
+		q.fail(err)
+	}
+}
+
+// stir has the floors saved soon.
+func (q *Queue) stir() {
+	select {
+	case q.stirred <- struct{}{}:
+	default:
+	}
+}
+
+func (q *Queue) floorsMoved() bool {
+	q.retries.mu.Lock()
+	moved := q.retries.moved
+	q.retries.mu.Unlock()
+	for _, l := range q.allLanes() {
+		if moved {
+			break
+		}
+		l.mu.Lock()
+		moved = l.moved
+		l.mu.Unlock()
+	}
+	return moved
+}
+
+// snapshot collects the floors and counts them as saved.
+func (q *Queue) snapshot() floors {
+	for _, l := range q.allLanes() {
+		l.mu.Lock()
+		l.moved = false // before they are collected: what moves meanwhile is saved again
+		l.mu.Unlock()
+	}
+	q.retries.mu.Lock()
+	q.retries.moved = false
+	q.retries.mu.Unlock()
+	return q.currentFloors()
+}
+
+// currentFloors collects the floors.
+func (q *Queue) currentFloors() floors {
+	fl := floors{lanes: map[string]progress{}}
+	for _, l := range q.allLanes() {
+		l.mu.Lock()
+		fl.lanes[l.name] = progress{l.win.high, l.win.unfinished(nil)}
+		l.mu.Unlock()
+	}
+	q.retries.mu.Lock()
+	fl.gone = ascending(q.retries.gone)
+	q.retries.mu.Unlock()
+	return fl
+}
