@@ -7,7 +7,7 @@ var withoutEffect = []struct {
 	table string
 	keys  []string
 }{
-	{"queue", []string{"servers", "credentials", "tls", "replicas", "site", "spool", "hub"}},
+	{"queue", []string{"spool", "hub"}},
 }
 
 // warnWithoutEffect warns of keys that change nothing.

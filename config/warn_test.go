@@ -14,9 +14,10 @@ func TestWarnings(t *testing.T) {
 		want []string
 	}{
 		{"none of an empty file", "", nil},
-		{"keys whose feature is not built", "[queue]\nsite = \"a\"\nreplicas = 1\n[queue.hub]\nurls = [\"nats://hub\"]", []string{
-			`2: queue: site has no effect yet`, `3: queue: replicas has no effect yet`, `4: queue: hub has no effect yet`,
-		}},
+		{"keys whose feature is not built", "[queue]\n[queue.hub]\nurls = [\"nats://hub\"]", []string{
+			`2: queue: hub has no effect yet`}},
+		{"keys of a cluster without one", "[queue]\nsite = \"a\"\nreplicas = 1", []string{
+			`2: queue: site has no effect without servers or [queue.hub]`, `3: queue: replicas has no effect without servers`}},
 		{"users and groups that are not", "[intake]\nallow_users = [\"nobody-of-that-name\", \"1000\"]\nsocket_group = \"no-group-of-that-name\"", []string{
 			`2: intake: allow_users "nobody-of-that-name" is no user of this machine`,
 			`3: intake: socket_group "no-group-of-that-name" is no group of this machine`,

@@ -80,6 +80,9 @@ func (b *backup) write(ctx context.Context) error {
 	if eng == nil {
 		return ErrUnavailable
 	}
+	if b.q.o.clustered() {
+		return errors.New("the queue is a NATS cluster, which has backups of its own")
+	}
 	if err := b.file(floorsFile, encodeFloors(nil, 1, b.q.currentFloors())); err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ func waiting(t testing.TB, q *Queue, service string, n int) []string {
 }
 
 func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 6)...)
@@ -95,6 +96,7 @@ func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
 }
 
 func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	const n = 600
@@ -168,6 +170,7 @@ func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
 }
 
 func TestOnlyAWholeBackupIsRestored(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 3)...)
@@ -213,6 +216,7 @@ func TestOnlyAWholeBackupIsRestored(t *testing.T) {
 }
 
 func TestARestoreTouchesNoQueueAndAnUnfinishedOneIsNotOpened(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})

@@ -62,6 +62,7 @@ type draft struct {
 	hash  hash128
 	id    string   // as it was sent
 	seq   uint64   // where it is stored
+	known bool     // it was there before
 	again []*group // that hold the same record
 }
 
@@ -283,7 +284,9 @@ func (c *committer) store(drafts []draft) error {
 		if d.group.seqs != nil {
 			d.group.seqs[d.index] = d.seq
 		}
-		c.stored(d.record(), d.seq)
+		if !d.known {
+			c.stored(d.record(), d.seq)
+		}
 	}
 	return nil
 }

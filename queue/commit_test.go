@@ -10,6 +10,7 @@ import (
 )
 
 func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q, err := Open(testContext(t), Options{Dir: t.TempDir()})
 	if err != nil {
@@ -49,6 +50,7 @@ func TestALargeGroupIsTakenWhenNothingElseWaits(t *testing.T) {
 }
 
 func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	o := Options{Dir: t.TempDir()}
 	q := open(t, o)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestSyncFindsWhatJetStreamWrote(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})
@@ -31,6 +32,7 @@ func TestSyncFindsWhatJetStreamWrote(t *testing.T) {
 }
 
 func TestIDsAreReadFromTheBlockFiles(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 300)...)

@@ -20,5 +20,17 @@
 // While the disk cannot be written, it reports [ErrUnavailable] within seconds,
 // and the embedded server is restarted inside the process once it can.
 //
+// In a cluster. With [Options].Servers the records lie in a NATS JetStream
+// cluster instead, and a commit is acknowledged by most of its servers, who also
+// remember ids and what is finished. What differs is behind one interface, base.
+// Several relays with the same [Options].Site share the work: any of them hands
+// out a fresh record, each to one relay; one of them, the keeper, hands out what
+// was parked and the lanes whose calls are ordered, and another takes over a few
+// seconds after it died. While most of the servers are away, Append reports
+// [ErrUnavailable]. What was in flight when a server or a relay died may be
+// handed out twice. The streams are called EVENTS, RETRY, DEAD, ATTEMPTS, DEBUG
+// and LEASE; with a site named berlin EVENTS-berlin and so on, and their subjects
+// events-berlin.<service>.<event> and so on.
+//
 // NATS types do not leave this package.
 package queue

@@ -21,6 +21,8 @@ type Entry struct {
 	over   atomic.Bool
 	erased atomic.Bool // see Erased
 
+	touched time.Time // when JetStream was told last that it is being worked on; used in a cluster
+
 	shadow bool // it lies in RETRY too, since a crash: only its place here is left to release
 }
 

@@ -166,7 +166,7 @@ func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[u
 		e.q.forgetParked(item)
 	}
 	if unsent { // JetStream tells how many are left
-		return l.attach(ctx, e.eng)
+		return e.q.base.attach(ctx, l, e.eng)
 	}
 	return nil
 }
@@ -214,7 +214,7 @@ func (e *engine) scan(ctx context.Context, stream string, from uint64, visit fun
 func (e *engine) eraseEach(ctx context.Context, stream string, seqs []uint64) error {
 	for _, seq := range seqs {
 		body := fmt.Appendf(nil, `{"seq":%d}`, seq)
-		err := e.call(ctx, "$JS.API.STREAM.MSG.DELETE."+stream, body)
+		err := e.call(ctx, "$JS.API.STREAM.MSG.DELETE."+e.name(stream), body)
 		if err == nil {
 			continue
 		}

@@ -22,6 +22,7 @@ func overwrite(t *testing.T, path string, part float64) {
 }
 
 func TestAnExaminationFindsWhatIsWrong(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	sound := examined(t)
 	for _, test := range []struct {
@@ -165,6 +166,7 @@ func TestAnExaminationChangesNothing(t *testing.T) {
 }
 
 func TestAClockThatWasSetBackIsAFault(t *testing.T) {
+	needsEmbedded(t)
 	x := &exam{o: Options{}.withDefaults()}
 	dir := examined(t)
 	x.stream(&folder{dir: dir}, events, streamState{Last: time.Now().Add(time.Hour)})

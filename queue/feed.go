@@ -21,6 +21,7 @@ const (
 	fetchExpires  = time.Minute     // a request that found less than it asked for ends then
 	fetchGrace    = 5 * time.Second // how much later the end of a request may be told, or the first record come
 	maxAckPending = 1 << 16         // entries of one service in flight
+	reattachPause = 250 * time.Millisecond
 )
 
 // feed is how a lane gets its records: from the consumer of its service. Its
@@ -29,6 +30,10 @@ type feed struct {
 	eng       *engine // the run of the server that the rest belongs to; nil: not attached
 	sub       *nats.Subscription
 	attaching bool
+
+	least    int // records to ask for at once
+	most     int
+	patience time.Duration // how long JetStream keeps a request that found less
 
 	asked   int       // records on their way
 	expires time.Time // when to stop waiting for them
@@ -40,10 +45,17 @@ type feed struct {
 	counted uint64 // the highest sequence in that count
 	arrived uint64 // the highest sequence delivered
 	nth     uint64 // how many the consumer has delivered
+
+	pausedTo  time.Time // the consumer was not there: nothing is asked for until then
+	unsettled bool      // deliveries may be missing between those that came; used in a cluster
+	others    others    // what other relays of the site hold; used in a cluster
 }
 
 // until is how long to wait for JetStream at most.
 func (f *feed) until(now time.Time) time.Duration {
+	if now.Before(f.pausedTo) {
+		return f.pausedTo.Sub(now)
+	}
 	if f.asked == 0 {
 		return fetchGrace
 	}
@@ -99,10 +111,19 @@ func (l *Lane) attachAt(ctx context.Context, eng *engine, last uint64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.feed = feed{eng: eng, sub: sub, size: minFetch, average: l.feed.average, waiting: pending, counted: max(last, l.feed.counted)}
+	l.attached(feed{
+		eng: eng, sub: sub, least: minFetch, most: maxFetch, patience: fetchExpires,
+		waiting: pending, counted: last,
+	})
 	l.fresh = keepTaken(l.fresh, l.win.high)
 	l.poke()
 	return nil
+}
+
+// attached takes up a new feed in place of the old one.
+func (l *Lane) attached(f feed) {
+	f.size, f.average, f.counted = f.least, l.feed.average, max(f.counted, l.feed.counted)
+	l.feed = f
 }
 
 // reattach makes the consumer anew after it vanished, as when an operator
@@ -118,7 +139,7 @@ func (l *Lane) reattach() {
 	}
 	l.q.background(func(ctx context.Context) {
 		l.q.o.Log.Warn("consumer rebuilt", "service", l.name)
-		if err := l.attach(ctx, eng); errors.Is(err, jetstream.ErrStreamNotFound) {
+		if err := l.q.base.attach(ctx, l, eng); errors.Is(err, jetstream.ErrStreamNotFound) {
 			l.q.fail(err) // a restart of the server recreates it
 		} else if err != nil {
 			l.q.o.Log.Error("consumer not rebuilt", "service", l.name, "err", err)
@@ -139,7 +160,7 @@ func (l *Lane) attachOnce(eng *engine) {
 	if !fresh {
 		return
 	}
-	if err := l.attach(l.q.ctx, eng); err != nil {
+	if err := l.q.base.attach(l.q.ctx, l, eng); err != nil {
 		l.q.o.Log.Warn("consumer not created yet", "service", l.name, "err", err)
 		l.mu.Lock()
 		l.feed.attaching = false
@@ -201,9 +222,10 @@ func used(info *jetstream.ConsumerInfo) bool {
 
 // request is one call for more records.
 type request struct {
-	eng   *engine
-	inbox string
-	size  int
+	eng      *engine
+	inbox    string
+	size     int
+	patience time.Duration
 }
 
 // fetch asks JetStream for more when few records are left.
@@ -229,19 +251,19 @@ func (l *Lane) want(now time.Time) (request, bool) {
 	if f.unanswered(now) {
 		f.asked = 0
 	}
-	if f.eng == nil || l.crowded() || len(l.fresh)+f.asked > f.size/2 {
+	if f.eng == nil || l.crowded() || now.Before(f.pausedTo) || !l.q.base.wants(l) {
 		return request{}, false
 	}
 	switch since := now.Sub(f.last); {
 	case since < 100*time.Millisecond:
-		f.size = min(f.size*2, maxFetch)
+		f.size = min(f.size*2, f.most)
 	case since > time.Second:
-		f.size = max(f.size/2, minFetch)
+		f.size = max(f.size/2, f.least)
 	}
 	n := max(min(f.size, l.q.fetchBytes()/int(f.average)), 1)
-	f.last, f.expires = now, now.Add(fetchExpires+fetchGrace)
+	f.last, f.expires = now, now.Add(f.patience+fetchGrace)
 	f.asked += n
-	return request{f.eng, f.sub.Subject, n}, true
+	return request{f.eng, f.sub.Subject, n, f.patience}, true
 }
 
 func (l *Lane) ask(r request) {
@@ -249,9 +271,9 @@ func (l *Lane) ask(r request) {
 	body = append(body, `{"batch":`...)
 	body = strconv.AppendInt(body, int64(r.size), 10)
 	body = append(body, `,"expires":`...)
-	body = strconv.AppendInt(body, int64(fetchExpires), 10)
+	body = strconv.AppendInt(body, int64(r.patience), 10)
 	body = append(body, '}')
-	_ = r.eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+events+"."+l.name, r.inbox, body)
+	_ = r.eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+r.eng.name(events)+"."+l.name, r.inbox, body)
 }
 
 // arrive takes what JetStream sends to the lane.
@@ -274,7 +296,7 @@ func (l *Lane) arrive(m *nats.Msg) {
 		Record: readRecord(m), Seq: at.seq, Accepted: at.at, Replayed: m.Header.Get(headReplayed) != "",
 		lane: l, ack: m.Reply,
 	}
-	if known := l.accept(e, at.nth); known {
+	if known := l.q.base.accept(l, e, at); known {
 		_ = m.Ack()
 	}
 }
@@ -341,8 +363,11 @@ func (l *Lane) requestEnded(h nats.Header) {
 		missing = l.feed.asked
 	}
 	l.feed.asked = max(l.feed.asked-missing, 0)
-	l.mu.Unlock()
 	gone := h.Get("Status") == "503" || h.Get("Description") == "Consumer Deleted"
+	if gone {
+		l.feed.pausedTo = time.Now().Add(reattachPause)
+	}
+	l.mu.Unlock()
 	if gone {
 		l.reattach()
 	}

@@ -3,7 +3,6 @@ package queue
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 )
 
@@ -60,7 +59,7 @@ func (q *Queue) heal(ctx context.Context) {
 		if eng := q.engine.Swap(nil); eng != nil {
 			eng.stop()
 		}
-		for !q.restart(ctx) {
+		for last := ""; !q.restart(ctx, &last); {
 			select {
 			case <-ctx.Done():
 				return
@@ -71,12 +70,16 @@ func (q *Queue) heal(ctx context.Context) {
 }
 
 // restart tries to start the server and reports whether that is settled.
-func (q *Queue) restart(ctx context.Context) bool {
-	if err := q.probe(); err != nil {
+// A reason that repeats is told once.
+func (q *Queue) restart(ctx context.Context, last *string) bool {
+	if err := q.base.probe(); err != nil {
 		return false
 	}
-	if err := q.start(ctx, false); err != nil {
-		q.o.Log.Warn("queue not restarted yet", "err", err)
+	if err := q.restartIn(ctx); err != nil {
+		if err.Error() != *last {
+			*last = err.Error()
+			q.o.Log.Warn("queue not restarted yet", "err", err)
+		}
 		return false
 	}
 	q.downMu.Lock()
@@ -86,9 +89,13 @@ func (q *Queue) restart(ctx context.Context) bool {
 	return true
 }
 
-// probe writes to the folder as the server would.
-func (q *Queue) probe() error {
-	path := q.folder.path("probe")
-	defer func() { _ = os.Remove(path) }()
-	return writeFile(path, make([]byte, 64<<10))
+// restartIn starts within a time in which servers that agree on a leader do: a
+// cluster has others.
+func (q *Queue) restartIn(ctx context.Context) error {
+	if q.o.clustered() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+	}
+	return q.start(ctx, false)
 }

@@ -46,6 +46,7 @@ func breakWrites(t *testing.T, dir string) {
 }
 
 func TestFailedWriteIsReportedAndHealed(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})

@@ -24,6 +24,7 @@ type Lane struct {
 	chains map[string]*chain // by call; nil: the lane is not ordered
 	moved  bool              // the window changed since it was saved
 	feed   feed
+	acks   acks // used in a cluster
 
 	retriesTurn bool   // whether a due retry goes before a fresh entry
 	following   int    // entries in memory that wait in chains
@@ -137,7 +138,7 @@ func (l *Lane) hand(e *Entry) *Entry {
 
 // dueItem takes a parked entry that is due, if it may go now.
 func (l *Lane) dueItem(now time.Time, may bool) *parked {
-	if !may || len(l.ready) > 0 || l.awaitsEarlier() {
+	if !may || len(l.ready) > 0 || !l.q.base.keeps() || !l.q.base.open(l) || l.awaitsEarlier() {
 		return nil
 	}
 	return l.lot.pop(now)
@@ -150,7 +151,7 @@ func (l *Lane) turn() *Entry {
 		l.ready[0], l.ready = nil, l.ready[1:]
 		return e
 	}
-	for len(l.fresh) > 0 && !l.crowded() {
+	for len(l.fresh) > 0 && !l.crowded() && l.q.base.open(l) {
 		if e := l.nextFresh(); e != nil {
 			return e
 		}
@@ -222,7 +223,9 @@ func (l *Lane) exchange(e *Entry, item *parked) {
 	l.mu.Lock()
 	delete(l.out, e)
 	l.leave(e)
-	l.lot.push(item)
+	if l.q.owns(item) {
+		l.lot.push(item)
+	}
 	l.mu.Unlock()
 	l.settle(e)
 	l.poke()
@@ -232,11 +235,13 @@ func (l *Lane) exchange(e *Entry, item *parked) {
 func (l *Lane) giveBack(e *Entry) {
 	again := &Entry{
 		Record: e.Record, Seq: e.Seq, Accepted: e.Accepted, Attempts: e.Attempts, Replayed: e.Replayed,
-		lane: l, item: e.item, ack: e.ack,
+		lane: l, item: e.item, ack: e.ack, touched: e.touched,
 	}
 	l.mu.Lock()
 	delete(l.out, e)
-	l.makeReady(again)
+	if e.item == nil || l.q.owns(e.item) {
+		l.makeReady(again)
+	}
 	l.mu.Unlock()
 	l.poke()
 }
@@ -255,16 +260,13 @@ func (l *Lane) leave(e *Entry) {
 	}
 }
 
-// settle tells JetStream that an entry is done with. Losing that is harmless:
-// the lane's own window is what counts.
+// settle tells the streams that an entry is done with.
 func (l *Lane) settle(e *Entry) {
 	if e.item != nil {
 		l.q.forgetParked(e.item)
 		return
 	}
-	if eng := l.q.engine.Load(); eng != nil {
-		_ = eng.nc.Publish(e.ack, nil)
-	}
+	l.q.base.settle(l, e)
 }
 
 // poke makes a waiting Next look again.

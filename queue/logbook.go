@@ -68,7 +68,7 @@ func (b *logbook) run(ctx context.Context) {
 			if line.flushed != nil {
 				close(line.flushed)
 			} else if eng := b.q.engine.Load(); eng != nil {
-				_ = eng.log.Publish(line.subject, line.body)
+				_ = eng.log.Publish(eng.subject(line.subject), line.body)
 			}
 		}
 	}
@@ -153,7 +153,7 @@ func readLogged(m *nats.Msg, at time.Time) Logged {
 // startOfLast finds a sequence from which a stream has at least n records of
 // the filter, or all, looking back from its end in growing steps.
 func (e *engine) startOfLast(ctx context.Context, stream, filter string, n int) (uint64, error) {
-	s, err := e.js.Stream(ctx, stream)
+	s, err := e.stream(ctx, stream)
 	if err != nil {
 		return 0, fmt.Errorf("read stream %s: %w", stream, err)
 	}
@@ -164,7 +164,7 @@ func (e *engine) startOfLast(ctx context.Context, stream, filter string, n int) 
 		}
 		start := state.LastSeq - back + 1
 		c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
-			FilterSubject: filter, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: start,
+			FilterSubject: e.subject(filter), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: start,
 			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
 		})
 		if err != nil {
@@ -184,7 +184,7 @@ func (q *Queue) Follow(ctx context.Context, service string, visit func(Logged)) 
 	if eng == nil {
 		return ErrUnavailable
 	}
-	sub, err := eng.nc.SubscribeSync(Attempts.filter(service))
+	sub, err := eng.nc.SubscribeSync(eng.subject(Attempts.filter(service)))
 	if err != nil {
 		return fmt.Errorf("follow attempts: %w", err)
 	}

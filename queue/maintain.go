@@ -35,6 +35,9 @@ func (q *Queue) maintain(ctx context.Context) {
 			l.nudge(now)
 		}
 		q.refresh(ctx, now)
+		if !q.base.keeps() {
+			continue
+		}
 		synced = q.syncRemoved(synced)
 		if q.watchLevel() {
 			q.makeRoom(ctx, eng)
@@ -43,7 +46,7 @@ func (q *Queue) maintain(ctx context.Context) {
 			continue
 		}
 		trimmed = now
-		if err := q.trim(ctx, eng, q.o.Keep); err != nil && ctx.Err() == nil {
+		if err := q.base.trim(ctx, eng, q.o.Keep); err != nil && ctx.Err() == nil {
 			q.o.Log.Warn("finished records not trimmed", "err", err)
 		}
 	}
@@ -55,6 +58,9 @@ func (q *Queue) syncRemoved(synced map[string]removal) map[string]removal {
 	q.cached.mu.Lock()
 	removed := q.cached.removed
 	q.cached.mu.Unlock()
+	if q.o.clustered() {
+		return removed // its servers sync by themselves
+	}
 	for stream, now := range removed {
 		if before, known := synced[stream]; !known || before == now {
 			continue
@@ -87,7 +93,7 @@ func (q *Queue) watchLevel() bool {
 // service that holds most gives up its oldest deliveries: so one dead endpoint
 // cannot stop intake for all.
 func (q *Queue) makeRoom(ctx context.Context, eng *engine) {
-	if err := q.trim(ctx, eng, 0); err != nil {
+	if err := q.base.trim(ctx, eng, 0); err != nil {
 		q.o.Log.Warn("finished records not trimmed", "err", err)
 		return
 	}
@@ -108,7 +114,7 @@ func (q *Queue) makeRoom(ctx context.Context, eng *engine) {
 		q.o.Log.Error("no room made", "service", service, "err", err)
 		return
 	}
-	if err := q.trim(ctx, eng, 0); err != nil {
+	if err := q.base.trim(ctx, eng, 0); err != nil {
 		q.o.Log.Warn("finished records not trimmed", "err", err)
 	}
 }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"time"
@@ -14,6 +15,7 @@ const (
 	DefaultDeadKeep     = 30 * 24 * time.Hour // how long dead letters stay
 	DefaultAttemptsKeep = 24 * time.Hour      // how long ATTEMPTS and DEBUG stay
 	DefaultDedupWindow  = 2 * time.Minute     // how long an id is known
+	DefaultReplicas     = 3                   // in a cluster
 )
 
 // Errors a caller may branch on.
@@ -39,8 +41,17 @@ type Options struct {
 	DeadKeep     time.Duration
 	AttemptsKeep time.Duration
 	DedupWindow  time.Duration
-	Listen       string       // host:port for the nats CLI; empty: no listener
+	Listen       string       // host:port for the nats CLI of the embedded server; empty: no listener
 	Log          *slog.Logger // nil: nothing is logged
+
+	// Servers are the URLs of a NATS cluster with JetStream, which holds the
+	// records in place of the embedded server; empty: that one does. Dir is
+	// then for the relay's own state only.
+	Servers     []string
+	Credentials string                      // for the cluster: the text of a credentials file, "user:password", or a token; empty: none
+	TLS         func() (*tls.Config, error) // to the cluster, read at each connection; nil: what the URLs say
+	Replicas    int                         // of every stream and consumer in the cluster
+	Site        string                      // ends the names of streams, for sites that share a cluster; relays with the same one share the work
 
 	// OnHigh is called, from a goroutine of the queue, when the stored bytes
 	// first pass 80 % of max, and again only after they fell below.
@@ -55,6 +66,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.DeadKeep, DefaultDeadKeep)
 	setDefault(&o.AttemptsKeep, DefaultAttemptsKeep)
 	setDefault(&o.DedupWindow, DefaultDedupWindow)
+	setDefault(&o.Replicas, DefaultReplicas)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -63,6 +75,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// clustered reports whether the records are held by a cluster.
+func (o Options) clustered() bool { return len(o.Servers) > 0 }
 
 func setDefault[T comparable](value *T, byDefault T) {
 	var zero T

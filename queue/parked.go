@@ -14,7 +14,8 @@ type parked struct {
 	accepted int64  // Unix nanoseconds
 	size     int64
 	call     string
-	held     bool // waits because of the endpoint
+	held     bool   // waits because of the endpoint
+	term     uint64 // of the keeper who knows it, see [base]
 }
 
 // parkingLot holds the parked deliveries of a lane by the time they come due.
@@ -92,6 +93,16 @@ func (p *parkingLot) remove(max int, match func(*parked) bool) []*parked {
 	p.items = kept
 	heap.Init(p)
 	return removed
+}
+
+// take takes up a record that was parked before a crash, which may have kept it
+// from being released in EVENTS.
+func (p *parkingLot) take(item *parked) {
+	p.push(item)
+	if p.over == nil {
+		p.over = map[uint64]bool{}
+	}
+	p.over[item.origin] = true
 }
 
 // tookOver reports whether the record of this sequence in EVENTS was parked

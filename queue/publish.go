@@ -154,7 +154,7 @@ func (p *publisher) send(d *draft, reply string) error {
 		d.id = p.inbox + "." + strconv.FormatUint(p.sent, 36)
 	}
 	set(h, headMsgID, d.id)
-	p.out.Subject, p.out.Reply, p.out.Data = subject(p.stream, r, n), reply, r.Body
+	p.out.Subject, p.out.Reply, p.out.Data = p.eng.subject(subject(p.stream, r, n)), reply, r.Body
 	if err := p.eng.pub.PublishMsg(&p.out); err != nil {
 		return fmt.Errorf("%w: write to stream %s: %w", ErrUnavailable, p.stream, err)
 	}

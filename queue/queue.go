@@ -14,9 +14,10 @@ import (
 // Queue is the durable queue. It is safe for concurrent use.
 type Queue struct {
 	o         Options
+	base      base
 	folder    *folder
-	floors    *floorFile
-	space     *space // of EVENTS and RETRY
+	floors    *floorFile // nil in a cluster
+	space     *space     // of EVENTS and RETRY
 	deadSpace *space
 
 	engine  atomic.Pointer[engine] // nil while the server is down
@@ -64,7 +65,11 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{o: o, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
-	q.space, q.deadSpace = &space{dir: o.Dir, max: o.MaxBytes}, &space{dir: o.Dir, max: o.DeadMaxBytes}
+	q.space, q.deadSpace = newSpace(o, o.MaxBytes), newSpace(o, o.DeadMaxBytes)
+	q.base = embedded{q}
+	if o.clustered() {
+		q.base = newCluster(q)
+	}
 	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	q.retries.wake = make(chan struct{}, 1)
 	q.logs = newLogbook(q)
@@ -77,10 +82,9 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 		folder.close()
 		return nil, err
 	}
-	if err := q.start(ctx, true); err != nil {
+	if err := q.firstStart(ctx); err != nil {
 		q.cancel()
-		q.floors.close()
-		folder.close()
+		q.release()
 		return nil, fmt.Errorf("open queue %s: %w", o.Dir, err)
 	}
 	q.run()
@@ -89,6 +93,9 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 
 // load takes up the floors.
 func (q *Queue) load() error {
+	if q.o.clustered() {
+		return nil
+	}
 	file, fl, err := openFloors(q.folder)
 	if err != nil {
 		return err
@@ -101,18 +108,31 @@ func (q *Queue) load() error {
 	return nil
 }
 
+// openPatience is how long Open waits for a cluster.
+const openPatience = 15 * time.Second
+
+// firstStart starts, and has some patience with a cluster that is being started
+// too.
+func (q *Queue) firstStart(ctx context.Context) error {
+	began := time.Now()
+	for {
+		err := q.start(ctx, true)
+		if err == nil || !q.o.clustered() || time.Since(began) > openPatience || ctx.Err() != nil {
+			return err
+		}
+		q.o.Log.Warn("cluster not ready yet", "err", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(probeInterval):
+		}
+	}
+}
+
 // start starts the server and brings everything into step with what it has
 // stored. It runs at Open, and again after a write error is over.
 func (q *Queue) start(ctx context.Context, first bool) error {
-	for _, c := range q.committers() {
-		c.commitMu.Lock() // what began over the server before is over, and counted, from here on
-		err := q.folder.undo(c.stream).restore()
-		c.commitMu.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-	eng, err := startEngine(ctx, q.folder, q.o)
+	eng, err := q.base.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -125,36 +145,22 @@ func (q *Queue) start(ctx context.Context, first bool) error {
 }
 
 func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
-	if err := ensureStreams(ctx, eng.js, q.o); err != nil {
+	if err := ensureStreams(ctx, eng, q.o); err != nil {
 		return err
 	}
-	if err := q.identify(ctx, eng); err != nil {
-		return err
-	}
-	// What a killed process had written without an acknowledgement is taken for
-	// stored from here on, so it has to be on disk.
-	if err := syncTree(q.folder.dir); err != nil {
-		return err
-	}
-	ids, err := eng.recentIDs(ctx, q.folder.stream(events, "msgs"), q.o.DedupWindow)
+	ids, err := q.base.recover(ctx, eng, first)
 	if err != nil {
 		return err
 	}
-	if err := q.recoverRetries(ctx, eng, first); err != nil {
-		return err
-	}
 	q.engine.Store(eng) // lanes hand out as soon as they are attached
-	if err := q.attachLanes(ctx, eng); err != nil {
+	if err := q.base.attachAll(ctx, eng); err != nil {
 		return err
 	}
-	var outs [3]*publisher
+	var outs [3]writer
 	for i, c := range q.committers() {
-		if outs[i], err = newPublisher(ctx, eng, c.stream, newDisk(q.folder, c.stream)); err != nil {
+		if outs[i], err = q.base.writer(ctx, eng, c.stream); err != nil {
 			return err
 		}
-	}
-	if err := q.ask(ctx, eng); err != nil {
-		return err
 	}
 	for i, c := range q.committers() {
 		known := ids
@@ -191,7 +197,7 @@ func (q *Queue) run() {
 	for _, c := range q.committers() {
 		q.committed.Go(func() { c.run(q.stop) })
 	}
-	for _, part := range []func(context.Context){q.saveFloors, q.sweepRetry, q.logs.run, q.heal, q.maintain} {
+	for _, part := range []func(context.Context){q.base.run, q.sweepRetry, q.logs.run, q.heal, q.maintain} {
 		q.background(part)
 	}
 }
@@ -225,7 +231,7 @@ func (q *Queue) attachLanes(ctx context.Context, eng *engine) error {
 // Lane returns the deliveries owed to a service.
 func (q *Queue) Lane(service string) *Lane {
 	l := q.lane(service)
-	if eng := q.engine.Load(); eng != nil {
+	if eng := q.engine.Load(); eng != nil && !q.o.clustered() { // there the first Next does: it takes a while
 		l.attachOnce(eng)
 	}
 	return l
@@ -305,14 +311,22 @@ func (q *Queue) close(ctx context.Context) error {
 	close(q.closed)
 	q.cancel()
 	q.work.Wait()
-	err = errors.Join(err, q.floors.save(q.snapshot()))
-	if eng := q.engine.Swap(nil); eng != nil {
+	eng := q.engine.Swap(nil)
+	err = errors.Join(err, q.base.close(ctx, eng))
+	if eng != nil {
 		eng.stop()
 	}
-	q.floors.close()
-	q.folder.close()
+	q.release()
 	if err != nil {
 		return fmt.Errorf("close queue: %w", err)
 	}
 	return nil
+}
+
+// release gives the folder back.
+func (q *Queue) release() {
+	if q.floors != nil {
+		q.floors.close()
+	}
+	q.folder.close()
 }

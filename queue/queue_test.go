@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 // testContext ends before the test's own deadline would be of no help.
@@ -24,12 +26,22 @@ func open(t testing.TB, o Options) *Queue {
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
+	p := queuetest.Cluster(t, o.Dir)
+	o.Servers, o.Credentials, o.Site = p.Servers, p.Credentials, p.Site
 	q, err := Open(testContext(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { shut(t, q) })
 	return q
+}
+
+// needsEmbedded skips a test of what only the embedded queue has.
+func needsEmbedded(t testing.TB) {
+	t.Helper()
+	if os.Getenv(queuetest.Variable) != "" {
+		t.Skip("the embedded queue's own")
+	}
 }
 
 func shut(t testing.TB, q *Queue) {

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,12 +10,69 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// readPause is how long a server of a cluster is given to catch up.
+const readPause = 50 * time.Millisecond
+
 // read passes the stored records that match cfg to visit, oldest first, until
 // it returns false. It reads through a consumer of its own, which leaves no
-// trace. What is stored after it began is not read.
+// trace. What is stored after it began need not be read.
 func (e *engine) read(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, place) bool) error {
+	last, stopped := uint64(0), false
+	see := func(m *nats.Msg, at place) bool {
+		last = at.seq
+		stopped = !visit(m, at)
+		return !stopped
+	}
+	end, err := e.end(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	for {
+		if err := e.readOnce(ctx, stream, cfg, see); err != nil || stopped || e.ns != nil {
+			return err
+		}
+		next := max(last+1, cfg.OptStartSeq)
+		if cfg.OptStartTime != nil && last == 0 || !e.stores(ctx, stream, cfg.FilterSubject, next, end) {
+			return nil
+		}
+		time.Sleep(readPause)
+		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, next, nil
+	}
+}
+
+// end is the last sequence that the leader of a stream has. The embedded server
+// has but one view of it.
+func (e *engine) end(ctx context.Context, stream string) (uint64, error) {
+	if e.ns != nil {
+		return 0, nil
+	}
+	s, err := e.stream(ctx, stream)
+	if err != nil {
+		return 0, err
+	}
+	return s.CachedInfo().State.LastSeq, nil
+}
+
+// stores reports whether the leader of a stream has a record from one sequence to
+// another: whoever leads a consumer may not have it yet.
+func (e *engine) stores(ctx context.Context, stream, filter string, from, to uint64) bool {
+	if from > to {
+		return false
+	}
+	subject := ">"
+	if filter != "" {
+		subject = e.subject(filter)
+	}
+	_, seq, err := e.getStored(ctx, stream, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, subject))
+	return err == nil && seq <= to
+}
+
+func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, place) bool) error {
 	cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = jetstream.AckNonePolicy, true, time.Minute
-	c, err := e.js.CreateConsumer(ctx, stream, cfg)
+	if cfg.FilterSubject != "" {
+		cfg.FilterSubject = e.subject(cfg.FilterSubject)
+	}
+	c, err := e.js.CreateConsumer(ctx, e.name(stream), cfg)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
@@ -25,8 +83,8 @@ func (e *engine) read(ctx context.Context, stream string, cfg jetstream.Consumer
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	subject := "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + name
-	left, asked := int(c.CachedInfo().NumPending), 0
+	subject := "$JS.API.CONSUMER.MSG.NEXT." + e.name(stream) + "." + name
+	left, asked, newly := int(c.CachedInfo().NumPending), 0, time.Now().Add(requestTimeout)
 	for size := 64; left > 0; {
 		if asked <= size/2 && asked < left {
 			n := min(size, left-asked)
@@ -37,6 +95,11 @@ func (e *engine) read(ctx context.Context, stream string, cfg jetstream.Consumer
 			size = min(size*2, 1024)
 		}
 		m, err := nextMsg(ctx, sub)
+		if errors.Is(err, nats.ErrNoResponders) && time.Now().Before(newly) {
+			asked = 0 // not every server of a cluster knows of the consumer yet
+			time.Sleep(newlyPause)
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read stream %s: %w", stream, err)
 		}
@@ -58,7 +121,10 @@ func nextMsg(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
 	return sub.NextMsgWithContext(ctx)
 }
 
+// newlyPause is how long to wait before a new consumer is asked again.
+const newlyPause = 10 * time.Millisecond
+
 // dropConsumer removes a consumer without waiting for it.
 func (e *engine) dropConsumer(stream, name string) {
-	_ = e.nc.Publish("$JS.API.CONSUMER.DELETE."+stream+"."+name, nil)
+	_ = e.nc.Publish("$JS.API.CONSUMER.DELETE."+e.name(stream)+"."+name, nil)
 }

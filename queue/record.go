@@ -38,6 +38,7 @@ const (
 	headDue      = "Relay-Due"    // Unix milliseconds
 	headHeld     = "Relay-Held"   // waits because of the endpoint
 	headOrigin   = "Relay-Origin" // the sequence it had in EVENTS
+	headKeeper   = "Relay-Keeper" // the keeper of a cluster's retries that parked it
 )
 
 // note is what is stored beside a record: further headers, in pairs.

@@ -10,6 +10,7 @@ import (
 )
 
 func TestVanishedConsumerIsRebuilt(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 200)...)
@@ -56,6 +57,7 @@ func TestWhatAReplacedConsumerHadSentIsNotCountedTwice(t *testing.T) {
 }
 
 func TestVanishedStreamIsRecreated(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 50)...)
@@ -80,6 +82,7 @@ func TestVanishedStreamIsRecreated(t *testing.T) {
 }
 
 func TestPurgedRecordsWaitNoMore(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
@@ -180,6 +183,7 @@ func TestHistoryIsNewestFirst(t *testing.T) {
 }
 
 func TestConsumerShowsWhatIsPending(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 2*minFetch)...)

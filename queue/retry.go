@@ -22,7 +22,7 @@ type retries struct {
 }
 
 // parkNote is what is stored beside a parked record.
-func parkNote(e *Entry, p Parking) note {
+func parkNote(e *Entry, p Parking, stamp string) note {
 	n := note{}.with(headEvent, e.Event).withInt(headAccepted, e.Accepted.UnixNano()).withInt(headOrigin, int64(e.Seq)).
 		withInt(headAttempts, int64(p.Attempts)).withInt(headDue, p.Due.UnixMilli()).
 		withInt(headStatus, int64(p.Status)).with(headReason, p.Reason)
@@ -32,7 +32,7 @@ func parkNote(e *Entry, p Parking) note {
 	if e.Replayed {
 		n = n.with(headReplayed, "1")
 	}
-	return n
+	return n.with(headKeeper, stamp)
 }
 
 // park stores e in RETRY and returns when that is on disk.
@@ -40,11 +40,12 @@ func (q *Queue) park(e *Entry, p Parking) (*parked, error) {
 	if err := q.room(sizeOf(&e.Record)); err != nil {
 		return nil, err
 	}
-	seq, err := q.retry.write(e.Record, parkNote(e, p), "")
+	term := q.base.term()
+	seq, err := q.retry.write(e.Record, parkNote(e, p, q.base.stamp(term)), "")
 	if err != nil {
 		return nil, fmt.Errorf("park delivery: %w", err)
 	}
-	return q.keepParked(e, p, seq), nil
+	return q.keepParked(e, p, seq, term), nil
 }
 
 // parkAll parks entries of an ordered lane behind the heads of their calls.
@@ -52,9 +53,10 @@ func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
 	result := make(chan error, 1)
 	g := &group{seqs: make([]uint64, len(entries)), keys: make([]string, len(entries)), done: func(err error) { result <- err }}
 	var size int64
+	term := q.base.term()
 	for _, e := range entries {
 		g.recs = append(g.recs, e.Record)
-		g.notes = append(g.notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}))
+		g.notes = append(g.notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}, q.base.stamp(term)))
 		size += sizeOf(&e.Record)
 	}
 	if err := q.room(size); err != nil {
@@ -66,18 +68,21 @@ func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
 	}
 	items := make([]*parked, len(entries))
 	for i, e := range entries {
-		items[i] = q.keepParked(e, Parking{Due: time.UnixMilli(0)}, g.seqs[i])
+		items[i] = q.keepParked(e, Parking{Due: time.UnixMilli(0)}, g.seqs[i], term)
 	}
 	return items, nil
 }
 
-func (q *Queue) keepParked(e *Entry, p Parking, seq uint64) *parked {
+func (q *Queue) keepParked(e *Entry, p Parking, seq, term uint64) *parked {
 	q.retries.keep(seq)
 	return &parked{
 		seq: seq, origin: e.Seq, due: p.Due.UnixMilli(), accepted: e.Accepted.UnixNano(),
-		size: sizeOf(&e.Record), call: e.Call, held: p.Held,
+		size: sizeOf(&e.Record), call: e.Call, held: p.Held, term: term,
 	}
 }
+
+// owns reports whether a parked record is still this relay's to hand out.
+func (q *Queue) owns(item *parked) bool { return item.term != 0 && item.term == q.base.term() }
 
 // unpark reads a parked entry back. It returns ErrNotFound when it is gone.
 func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, error) {
@@ -103,8 +108,7 @@ func (q *Queue) get(ctx context.Context, stream string, seq uint64) (*nats.Msg, 
 	if eng == nil {
 		return nil, ErrUnavailable
 	}
-	m, _, err := eng.getDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
-	return m, err
+	return q.base.read(ctx, eng, stream, seq)
 }
 
 // forgetParked removes a finished entry from RETRY, a little later and together
@@ -119,6 +123,19 @@ func (r *retries) keep(seq uint64) {
 	r.mu.Lock()
 	r.known.take(seq)
 	r.mu.Unlock()
+}
+
+// reset forgets what is needed, which is about to be read anew, and returns what
+// is not deleted yet.
+func (r *retries) reset() map[uint64]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known = window{}
+	gone := map[uint64]bool{}
+	for _, seq := range r.gone {
+		gone[seq] = true
+	}
+	return gone
 }
 
 func (r *retries) forget(seq uint64) {
@@ -165,6 +182,9 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 		return nil
 	}
 	below, _ := slices.BinarySearch(gone, floor+1)
+	if q.o.clustered() {
+		below = 0 // what lies between may be another relay's
+	}
 	err := q.remove(ctx, retry, func(ctx context.Context, eng *engine) error {
 		rest := gone
 		if below > deletesInFlight {
@@ -208,7 +228,7 @@ func (q *Queue) recoverRetries(ctx context.Context, eng *engine, first bool) err
 		case first:
 			q.retries.keep(at.seq)
 			r := parkedRecord(m)
-			q.lane(r.Service).restore(readParked(m, at, r))
+			q.lane(r.Service).restore(readParked(m, at, r, q.base.term()))
 		case !q.retries.needs(at.seq):
 			q.retries.forget(at.seq)
 		}
@@ -222,11 +242,11 @@ func (r *retries) needs(seq uint64) bool {
 	return r.known.isOut(seq)
 }
 
-func readParked(m *nats.Msg, at place, r Record) *parked {
+func readParked(m *nats.Msg, at place, r Record, term uint64) *parked {
 	h := m.Header
 	return &parked{
 		seq: at.seq, origin: uint64(headInt(h, headOrigin)), due: headInt(h, headDue), accepted: headInt(h, headAccepted),
-		size: sizeOf(&r) + headInt(h, "Nats-Msg-Size"), call: r.Call, held: h.Get(headHeld) != "",
+		size: sizeOf(&r) + headInt(h, "Nats-Msg-Size"), call: r.Call, held: h.Get(headHeld) != "", term: term,
 	}
 }
 
@@ -234,12 +254,10 @@ func readParked(m *nats.Msg, at place, r Record) *parked {
 func (l *Lane) restore(item *parked) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lot.push(item)
 	l.restored = max(l.restored, item.origin)
 	if item.origin > l.win.floor() {
-		if l.lot.over == nil {
-			l.lot.over = map[uint64]bool{}
-		}
-		l.lot.over[item.origin] = true
+		l.lot.take(item)
+	} else {
+		l.lot.push(item)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,14 +23,18 @@ const never = 10 * 365 * 24 * time.Hour
 const slackBytes = 1 << 30
 
 // engine is one run of the JetStream that the queue stands on: the embedded
-// server and this process's connections to it. After a write error the queue
-// drops it and starts another one over the same folder.
+// server, or a cluster, and this process's connections to it. After a write
+// error the queue drops it and starts another one over the same streams.
 type engine struct {
-	ns  *natsserver.Server
-	js  jetstream.JetStream
-	nc  *nats.Conn // requests and what the lanes take
-	pub *nats.Conn // what the committers write
-	log *nats.Conn // attempts and transcripts, which may be lost
+	ns   *natsserver.Server // nil: the JetStream is a cluster's
+	site string             // ends the names of streams; empty in the embedded queue
+	js   jetstream.JetStream
+	nc   *nats.Conn // requests and what the lanes take
+	pub  *nats.Conn // what the committers write
+	log  *nats.Conn // attempts and transcripts, which may be lost
+
+	confirm string          // where a cluster confirms acknowledgements
+	known   map[string]bool // the consumers of EVENTS that it had when it was connected to
 }
 
 // startEngine starts the embedded server and connects to it. Recovery of the
@@ -129,12 +134,20 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 // connect opens the connections of this process. They are separate so that a
 // burst on one never delays the others.
 func (e *engine) connect(password string) error {
+	err := e.dial("", nats.InProcessServer(e.ns), nats.UserInfo(ownUser, password),
+		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.CustomInboxPrefix(inboxPrefix(ownUser)))
+	if err != nil {
+		return fmt.Errorf("connect to embedded server: %w", err)
+	}
+	return nil
+}
+
+func (e *engine) dial(url string, options ...nats.Option) error {
+	options = append(options, nats.SkipSubjectValidation(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	for _, conn := range []**nats.Conn{&e.nc, &e.pub, &e.log} {
-		nc, err := nats.Connect("", nats.InProcessServer(e.ns), nats.UserInfo(ownUser, password),
-			nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.SkipSubjectValidation(),
-			nats.CustomInboxPrefix(inboxPrefix(ownUser)), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		nc, err := nats.Connect(url, options...)
 		if err != nil {
-			return fmt.Errorf("connect to embedded server: %w", err)
+			return err
 		}
 		*conn = nc
 	}
@@ -150,8 +163,34 @@ func (e *engine) stop() {
 			nc.Close()
 		}
 	}
-	e.ns.Shutdown()
-	e.ns.WaitForShutdown()
+	if e.ns != nil {
+		e.ns.Shutdown()
+		e.ns.WaitForShutdown()
+	}
+}
+
+// stream returns a stream and what it holds now.
+func (e *engine) stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	return e.js.Stream(ctx, e.name(name))
+}
+
+// name is what a stream is called here: several sites may share a cluster.
+func (e *engine) name(stream string) string { return sited(stream, e.site) }
+
+// subject is what a subject is called here: the site belongs to its first token.
+func (e *engine) subject(subject string) string {
+	if e.site == "" {
+		return subject
+	}
+	first, rest, _ := strings.Cut(subject, ".")
+	return sited(first, e.site) + "." + rest
+}
+
+func sited(name, site string) string {
+	if site == "" {
+		return name
+	}
+	return name + "-" + site
 }
 
 // address returns where the nats CLI reaches the server; empty without listener.

@@ -17,14 +17,22 @@ const (
 // never reach JetStream, whose streams freeze at the first write error; nor is
 // their own limit reached, which would refuse a part of what belongs together.
 type space struct {
-	dir string
-	max int64 // bytes of these streams
+	dir    string
+	remote bool  // the disk is not this machine's
+	max    int64 // bytes of these streams
 
 	mu      sync.Mutex
 	checked time.Time
 	free    int64 // on the filesystem, beyond the reserve
 	used    int64 // by these streams, when last counted
 	written int64 // since then
+}
+
+func newSpace(o Options, max int64) *space {
+	if o.clustered() {
+		return &space{remote: true, max: max}
+	}
+	return &space{dir: o.Dir, max: max}
 }
 
 // room takes space for so many bytes more of EVENTS and RETRY, or reports
@@ -37,11 +45,11 @@ func (q *Queue) roomForDead(size int64) error { return q.deadSpace.take(size, ti
 func (s *space) take(size int64, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Sub(s.checked) > spaceInterval {
+	if !s.remote && now.Sub(s.checked) > spaceInterval {
 		s.look(now)
 	}
 	switch {
-	case s.free-size <= 0:
+	case !s.remote && s.free-size <= 0:
 		return fmt.Errorf("%w: the disk has no free space but the reserve", ErrFull)
 	case s.used+s.written+size > s.max:
 		return fmt.Errorf("%w: %d of %d bytes are used", ErrFull, s.used+s.written, s.max)

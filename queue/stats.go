@@ -76,8 +76,9 @@ func (l *Lane) stats() ServiceStats {
 	s := ServiceStats{
 		Waiting:  max(l.feed.waiting, 0) + len(l.fresh) - l.shadows + len(l.ready) + l.following,
 		InFlight: len(l.out),
-		Parked:   len(l.lot.items),
+		Parked:   len(l.lot.items) + l.feed.others.parked,
 	}
+	s.Waiting += l.feed.others.unfinished
 	for _, c := range l.chains {
 		for _, f := range c.followers {
 			if f.item != nil {
@@ -134,7 +135,7 @@ func (q *Queue) peekOldest(ctx context.Context, l *Lane) {
 	if needless || eng == nil {
 		return
 	}
-	m, seq, err := eng.getDirect(ctx, events, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":"events.%s.>"}`, from, l.name))
+	m, seq, err := eng.getDirect(ctx, events, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, eng.subject("events."+l.name+".>")))
 	if err != nil {
 		return
 	}
@@ -167,7 +168,7 @@ func (q *Queue) refresh(ctx context.Context, now time.Time) {
 func (q *Queue) ask(ctx context.Context, eng *engine) error {
 	sizes, removed := map[string]int64{}, map[string]removal{}
 	for _, name := range []string{events, retry, dead} {
-		s, err := eng.js.Stream(ctx, name)
+		s, err := eng.stream(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -188,6 +189,9 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 			letters[service] = map[string]int{}
 		}
 		letters[service][subject[strings.LastIndexByte(subject, '.')+1:]] = n
+	}
+	if err := q.base.count(ctx, eng); err != nil {
+		return err
 	}
 	bytes := sizes[events] + sizes[retry]
 	q.space.count(bytes)
@@ -216,7 +220,7 @@ func (e *engine) subjectCounts(ctx context.Context, stream string) (map[string]i
 	for {
 		body := fmt.Appendf(nil, `{"subjects_filter":">","offset":%d}`, len(counts))
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-		m, err := e.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+stream, body)
+		m, err := e.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+e.name(stream), body)
 		cancel()
 		if err != nil {
 			return nil, fmt.Errorf("count %s: %w", stream, err)

@@ -14,7 +14,7 @@ import (
 
 // lastSeq returns the last sequence of a stream.
 func (e *engine) lastSeq(ctx context.Context, stream string) (uint64, error) {
-	s, err := e.js.Stream(ctx, stream)
+	s, err := e.stream(ctx, stream)
 	if err != nil {
 		return 0, err
 	}
@@ -26,7 +26,7 @@ func (e *engine) lastSeq(ctx context.Context, stream string) (uint64, error) {
 func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (*nats.Msg, uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	m, err := e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream, request)
+	m, err := e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+e.name(stream), request)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: read stream %s: %w", ErrUnavailable, stream, err)
 	}
@@ -53,6 +53,9 @@ func (q *Queue) remove(ctx context.Context, stream string, operate func(context.
 			defer c.commitMu.Unlock()
 		}
 	}
+	if q.o.clustered() {
+		return operate(ctx, eng)
+	}
 	old := q.folder.undo(stream)
 	if err := old.keep(); err != nil {
 		return err
@@ -77,6 +80,9 @@ func (q *Queue) remove(ctx context.Context, stream string, operate func(context.
 
 // purge removes the records of a subject below seq; an empty subject is all.
 func (e *engine) purge(ctx context.Context, stream, subject string, seq uint64) error {
+	if subject != "" {
+		subject = e.subject(subject)
+	}
 	request := struct {
 		Filter string `json:"filter,omitempty"`
 		Seq    uint64 `json:"seq,omitempty"`
@@ -85,7 +91,7 @@ func (e *engine) purge(ctx context.Context, stream, subject string, seq uint64) 
 	if err != nil {
 		return err
 	}
-	return e.call(ctx, "$JS.API.STREAM.PURGE."+stream, body)
+	return e.call(ctx, "$JS.API.STREAM.PURGE."+e.name(stream), body)
 }
 
 // deletesInFlight is how many deletions are asked for at once.
@@ -101,7 +107,7 @@ func (e *engine) deleteEach(ctx context.Context, stream string, seqs []uint64) e
 	for part := range slices.Chunk(seqs, deletesInFlight) {
 		for _, seq := range part {
 			body := append(strconv.AppendUint([]byte(`{"no_erase":true,"seq":`), seq, 10), '}')
-			if err := e.nc.PublishRequest("$JS.API.STREAM.MSG.DELETE."+stream, sub.Subject, body); err != nil {
+			if err := e.nc.PublishRequest("$JS.API.STREAM.MSG.DELETE."+e.name(stream), sub.Subject, body); err != nil {
 				return err
 			}
 		}

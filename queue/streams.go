@@ -28,6 +28,7 @@ const (
 	lostReplyWindow = 100 * time.Millisecond
 
 	requestTimeout = 5 * time.Second
+	createTimeout  = 2 * requestTimeout // of a stream, which a cluster has to place
 )
 
 // streamConfigs returns the streams as they shall be. Their limits come from
@@ -42,26 +43,35 @@ func streamConfigs(o Options) []jetstream.StreamConfig {
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
 		AllowDirect: true, PersistMode: jetstream.AsyncPersistMode, MaxAge: o.AttemptsKeep, Duplicates: lostReplyWindow,
 	}
+	if o.clustered() {
+		kept.Replicas, kept.Duplicates, kept.AllowAtomicPublish = o.Replicas, o.DedupWindow, true
+		shown.Replicas, shown.PersistMode = o.Replicas, jetstream.DefaultPersistMode
+	}
 	with := func(c jetstream.StreamConfig, name, subject string, maxBytes int64, maxAge time.Duration) jetstream.StreamConfig {
 		c.Name, c.Subjects, c.MaxBytes, c.MaxAge = name, []string{subject}, maxBytes, maxAge
 		return c
 	}
-	return []jetstream.StreamConfig{
+	configs := []jetstream.StreamConfig{
 		with(kept, events, "events.*.*", o.MaxBytes+maxWaitingBytes, 0),
 		with(kept, retry, "retry.*", o.MaxBytes+maxWaitingBytes, 0),
 		with(kept, dead, "dead.*.*", o.DeadMaxBytes+maxWaitingBytes, o.DeadKeep),
 		with(shown, attempts, "attempts.*.*", attemptsMaxBytes, o.AttemptsKeep),
 		with(shown, debug, "debug.*", debugMaxBytes, o.AttemptsKeep),
 	}
+	if o.clustered() {
+		configs = append(configs, leaseConfig(o))
+	}
+	return configs
 }
 
 // ensureStreams creates the streams that are missing. That also brings back
 // one whose configuration a crash has damaged, with all its records. A stream
 // is updated only when it really differs, because a crash during an update is
 // what damages it.
-func ensureStreams(ctx context.Context, js jetstream.JetStream, o Options) error {
+func ensureStreams(ctx context.Context, eng *engine, o Options) error {
 	for _, want := range streamConfigs(o) {
-		if err := ensureStream(ctx, js, want); err != nil {
+		want.Name, want.Subjects = eng.name(want.Name), []string{eng.subject(want.Subjects[0])}
+		if err := ensureStream(ctx, eng.js, want); err != nil {
 			return fmt.Errorf("open stream %s: %w", want.Name, err)
 		}
 	}
@@ -69,6 +79,8 @@ func ensureStreams(ctx context.Context, js jetstream.JetStream, o Options) error
 }
 
 func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
 	s, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		_, err = js.CreateStream(ctx, want)
@@ -88,10 +100,12 @@ func differs(have, want jetstream.StreamConfig) bool {
 		maxBytes     int64
 		maxAge, dups time.Duration
 		discard      jetstream.DiscardPolicy
+		replicas     int
 		direct       bool
+		batching     bool
 	}
 	of := func(c jetstream.StreamConfig) fixed {
-		return fixed{c.Subjects, c.MaxBytes, c.MaxAge, c.Duplicates, c.Discard, c.AllowDirect}
+		return fixed{c.Subjects, c.MaxBytes, c.MaxAge, c.Duplicates, c.Discard, max(c.Replicas, 1), c.AllowDirect, c.AllowAtomicPublish}
 	}
 	return !reflect.DeepEqual(of(have), of(want))
 }

@@ -89,13 +89,13 @@ func (l *Lane) takeOld(before time.Time, max int) (entries []*Entry, items []*pa
 		entries = append(entries, l.hand(e))
 		return true
 	})
-	for len(entries) < max && len(l.fresh) > 0 && l.fresh[0].Accepted.Before(before) && !l.crowded() {
+	for len(entries) < max && len(l.fresh) > 0 && l.fresh[0].Accepted.Before(before) && !l.crowded() && l.q.base.open(l) {
 		if e := l.nextFresh(); e != nil {
 			entries = append(entries, l.hand(e))
 		}
 	}
 	items = l.lot.remove(max-len(entries), func(p *parked) bool { return p.accepted < before.UnixNano() })
-	return entries, items, len(l.fresh) == 0 && l.feed.waiting > 0
+	return entries, items, len(l.fresh) == 0 && l.feed.waiting > 0 && l.q.base.feeds(l)
 }
 
 // waitFresh asks for more and returns when something came, or soon.

@@ -55,7 +55,7 @@ func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error
 // stream is read.
 func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (uint64, error) {
 	q.events.commitMu.Lock()
-	s, err := eng.js.Stream(ctx, events)
+	s, err := eng.stream(ctx, events)
 	q.events.commitMu.Unlock()
 	if err != nil {
 		return 0, err
@@ -79,7 +79,8 @@ func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (ui
 func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, cutoff uint64, pressing bool) error {
 	s := l.stats()
 	finished := stored - s.Waiting - s.InFlight
-	to, due := l.trimDue(cutoff, time.Now(), pressing)
+	to := l.finishedTo(cutoff)
+	due := l.trimDue(to, time.Now(), pressing)
 	if finished <= 0 || !due || (finished < worthTrimming && !pressing) {
 		return nil
 	}
@@ -88,23 +89,22 @@ func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, 
 
 // trimHead purges all records below a sequence, if there are any.
 func (q *Queue) trimHead(ctx context.Context, eng *engine, to uint64) error {
-	s, err := eng.js.Stream(ctx, events)
+	s, err := eng.stream(ctx, events)
 	if err != nil || s.CachedInfo().State.FirstSeq >= to || s.CachedInfo().State.Msgs == 0 {
 		return err
 	}
 	return q.remove(ctx, events, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", to) })
 }
 
-// trimDue says to where the lane may be purged, and whether it is time to.
-func (l *Lane) trimDue(cutoff uint64, now time.Time, pressing bool) (uint64, bool) {
-	to := l.finishedTo(cutoff)
+// trimDue reports whether it is time to purge the lane up to a sequence.
+func (l *Lane) trimDue(to uint64, now time.Time, pressing bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if to <= l.trimmedTo || (!pressing && now.Sub(l.trimmedAt) < laneTrimInterval) {
-		return to, false
+		return false
 	}
 	l.trimmedTo, l.trimmedAt = to, now
-	return to, true
+	return true
 }
 
 // finishedTo is the sequence below which the lane owes nothing, at most cutoff.

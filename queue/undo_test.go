@@ -11,6 +11,7 @@ import (
 // the power fails after JetStream has put a new block in the place of an old
 // one, and before that is synced: an empty file.
 func TestAPowerCutWhileDeletingLosesNothing(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	o := Options{Dir: t.TempDir()}
 	q := open(t, o)
@@ -61,6 +62,7 @@ func TestDeletingLeavesNothingKept(t *testing.T) {
 }
 
 func TestBlocksThatCannotBeKeptLeaveNothingBehind(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, record("crm", 0))

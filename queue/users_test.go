@@ -56,6 +56,7 @@ func connect(t *testing.T, dir, user string) func(subject, body string) error {
 }
 
 func TestUsersMayDoWhatTheyAreFor(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
@@ -97,6 +98,7 @@ func TestUsersMayDoWhatTheyAreFor(t *testing.T) {
 }
 
 func TestNobodyElseGetsIn(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	url := "nats://" + q.engine.Load().address()
@@ -109,6 +111,7 @@ func TestNobodyElseGetsIn(t *testing.T) {
 }
 
 func TestPasswordsSurviveRestart(t *testing.T) {
+	needsEmbedded(t)
 	t.Parallel()
 	dir := t.TempDir()
 	shut(t, open(t, Options{Dir: dir, Listen: "127.0.0.1:0"}))

@@ -66,6 +66,24 @@ func (w *window) lost(seq uint64) {
 	}
 }
 
+// hold notes that seq was delivered, whatever came before, and says whether it
+// is new to this window. In a cluster what another relay had comes late.
+func (w *window) hold(seq uint64) bool {
+	if seq > w.high {
+		return w.take(seq)
+	}
+	i, found := w.find(seq)
+	if found && w.slots[i].state != slotDone {
+		return false
+	}
+	if !found {
+		w.slots = slices.Insert(w.slots, i, slot{seq: seq})
+	}
+	w.slots[i].state = slotOut
+	w.open++
+	return true
+}
+
 // isOut reports whether seq is handed out now.
 func (w *window) isOut(seq uint64) bool {
 	i, found := w.find(seq)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,6 +33,9 @@ func (a *app) context(_ context.Context, show bool) error {
 	c, err := a.settings()
 	if err != nil {
 		return err
+	}
+	if len(c.Queue.Servers) > 0 {
+		return errors.New("the queue is a NATS cluster: its own users reach it")
 	}
 	for _, user := range natsUsers {
 		data, err := os.ReadFile(filepath.Join(c.Queue.Dir, "nats", user+".json"))

@@ -16,6 +16,7 @@ func TestImportsRunOneWay(t *testing.T) {
 	ours := map[string][]string{
 		"config":                nil,
 		"queue":                 nil,
+		"queue/queuetest":       nil,
 		"render":                nil,
 		"relay/call":            nil,
 		"relay/route":           {"config", "render", "relay/call"},
@@ -26,7 +27,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"relay/source/asterisk": {"config", "relay/call"},
 	}
 	libraries := map[string][]string{
-		"github.com/nats-io/":          {"queue"},
+		"github.com/nats-io/":          {"queue", "queue/queuetest"},
 		"github.com/sony/gobreaker":    {"relay/deliver"},
 		"github.com/BurntSushi/toml":   {"config"},
 		"github.com/spf13/cobra":       {"relay"},

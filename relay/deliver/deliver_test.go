@@ -16,6 +16,7 @@ import (
 
 	"callrelay/config"
 	"callrelay/queue"
+	"callrelay/queue/queuetest"
 	"callrelay/relay/call"
 	"callrelay/relay/route"
 
@@ -46,7 +47,10 @@ func rigged(t testing.TB, toml string, change ...func(*Options)) *rig {
 // start opens the queue and runs a deliverer, as a process that starts does.
 func (r *rig) start(toml string, change ...func(*Options)) {
 	r.t.Helper()
-	q, err := queue.Open(r.t.Context(), queue.Options{Dir: filepath.Join(r.dir, "queue")})
+	p := queuetest.Cluster(r.t, r.dir)
+	q, err := queue.Open(r.t.Context(), queue.Options{
+		Dir: filepath.Join(r.dir, "queue"), Servers: p.Servers, Credentials: p.Credentials, Site: p.Site,
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}

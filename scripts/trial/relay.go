@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 // T is the part of *testing.T that a trial needs, so that a benchmark program can run one too.
@@ -44,6 +46,7 @@ type Relay struct {
 	Env    []string // added to the environment of the process
 	t      T
 	binary string
+	place  queuetest.Place // of its records
 	cmd    *exec.Cmd
 	ended  chan struct{} // closed when the process has been waited for
 }
@@ -67,6 +70,7 @@ func New(t T, binary, toml string) *Relay {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	r := &Relay{Dir: dir, Admin: FreeAddress(t), t: t, binary: binary}
+	r.place = queuetest.Cluster(t, dir)
 	r.Configure(toml)
 	return r
 }
@@ -75,9 +79,7 @@ func New(t T, binary, toml string) *Relay {
 func (r *Relay) Configure(toml string) {
 	r.t.Helper()
 	head := fmt.Sprintf("[intake]\nsocket = \"relay.sock\"\n[admin]\nsocket = \"admin.sock\"\nlisten = %q\n", r.Admin)
-	if !strings.Contains(toml, "[queue]") {
-		head += "[queue]\ndir = \"queue\"\nlisten = \"\"\n"
-	}
+	toml = r.queued(toml)
 	err := os.WriteFile(r.Path("relay.toml.new"), []byte(head+toml), 0o600)
 	if err == nil {
 		err = os.Rename(r.Path("relay.toml.new"), r.Path("relay.toml"))
@@ -85,6 +87,19 @@ func (r *Relay) Configure(toml string) {
 	if err != nil {
 		r.t.Fatalf("%v", err)
 	}
+}
+
+// queued gives the relay the queue that the tests are run with.
+func (r *Relay) queued(toml string) string {
+	if !strings.Contains(toml, "[queue]") {
+		toml = "[queue]\ndir = \"queue\"\nlisten = \"\"\n" + toml
+	}
+	if len(r.place.Servers) > 0 && !strings.Contains(toml, "servers = ") {
+		keys := fmt.Sprintf("[queue]\nservers = [\"%s\"]\ncredentials = %q\nsite = %q\n",
+			strings.Join(r.place.Servers, `", "`), r.place.Credentials, r.place.Site)
+		toml = strings.Replace(toml, "[queue]\n", keys, 1)
+	}
+	return toml
 }
 
 // Path returns the path of a name in the relay's folder.

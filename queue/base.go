@@ -1,0 +1,144 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// base is what the queue stands on, the embedded server or a cluster: all that
+// differs between the two is here.
+type base interface {
+	// start returns a JetStream to work with.
+	start(ctx context.Context) (*engine, error)
+	// recover takes up what the streams hold, and returns the ids that are
+	// known; nil: JetStream knows them. first is false after a restart.
+	recover(ctx context.Context, eng *engine, first bool) (*recent, error)
+	// attachAll attaches the lanes of all services that have records, or had, and
+	// counts what they have.
+	attachAll(ctx context.Context, eng *engine) error
+	// attach makes the consumer of a lane and listens to it.
+	attach(ctx context.Context, l *Lane, eng *engine) error
+	// accept queues an entry that was delivered to a lane and reports whether
+	// it was finished before.
+	accept(l *Lane, e *Entry, at place) (known bool)
+	// feeds reports whether records come to a lane here, and wants whether it
+	// shall ask for more; its lock is held.
+	feeds(l *Lane) bool
+	wants(l *Lane) bool
+	// open reports whether a lane, whose lock is held, may hand out what came.
+	open(l *Lane) bool
+	// settle tells JetStream that an entry of EVENTS is done with.
+	settle(l *Lane, e *Entry)
+	// keeps reports whether what only one relay may do is this one's to do:
+	// retries, services whose calls are ordered, the upkeep of the streams.
+	keeps() bool
+	// term numbers the times in which keeps was true; 0: it is not.
+	term() uint64
+	// stamp is stored beside a record that is parked in a term, so that its
+	// keeper knows it again.
+	stamp(term uint64) string
+	// writer returns what the committer of a stream writes through.
+	writer(ctx context.Context, eng *engine, stream string) (writer, error)
+	// count asks for what the lanes cannot know by themselves.
+	count(ctx context.Context, eng *engine) error
+	// trim removes finished records from EVENTS.
+	trim(ctx context.Context, eng *engine, keep time.Duration) error
+	// read returns a stored record, for sure if there is one.
+	read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error)
+	// run does what has to be done all the time, until ctx ends.
+	run(ctx context.Context)
+	// probe returns nil when a start may succeed.
+	probe() error
+	// close saves what the next start needs, while the engine still runs.
+	close(ctx context.Context, eng *engine) error
+}
+
+// embedded is the base of one relay by itself: its own server, over a folder of
+// its own, and floors that it keeps itself.
+type embedded struct{ q *Queue }
+
+func (b embedded) start(ctx context.Context) (*engine, error) {
+	for _, c := range b.q.committers() {
+		c.commitMu.Lock() // what began over the server before is over, and counted, from here on
+		err := b.q.folder.undo(c.stream).restore()
+		c.commitMu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return startEngine(ctx, b.q.folder, b.q.o)
+}
+func (b embedded) keeps() bool         { return true }
+func (b embedded) term() uint64        { return 1 }
+func (b embedded) stamp(uint64) string { return "" }
+
+func (b embedded) recover(ctx context.Context, eng *engine, first bool) (*recent, error) {
+	if err := b.q.identify(ctx, eng); err != nil {
+		return nil, err
+	}
+	// What a killed process had written without an acknowledgement is taken for
+	// stored from here on, so it has to be on disk.
+	if err := syncTree(b.q.folder.dir); err != nil {
+		return nil, err
+	}
+	ids, err := eng.recentIDs(ctx, b.q.folder.stream(events, "msgs"), b.q.o.DedupWindow)
+	if err != nil {
+		return nil, err
+	}
+	return ids, b.q.recoverRetries(ctx, eng, first)
+}
+
+func (b embedded) attachAll(ctx context.Context, eng *engine) error {
+	if err := b.q.attachLanes(ctx, eng); err != nil {
+		return err
+	}
+	return b.q.ask(ctx, eng)
+}
+
+func (b embedded) attach(ctx context.Context, l *Lane, eng *engine) error { return l.attach(ctx, eng) }
+
+func (b embedded) accept(l *Lane, e *Entry, at place) bool { return l.accept(e, at.nth) }
+
+func (b embedded) feeds(*Lane) bool   { return true }
+func (b embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.feed.size/2 }
+func (b embedded) open(*Lane) bool    { return true }
+
+// settle publishes the acknowledgement. Losing it is harmless: the lane's own
+// window is what counts.
+func (b embedded) settle(_ *Lane, e *Entry) {
+	if eng := b.q.engine.Load(); eng != nil {
+		_ = eng.nc.Publish(e.ack, nil)
+	}
+}
+
+func (b embedded) writer(ctx context.Context, eng *engine, stream string) (writer, error) {
+	return newPublisher(ctx, eng, stream, newDisk(b.q.folder, stream))
+}
+
+func (b embedded) count(context.Context, *engine) error { return nil }
+
+func (b embedded) trim(ctx context.Context, eng *engine, keep time.Duration) error {
+	return b.q.trim(ctx, eng, keep)
+}
+
+func (b embedded) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {
+	m, _, err := eng.getDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	return m, err
+}
+
+func (b embedded) run(ctx context.Context) { b.q.saveFloors(ctx) }
+
+// probe writes to the folder as the server would.
+func (b embedded) probe() error {
+	path := b.q.folder.path("probe")
+	defer func() { _ = os.Remove(path) }()
+	return writeFile(path, make([]byte, 64<<10))
+}
+
+func (b embedded) close(ctx context.Context, eng *engine) error {
+	return b.q.floors.save(b.q.snapshot())
+}

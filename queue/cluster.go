@@ -1,0 +1,259 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	dialTimeout   = 2 * time.Second
+	pingInterval  = 2 * time.Second // a server that does not answer two of these is left
+	tendInterval  = 250 * time.Millisecond
+	closePatience = 2 * time.Second // for confirmations that are on their way
+
+	codeNoMessage = 10037 // JetStream's error for a record that is not there
+)
+
+// cluster is the base of relays that share a JetStream cluster. The relays of a
+// site pull from the same durable consumers, which remember what is finished;
+// one of them, the keeper, has the retries, the services whose calls are
+// ordered, and the upkeep of the streams. See [lease].
+//
+// A connection that breaks is never mended, for what was on its way over it is
+// lost: the engine is replaced, as after a write error.
+type cluster struct {
+	q     *Queue
+	lease lease
+
+	terms   atomic.Uint64 // as keeper so far
+	current atomic.Uint64 // term; 0: not the keeper
+	parked  sync.Mutex    // held while the keeper's parked records are taken up or given up
+	follow  jetstream.ConsumeContext
+	engine  *engine // that the current term began with
+}
+
+func newCluster(q *Queue) *cluster { return &cluster{q: q} }
+
+// start connects to any of the servers.
+func (c *cluster) start(ctx context.Context) (*engine, error) {
+	if c.lease.id == "" {
+		if err := c.identify(); err != nil {
+			return nil, err
+		}
+	}
+	o := c.q.o
+	eng := &engine{site: o.Site}
+	options := []nats.Option{
+		nats.Name("relay"), nats.NoReconnect(), nats.Timeout(dialTimeout),
+		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2), nats.CustomInboxPrefix(inboxPrefix(ownUser)),
+	}
+	if o.TLS != nil {
+		secure, err := o.TLS()
+		if err != nil {
+			return nil, fmt.Errorf("connect to cluster: %w", err)
+		}
+		options = append(options, nats.Secure(secure))
+	}
+	options = append(options, credentials(o.Credentials)...)
+	if err := eng.dial(strings.Join(o.Servers, ","), options...); err != nil {
+		eng.stop()
+		return nil, fmt.Errorf("%w: connect to cluster: %w", ErrUnavailable, err)
+	}
+	eng.confirm = eng.nc.NewInbox()
+	if _, err := eng.nc.Subscribe(eng.confirm+".*.*", c.confirmed); err != nil {
+		eng.stop()
+		return nil, fmt.Errorf("connect to cluster: %w", err)
+	}
+	return eng, nil
+}
+
+// lost replaces the engine after one of its connections broke.
+func (c *cluster) lost(eng *engine) {
+	if c.q.engine.Load() == eng {
+		c.q.fail(errors.New("connection to the cluster is lost"))
+	}
+}
+
+// credentials reads what the cluster asks for.
+func credentials(text string) []nats.Option {
+	user, password, pair := strings.Cut(strings.TrimSpace(text), ":")
+	switch {
+	case text == "":
+		return nil
+	case strings.Contains(text, "BEGIN NATS USER JWT"):
+		return []nats.Option{nats.UserCredentialBytes([]byte(text))}
+	case pair:
+		return []nats.Option{nats.UserInfo(user, password)}
+	}
+	return []nats.Option{nats.Token(strings.TrimSpace(text))}
+}
+
+// identify takes the name that this relay has in leases, or makes one. It stays
+// with the folder, so that a relay takes up at once what it held when it was
+// killed.
+func (c *cluster) identify() error {
+	id, err := c.q.Load("relay-id")
+	if errors.Is(err, ErrNotFound) {
+		id = []byte(newPassword()[:16])
+		err = c.q.Save("relay-id", id)
+	}
+	c.lease.id = string(id)
+	return err
+}
+
+// recover becomes the keeper if there is none.
+func (c *cluster) recover(ctx context.Context, eng *engine, first bool) (*recent, error) {
+	names, err := eng.consumerNames(ctx)
+	eng.known = names
+	if first && err == nil {
+		c.takeTurn(ctx, eng)
+	}
+	return nil, err
+}
+
+// attachAll leaves each lane to its first use: two hundred consumers take a
+// cluster a while, and intake need not wait for them.
+func (c *cluster) attachAll(ctx context.Context, eng *engine) error {
+	for name := range eng.known {
+		c.q.lane(name)
+	}
+	for _, l := range c.q.allLanes() {
+		l.mu.Lock()
+		l.feed = feed{average: l.feed.average, waiting: l.feed.waiting, others: l.feed.others}
+		l.mu.Unlock()
+		l.poke()
+	}
+	return nil
+}
+
+func (c *cluster) probe() error { return nil }
+
+// run tends what was taken, and the lease, until ctx ends.
+func (c *cluster) run(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { c.every(ctx, leaseInterval, c.takeTurn) })
+	work.Go(func() { c.every(ctx, tendInterval, c.tend) })
+	work.Wait()
+}
+
+func (c *cluster) every(ctx context.Context, interval time.Duration, do func(context.Context, *engine)) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		eng := c.q.engine.Load()
+		if eng == nil {
+			c.expire()
+			continue
+		}
+		if eng.down() {
+			c.lost(eng)
+			continue
+		}
+		do(ctx, eng)
+	}
+}
+
+// down reports whether a connection is closed.
+func (e *engine) down() bool { return e.nc.IsClosed() || e.pub.IsClosed() || e.log.IsClosed() }
+
+// close gives back what is in hand, so that the others have it at once, and the
+// lease.
+func (c *cluster) close(ctx context.Context, eng *engine) error {
+	defer c.stepDown()
+	if eng == nil || eng.down() {
+		return nil
+	}
+	for _, l := range c.q.allLanes() {
+		l.mu.Lock()
+		if l.feed.sub != nil {
+			_ = l.feed.sub.Unsubscribe() // or it would get what is given back
+		}
+		l.mu.Unlock()
+	}
+	_ = eng.nc.FlushTimeout(closePatience)
+	deadline := time.Now().Add(closePatience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for c.unconfirmed() && time.Now().Before(deadline) && ctx.Err() == nil {
+		<-tick.C
+	}
+	for _, l := range c.q.allLanes() {
+		l.mu.Lock()
+		for _, e := range l.inHand() {
+			c.refuse(eng, e)
+		}
+		l.mu.Unlock()
+	}
+	err := eng.nc.FlushTimeout(closePatience)
+	c.lease.giveUp(ctx, eng)
+	return err
+}
+
+// read asks the leader of the stream, for a follower may not have a record yet.
+// That a delivery is gone is believed of a leader that knows of later ones.
+func (c *cluster) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {
+	m, _, err := eng.getStored(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	if err != ErrNotFound || stream != retry {
+		return m, err
+	}
+	s, err := eng.stream(ctx, stream)
+	if err != nil || s.CachedInfo().State.LastSeq < seq {
+		return nil, fmt.Errorf("%w: read stream %s", ErrUnavailable, stream)
+	}
+	return nil, ErrNotFound
+}
+
+// getStored reads one record from the leader of its stream.
+func (e *engine) getStored(ctx context.Context, stream string, request []byte) (*nats.Msg, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	answer, err := e.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+e.name(stream), request)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: read stream %s: %w", ErrUnavailable, stream, err)
+	}
+	var found struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message struct {
+			Subject string `json:"subject"`
+			Seq     uint64 `json:"seq"`
+			Headers []byte `json:"hdrs"`
+			Data    []byte `json:"data"`
+			Time    string `json:"time"`
+		} `json:"message"`
+	}
+	err = json.Unmarshal(answer.Data, &found)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case found.Error != nil && found.Error.ErrorCode == codeNoMessage:
+		return nil, 0, ErrNotFound
+	case found.Error != nil:
+		return nil, 0, fmt.Errorf("%w: read stream %s: %s", ErrUnavailable, stream, found.Error.Description)
+	}
+	m := &nats.Msg{Subject: found.Message.Subject, Data: found.Message.Data, Header: nats.Header{}}
+	if len(found.Message.Headers) > 0 {
+		if m.Header, err = nats.DecodeHeadersMsg(found.Message.Headers); err != nil {
+			return nil, 0, err
+		}
+	}
+	m.Header.Set("Nats-Time-Stamp", found.Message.Time)
+	return m, found.Message.Seq, nil
+}
+
+func (c *cluster) writer(_ context.Context, eng *engine, stream string) (writer, error) {
+	return newQuorum(eng, stream)
+}

@@ -1,0 +1,288 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	sharedFetch      = 64 // records a relay takes in advance at most, for the others want some too
+	sharedFetchLeast = 4
+	sharedPending    = 4096            // records of one service in the hands of all relays
+	sharedPatience   = 4 * time.Second // a request is lost with its server, so it is short-lived
+	sharedAckWait    = 10 * time.Second
+	progressInterval = 3 * time.Second // how often JetStream is told of what takes longer
+	confirmWait      = time.Second     // how long an acknowledgement may go unconfirmed before it is sent again
+	confirmTries     = 60              // after so many, its consumer is gone
+	maxUnsettled     = 1024            // entries that an unsettled lane takes
+)
+
+// acks are the acknowledgements of a lane that the cluster has not confirmed
+// yet.
+type acks struct {
+	mu  sync.Mutex
+	own map[uint64]*ack // by sequence
+}
+
+// ack is an acknowledgement on its way.
+type ack struct {
+	subject string
+	sent    time.Time
+	tries   int
+}
+
+func (a *acks) add(seq uint64, subject string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.own == nil {
+		a.own = map[uint64]*ack{}
+	}
+	a.own[seq] = &ack{subject: subject, sent: time.Now()}
+}
+
+func (a *acks) remove(seq uint64) {
+	a.mu.Lock()
+	delete(a.own, seq)
+	a.mu.Unlock()
+}
+
+func (a *acks) has(seq uint64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.own[seq] != nil
+}
+
+func (a *acks) len() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.own)
+}
+
+// repeat sends again what has waited too long.
+func (a *acks) repeat(eng *engine, service string, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for seq, one := range a.own {
+		switch {
+		case one.tries > confirmTries:
+			delete(a.own, seq)
+		case now.Sub(one.sent) > confirmWait:
+			one.sent, one.tries = now, one.tries+1
+			sendAck(eng, one.subject, service, seq)
+		}
+	}
+}
+
+// attach makes the durable consumer that the relays of the site share. What the
+// lane holds is kept: it is still its own to finish.
+func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine) error {
+	cfg := jetstream.ConsumerConfig{
+		Durable:       l.name,
+		Description:   "deliveries owed to service " + l.name,
+		FilterSubject: eng.subject("events." + l.name + ".>"),
+		DeliverPolicy: jetstream.DeliverAllPolicy,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       sharedAckWait,
+		MaxDeliver:    -1,
+		MaxAckPending: sharedPending,
+	}
+	pending := 0
+	if !eng.known[l.name] || l.attachedTo(eng) { // or it was, and is gone
+		consumer, err := eng.js.CreateOrUpdateConsumer(ctx, eng.name(events), cfg)
+		if err != nil {
+			return fmt.Errorf("attach lane %s: %w", l.name, err)
+		}
+		pending = int(consumer.CachedInfo().NumPending)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sub := l.feed.sub
+	if l.feed.eng != eng {
+		var err error
+		if sub, err = eng.nc.Subscribe(eng.nc.NewInbox(), l.arrive); err != nil {
+			return fmt.Errorf("attach lane %s: %w", l.name, err)
+		}
+	}
+	l.attached(feed{
+		eng: eng, sub: sub, least: sharedFetchLeast, most: sharedFetch, patience: sharedPatience,
+		waiting: max(pending, l.feed.waiting), others: l.feed.others, unsettled: true,
+	})
+	l.poke()
+	return nil
+}
+
+func (l *Lane) attachedTo(eng *engine) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.feed.eng == eng
+}
+
+// feeds leaves a service whose calls are ordered to the keeper.
+func (c *cluster) feeds(l *Lane) bool { return l.chains == nil || c.keeps() }
+
+// wants asks ahead a little, and further while an ordered lane does not know
+// whether it has all of the past.
+func (c *cluster) wants(l *Lane) bool {
+	f := &l.feed
+	if l.chains != nil && f.unsettled {
+		return c.keeps() && f.asked == 0 && len(l.fresh) < maxUnsettled
+	}
+	return c.feeds(l) && len(l.fresh)+f.asked <= f.size/2
+}
+
+func (c *cluster) open(l *Lane) bool {
+	return l.chains == nil || c.keeps() && l.feed.eng != nil && !l.feed.unsettled
+}
+
+// accept takes an entry. Whatever was not confirmed as acknowledged, here or at
+// another relay, may come again, in any order.
+func (c *cluster) accept(l *Lane, e *Entry, at place) (known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.poke()
+	f := &l.feed
+	f.asked = max(f.asked-1, 0)
+	f.average = (f.average*7 + sizeOf(&e.Record)) / 8
+	f.waiting, f.arrived = at.pending, max(f.arrived, e.Seq)
+	if at.nth != f.nth+1 {
+		f.unsettled = true // one was lost on its way, and an earlier one it may be
+	}
+	f.nth = at.nth
+	if l.acks.has(e.Seq) || l.erasing.has(e) || l.lot.tookOver(e.Seq) {
+		return true
+	}
+	if !c.feeds(l) {
+		c.refuse(f.eng, e)
+		return false
+	}
+	if l.win.hold(e.Seq) {
+		e.touched = time.Now()
+		place, _ := slices.BinarySearchFunc(l.fresh, e, bySeq)
+		l.fresh = slices.Insert(l.fresh, place, e)
+	}
+	return false
+}
+
+// refuse lets JetStream deliver an entry again now.
+func (c *cluster) refuse(eng *engine, e *Entry) { _ = eng.nc.Publish(e.ack, []byte("-NAK")) }
+
+// settle acknowledges an entry, again and again until the cluster has confirmed
+// it: an acknowledgement that got lost would repeat the delivery.
+func (c *cluster) settle(l *Lane, e *Entry) {
+	l.acks.add(e.Seq, e.ack)
+	if eng := c.q.engine.Load(); eng != nil {
+		sendAck(eng, e.ack, l.name, e.Seq)
+	}
+}
+
+func sendAck(eng *engine, subject, service string, seq uint64) {
+	_ = eng.nc.PublishRequest(subject, eng.confirm+"."+service+"."+strconv.FormatUint(seq, 10), nil)
+}
+
+// confirmed takes the cluster's word that an acknowledgement is kept.
+func (c *cluster) confirmed(m *nats.Msg) {
+	if m.Header.Get("Status") != "" {
+		return // nobody leads the consumer now
+	}
+	tokens := strings.Split(m.Subject, ".")
+	seq, err := strconv.ParseUint(tokens[len(tokens)-1], 10, 64)
+	if err != nil {
+		return
+	}
+	c.q.lane(tokens[len(tokens)-2]).acks.remove(seq)
+}
+
+// unconfirmed reports whether acknowledgements are on their way.
+func (c *cluster) unconfirmed() bool {
+	for _, l := range c.q.allLanes() {
+		if l.acks.len() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// tend tells JetStream what is still being worked on, and repeats what it has
+// not confirmed.
+func (c *cluster) tend(ctx context.Context, eng *engine) {
+	now := time.Now()
+	for _, l := range c.q.allLanes() {
+		l.mu.Lock()
+		for _, e := range l.inHand() {
+			if now.Sub(e.touched) > progressInterval {
+				e.touched = now
+				_ = eng.nc.Publish(e.ack, []byte("+WPI"))
+			}
+		}
+		l.acks.repeat(eng, l.name, now)
+		check := l.chains != nil && l.feed.unsettled && l.feed.eng == eng && c.keeps()
+		l.mu.Unlock()
+		if check {
+			c.settleLane(ctx, eng, l)
+		}
+	}
+}
+
+// inHand returns the entries of EVENTS that the lane, which is locked, holds, in
+// order.
+func (l *Lane) inHand() []*Entry {
+	var held []*Entry
+	keep := func(e *Entry) {
+		if e != nil && e.item == nil {
+			held = append(held, e)
+		}
+	}
+	for e := range l.out {
+		keep(e)
+	}
+	for _, e := range l.ready {
+		keep(e)
+	}
+	for _, e := range l.fresh {
+		keep(e)
+	}
+	for _, chain := range l.chains {
+		for _, f := range chain.followers {
+			keep(f.entry)
+		}
+	}
+	slices.SortFunc(held, bySeq)
+	return held
+}
+
+// settleLane lets an ordered lane hand out what it has, once that is all that
+// JetStream counts as delivered and not acknowledged: then nothing earlier can
+// come any more. What another relay had in hand when it died comes after
+// sharedAckWait.
+func (c *cluster) settleLane(ctx context.Context, eng *engine, l *Lane) {
+	held, before := l.standing()
+	info, err := eng.consumer(ctx, l.name)
+	if err != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now, after := l.standingLocked(); now != held || before != after || info.NumAckPending > held {
+		return
+	}
+	l.feed.unsettled = false
+	l.poke()
+}
+
+// standing is what must not move while JetStream is asked: how many entries the
+// lane holds, and the number of the delivery that came last.
+func (l *Lane) standing() (held int, number uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.standingLocked()
+}
+
+func (l *Lane) standingLocked() (held int, number uint64) { return l.win.open, l.feed.nth }
