@@ -3,7 +3,7 @@ version := `git describe --tags --always --dirty 2>/dev/null || echo devel`
 
 # list the recipes
 default:
-    @just --list
+    @"{{just_executable()}}" --list
 
 # build bin/relay
 build:

@@ -20,12 +20,15 @@ import (
 // restoring is a file of the folder while a restore is not finished.
 const restoring = "restoring"
 
+// ErrNotEmpty says that a folder to restore into holds something.
+var ErrNotEmpty = errors.New("is not empty")
+
 // errUnrestored says that a restore was broken off.
 var errUnrestored = errors.New("a restore into it was not finished: empty the folder and restore again")
 
 // Restore fills an empty or missing folder from a backup, which is held against
 // its manifest first. The relay must not run. After an error the folder is not
-// opened by [Open].
+// opened by [Open]; one that is [ErrNotEmpty] changed nothing.
 func Restore(ctx context.Context, o Options, from fs.FS) (Manifest, error) {
 	o = o.withDefaults()
 	m, err := readManifest(from)
@@ -55,7 +58,7 @@ func mustBeEmpty(dir string) error {
 	}
 	for _, file := range list {
 		if file.Name() != "lock" {
-			return fmt.Errorf("queue folder %s is not empty: it holds %s", dir, file.Name())
+			return fmt.Errorf("queue folder %s %w: it holds %s", dir, ErrNotEmpty, file.Name())
 		}
 	}
 	return nil

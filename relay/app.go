@@ -37,7 +37,11 @@ type app struct {
 func (a *app) execute(ctx context.Context, args []string) int {
 	started := false
 	root := a.rootCommand()
-	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups())
+		started = err == nil
+		return err
+	}
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -122,10 +126,13 @@ func (a *app) client() (*web.Client, error) {
 	return web.NewClient(c.Admin.Socket), nil
 }
 
+// howToStart starts a relay by hand, or where the package is installed.
+const howToStart = "relay run, or systemctl start relay"
+
 // explain adds what to do when no relay runs.
 func explain(err error) error {
 	if errors.Is(err, web.ErrNotRunning) {
-		return hintError{err, "relay run"}
+		return hintError{err, howToStart}
 	}
 	return err
 }

@@ -86,6 +86,7 @@ func TestCommands(t *testing.T) {
 		{"nothing to send", " \n", []string{"send", "-c", good}, 1, "", "no events"},
 		{"what is sent is no JSON", `{"event":`, []string{"send", "-c", good}, 1, "", "read event 1"},
 		{"all dead letters are not replayed by accident", "", []string{"dead", "replay", "-c", good}, 2, "", "try: --all"},
+		{"nobody to erase", "", []string{"erase", "-c", good}, 2, "", "try: relay erase --help"},
 		{"a time that is none", "", []string{"dead", "list", "-c", good, "--since", "yesterday"}, 2, "", "--since"},
 		{"a letter that is none", "", []string{"dead", "drop", "-c", good, "x"}, 2, "", "not the number"},
 		{"render of a given event", `{"event":"agent_termination","agent_id":7,"agent_username":"O\"Neil"}`, []string{"render", "crm", "-c", good, "-e", "-"}, 0, `{ "agent": 7, "name": "O\"Neil" }`, "#agent_username#"},

@@ -185,6 +185,10 @@ func (a *app) deadList(ctx context.Context, f deadFlags) error {
 		n++
 		return n != f.limit
 	})
+	if n == 0 && err == nil {
+		list.none(filter)
+		return nil
+	}
 	list.end()
 	return explain(err)
 }

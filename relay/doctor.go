@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -66,14 +62,14 @@ func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, err
 	if !errors.Is(err, web.ErrNotRunning) {
 		return append([]web.Finding{{Level: "ok", What: "relay", Text: "runs"}}, found...), err
 	}
-	if err := mustOwn(c.Queue.Dir); err != nil {
+	if err := becomeOwner(c.Queue.Dir); err != nil {
 		return nil, err
 	}
 	list, err := queue.Examine(ctx, queueOptions(c), configured(c))
 	if err != nil {
 		return nil, err
 	}
-	return append([]web.Finding{{Level: "warning", What: "relay", Text: "does not run", Do: "relay run, or systemctl start relay"}}, webFindings(list)...), nil
+	return append([]web.Finding{{Level: "warning", What: "relay", Text: "does not run", Do: howToStart}}, webFindings(list)...), nil
 }
 
 // doctor looks through the queue of the running relay.
@@ -104,27 +100,6 @@ func queueOptions(c *config.Config) queue.Options {
 	return queue.Options{
 		Dir: q.Dir, MaxBytes: q.MaxBytes, DeadMaxBytes: q.DeadMaxBytes,
 		Keep: q.Keep, DeadKeep: q.DeadKeep, AttemptsKeep: q.AttemptsKeep, DedupWindow: q.DedupWindow,
-	}
-}
-
-// mustOwn refuses to touch another user's queue: files that root makes in it
-// would keep the relay from starting.
-func mustOwn(dir string) error {
-	info, err := os.Stat(dir)
-	for errors.Is(err, os.ErrNotExist) && dir != filepath.Dir(dir) {
-		dir = filepath.Dir(dir)
-		info, err = os.Stat(dir)
-	}
-	if err != nil {
-		return err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || int(stat.Uid) == os.Geteuid() {
-		return nil
-	}
-	return hintError{
-		fmt.Errorf("%s belongs to user %d", dir, stat.Uid),
-		"as that user: sudo -u '#" + strconv.Itoa(int(stat.Uid)) + "' relay ...",
 	}
 }
 

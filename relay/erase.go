@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -46,16 +47,20 @@ func (a *app) erase(ctx context.Context, who web.Person, dryRun bool) error {
 	if dryRun {
 		what = "would erase"
 	}
-	a.printErasure(what, e)
+	a.printErasure(cmp.Or(who.Call, who.Number), what, e)
 	return nil
 }
 
-func (a *app) printErasure(what string, e web.Erasure) {
+func (a *app) printErasure(who, what string, e web.Erasure) {
 	total := 0
 	for _, n := range e.Records {
 		total += n
 	}
-	a.printf("%s %s of %s\n", what, plural(total, "record"), plural(e.Calls, "call"))
+	if total == 0 {
+		a.printf("no record is kept of %s\n", who)
+	} else {
+		a.printf("%s %s of %s\n", what, plural(total, "record"), plural(e.Calls, "call"))
+	}
 	for _, stream := range [...]string{"EVENTS", "RETRY", "DEAD", "ATTEMPTS", "DEBUG"} {
 		if n := e.Records[stream]; n > 0 {
 			a.printf("  %-8s %d\n", stream, n)

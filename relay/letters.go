@@ -18,6 +18,7 @@ import (
 type letterList interface {
 	letter(l web.Letter)
 	end()
+	none(f web.Filter) // in place of end, when there was no letter
 }
 
 // letterLines prints each as a JSON object of its own line.
@@ -25,6 +26,7 @@ type letterLines struct{ *json.Encoder }
 
 func (e letterLines) letter(l web.Letter) { _ = e.Encode(l) }
 func (letterLines) end()                  {}
+func (letterLines) none(web.Filter)       {}
 
 // letterPage is how many rows are aligned together, so that a list of a million
 // is neither held in memory nor slow to begin.
@@ -58,6 +60,15 @@ func (t *letterTable) end() {
 	if len(t.rows.rows) > 0 {
 		t.rows.print(t.out)
 	}
+}
+
+// none says so where a table would have been.
+func (t *letterTable) none(f web.Filter) {
+	text := "no dead letters"
+	if !f.Empty() {
+		text = "no dead letter matches"
+	}
+	_, _ = fmt.Fprintln(t.out, text)
 }
 
 // progress shows on a terminal how many letters were moved so far, of so many;

@@ -10,7 +10,7 @@ import (
 func (a *app) probeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "probe SERVICE",
-		Short:             "Have the open breaker of a service try its endpoint now",
+		Short:             "Try the endpoint of a service now, instead of when it is due",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,9 +17,9 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use:   "restore DIR",
 		Short: "Fill an empty queue folder from a backup, while the relay is stopped",
 		Long: "Fill the queue folder of the configuration, which must be empty or missing, from\n" +
-			"what relay backup wrote to DIR. Run it as the user that runs the relay. All that\n" +
-			"was owed then is delivered once the relay starts, also what has been delivered\n" +
-			"since: stop or pause what must not get it again.",
+			"what relay backup wrote to DIR. Run it as root or as the user that runs the relay.\n" +
+			"All that was owed then is delivered once the relay starts, also what has been\n" +
+			"delivered since: stop or pause what must not get it again.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.restore(cmd.Context(), args[0])
@@ -31,12 +32,20 @@ func (a *app) restore(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := mustOwn(c.Queue.Dir); err != nil {
+	from, err := holdFiles(dir)
+	if err != nil {
+		return fmt.Errorf("backup %s: %w", dir, err)
+	}
+	defer func() { _ = from.close() }()
+	if err := becomeOwner(c.Queue.Dir); err != nil {
 		return err
 	}
 	o := queueOptions(c)
 	o.Log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	m, err := queue.Restore(ctx, o, os.DirFS(dir))
+	m, err := queue.Restore(ctx, o, from)
+	if errors.Is(err, queue.ErrNotEmpty) {
+		return hintError{err, "stop the relay and move " + c.Queue.Dir + " away"}
+	}
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,11 +68,31 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 		fill = p.bad(fill + ", near its limit: the oldest deliveries overflow")
 	}
 	a.printf("queue %s\n", fill)
+	a.printHeld(st, p)
 	for _, s := range st.Sources {
 		a.printSource(s, now, p)
 	}
 	a.printf("\n")
 	a.printServices(st.Services, now, p)
+}
+
+// shownHeld is how many services that are held up are named above the table.
+const shownHeld = 8
+
+func (a *app) printHeld(st web.Status, p painter) {
+	held, more := st.Held(shownHeld)
+	if len(held) == 0 {
+		return
+	}
+	var names []string
+	for _, s := range held {
+		names = append(names, s.Name+" ("+s.Held()+")")
+	}
+	line := "held up: " + strings.Join(names, ", ")
+	if more > 0 {
+		line += fmt.Sprintf(" and %d more", more)
+	}
+	a.printf("%s\n", p.warn(line))
 }
 
 func (a *app) printSource(s web.Source, now time.Time, p painter) {
@@ -95,13 +116,21 @@ func (a *app) printSource(s web.Source, now time.Time, p painter) {
 	}
 }
 
+// why says why a service is paused.
+func why(s web.Service) string {
+	if s.Why == "" {
+		return ""
+	}
+	return "paused " + s.Why
+}
+
 func (a *app) printServices(services []web.Service, now time.Time, p painter) {
 	t := table{head: []string{"SERVICE", "STATE", "BREAKER", ">OWED", ">RETRYING", ">OLDEST", ">PER MIN", ">P50", ">P99", ">DEAD", "LAST ERROR"}}
 	for _, s := range services {
 		t.add(
 			s.Name, p.state(s.State), p.state(s.Breaker),
 			number(s.Owed()), number(s.Retrying), web.Age(s.Oldest, now), fmt.Sprintf("%.0f", s.PerMinute),
-			web.Latency(s.P50), web.Latency(s.P99), p.count(s.DeadLetters()), joined(s.LastError, s.Why),
+			web.Latency(s.P50), web.Latency(s.P99), p.count(s.DeadLetters()), joined(why(s), s.LastError),
 		)
 	}
 	t.print(a.out)

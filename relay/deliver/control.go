@@ -48,7 +48,8 @@ func (d *Deliverer) gone(service string) {
 	}
 }
 
-// Probe has an open breaker let through an attempt now.
+// Probe has an open breaker let through an attempt now. While the breaker is
+// closed, what waits because of the endpoint comes due.
 func (d *Deliverer) Probe(service string) error {
 	r := d.runner(service)
 	if r == nil {
@@ -57,6 +58,10 @@ func (d *Deliverer) Probe(service string) error {
 	r.mu.Lock()
 	e := r.endpoint
 	r.mu.Unlock()
-	e.breaker.probe()
+	if state, _ := e.state(); state == BreakerClosed {
+		r.lane.Wake(queue.WakeHeld)
+	} else {
+		e.breaker.probe()
+	}
 	return nil
 }

@@ -121,6 +121,19 @@ func TestProbeOnDemand(t *testing.T) {
 	}
 }
 
+func TestProbeWithAClosedBreakerTriesWhatWaits(t *testing.T) {
+	rc := newReceiver(t)
+	rc.respond(status(503, ""))
+	r := rigged(t, service("crm", rc.URL, `retry_schedule = ["1h"]`))
+	r.owe("crm", names("e", 3)...)
+	r.until("they wait for an hour", func() bool { return r.status("crm").Retrying == 3 })
+	rc.respond(nil)
+	if err := r.Probe("crm"); err != nil {
+		t.Fatal(err)
+	}
+	r.until("all are delivered", func() bool { return r.status("crm").Delivered == 3 })
+}
+
 func TestServicesWithOneEndpointShareItsBreaker(t *testing.T) {
 	rc := newReceiver(t)
 	rc.respond(status(503, ""))

@@ -72,9 +72,13 @@ func (p *pages) changeService(w http.ResponseWriter, r *http.Request) {
 // changeDead replays or drops the chosen letters, or all that match.
 func (p *pages) changeDead(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	here := "/dead"
+	if shown, err := ParseFilter(r.URL.Query()); err == nil && !shown.Empty() {
+		here += "?" + shown.Query().Encode()
+	}
 	f, err := chosen(r)
 	if err != nil {
-		back(w, r, "/dead", err.Error())
+		back(w, r, here, err.Error())
 		return
 	}
 	var n int
@@ -94,7 +98,7 @@ func (p *pages) changeDead(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		notice += " " + err.Error()
 	}
-	back(w, r, "/dead", notice)
+	back(w, r, here, notice)
 }
 
 // chosen reads which letters a form means. A form that means all that match

@@ -17,6 +17,7 @@ var pageFiles embed.FS
 const (
 	shownAttempts = 50
 	shownLetters  = 100
+	shownHeld     = 8
 )
 
 // view is what the templates of all pages see.
@@ -28,8 +29,10 @@ type view struct {
 	Status      Status
 	Now         time.Time
 
-	Totals totals
-	Plots  []plot
+	Totals   totals
+	Held     []Service // some of those to which nothing goes now
+	MoreHeld int
+	Plots    []plot
 
 	Service     Service
 	Attempts    []Attempt
@@ -173,6 +176,7 @@ func (p *pages) services(w http.ResponseWriter, r *http.Request) {
 func (p *pages) servicesView(r *http.Request) view {
 	v := p.view(r, "services", "Services")
 	v.Totals, v.Plots = totalsOf(v.Status.Services), p.history.plots()
+	v.Held, v.MoreHeld = v.Status.Held(shownHeld)
 	return v
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -98,6 +99,45 @@ func TestPageWithoutTokenShowsCountsAndStatesOnly(t *testing.T) {
 		if len(services.called) > 0 {
 			t.Errorf("token %q: called %v", token, services.called)
 		}
+	}
+}
+
+func TestPageShowsSourcesAndWhatIsHeldUp(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	status := relay.Status
+	relay.Status = func() Status {
+		st := status()
+		for i := range shownHeld + 3 {
+			st.Services = append(st.Services, Service{Name: fmt.Sprintf("old-%d", i), State: "orphaned"})
+		}
+		st.Sources = []Source{{Name: "pbx1", Type: "asterisk", State: "disconnected", Behind: 2.5, Turned: 41, Unturned: 3, Problem: "no <queue>", Gaps: 1, LastError: "connection refused"}}
+		return st
+	}
+	v := newVisitor(t, relay, testToken)
+	_, body := v.get("/")
+	for _, want := range []string{"Held up: crm (breaker open), old-0 (orphaned)", "and 4 more", "pbx1", `"state disconnected"`, ">2.5s<", ">41<"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in %s", want, body)
+		}
+	}
+	for _, secret := range []string{"connection refused", "&lt;queue&gt;"} {
+		if strings.Contains(body, secret) {
+			t.Errorf("without the token it shows %q", secret)
+		}
+	}
+	v.signIn()
+	if _, body = v.get("/"); !strings.Contains(body, "Not turned, the last: no &lt;queue&gt;") {
+		t.Errorf("the problem of the source is not in %s", body)
+	}
+}
+
+func TestPageKeepsTheFilterAfterAChange(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	v := newVisitor(t, relay, testToken)
+	v.signIn()
+	_, body := v.post("/dead/replay?service=crm", v.base, url.Values{"seq": {"2"}})
+	if !strings.Contains(body, "Replayed 3.") || !strings.Contains(body, "<option selected>crm") {
+		t.Errorf("got %s", body)
 	}
 }
 

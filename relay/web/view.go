@@ -65,6 +65,34 @@ type Service struct {
 // Owed is the number of deliveries not yet finished.
 func (s Service) Owed() int { return s.Waiting + s.InFlight + s.Retrying }
 
+// Held says what keeps deliveries to the service from being made, "" when
+// nothing does. A service that is inactive is so by its configuration.
+func (s Service) Held() string {
+	switch {
+	case s.State == "paused" || s.State == "orphaned":
+		return s.State
+	case s.Breaker == "open" || s.Breaker == "half-open":
+		return "breaker " + s.Breaker
+	default:
+		return ""
+	}
+}
+
+// Held are the services to which no delivery is made now, at most limit, and how
+// many more there are.
+func (s Status) Held(limit int) (held []Service, more int) {
+	for _, service := range s.Services {
+		switch {
+		case service.Held() == "":
+		case len(held) < limit:
+			held = append(held, service)
+		default:
+			more++
+		}
+	}
+	return held, more
+}
+
 // DeadLetters is the number of dead letters, whatever their reason.
 func (s Service) DeadLetters() int {
 	n := 0

@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"callrelay/scripts/trial"
@@ -54,5 +57,43 @@ func TestABackupBringsBackWhatWasOwed(t *testing.T) {
 	}
 	if got := r.Metric(`relay_dead_letters{reason="rejected",service="crm"}`); got != "5" {
 		t.Errorf("%s dead letters, want 5", got)
+	}
+}
+
+func TestWhatRootRestoresBelongsToTheRelaysUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	const nobody = 65534
+	r := trial.Start(t, binary, trial.Service("crm", "http://127.0.0.1:1", ""))
+	r.Accept(trial.Numbered("owed", "agent_termination", 5)...)
+	r.Run("backup", r.Path("copy"))
+	r.Kill()
+	if err := os.RemoveAll(r.Path("queue")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(r.Path("queue"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(r.Path("queue"), nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(r.Path("."), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := r.Run("restore", r.Path("copy")); code != 0 {
+		t.Fatalf("relay restore = %d: %s", code, out)
+	}
+	err := filepath.WalkDir(r.Path("queue"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if info, err := entry.Info(); err != nil || info.Sys().(*syscall.Stat_t).Uid != nobody {
+			t.Errorf("%s is not nobody's: %v, %v", path, info, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

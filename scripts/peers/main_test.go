@@ -11,23 +11,12 @@ import (
 // modules is where the npm packages are, and binary the relay under test.
 var modules, binary string
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-func buildAndRun(m *testing.M) int {
+func TestMain(m *testing.M) {
 	if modules = os.Getenv("PEERS"); modules == "" {
 		fmt.Println("peers: left out; scripts/peers/run.sh runs them")
-		return 0
+		return
 	}
-	dir, err := os.MkdirTemp("", "relay-peers")
-	if err == nil {
-		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-		binary, err = trial.Build(dir)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(trial.RunTests(m, &binary))
 }
 
 // settled waits until nothing is owed to a service any more.

@@ -30,15 +30,6 @@ const Patience = 30 * time.Second
 // logFile is where the process logs to: a file, as in service, so that a reader does not slow it.
 const logFile = "relay.log"
 
-// Build builds the relay into dir and returns the path of the binary. It must run inside the module.
-func Build(dir string) (string, error) {
-	path := filepath.Join(dir, "relay")
-	if out, err := exec.Command("go", "build", "-o", path, "callrelay/relay").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build relay: %w\n%s", err, out)
-	}
-	return path, nil
-}
-
 // A Relay is a relay in a child process, in a folder of its own. Not safe for concurrent use, but for Dial and Accept.
 type Relay struct {
 	Dir    string   // the folder of relay.toml
