@@ -59,9 +59,15 @@ type base interface {
 
 // embedded is the base of one relay by itself: its own server, over a folder of
 // its own, and floors that it keeps itself.
-type embedded struct{ q *Queue }
+type embedded struct {
+	q      *Queue
+	survey *survey // of the last start
+}
 
-func (b embedded) start(ctx context.Context) (*engine, error) {
+// embeddedTerm is the one term of an embedded queue.
+const embeddedTerm = 1
+
+func (b *embedded) start(ctx context.Context) (*engine, error) {
 	for _, c := range b.q.committers() {
 		c.commitMu.Lock() // what began over the server before is over, and counted, from here on
 		err := b.q.folder.undo(c.stream).restore()
@@ -70,13 +76,14 @@ func (b embedded) start(ctx context.Context) (*engine, error) {
 			return nil, err
 		}
 	}
+	b.survey = beginSurvey(b.q.folder, b.q.clock, b.q.o.DedupWindow)
 	return startEngine(ctx, b.q.folder, b.q.o)
 }
-func (b embedded) keeps() bool         { return true }
-func (b embedded) term() uint64        { return 1 }
-func (b embedded) stamp(uint64) string { return "" }
+func (b *embedded) keeps() bool         { return true }
+func (b *embedded) term() uint64        { return embeddedTerm }
+func (b *embedded) stamp(uint64) string { return "" }
 
-func (b embedded) recover(ctx context.Context, eng *engine, first bool) (*recent, error) {
+func (b *embedded) recover(ctx context.Context, eng *engine, first bool) (*recent, error) {
 	if err := b.q.identify(ctx, eng); err != nil {
 		return nil, err
 	}
@@ -85,60 +92,70 @@ func (b embedded) recover(ctx context.Context, eng *engine, first bool) (*recent
 	if err := syncTree(b.q.folder.dir); err != nil {
 		return nil, err
 	}
-	ids, err := eng.recentIDs(ctx, b.q.folder.stream(events, "msgs"), b.q.o.DedupWindow)
+	seen := b.survey
+	b.survey = nil // it is large
+	ids, err := seen.recentIDs(ctx, eng)
 	if err != nil {
 		return nil, err
 	}
-	return ids, b.q.recoverRetries(ctx, eng, first)
+	all, err := seen.allParked(ctx, eng, b.q.clock)
+	if err != nil {
+		return nil, err
+	}
+	b.q.recoverRetries(all, first)
+	return ids, nil
 }
 
-func (b embedded) attachAll(ctx context.Context, eng *engine) error {
+func (b *embedded) attachAll(ctx context.Context, eng *engine) error {
 	if err := b.q.attachLanes(ctx, eng); err != nil {
 		return err
 	}
 	return b.q.ask(ctx, eng)
 }
 
-func (b embedded) attach(ctx context.Context, l *Lane, eng *engine) error { return l.attach(ctx, eng) }
+func (b *embedded) attach(ctx context.Context, l *Lane, eng *engine) error { return l.attach(ctx, eng) }
 
-func (b embedded) accept(l *Lane, e *Entry, at place) bool { return l.accept(e, at.nth) }
+func (b *embedded) accept(l *Lane, e *Entry, at place) bool { return l.accept(e, at.nth) }
 
-func (b embedded) feeds(*Lane) bool   { return true }
-func (b embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.feed.size/2 }
-func (b embedded) open(*Lane) bool    { return true }
+func (b *embedded) feeds(*Lane) bool   { return true }
+func (b *embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.feed.size/2 }
+func (b *embedded) open(*Lane) bool    { return true }
 
 // settle publishes the acknowledgement. Losing it is harmless: the lane's own
 // window is what counts.
-func (b embedded) settle(_ *Lane, e *Entry) {
+func (b *embedded) settle(_ *Lane, e *Entry) {
 	if eng := b.q.engine.Load(); eng != nil {
 		_ = eng.nc.Publish(e.ack, nil)
 	}
 }
 
-func (b embedded) writer(ctx context.Context, eng *engine, stream string) (writer, error) {
+func (b *embedded) writer(ctx context.Context, eng *engine, stream string) (writer, error) {
 	return newPublisher(ctx, eng, stream, newDisk(b.q.folder, stream))
 }
 
-func (b embedded) count(context.Context, *engine) error { return nil }
+func (b *embedded) count(context.Context, *engine) error { return nil }
 
-func (b embedded) trim(ctx context.Context, eng *engine, keep time.Duration) error {
+func (b *embedded) trim(ctx context.Context, eng *engine, keep time.Duration) error {
 	return b.q.trim(ctx, eng, keep)
 }
 
-func (b embedded) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {
+func (b *embedded) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {
 	m, _, err := eng.getDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
 	return m, err
 }
 
-func (b embedded) run(ctx context.Context) { b.q.saveFloors(ctx) }
+func (b *embedded) run(ctx context.Context) {
+	b.q.background(b.q.watchServer)
+	b.q.saveFloors(ctx)
+}
 
 // probe writes to the folder as the server would.
-func (b embedded) probe() error {
+func (b *embedded) probe() error {
 	path := b.q.folder.path("probe")
 	defer func() { _ = os.Remove(path) }()
 	return writeFile(path, make([]byte, 64<<10))
 }
 
-func (b embedded) close(ctx context.Context, eng *engine) error {
+func (b *embedded) close(ctx context.Context, eng *engine) error {
 	return b.q.floors.save(b.q.snapshot())
 }

@@ -40,6 +40,7 @@ type committer struct {
 	records int
 	bytes   int64
 	refuse  error // set: nothing is taken, for this reason
+	ended   bool  // nothing is committed any more
 	wake    chan struct{}
 
 	commitMu sync.Mutex // held while a commit runs
@@ -98,10 +99,21 @@ func (c *committer) attach(out writer, ids *recent) {
 }
 
 // setRefuse makes the committer refuse everything with err; nil: it takes
-// again.
+// again, unless it has ended, as when a restart of the server is overtaken by
+// the end of the queue.
 func (c *committer) setRefuse(err error) {
 	c.mu.Lock()
-	c.refuse = err
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.refuse = err
+	}
+}
+
+// end has the committer refuse everything from here on.
+func (c *committer) end() {
+	c.setRefuse(fmt.Errorf("%w: closed", ErrUnavailable))
+	c.mu.Lock()
+	c.ended = true
 	c.mu.Unlock()
 }
 
@@ -153,7 +165,7 @@ func (c *committer) run(stop <-chan struct{}) {
 			c.commitAll()
 		case <-stop:
 			c.commitAll()
-			c.setRefuse(fmt.Errorf("%w: closed", ErrUnavailable))
+			c.end()
 			c.commitAll()
 			return
 		}

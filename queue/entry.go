@@ -15,6 +15,7 @@ type Entry struct {
 	Attempts int       // made so far, as told to Park
 	Replayed bool      // it was a dead letter
 
+	stored int64 // when it was accepted, as it is stored: see [clock]
 	lane   *Lane
 	item   *parked // where it lies in RETRY; nil: it lies in EVENTS
 	ack    string  // tells JetStream's consumer that it is done with

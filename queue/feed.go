@@ -292,8 +292,9 @@ func (l *Lane) arrive(m *nats.Msg) {
 	if !ok {
 		return
 	}
+	stored := at.at.UnixNano()
 	e := &Entry{
-		Record: readRecord(m), Seq: at.seq, Accepted: at.at, Replayed: m.Header.Get(headReplayed) != "",
+		Record: readRecord(m), Seq: at.seq, Accepted: l.q.clock.moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(headReplayed) != "",
 		lane: l, ack: m.Reply,
 	}
 	if known := l.q.base.accept(l, e, at); known {

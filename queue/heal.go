@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// probeInterval is how often the folder is tried while it cannot be written.
-const probeInterval = 250 * time.Millisecond
+const (
+	// probeInterval is how often the folder is tried while it cannot be written.
+	probeInterval = 250 * time.Millisecond
+	// watchInterval is how often the embedded server is asked how it is.
+	watchInterval = time.Second
+)
 
 // Health returns nil when the queue can take records, and else why not. It is
 // cheap.
@@ -45,6 +49,27 @@ func (q *Queue) fail(err error) {
 	}
 	q.o.Log.Error("queue stopped taking events", "err", err)
 	q.broken <- struct{}{}
+}
+
+// watchServer asks the embedded server how it is. A stream of it may freeze
+// without a commit, as when it fails to rewrite a block.
+func (q *Queue) watchServer(ctx context.Context) {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		eng := q.engine.Load()
+		if eng == nil {
+			continue
+		}
+		if err := eng.health(); err != nil && eng == q.engine.Load() {
+			q.fail(err)
+		}
+	}
 }
 
 // heal restarts the server inside the process each time writing failed, as

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// breakWrites makes every open block file of EVENTS read-only underneath
+// breakWrites makes every open block file of a stream read-only underneath
 // JetStream, so that its next write fails as on a broken disk.
-func breakWrites(t *testing.T, dir string) {
+func breakWrites(t *testing.T, dir, stream string) {
 	t.Helper()
 	links, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil {
@@ -23,21 +23,14 @@ func breakWrites(t *testing.T, dir string) {
 	broken := 0
 	for _, link := range links {
 		path, err := os.Readlink(link)
-		if err != nil || !strings.HasPrefix(path, dir) || !strings.HasSuffix(path, ".blk") || !strings.Contains(path, "/EVENTS/msgs/") {
+		if err != nil || !strings.HasPrefix(path, dir) || !strings.HasSuffix(path, ".blk") || !strings.Contains(path, "/"+stream+"/msgs/") {
 			continue
-		}
-		readOnly, err := unix.Open(path, unix.O_RDONLY, 0)
-		if err != nil {
-			t.Fatal(err)
 		}
 		fd := 0
 		for _, digit := range filepath.Base(link) {
 			fd = fd*10 + int(digit-'0')
 		}
-		if err := unix.Dup3(readOnly, fd, unix.O_CLOEXEC); err != nil {
-			t.Fatal(err)
-		}
-		_ = unix.Close(readOnly)
+		reopen(t, fd, path, unix.O_RDONLY)
 		broken++
 	}
 	if broken == 0 {
@@ -56,7 +49,7 @@ func TestFailedWriteIsReportedAndHealed(t *testing.T) {
 	if err := entries[0].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	breakWrites(t, dir)
+	breakWrites(t, dir, events)
 	began := time.Now()
 	if err := q.Write(testContext(t), records("crm", 20, 21)); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("write: got %v, want ErrUnavailable", err)
@@ -126,4 +119,93 @@ func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 	if again := next(t, l, 1)[0]; again.ID != e.ID || again.Attempts != 1 {
 		t.Errorf("got %s after %d attempts", again.ID, again.Attempts)
 	}
+}
+
+func TestCommitterThatEndedTakesNothingAfterARestart(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	out := q.retry.out
+	shut(t, q)
+	q.retry.attach(out, nil) // as a heal does that Close overtook
+	if _, err := q.retry.write(record("crm", 1), nil, ""); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}
+
+func TestCloseDoesNotHangWhileAnOrderedLaneSpillsToABrokenDisk(t *testing.T) {
+	needsEmbedded(t)
+	t.Parallel()
+	dir := t.TempDir()
+	q, l := ordered(t, dir)
+	write(t, q, ofCall("b", 0))
+	if err := next(t, l, 1)[0].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil { // so that RETRY has a block
+		t.Fatal(err)
+	}
+	for from := 0; from < 2*maxFollowers; from += 500 {
+		var recs []Record
+		for n := range 500 {
+			recs = append(recs, ofCall("a", from+n))
+		}
+		write(t, q, recs...)
+	}
+	breakWrites(t, dir, retry)
+	next(t, l, 1)
+	go l.Next(t.Context(), 1) //nolint:errcheck // it takes up the followers until the queue closes
+	eventually(t, "the queue heals", func() bool { return q.Health() != nil })
+	closed := make(chan error)
+	go func() { closed <- q.Close(t.Context()) }()
+	select {
+	case <-closed: // with an error when the server was down just then
+	case <-testContext(t).Done():
+		t.Error("Close hangs")
+	}
+	q.closeErr = nil // told already
+}
+
+func TestAFrozenStreamIsNoticedThoughNobodyWrites(t *testing.T) {
+	needsEmbedded(t)
+	t.Parallel()
+	dir := t.TempDir()
+	q := open(t, Options{Dir: dir})
+	write(t, q, records("crm", 0, 3)...)
+	frozen := q.engine.Load()
+	breakWrites(t, dir, events)
+	_ = frozen.deleteEach(testContext(t), events, []uint64{2}) // the deletion cannot be written
+	eventually(t, "the queue takes records again", func() bool {
+		eng := q.engine.Load()
+		return eng != nil && eng != frozen && q.Health() == nil
+	})
+	write(t, q, record("crm", 3))
+}
+
+func TestADiskThatCannotBeWrittenIsNoticedThoughNobodyWrites(t *testing.T) {
+	needsEmbedded(t)
+	t.Parallel()
+	dir := t.TempDir()
+	q := open(t, Options{Dir: dir})
+	var mend []func()
+	for _, slot := range q.floors.slots {
+		fd, name := int(slot.Fd()), slot.Name()
+		mend = append(mend, func() { reopen(t, fd, name, unix.O_RDWR) })
+		reopen(t, fd, name, unix.O_RDONLY)
+	}
+	eventually(t, "the queue is not well", func() bool { return q.Health() != nil })
+	for _, m := range mend {
+		m()
+	}
+	eventually(t, "the queue takes records again", func() bool { return q.Health() == nil })
+	write(t, q, record("crm", 1))
+}
+
+// reopen opens a file anew in the place of fd.
+func reopen(t *testing.T, fd int, name string, flags int) {
+	t.Helper()
+	opened, err := unix.Open(name, flags, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Dup3(opened, fd, unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	_ = unix.Close(opened)
 }

@@ -96,9 +96,8 @@ func (c *cluster) takeParked(ctx context.Context, eng *engine, term uint64) (uin
 		last = at.seq
 		if !gone[at.seq] {
 			c.q.retries.keep(at.seq)
-			r := parkedRecord(m)
-			l := c.q.lane(r.Service)
-			item := readParked(m, at, r, term)
+			l := c.q.lane(serviceOf(m.Subject))
+			item := parkedIn(m, at, c.q.clock, term)
 			l.mu.Lock()
 			l.lot.take(item)
 			l.restored = max(l.restored, item.origin)
@@ -128,9 +127,8 @@ func (c *cluster) followParked(ctx context.Context, eng *engine, term, from uint
 
 // adopt takes up a record that another relay parked.
 func (c *cluster) adopt(m *nats.Msg, at place, term uint64) {
-	r := parkedRecord(m)
-	item := readParked(m, at, r, term)
-	l := c.q.lane(r.Service)
+	item := parkedIn(m, at, c.q.clock, term)
+	l := c.q.lane(serviceOf(m.Subject))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.terms.Load() != term {

@@ -197,7 +197,7 @@ func (l *Lane) load(ctx context.Context, due []*parked) []*Entry {
 			l.q.forgetParked(item)
 			l.advance(item.call)
 		default:
-			item.due = time.Now().Add(retryRead).UnixMilli()
+			item.due = sinceBegan(time.Now().Add(retryRead))
 			l.lot.push(item)
 		}
 		l.mu.Unlock()
@@ -234,7 +234,7 @@ func (l *Lane) exchange(e *Entry, item *parked) {
 // giveBack puts an entry before those that were not handed out yet.
 func (l *Lane) giveBack(e *Entry) {
 	again := &Entry{
-		Record: e.Record, Seq: e.Seq, Accepted: e.Accepted, Attempts: e.Attempts, Replayed: e.Replayed,
+		Record: e.Record, Seq: e.Seq, Accepted: e.Accepted, stored: e.stored, Attempts: e.Attempts, Replayed: e.Replayed,
 		lane: l, item: e.item, ack: e.ack, touched: e.touched,
 	}
 	l.mu.Lock()

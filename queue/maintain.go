@@ -19,7 +19,7 @@ func (q *Queue) maintain(ctx context.Context) {
 	tick := time.NewTicker(maintainInterval)
 	defer tick.Stop()
 	trimmed := time.Now()
-	var synced map[string]removal
+	synced := q.removed()
 	for {
 		select {
 		case <-ctx.Done():
@@ -31,6 +31,7 @@ func (q *Queue) maintain(ctx context.Context) {
 			continue
 		}
 		now := time.Now()
+		q.clock.look(now)
 		for _, l := range q.allLanes() {
 			l.nudge(now)
 		}
@@ -38,7 +39,7 @@ func (q *Queue) maintain(ctx context.Context) {
 		if !q.base.keeps() {
 			continue
 		}
-		synced = q.syncRemoved(synced)
+		synced = q.followRemoved(ctx, eng, synced)
 		if q.watchLevel() {
 			q.makeRoom(ctx, eng)
 		}
@@ -52,12 +53,10 @@ func (q *Queue) maintain(ctx context.Context) {
 	}
 }
 
-// syncRemoved makes durable what JetStream wrote anew when records expired or
-// an operator deleted some, and returns what is synced.
-func (q *Queue) syncRemoved(synced map[string]removal) map[string]removal {
-	q.cached.mu.Lock()
-	removed := q.cached.removed
-	q.cached.mu.Unlock()
+// followRemoved makes durable what JetStream wrote anew when records expired or
+// an operator deleted some, counts what is left, and returns what is synced.
+func (q *Queue) followRemoved(ctx context.Context, eng *engine, synced map[string]removal) map[string]removal {
+	removed := q.removed()
 	if q.o.clustered() {
 		return removed // its servers sync by themselves
 	}
@@ -68,8 +67,17 @@ func (q *Queue) syncRemoved(synced map[string]removal) map[string]removal {
 		if err := syncTree(q.folder.stream(stream)); err != nil {
 			q.fail(err)
 		}
+		if stream == events {
+			q.recount(ctx, eng)
+		}
 	}
 	return removed
+}
+
+func (q *Queue) removed() map[string]removal {
+	q.cached.mu.Lock()
+	defer q.cached.mu.Unlock()
+	return q.cached.removed
 }
 
 // watchLevel reports whether the queue is near its limit, and tells the owner

@@ -8,10 +8,10 @@ import (
 // parked is a delivery that lies in RETRY until it is due. Its body is read
 // only then.
 type parked struct {
-	seq      uint64 // in RETRY
-	origin   uint64 // the sequence it had in EVENTS
-	due      int64  // Unix milliseconds
-	accepted int64  // Unix nanoseconds
+	seq      uint64        // in RETRY
+	origin   uint64        // the sequence it had in EVENTS
+	due      time.Duration // since this process began
+	accepted int64         // as it is stored, see [clock]
 	size     int64
 	call     string
 	held     bool   // waits because of the endpoint
@@ -51,7 +51,7 @@ func (p *parkingLot) push(item *parked) { heap.Push(p, item) }
 
 // pop takes the item that is due first, if it is due.
 func (p *parkingLot) pop(now time.Time) *parked {
-	if len(p.items) == 0 || p.items[0].due > now.UnixMilli() {
+	if len(p.items) == 0 || p.items[0].due > sinceBegan(now) {
 		return nil
 	}
 	return heap.Pop(p).(*parked)
@@ -62,14 +62,14 @@ func (p *parkingLot) next() (time.Time, bool) {
 	if len(p.items) == 0 {
 		return time.Time{}, false
 	}
-	return time.UnixMilli(p.items[0].due), true
+	return began.Add(p.items[0].due), true
 }
 
 // wake makes items due now: those that are held, or all.
 func (p *parkingLot) wake(all bool, now time.Time) {
 	for _, item := range p.items {
 		if all || item.held {
-			item.due = min(item.due, now.UnixMilli())
+			item.due = min(item.due, sinceBegan(now))
 		}
 	}
 	heap.Init(p)

@@ -111,7 +111,7 @@ func (p *publisher) resolve(drafts []draft, ack pubAck) error {
 	defer cancel()
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: p.last + 1, HeadersOnly: true}
 	err := p.eng.read(ctx, p.stream, cfg, func(m *nats.Msg, at place) bool {
-		found[m.Header.Get(headMsgID)] = at.seq
+		found[idOf(m.Header)] = at.seq
 		p.last = max(p.last, at.seq)
 		return true
 	})
@@ -153,7 +153,7 @@ func (p *publisher) send(d *draft, reply string) error {
 		p.sent++
 		d.id = p.inbox + "." + strconv.FormatUint(p.sent, 36)
 	}
-	set(h, headMsgID, d.id)
+	set(h, headKey, d.id)
 	p.out.Subject, p.out.Reply, p.out.Data = p.eng.subject(subject(p.stream, r, n)), reply, r.Body
 	if err := p.eng.pub.PublishMsg(&p.out); err != nil {
 		return fmt.Errorf("%w: write to stream %s: %w", ErrUnavailable, p.stream, err)

@@ -17,7 +17,8 @@ type Queue struct {
 	base      base
 	folder    *folder
 	floors    *floorFile // nil in a cluster
-	space     *space     // of EVENTS and RETRY
+	clock     *clock
+	space     *space // of EVENTS and RETRY
 	deadSpace *space
 
 	engine  atomic.Pointer[engine] // nil while the server is down
@@ -65,8 +66,9 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{o: o, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
+	q.openClock()
 	q.space, q.deadSpace = newSpace(o, o.MaxBytes), newSpace(o, o.DeadMaxBytes)
-	q.base = embedded{q}
+	q.base = &embedded{q: q}
 	if o.clustered() {
 		q.base = newCluster(q)
 	}

@@ -26,10 +26,13 @@ type hash128 [2]uint64
 
 type seen struct {
 	hash hash128
-	at   int64 // Unix milliseconds; 0: forgotten
+	at   int64 // milliseconds since this process began, whatever the machine's clock says since; or forgotten
 }
 
-const chunkLen = 4096
+const (
+	chunkLen  = 4096
+	forgotten = math.MinInt64
+)
 
 func newRecent(keep time.Duration) *recent {
 	return &recent{keep: keep, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, table: make([]uint32, 1024)}
@@ -57,7 +60,7 @@ func (r *recent) add(h hash128, now time.Time) bool {
 		r.chunks = append(r.chunks, make([]seen, 0, chunkLen))
 	}
 	last := &r.chunks[len(r.chunks)-1]
-	*last = append(*last, seen{h, now.UnixMilli()})
+	*last = append(*last, seen{h, sinceBegan(now).Milliseconds()})
 	r.next++
 	r.table[at] = r.next // number+1
 	r.used++
@@ -70,19 +73,19 @@ func (r *recent) forget(h hash128) {
 	if !found {
 		return
 	}
-	r.entry(r.table[at] - 1).at = 0
+	r.entry(r.table[at] - 1).at = forgotten
 	r.remove(at)
 }
 
 // expire drops what is older than the window.
 func (r *recent) expire(now time.Time) {
-	oldest := now.Add(-r.keep).UnixMilli()
+	oldest := sinceBegan(now.Add(-r.keep)).Milliseconds()
 	for r.first != r.next {
 		e := r.entry(r.first)
 		if e.at > oldest {
 			break
 		}
-		if e.at != 0 {
+		if e.at != forgotten {
 			if at, found := r.find(e.hash); found {
 				r.remove(at)
 			}

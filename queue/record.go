@@ -26,7 +26,8 @@ const (
 	headSegment  = "Relay-Segment"
 	headScope    = "Relay-Scope"
 	headReplayed = "Relay-Replayed" // set on a dead letter put back
-	headMsgID    = nats.MsgIdHdr    // what duplicates are recognised by
+	headKey      = "Relay-Key"      // what duplicates are recognised by
+	headMsgID    = nats.MsgIdHdr    // the same in a cluster, which recognises them itself
 
 	// Those of RETRY and DEAD.
 	headEvent    = "Relay-Event"
@@ -121,7 +122,17 @@ func readRecord(m *nats.Msg) Record {
 	}
 }
 
-func headInt(h nats.Header, key string) int64 {
+// idOf is what a record is known by. Those of older queues have it where
+// JetStream looks, which the embedded server shall not: its memory of ids goes
+// by the machine's clock, and would never end when that is set back.
+func idOf(h headers) string {
+	if id := h.Get(headKey); id != "" {
+		return id
+	}
+	return h.Get(headMsgID)
+}
+
+func headInt(h headers, key string) int64 {
 	n, _ := strconv.ParseInt(h.Get(key), 10, 64)
 	return n
 }

@@ -101,6 +101,42 @@ func TestPurgedRecordsWaitNoMore(t *testing.T) {
 	}
 }
 
+func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
+	needsEmbedded(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	write(t, q, record("other", 0))
+	write(t, q, records("crm", 0, 200)...)
+	write(t, q, record("other", 1))
+	first := next(t, q.Lane("crm"), 1)[0]
+	s, err := q.engine.Load().js.Stream(testContext(t), events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(testContext(t), jetstream.WithPurgeSubject("events.crm.>"), jetstream.WithPurgeKeep(5)); err != nil {
+		t.Fatal(err)
+	}
+	first.Finish()
+	sent := 0 // before the purge
+	eventually(t, "those that are left wait", func() bool {
+		q.lane("crm").mu.Lock()
+		defer q.lane("crm").mu.Unlock()
+		sent = len(q.lane("crm").fresh)
+		return q.lane("crm").feed.waiting == 5
+	})
+	if got := q.Stats().Services["other"].Waiting; got != 2 {
+		t.Errorf("the other service: got %d waiting, want 2", got)
+	}
+	l := q.Lane("crm")
+	for _, e := range next(t, l, sent+5) {
+		e.Finish()
+	}
+	none(t, l)
+	if got := q.Stats().Services["crm"].Waiting; got != 0 {
+		t.Errorf("got %d waiting, want none", got)
+	}
+}
+
 // stored counts the records of EVENTS.
 func stored(t *testing.T, q *Queue) int {
 	t.Helper()

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // retries knows which records of RETRY are still needed, and removes those
@@ -23,7 +22,7 @@ type retries struct {
 
 // parkNote is what is stored beside a parked record.
 func parkNote(e *Entry, p Parking, stamp string) note {
-	n := note{}.with(headEvent, e.Event).withInt(headAccepted, e.Accepted.UnixNano()).withInt(headOrigin, int64(e.Seq)).
+	n := note{}.with(headEvent, e.Event).withInt(headAccepted, e.stored).withInt(headOrigin, int64(e.Seq)).
 		withInt(headAttempts, int64(p.Attempts)).withInt(headDue, p.Due.UnixMilli()).
 		withInt(headStatus, int64(p.Status)).with(headReason, p.Reason)
 	if p.Held {
@@ -76,7 +75,7 @@ func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
 func (q *Queue) keepParked(e *Entry, p Parking, seq, term uint64) *parked {
 	q.retries.keep(seq)
 	return &parked{
-		seq: seq, origin: e.Seq, due: p.Due.UnixMilli(), accepted: e.Accepted.UnixNano(),
+		seq: seq, origin: e.Seq, due: sinceBegan(p.Due), accepted: e.stored,
 		size: sizeOf(&e.Record), call: e.Call, held: p.Held, term: term,
 	}
 }
@@ -91,12 +90,12 @@ func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, erro
 		return nil, err
 	}
 	return &Entry{
-		Record: parkedRecord(m), Seq: item.origin, Accepted: time.Unix(0, item.accepted), Attempts: int(headInt(m.Header, headAttempts)),
+		Record: recordOfParked(m), Seq: item.origin, Accepted: q.clock.moment(item.accepted, time.Now()), stored: item.accepted, Attempts: int(headInt(m.Header, headAttempts)),
 		Replayed: m.Header.Get(headReplayed) != "", lane: l, item: item,
 	}, nil
 }
 
-func parkedRecord(m *nats.Msg) Record {
+func recordOfParked(m *nats.Msg) Record {
 	r := readRecord(m)
 	r.Event = m.Header.Get(headEvent)
 	return r
@@ -216,24 +215,21 @@ func (r *retries) deleted(gone []uint64) {
 // recoverRetries reads what is parked. On the first call it fills the lanes;
 // later ones, after a restart of the server, only remove what nobody knows:
 // the copy of an entry whose parking was reported as failed.
-func (q *Queue) recoverRetries(ctx context.Context, eng *engine, first bool) error {
-	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true}
+func (q *Queue) recoverRetries(all []parkedRecord, first bool) {
 	gone := map[uint64]bool{}
 	for _, seq := range q.retries.gone {
 		gone[seq] = true
 	}
-	return eng.read(ctx, retry, cfg, func(m *nats.Msg, at place) bool {
+	for _, p := range all {
 		switch {
-		case gone[at.seq]:
+		case gone[p.item.seq]:
 		case first:
-			q.retries.keep(at.seq)
-			r := parkedRecord(m)
-			q.lane(r.Service).restore(readParked(m, at, r, q.base.term()))
-		case !q.retries.needs(at.seq):
-			q.retries.forget(at.seq)
+			q.retries.keep(p.item.seq)
+			q.lane(p.service).restore(p.item)
+		case !q.retries.needs(p.item.seq):
+			q.retries.forget(p.item.seq)
 		}
-		return true
-	})
+	}
 }
 
 func (r *retries) needs(seq uint64) bool {
@@ -242,11 +238,25 @@ func (r *retries) needs(seq uint64) bool {
 	return r.known.isOut(seq)
 }
 
-func readParked(m *nats.Msg, at place, r Record, term uint64) *parked {
-	h := m.Header
+// headers are those of a record, from JetStream or from a block file.
+type headers interface{ Get(key string) string }
+
+// parkedIn reads a record that JetStream sent without its body.
+func parkedIn(m *nats.Msg, at place, c *clock, term uint64) *parked {
+	return parkedOf(serviceOf(m.Subject), m.Header, at.seq, at.at.UnixNano(), int(headInt(m.Header, "Nats-Msg-Size")), c, term)
+}
+
+// parkedOf reads what was stored beside a parked record. It comes due as long
+// after it was parked as it was to, however the clock was set since.
+func parkedOf(service string, h headers, seq uint64, stored int64, body int, c *clock, term uint64) *parked {
+	r := Record{Service: service, Event: h.Get(headEvent), ID: h.Get(headID), Call: h.Get(headCall), Segment: h.Get(headSegment), Scope: h.Get(headScope)}
+	due := sinceBegan(time.UnixMilli(0))
+	if at := headInt(h, headDue); at != 0 {
+		due = sinceBegan(c.moment(stored, time.Now())) + time.UnixMilli(at).Sub(time.Unix(0, stored))
+	}
 	return &parked{
-		seq: at.seq, origin: uint64(headInt(h, headOrigin)), due: headInt(h, headDue), accepted: headInt(h, headAccepted),
-		size: sizeOf(&r) + headInt(h, "Nats-Msg-Size"), call: r.Call, held: h.Get(headHeld) != "", term: term,
+		seq: seq, origin: uint64(headInt(h, headOrigin)), due: due, accepted: headInt(h, headAccepted),
+		size: sizeOf(&r) + int64(body), call: r.Call, held: h.Get(headHeld) != "", term: term,
 	}
 }
 

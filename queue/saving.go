@@ -12,16 +12,23 @@ const (
 	// processor is the most that is spent on it.
 	floorNote     = 5 * time.Millisecond
 	floorNoteRest = 20
+	// floorProbe is how often they are saved while they rest, so that a disk that
+	// cannot be written is noticed though nobody writes.
+	floorProbe = 5 * time.Second
 )
 
-// saveFloors saves the floors while they move. At rest it costs nothing.
+// saveFloors saves the floors while they move, and seldom while they do not.
 func (q *Queue) saveFloors(ctx context.Context) {
+	probe := time.NewTicker(floorProbe)
+	defer probe.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-q.stirred:
 			q.followFloors(ctx)
+		case <-probe.C:
+			q.failOn(q.floors.save(q.snapshot()))
 		}
 	}
 }

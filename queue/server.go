@@ -32,6 +32,7 @@ type engine struct {
 	nc   *nats.Conn // requests and what the lanes take
 	pub  *nats.Conn // what the committers write
 	log  *nats.Conn // attempts and transcripts, which may be lost
+	said *serverLog // nil in a cluster
 
 	confirm string          // where a cluster confirms acknowledgements
 	known   map[string]bool // the consumers of EVENTS that it had when it was connected to
@@ -49,11 +50,11 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	ns, err := startServer(ctx, opts, o.Log)
+	ns, said, err := startServer(ctx, opts, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{ns: ns}
+	e := &engine{ns: ns, said: said}
 	err = e.connect(own)
 	if err == nil && o.Listen != "" {
 		err = ctxs.write(f, "nats://"+e.address())
@@ -99,10 +100,10 @@ func serverOptions(f *folder, o Options, users []*natsserver.User) (*natsserver.
 
 // startServer runs the server and waits until it is ready, has failed, or ctx
 // ends. A failed start only tells its logger, so that is where it is read.
-func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger) (*natsserver.Server, error) {
+func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger) (*natsserver.Server, *serverLog, error) {
 	ns, err := natsserver.NewServer(opts)
 	if err != nil {
-		return nil, fmt.Errorf("start embedded server: %w", err)
+		return nil, nil, fmt.Errorf("start embedded server: %w", err)
 	}
 	sl := &serverLog{log: log, failed: make(chan struct{})}
 	ns.SetLoggerV2(sl, false, false, false)
@@ -117,7 +118,7 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 	select {
 	case <-ready:
 		if ns.JetStreamEnabled() {
-			return ns, nil
+			return ns, sl, nil
 		}
 		err = errors.New("JetStream is off")
 	case <-sl.failed:
@@ -128,7 +129,7 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 	<-started // a server must not be stopped while it starts
 	ns.Shutdown()
 	<-ready
-	return nil, fmt.Errorf("start embedded server: %w", errors.Join(err, sl.cause()))
+	return nil, nil, fmt.Errorf("start embedded server: %w", errors.Join(err, sl.cause()))
 }
 
 // connect opens the connections of this process. They are separate so that a
@@ -201,7 +202,23 @@ func (e *engine) address() string {
 	return ""
 }
 
-// serverLog passes the server's warnings on and remembers why a start failed.
+// health says what ails the embedded server. That a stream is frozen it only
+// tells its logger.
+func (e *engine) health() error {
+	if err := e.said.cause(); err != nil {
+		return err
+	}
+	if h := e.ns.Healthz(nil); h.Status != "ok" {
+		return fmt.Errorf("embedded server: %s", h.Error)
+	}
+	return nil
+}
+
+// writeErrorSaid is how the server says that a stream takes nothing any more.
+const writeErrorSaid = "Critical write error"
+
+// serverLog passes the server's warnings on and remembers why a start failed, or
+// a stream froze.
 type serverLog struct {
 	log *slog.Logger
 
@@ -212,10 +229,14 @@ type serverLog struct {
 }
 
 func (l *serverLog) Fatalf(format string, v ...any) {
-	l.mu.Lock()
-	l.err = fmt.Errorf(format, v...)
-	l.mu.Unlock()
+	l.note(fmt.Errorf(format, v...))
 	l.once.Do(func() { close(l.failed) })
+}
+
+func (l *serverLog) note(err error) {
+	l.mu.Lock()
+	l.err = err
+	l.mu.Unlock()
 }
 
 func (l *serverLog) cause() error {
@@ -225,7 +246,11 @@ func (l *serverLog) cause() error {
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
-	l.log.Error("embedded server reported an error", "err", fmt.Sprintf(format, v...))
+	said := fmt.Sprintf(format, v...)
+	l.log.Error("embedded server reported an error", "err", said)
+	if strings.Contains(said, writeErrorSaid) {
+		l.note(errors.New(said))
+	}
 }
 
 func (l *serverLog) Warnf(format string, v ...any) {

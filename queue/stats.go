@@ -94,6 +94,7 @@ func (l *Lane) stats() ServiceStats {
 // oldest is when the oldest unfinished delivery was accepted, as far as the
 // lane has seen it.
 func (l *Lane) oldest() time.Time {
+	now := time.Now()
 	var at time.Time
 	see := func(t time.Time) {
 		if at.IsZero() || t.Before(at) {
@@ -110,7 +111,7 @@ func (l *Lane) oldest() time.Time {
 		see(l.fresh[0].Accepted)
 	}
 	for _, item := range l.lot.items {
-		see(time.Unix(0, item.accepted))
+		see(l.q.clock.moment(item.accepted, now))
 	}
 	if l.peeked.seq > l.win.high {
 		see(l.peeked.at)
@@ -174,9 +175,6 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 		}
 		state := s.CachedInfo().State
 		sizes[name], removed[name] = int64(state.Bytes), removal{state.FirstSeq, state.NumDeleted}
-		if name == events {
-			q.purgedBelow(state.FirstSeq)
-		}
 	}
 	counts, err := eng.subjectCounts(ctx, dead)
 	if err != nil {
@@ -202,16 +200,38 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 	return nil
 }
 
-// purgedBelow corrects the counts of lanes whose waiting records an operator
-// purged.
-func (q *Queue) purgedBelow(first uint64) {
+// recount corrects the counts of lanes some of whose waiting records an operator
+// may have purged.
+func (q *Queue) recount(ctx context.Context, eng *engine) {
 	for _, l := range q.allLanes() {
-		l.mu.Lock()
-		if l.feed.waiting > 0 && l.feed.counted < first {
-			l.feed.waiting = 0
+		if err := l.recount(ctx, eng); err != nil && ctx.Err() == nil {
+			q.o.Log.Debug("waiting records not counted anew", "service", l.name, "err", err)
 		}
-		l.mu.Unlock()
 	}
+}
+
+// recount asks the lane's consumer what it has still to send. What it has sent
+// and the lane has not seen yet counts as waiting too; no commit runs meanwhile,
+// so that no record is counted twice.
+func (l *Lane) recount(ctx context.Context, eng *engine) error {
+	l.q.events.commitMu.Lock()
+	defer l.q.events.commitMu.Unlock()
+	l.mu.Lock()
+	needless := l.feed.eng != eng || l.feed.waiting <= 0
+	l.mu.Unlock()
+	if needless {
+		return nil
+	}
+	info, err := eng.consumer(ctx, l.name)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.feed.eng == eng {
+		l.feed.waiting = max(int(info.NumPending)+int(info.Delivered.Consumer)-int(l.feed.nth), 0)
+	}
+	return nil
 }
 
 // subjectCounts returns how many records a stream has of each subject.

@@ -23,8 +23,8 @@ const (
 	attemptsMaxBytes = 256 << 20
 	debugMaxBytes    = 128 << 20
 
-	// lostReplyWindow is JetStream's own memory of ids. It is short because it
-	// costs 200 B an id: this package remembers ids itself, see [recent].
+	// lostReplyWindow is JetStream's own memory of ids, the least there can be:
+	// this package remembers ids itself, see [recent] and [idOf].
 	lostReplyWindow = 100 * time.Millisecond
 
 	requestTimeout = 5 * time.Second

@@ -94,7 +94,8 @@ func (l *Lane) takeOld(before time.Time, max int) (entries []*Entry, items []*pa
 			entries = append(entries, l.hand(e))
 		}
 	}
-	items = l.lot.remove(max-len(entries), func(p *parked) bool { return p.accepted < before.UnixNano() })
+	now := time.Now()
+	items = l.lot.remove(max-len(entries), func(p *parked) bool { return l.q.clock.moment(p.accepted, now).Before(before) })
 	return entries, items, len(l.fresh) == 0 && l.feed.waiting > 0 && l.q.base.feeds(l)
 }
 
