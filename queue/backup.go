@@ -80,7 +80,7 @@ func (b *backup) write(ctx context.Context) error {
 	if eng == nil {
 		return ErrUnavailable
 	}
-	if b.q.o.clustered() {
+	if !b.q.base.alone() {
 		return errors.New("the queue is a NATS cluster, which has backups of its own")
 	}
 	if err := b.file(floorsFile, encodeFloors(nil, 1, b.q.currentFloors())); err != nil {
@@ -263,7 +263,7 @@ func (e *engine) ask(ctx context.Context, subject string, body []byte) ([]byte, 
 		return nil, err
 	}
 	if answer.Error != nil {
-		return nil, errors.New(answer.Error.Description)
+		return nil, answer.Error
 	}
 	return m.Data, nil
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 // backUp writes a backup to a new folder.
@@ -50,7 +52,7 @@ func waiting(t testing.TB, q *Queue, service string, n int) []string {
 }
 
 func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 6)...)
@@ -96,7 +98,7 @@ func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
 }
 
 func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	const n = 600
@@ -170,7 +172,7 @@ func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
 }
 
 func TestOnlyAWholeBackupIsRestored(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 3)...)
@@ -216,7 +218,7 @@ func TestOnlyAWholeBackupIsRestored(t *testing.T) {
 }
 
 func TestARestoreTouchesNoQueueAndAnUnfinishedOneIsNotOpened(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})

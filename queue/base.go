@@ -2,24 +2,35 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // base is what the queue stands on, the embedded server or a cluster: all that
 // differs between the two is here.
 type base interface {
+	// load takes up what the folder holds, once.
+	load() error
+	// patience is how long Open tries, and a later start may take; 0: Open tries
+	// once, a start takes what it takes.
+	patience() (open, start time.Duration)
 	// start returns a JetStream to work with.
 	start(ctx context.Context) (*engine, error)
+	// shape makes the configurations of the streams what they have to be here.
+	shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig
 	// recover takes up what the streams hold, and returns the ids that are
 	// known; nil: JetStream knows them. first is false after a restart.
 	recover(ctx context.Context, eng *engine, first bool) (*recent, error)
 	// attachAll attaches the lanes of all services that have records, or had, and
 	// counts what they have.
 	attachAll(ctx context.Context, eng *engine) error
+	// serve prepares a lane that somebody will take from.
+	serve(l *Lane, eng *engine)
 	// attach makes the consumer of a lane and listens to it.
 	attach(ctx context.Context, l *Lane, eng *engine) error
 	// accept queues an entry that was delivered to a lane and reports whether
@@ -43,18 +54,45 @@ type base interface {
 	stamp(term uint64) string
 	// writer returns what the committer of a stream writes through.
 	writer(ctx context.Context, eng *engine, stream string) (writer, error)
+	// waiting is how many fresh deliveries of a lane, which is locked, are not
+	// in flight.
+	waiting(l *Lane) int
+	// stored notes that a record of a service was stored, and where.
+	stored(r *Record, seq uint64)
 	// count asks for what the lanes cannot know by themselves.
 	count(ctx context.Context, eng *engine) error
+	// disk is the folder whose filesystem fills up; empty: none of this machine.
+	disk() string
+	// alone reports whether nobody else writes to the streams.
+	alone() bool
+	// remove runs an operation that deletes from a stream, whose committer
+	// waits, and makes its outcome durable.
+	remove(ctx context.Context, eng *engine, stream string, operate func(context.Context, *engine) error) error
+	// erased tells whoever else may hold records of a service that they are gone.
+	erased(eng *engine, stream, service string, seqs []uint64)
+	// removed makes durable that records of a stream expired, or that an
+	// operator deleted some.
+	removed(ctx context.Context, eng *engine, stream string) error
 	// trim removes finished records from EVENTS.
 	trim(ctx context.Context, eng *engine, keep time.Duration) error
 	// read returns a stored record, for sure if there is one.
 	read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error)
+	// examine looks through the records of a queue that runs.
+	examine(ctx context.Context, x *exam, eng *engine)
 	// run does what has to be done all the time, until ctx ends.
 	run(ctx context.Context)
 	// probe returns nil when a start may succeed.
 	probe() error
 	// close saves what the next start needs, while the engine still runs.
 	close(ctx context.Context, eng *engine) error
+}
+
+// newBase returns the one that the options ask for.
+func newBase(q *Queue) base {
+	if len(q.o.Servers) > 0 {
+		return newCluster(q)
+	}
+	return &embedded{q: q}
 }
 
 // embedded is the base of one relay by itself: its own server, over a folder of
@@ -66,6 +104,21 @@ type embedded struct {
 
 // embeddedTerm is the one term of an embedded queue.
 const embeddedTerm = 1
+
+func (b *embedded) load() error {
+	file, fl, err := openFloors(b.q.folder)
+	if err != nil {
+		return err
+	}
+	b.q.floors = file
+	for name, p := range fl.lanes {
+		b.q.lane(name).win.restore(p.high, p.open)
+	}
+	b.q.retries.gone = fl.gone
+	return nil
+}
+
+func (b *embedded) patience() (open, start time.Duration) { return 0, 0 }
 
 func (b *embedded) start(ctx context.Context) (*engine, error) {
 	for _, c := range b.q.committers() {
@@ -113,6 +166,10 @@ func (b *embedded) attachAll(ctx context.Context, eng *engine) error {
 	return b.q.ask(ctx, eng)
 }
 
+func (b *embedded) shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig { return streams }
+
+func (b *embedded) serve(l *Lane, eng *engine) { l.attachOnce(eng) }
+
 func (b *embedded) attach(ctx context.Context, l *Lane, eng *engine) error { return l.attach(ctx, eng) }
 
 func (b *embedded) accept(l *Lane, e *Entry, at place) bool { return l.accept(e, at.nth) }
@@ -133,7 +190,49 @@ func (b *embedded) writer(ctx context.Context, eng *engine, stream string) (writ
 	return newPublisher(ctx, eng, stream, newDisk(b.q.folder, stream))
 }
 
+func (b *embedded) waiting(l *Lane) int { return max(l.feed.waiting, 0) + l.held() }
+
+func (b *embedded) stored(r *Record, seq uint64) { b.q.lane(r.Service).count(seq, sizeOf(r)) }
+
 func (b *embedded) count(context.Context, *engine) error { return nil }
+
+func (b *embedded) disk() string { return b.q.o.Dir }
+func (b *embedded) alone() bool  { return true }
+
+// remove keeps the blocks as they were until the outcome is durable.
+func (b *embedded) remove(ctx context.Context, eng *engine, stream string, operate func(context.Context, *engine) error) error {
+	old := b.q.folder.undo(stream)
+	if err := old.keep(); err != nil {
+		return err
+	}
+	err := operate(context.WithoutCancel(ctx), eng)
+	if errors.Is(err, ErrUnavailable) { // JetStream did not answer, and may be at it still
+		b.q.fail(err)
+		return err
+	}
+	// A crash here has the next start put the old blocks back. When they cannot
+	// be forgotten that start has to be now: it would take back what is stored
+	// from here on.
+	failed := syncTree(b.q.folder.stream(stream))
+	if failed == nil {
+		failed = old.forget()
+	}
+	if failed != nil {
+		b.q.fail(failed)
+	}
+	return errors.Join(err, failed)
+}
+
+func (b *embedded) erased(*engine, string, string, []uint64) {}
+
+// removed also counts what is left to the lanes.
+func (b *embedded) removed(ctx context.Context, eng *engine, stream string) error {
+	err := syncTree(b.q.folder.stream(stream))
+	if stream == events {
+		b.q.recount(ctx, eng)
+	}
+	return err
+}
 
 func (b *embedded) trim(ctx context.Context, eng *engine, keep time.Duration) error {
 	return b.q.trim(ctx, eng, keep)

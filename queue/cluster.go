@@ -18,6 +18,7 @@ const (
 	dialTimeout   = 2 * time.Second
 	pingInterval  = 2 * time.Second // a server that does not answer two of these is left
 	tendInterval  = 250 * time.Millisecond
+	openPatience  = 15 * time.Second
 	closePatience = 2 * time.Second // for confirmations that are on their way
 
 	codeNoMessage = 10037 // JetStream's error for a record that is not there
@@ -43,6 +44,37 @@ type cluster struct {
 
 func newCluster(q *Queue) *cluster { return &cluster{q: q} }
 
+func (c *cluster) load() error { return nil }
+
+// patience is long enough for servers that are being started too, and then for
+// them to agree on a leader; else there are others.
+func (c *cluster) patience() (open, start time.Duration) { return openPatience, requestTimeout }
+
+// shape has most servers store what is to last, and know the ids of the window.
+func (c *cluster) shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig {
+	for i := range streams {
+		s := &streams[i]
+		s.Replicas, s.PersistMode = c.q.o.Replicas, jetstream.DefaultPersistMode
+		if s.Discard == jetstream.DiscardNew {
+			s.Duplicates, s.AllowAtomicPublish = c.q.o.DedupWindow, true
+		}
+	}
+	return append(streams, leaseConfig(c.q.o))
+}
+
+// serve leaves a lane to its first Next, for its consumer takes a while.
+func (c *cluster) serve(*Lane, *engine) {}
+
+func (c *cluster) disk() string { return "" }
+func (c *cluster) alone() bool  { return false }
+
+// remove leaves it to the servers to make what they do durable.
+func (c *cluster) remove(ctx context.Context, eng *engine, _ string, operate func(context.Context, *engine) error) error {
+	return operate(ctx, eng)
+}
+
+func (c *cluster) removed(context.Context, *engine, string) error { return nil }
+
 // start connects to any of the servers.
 func (c *cluster) start(ctx context.Context) (*engine, error) {
 	if c.lease.id == "" {
@@ -50,7 +82,23 @@ func (c *cluster) start(ctx context.Context) (*engine, error) {
 			return nil, err
 		}
 	}
-	o := c.q.o
+	eng, err := connectCluster(c.q.o)
+	if err != nil {
+		return nil, err
+	}
+	eng.confirm = eng.nc.NewInbox()
+	_, err = eng.nc.Subscribe(eng.confirm+".*.*", c.confirmed)
+	if err == nil {
+		_, err = eng.nc.Subscribe(eng.subject(erasedSubject+"*"), c.letGo)
+	}
+	if err != nil {
+		eng.stop()
+		return nil, fmt.Errorf("connect to cluster: %w", err)
+	}
+	return eng, nil
+}
+
+func connectCluster(o Options) (*engine, error) {
 	eng := &engine{site: o.Site}
 	options := []nats.Option{
 		nats.Name("relay"), nats.NoReconnect(), nats.Timeout(dialTimeout),
@@ -67,11 +115,6 @@ func (c *cluster) start(ctx context.Context) (*engine, error) {
 	if err := eng.dial(strings.Join(o.Servers, ","), options...); err != nil {
 		eng.stop()
 		return nil, fmt.Errorf("%w: connect to cluster: %w", ErrUnavailable, err)
-	}
-	eng.confirm = eng.nc.NewInbox()
-	if _, err := eng.nc.Subscribe(eng.confirm+".*.*", c.confirmed); err != nil {
-		eng.stop()
-		return nil, fmt.Errorf("connect to cluster: %w", err)
 	}
 	return eng, nil
 }
@@ -128,7 +171,7 @@ func (c *cluster) attachAll(ctx context.Context, eng *engine) error {
 	}
 	for _, l := range c.q.allLanes() {
 		l.mu.Lock()
-		l.feed = feed{average: l.feed.average, waiting: l.feed.waiting, others: l.feed.others}
+		l.feed = feed{average: l.feed.average, waiting: l.feed.waiting, elsewhere: l.feed.elsewhere}
 		l.mu.Unlock()
 		l.poke()
 	}
@@ -207,7 +250,7 @@ func (c *cluster) close(ctx context.Context, eng *engine) error {
 // That a delivery is gone is believed of a leader that knows of later ones.
 func (c *cluster) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {
 	m, _, err := eng.getStored(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
-	if err != ErrNotFound || stream != retry {
+	if !errors.Is(err, ErrNotFound) || stream != retry {
 		return m, err
 	}
 	s, err := eng.stream(ctx, stream)

@@ -7,10 +7,12 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q, err := Open(testContext(t), Options{Dir: t.TempDir()})
 	if err != nil {
@@ -50,7 +52,7 @@ func TestALargeGroupIsTakenWhenNothingElseWaits(t *testing.T) {
 }
 
 func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	o := Options{Dir: t.TempDir()}
 	q := open(t, o)

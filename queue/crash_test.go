@@ -31,10 +31,7 @@ func TestMain(m *testing.M) {
 // child accepts and finishes deliveries until it is killed, and says on
 // standard output what it has acknowledged ("a ID") and finished ("f ID TIME").
 func child(dir string) error {
-	o := Options{Dir: dir}
-	p := queuetest.Site(dir)
-	o.Servers, o.Credentials, o.Site = p.Servers, p.Credentials, p.Site
-	q, err := Open(context.Background(), o)
+	q, err := Open(context.Background(), in(queuetest.Site(dir), Options{Dir: dir}))
 	if err != nil {
 		return err
 	}
@@ -139,7 +136,7 @@ func TestKillLosesNothingAndRepeatsLittle(t *testing.T) {
 
 // quiet is how long nothing comes when nothing more is to come.
 func quiet(q *Queue) time.Duration {
-	if q.o.clustered() {
+	if !q.base.alone() {
 		return sharedAckWait + 2*time.Second // until what was in flight is given to somebody else
 	}
 	return 500 * time.Millisecond

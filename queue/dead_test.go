@@ -73,7 +73,7 @@ func TestFullQueueRefusesAndKeepsWhatItHas(t *testing.T) {
 func TestReserveOfTheDiskIsKept(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	s := &space{max: 1000, checked: now, free: 500}
+	s := &space{dir: "d", max: 1000, checked: now, free: 500}
 	if err := s.take(400, now); err != nil {
 		t.Error(err)
 	}

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 func TestSyncFindsWhatJetStreamWrote(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})
@@ -34,7 +36,7 @@ func TestSyncFindsWhatJetStreamWrote(t *testing.T) {
 // TestTheBlockFilesTellWhatJetStreamHas compares what is read from the files with
 // what JetStream says, also after records were deleted and purged.
 func TestTheBlockFilesTellWhatJetStreamHas(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 300)...)

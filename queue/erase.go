@@ -140,7 +140,7 @@ func (e *erasure) owed(stream, service string, seq uint64) bool {
 	case events:
 		return e.q.lane(service).owes(seq)
 	case retry:
-		return e.q.retries.needs(seq)
+		return e.q.retries.needs(seq) || !e.q.base.keeps()
 	}
 	return false
 }
@@ -155,11 +155,11 @@ func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[u
 	case retry:
 		g.parked = seqs
 	default:
-		return e.erase(ctx, stream, seqs)
+		return e.erase(ctx, stream, service, seqs)
 	}
 	inFlight, items, unsent := l.letGo(g)
 	e.done.InFlight += inFlight
-	if err := e.erase(ctx, stream, seqs); err != nil {
+	if err := e.erase(ctx, stream, service, seqs); err != nil {
 		return err
 	}
 	for _, item := range items {
@@ -175,12 +175,13 @@ func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[u
 // a whole file for each.
 const eraseBatch = 16
 
-func (e *erasure) erase(ctx context.Context, stream string, seqs map[uint64]bool) error {
+func (e *erasure) erase(ctx context.Context, stream, service string, seqs map[uint64]bool) error {
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(seqs)), eraseBatch) {
 		err := e.q.remove(ctx, stream, func(ctx context.Context, eng *engine) error { return eng.eraseEach(ctx, stream, part) })
 		if err != nil {
 			return err
 		}
+		e.q.base.erased(e.eng, stream, service, part)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 // Examine looks through the folder of a relay that does not run: the disk below
 // it, the clock, its floors, and what JetStream makes of its streams. It starts
 // JetStream as the relay would, unless that would cut something off, and delivers
-// and changes nothing else. Services
+// and changes nothing else. Of a cluster it looks at the streams there. Services
 // are the configured ones. It returns an error when it could not look, as when a
 // relay runs.
 func Examine(ctx context.Context, o Options, services []string) ([]Finding, error) {
@@ -33,6 +33,10 @@ func Examine(ctx context.Context, o Options, services []string) ([]Finding, erro
 	f := &folder{dir: o.Dir, lock: lock}
 	defer f.close()
 	if !x.place(f) {
+		return x.list, nil
+	}
+	if len(o.Servers) > 0 {
+		examineCluster(ctx, x)
 		return x.list, nil
 	}
 	fl := x.floorFiles(f)
@@ -60,16 +64,20 @@ func (q *Queue) Examine(ctx context.Context, services []string) []Finding {
 	} else {
 		x.well("health", "it takes events")
 	}
-	x.floorFiles(q.folder)
 	eng := q.engine.Load()
 	if eng == nil {
 		x.fault("streams", "it heals by itself once the cause is gone", "JetStream is down")
 		return x.list
 	}
-	x.blocks(q.folder)
-	x.streams(ctx, eng, q.folder)
+	q.base.examine(ctx, x, eng)
 	x.running(q.Stats())
 	return x.list
+}
+
+func (b *embedded) examine(ctx context.Context, x *exam, eng *engine) {
+	x.floorFiles(b.q.folder)
+	x.blocks(b.q.folder)
+	x.streams(ctx, eng, b.q.folder)
 }
 
 // exam is one examination.

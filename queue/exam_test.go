@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 // overwrite changes a byte of a file at a part of its length.
@@ -22,7 +24,7 @@ func overwrite(t *testing.T, path string, part float64) {
 }
 
 func TestAnExaminationFindsWhatIsWrong(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	sound := examined(t)
 	for _, test := range []struct {
@@ -166,7 +168,7 @@ func TestAnExaminationChangesNothing(t *testing.T) {
 }
 
 func TestAClockThatWasSetBackIsAFault(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	x := &exam{o: Options{}.withDefaults()}
 	dir := examined(t)
 	x.stream(&folder{dir: dir}, events, streamState{Last: time.Now().Add(time.Hour)})

@@ -48,7 +48,7 @@ type feed struct {
 
 	pausedTo  time.Time // the consumer was not there: nothing is asked for until then
 	unsettled bool      // deliveries may be missing between those that came; used in a cluster
-	others    others    // what other relays of the site hold; used in a cluster
+	elsewhere int       // parked deliveries that the keeper has taken up; used in a cluster
 }
 
 // until is how long to wait for JetStream at most.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"callrelay/queue/queuetest"
 )
 
 func TestSecondOpenIsRefused(t *testing.T) {
@@ -36,7 +38,7 @@ func TestNewerFormatIsRefused(t *testing.T) {
 }
 
 func TestFolderIsPrivate(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "queue")
 	open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
@@ -54,7 +56,7 @@ func TestFolderIsPrivate(t *testing.T) {
 }
 
 func TestBusyListenerIsAnError(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	first := open(t, Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	_, err := Open(testContext(t), Options{Dir: t.TempDir(), Listen: first.engine.Load().address()})

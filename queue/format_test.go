@@ -12,6 +12,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 // century keeps the records of an old queue from expiring.
@@ -44,7 +46,7 @@ func writeOld(t *testing.T, dir string) {
 // left behind. UPDATE_GOLDEN=1 makes the archive of a new format; it is never
 // made again.
 func TestQueuesOfEveryFormatOpen(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	for version := 1; version <= formatVersion; version++ {
 		t.Run(fmt.Sprint("format ", version), func(t *testing.T) {
 			archive := filepath.Join("testdata", fmt.Sprintf("v%d.tar.gz", version))

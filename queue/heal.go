@@ -114,12 +114,11 @@ func (q *Queue) restart(ctx context.Context, last *string) bool {
 	return true
 }
 
-// restartIn starts within a time in which servers that agree on a leader do: a
-// cluster has others.
+// restartIn starts within the time that a start may take here.
 func (q *Queue) restartIn(ctx context.Context) error {
-	if q.o.clustered() {
+	if _, limit := q.base.patience(); limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, requestTimeout)
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	return q.start(ctx, false)

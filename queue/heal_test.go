@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"callrelay/queue/queuetest"
 )
 
 // breakWrites makes every open block file of a stream read-only underneath
@@ -39,7 +41,7 @@ func breakWrites(t *testing.T, dir, stream string) {
 }
 
 func TestFailedWriteIsReportedAndHealed(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})
@@ -115,6 +117,11 @@ func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 		defer q.retries.mu.Unlock()
 		return len(q.retries.gone) == 0
 	})
+	eventually(t, "the parked one is known", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.lot.Len() == 1
+	})
 	l.Wake(WakeAll)
 	if again := next(t, l, 1)[0]; again.ID != e.ID || again.Attempts != 1 {
 		t.Errorf("got %s after %d attempts", again.ID, again.Attempts)
@@ -133,7 +140,7 @@ func TestCommitterThatEndedTakesNothingAfterARestart(t *testing.T) {
 }
 
 func TestCloseDoesNotHangWhileAnOrderedLaneSpillsToABrokenDisk(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q, l := ordered(t, dir)
@@ -163,7 +170,7 @@ func TestCloseDoesNotHangWhileAnOrderedLaneSpillsToABrokenDisk(t *testing.T) {
 }
 
 func TestAFrozenStreamIsNoticedThoughNobodyWrites(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})
@@ -179,7 +186,7 @@ func TestAFrozenStreamIsNoticedThoughNobodyWrites(t *testing.T) {
 }
 
 func TestADiskThatCannotBeWrittenIsNoticedThoughNobodyWrites(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir})

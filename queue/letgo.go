@@ -51,6 +51,7 @@ func (l *Lane) letGo(g erasing) (inFlight int, items []*parked, unsent bool) {
 			l.shadows--
 		}
 		l.win.done(e.Seq) // it was taken up before a restart
+		l.q.base.settle(l, e)
 		return true
 	})
 	for seq := range g.stored {
@@ -74,6 +75,8 @@ func (l *Lane) dropReady(g erasing) (items []*parked) {
 		l.advance(e.Call)
 		if e.item != nil {
 			items = append(items, e.item)
+		} else {
+			l.q.base.settle(l, e)
 		}
 	}
 	return items
@@ -87,6 +90,7 @@ func (l *Lane) dropFollowers(g erasing) (items []*parked) {
 			case f.entry != nil && g.has(f.entry):
 				l.unfollow(f)
 				l.leave(f.entry)
+				l.q.base.settle(l, f.entry)
 				return true
 			case f.item != nil && g.parked[f.item.seq]:
 				items = append(items, f.item)

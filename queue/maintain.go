@@ -57,18 +57,12 @@ func (q *Queue) maintain(ctx context.Context) {
 // an operator deleted some, counts what is left, and returns what is synced.
 func (q *Queue) followRemoved(ctx context.Context, eng *engine, synced map[string]removal) map[string]removal {
 	removed := q.removed()
-	if q.o.clustered() {
-		return removed // its servers sync by themselves
-	}
 	for stream, now := range removed {
 		if before, known := synced[stream]; !known || before == now {
 			continue
 		}
-		if err := syncTree(q.folder.stream(stream)); err != nil {
+		if err := q.base.removed(ctx, eng, stream); err != nil {
 			q.fail(err)
-		}
-		if stream == events {
-			q.recount(ctx, eng)
 		}
 	}
 	return removed

@@ -76,9 +76,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// clustered reports whether the records are held by a cluster.
-func (o Options) clustered() bool { return len(o.Servers) > 0 }
-
 func setDefault[T comparable](value *T, byDefault T) {
 	var zero T
 	if *value == zero {

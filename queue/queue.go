@@ -67,20 +67,17 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	}
 	q := &Queue{o: o, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
 	q.openClock()
-	q.space, q.deadSpace = newSpace(o, o.MaxBytes), newSpace(o, o.DeadMaxBytes)
-	q.base = &embedded{q: q}
-	if o.clustered() {
-		q.base = newCluster(q)
-	}
+	q.base = newBase(q)
+	q.space, q.deadSpace = newSpace(q.base.disk(), o.MaxBytes), newSpace(q.base.disk(), o.DeadMaxBytes)
 	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	q.retries.wake = make(chan struct{}, 1)
 	q.logs = newLogbook(q)
 	q.events = newCommitter(events, q.fail)
-	q.events.stored = func(r *Record, seq uint64) { q.lane(r.Service).count(seq, sizeOf(r)) }
+	q.events.stored = q.base.stored
 	q.retry = newCommitter(retry, q.fail)
 	q.retry.stored = func(_ *Record, seq uint64) { q.retries.keep(seq) }
 	q.dead = newCommitter(dead, q.fail)
-	if err := q.load(); err != nil {
+	if err := q.base.load(); err != nil {
 		folder.close()
 		return nil, err
 	}
@@ -93,33 +90,14 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	return q, nil
 }
 
-// load takes up the floors.
-func (q *Queue) load() error {
-	if q.o.clustered() {
-		return nil
-	}
-	file, fl, err := openFloors(q.folder)
-	if err != nil {
-		return err
-	}
-	q.floors = file
-	for name, p := range fl.lanes {
-		q.lane(name).win.restore(p.high, p.open)
-	}
-	q.retries.gone = fl.gone
-	return nil
-}
-
-// openPatience is how long Open waits for a cluster.
-const openPatience = 15 * time.Second
-
-// firstStart starts, and has some patience with a cluster that is being started
+// firstStart starts, and has some patience with servers that are being started
 // too.
 func (q *Queue) firstStart(ctx context.Context) error {
 	began := time.Now()
+	patience, _ := q.base.patience()
 	for {
 		err := q.start(ctx, true)
-		if err == nil || !q.o.clustered() || time.Since(began) > openPatience || ctx.Err() != nil {
+		if err == nil || time.Since(began) >= patience || ctx.Err() != nil {
 			return err
 		}
 		q.o.Log.Warn("cluster not ready yet", "err", err)
@@ -147,7 +125,7 @@ func (q *Queue) start(ctx context.Context, first bool) error {
 }
 
 func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
-	if err := ensureStreams(ctx, eng, q.o); err != nil {
+	if err := ensureStreams(ctx, eng, q.base.shape(streamConfigs(q.o))); err != nil {
 		return err
 	}
 	ids, err := q.base.recover(ctx, eng, first)
@@ -233,8 +211,8 @@ func (q *Queue) attachLanes(ctx context.Context, eng *engine) error {
 // Lane returns the deliveries owed to a service.
 func (q *Queue) Lane(service string) *Lane {
 	l := q.lane(service)
-	if eng := q.engine.Load(); eng != nil && !q.o.clustered() { // there the first Next does: it takes a while
-		l.attachOnce(eng)
+	if eng := q.engine.Load(); eng != nil {
+		q.base.serve(l, eng)
 	}
 	return l
 }

@@ -26,9 +26,7 @@ func open(t testing.TB, o Options) *Queue {
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	p := queuetest.Cluster(t, o.Dir)
-	o.Servers, o.Credentials, o.Site = p.Servers, p.Credentials, p.Site
-	q, err := Open(testContext(t), o)
+	q, err := Open(testContext(t), in(queuetest.Cluster(t, o.Dir), o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,12 +34,10 @@ func open(t testing.TB, o Options) *Queue {
 	return q
 }
 
-// needsEmbedded skips a test of what only the embedded queue has.
-func needsEmbedded(t testing.TB) {
-	t.Helper()
-	if os.Getenv(queuetest.Variable) != "" {
-		t.Skip("the embedded queue's own")
-	}
+// in puts a queue in a place.
+func in(p queuetest.Place, o Options) Options {
+	o.Servers, o.Credentials, o.Site, o.Replicas = p.Servers, p.Credentials, p.Site, p.Replicas
+	return o
 }
 
 func shut(t testing.TB, q *Queue) {

@@ -35,7 +35,7 @@ func (e *engine) read(ctx context.Context, stream string, cfg jetstream.Consumer
 		if cfg.OptStartTime != nil && last == 0 || !e.stores(ctx, stream, cfg.FilterSubject, next, end) {
 			return nil
 		}
-		time.Sleep(readPause)
+		pause(ctx, readPause)
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, next, nil
 	}
 }
@@ -97,7 +97,7 @@ func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.Cons
 		m, err := nextMsg(ctx, sub)
 		if errors.Is(err, nats.ErrNoResponders) && time.Now().Before(newly) {
 			asked = 0 // not every server of a cluster knows of the consumer yet
-			time.Sleep(newlyPause)
+			pause(ctx, newlyPause)
 			continue
 		}
 		if err != nil {
@@ -113,6 +113,16 @@ func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.Cons
 		}
 	}
 	return nil
+}
+
+// pause waits, but not beyond ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 func nextMsg(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {

@@ -7,10 +7,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/queuetest"
 )
 
 func TestVanishedConsumerIsRebuilt(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 200)...)
@@ -57,7 +59,7 @@ func TestWhatAReplacedConsumerHadSentIsNotCountedTwice(t *testing.T) {
 }
 
 func TestVanishedStreamIsRecreated(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 50)...)
@@ -82,7 +84,7 @@ func TestVanishedStreamIsRecreated(t *testing.T) {
 }
 
 func TestPurgedRecordsWaitNoMore(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
@@ -102,7 +104,7 @@ func TestPurgedRecordsWaitNoMore(t *testing.T) {
 }
 
 func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, record("other", 0))
@@ -219,7 +221,7 @@ func TestHistoryIsNewestFirst(t *testing.T) {
 }
 
 func TestConsumerShowsWhatIsPending(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 2*minFetch)...)

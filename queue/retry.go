@@ -180,9 +180,9 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	below, _ := slices.BinarySearch(gone, floor+1)
-	if q.o.clustered() {
-		below = 0 // what lies between may be another relay's
+	below := 0
+	if q.base.alone() { // else what lies between may be another relay's
+		below, _ = slices.BinarySearch(gone, floor+1)
 	}
 	err := q.remove(ctx, retry, func(ctx context.Context, eng *engine) error {
 		rest := gone

@@ -4,12 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -20,66 +16,8 @@ const (
 	sharedPatience   = 4 * time.Second // a request is lost with its server, so it is short-lived
 	sharedAckWait    = 10 * time.Second
 	progressInterval = 3 * time.Second // how often JetStream is told of what takes longer
-	confirmWait      = time.Second     // how long an acknowledgement may go unconfirmed before it is sent again
-	confirmTries     = 60              // after so many, its consumer is gone
 	maxUnsettled     = 1024            // entries that an unsettled lane takes
 )
-
-// acks are the acknowledgements of a lane that the cluster has not confirmed
-// yet.
-type acks struct {
-	mu  sync.Mutex
-	own map[uint64]*ack // by sequence
-}
-
-// ack is an acknowledgement on its way.
-type ack struct {
-	subject string
-	sent    time.Time
-	tries   int
-}
-
-func (a *acks) add(seq uint64, subject string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.own == nil {
-		a.own = map[uint64]*ack{}
-	}
-	a.own[seq] = &ack{subject: subject, sent: time.Now()}
-}
-
-func (a *acks) remove(seq uint64) {
-	a.mu.Lock()
-	delete(a.own, seq)
-	a.mu.Unlock()
-}
-
-func (a *acks) has(seq uint64) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.own[seq] != nil
-}
-
-func (a *acks) len() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.own)
-}
-
-// repeat sends again what has waited too long.
-func (a *acks) repeat(eng *engine, service string, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for seq, one := range a.own {
-		switch {
-		case one.tries > confirmTries:
-			delete(a.own, seq)
-		case now.Sub(one.sent) > confirmWait:
-			one.sent, one.tries = now, one.tries+1
-			sendAck(eng, one.subject, service, seq)
-		}
-	}
-}
 
 // attach makes the durable consumer that the relays of the site share. What the
 // lane holds is kept: it is still its own to finish.
@@ -113,7 +51,7 @@ func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine) error {
 	}
 	l.attached(feed{
 		eng: eng, sub: sub, least: sharedFetchLeast, most: sharedFetch, patience: sharedPatience,
-		waiting: max(pending, l.feed.waiting), others: l.feed.others, unsettled: true,
+		waiting: max(pending, l.feed.waiting), elsewhere: l.feed.elsewhere, unsettled: true,
 	})
 	l.poke()
 	return nil
@@ -181,33 +119,6 @@ func (c *cluster) settle(l *Lane, e *Entry) {
 	if eng := c.q.engine.Load(); eng != nil {
 		sendAck(eng, e.ack, l.name, e.Seq)
 	}
-}
-
-func sendAck(eng *engine, subject, service string, seq uint64) {
-	_ = eng.nc.PublishRequest(subject, eng.confirm+"."+service+"."+strconv.FormatUint(seq, 10), nil)
-}
-
-// confirmed takes the cluster's word that an acknowledgement is kept.
-func (c *cluster) confirmed(m *nats.Msg) {
-	if m.Header.Get("Status") != "" {
-		return // nobody leads the consumer now
-	}
-	tokens := strings.Split(m.Subject, ".")
-	seq, err := strconv.ParseUint(tokens[len(tokens)-1], 10, 64)
-	if err != nil {
-		return
-	}
-	c.q.lane(tokens[len(tokens)-2]).acks.remove(seq)
-}
-
-// unconfirmed reports whether acknowledgements are on their way.
-func (c *cluster) unconfirmed() bool {
-	for _, l := range c.q.allLanes() {
-		if l.acks.len() > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // tend tells JetStream what is still being worked on, and repeats what it has

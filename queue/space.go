@@ -17,9 +17,8 @@ const (
 // never reach JetStream, whose streams freeze at the first write error; nor is
 // their own limit reached, which would refuse a part of what belongs together.
 type space struct {
-	dir    string
-	remote bool  // the disk is not this machine's
-	max    int64 // bytes of these streams
+	dir string // empty: the disk is not this machine's
+	max int64  // bytes of these streams
 
 	mu      sync.Mutex
 	checked time.Time
@@ -28,12 +27,7 @@ type space struct {
 	written int64 // since then
 }
 
-func newSpace(o Options, max int64) *space {
-	if o.clustered() {
-		return &space{remote: true, max: max}
-	}
-	return &space{dir: o.Dir, max: max}
-}
+func newSpace(dir string, max int64) *space { return &space{dir: dir, max: max} }
 
 // room takes space for so many bytes more of EVENTS and RETRY, or reports
 // ErrFull.
@@ -45,11 +39,11 @@ func (q *Queue) roomForDead(size int64) error { return q.deadSpace.take(size, ti
 func (s *space) take(size int64, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.remote && now.Sub(s.checked) > spaceInterval {
+	if s.dir != "" && now.Sub(s.checked) > spaceInterval {
 		s.look(now)
 	}
 	switch {
-	case !s.remote && s.free-size <= 0:
+	case s.dir != "" && s.free-size <= 0:
 		return fmt.Errorf("%w: the disk has no free space but the reserve", ErrFull)
 	case s.used+s.written+size > s.max:
 		return fmt.Errorf("%w: %d of %d bytes are used", ErrFull, s.used+s.written, s.max)

@@ -74,11 +74,10 @@ func (l *Lane) stats() ServiceStats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := ServiceStats{
-		Waiting:  max(l.feed.waiting, 0) + len(l.fresh) - l.shadows + len(l.ready) + l.following,
+		Waiting:  l.q.base.waiting(l),
 		InFlight: len(l.out),
-		Parked:   len(l.lot.items) + l.feed.others.parked,
+		Parked:   len(l.lot.items) + l.feed.elsewhere,
 	}
-	s.Waiting += l.feed.others.unfinished
 	for _, c := range l.chains {
 		for _, f := range c.followers {
 			if f.item != nil {
@@ -90,6 +89,10 @@ func (l *Lane) stats() ServiceStats {
 	s.Oldest = l.oldest()
 	return s
 }
+
+// held is how many fresh entries the lane, which is locked, has in memory and
+// not in flight.
+func (l *Lane) held() int { return len(l.fresh) - l.shadows + len(l.ready) + l.following }
 
 // oldest is when the oldest unfinished delivery was accepted, as far as the
 // lane has seen it.

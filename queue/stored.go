@@ -38,8 +38,7 @@ func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (
 	return m, seq, err
 }
 
-// remove runs an operation that deletes from a stream, and makes its outcome
-// durable. Until it is, the blocks are kept as they were. No commit runs
+// remove runs an operation that deletes from a stream. No commit runs
 // meanwhile, so that none of its syncs makes a new name durable before its
 // contents.
 func (q *Queue) remove(ctx context.Context, stream string, operate func(context.Context, *engine) error) error {
@@ -53,29 +52,7 @@ func (q *Queue) remove(ctx context.Context, stream string, operate func(context.
 			defer c.commitMu.Unlock()
 		}
 	}
-	if q.o.clustered() {
-		return operate(ctx, eng)
-	}
-	old := q.folder.undo(stream)
-	if err := old.keep(); err != nil {
-		return err
-	}
-	err := operate(context.WithoutCancel(ctx), eng)
-	if errors.Is(err, ErrUnavailable) { // JetStream did not answer, and may be at it still
-		q.fail(err)
-		return err
-	}
-	// A crash here has the next start put the old blocks back. When they cannot
-	// be forgotten that start has to be now: it would take back what is stored
-	// from here on.
-	failed := syncTree(q.folder.stream(stream))
-	if failed == nil {
-		failed = old.forget()
-	}
-	if failed != nil {
-		q.fail(failed)
-	}
-	return errors.Join(err, failed)
+	return q.base.remove(ctx, eng, stream, operate)
 }
 
 // purge removes the records of a subject below seq; an empty subject is all.

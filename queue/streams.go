@@ -43,33 +43,25 @@ func streamConfigs(o Options) []jetstream.StreamConfig {
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
 		AllowDirect: true, PersistMode: jetstream.AsyncPersistMode, MaxAge: o.AttemptsKeep, Duplicates: lostReplyWindow,
 	}
-	if o.clustered() {
-		kept.Replicas, kept.Duplicates, kept.AllowAtomicPublish = o.Replicas, o.DedupWindow, true
-		shown.Replicas, shown.PersistMode = o.Replicas, jetstream.DefaultPersistMode
-	}
 	with := func(c jetstream.StreamConfig, name, subject string, maxBytes int64, maxAge time.Duration) jetstream.StreamConfig {
 		c.Name, c.Subjects, c.MaxBytes, c.MaxAge = name, []string{subject}, maxBytes, maxAge
 		return c
 	}
-	configs := []jetstream.StreamConfig{
+	return []jetstream.StreamConfig{
 		with(kept, events, "events.*.*", o.MaxBytes+maxWaitingBytes, 0),
 		with(kept, retry, "retry.*", o.MaxBytes+maxWaitingBytes, 0),
 		with(kept, dead, "dead.*.*", o.DeadMaxBytes+maxWaitingBytes, o.DeadKeep),
 		with(shown, attempts, "attempts.*.*", attemptsMaxBytes, o.AttemptsKeep),
 		with(shown, debug, "debug.*", debugMaxBytes, o.AttemptsKeep),
 	}
-	if o.clustered() {
-		configs = append(configs, leaseConfig(o))
-	}
-	return configs
 }
 
 // ensureStreams creates the streams that are missing. That also brings back
 // one whose configuration a crash has damaged, with all its records. A stream
 // is updated only when it really differs, because a crash during an update is
 // what damages it.
-func ensureStreams(ctx context.Context, eng *engine, o Options) error {
-	for _, want := range streamConfigs(o) {
+func ensureStreams(ctx context.Context, eng *engine, streams []jetstream.StreamConfig) error {
+	for _, want := range streams {
 		want.Name, want.Subjects = eng.name(want.Name), []string{eng.subject(want.Subjects[0])}
 		if err := ensureStream(ctx, eng.js, want); err != nil {
 			return fmt.Errorf("open stream %s: %w", want.Name, err)

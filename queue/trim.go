@@ -27,13 +27,9 @@ func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error
 	if err != nil {
 		return err
 	}
-	counts, err := eng.subjectCounts(ctx, events)
+	stored, err := eng.serviceCounts(ctx, events)
 	if err != nil {
 		return err
-	}
-	stored := map[string]int{}
-	for subject, n := range counts {
-		stored[serviceOf(subject)] += n
 	}
 	head := cutoff
 	for service := range stored {

@@ -5,13 +5,15 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 // TestAPowerCutWhileDeletingLosesNothing plays what a filesystem may leave when
 // the power fails after JetStream has put a new block in the place of an old
 // one, and before that is synced: an empty file.
 func TestAPowerCutWhileDeletingLosesNothing(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	o := Options{Dir: t.TempDir()}
 	q := open(t, o)
@@ -62,7 +64,7 @@ func TestDeletingLeavesNothingKept(t *testing.T) {
 }
 
 func TestBlocksThatCannotBeKeptLeaveNothingBehind(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, record("crm", 0))

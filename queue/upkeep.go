@@ -9,12 +9,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// others is what other relays of the site hold of a service.
-type others struct {
-	unfinished int // in hand and not acknowledged
-	parked     int // taken up by the keeper
-}
-
 // consumers returns what the cluster knows of the consumer of each service.
 func (e *engine) consumers(ctx context.Context) (map[string]jetstream.ConsumerInfo, error) {
 	known := map[string]jetstream.ConsumerInfo{}
@@ -87,49 +81,68 @@ func (e *engine) query(ctx context.Context, subject string, body []byte, answer 
 	return json.Unmarshal(m.Data, answer)
 }
 
-// count tells each lane what waits for it, and what others hold.
+// waiting is what the site owes, whichever relay has it in hand, without what is
+// in flight here.
+func (c *cluster) waiting(l *Lane) int {
+	waits := l.acks.unfinished()
+	for e := range l.out {
+		if e.item == nil {
+			waits--
+		}
+	}
+	return max(waits, l.held())
+}
+
+func (c *cluster) stored(r *Record, seq uint64) {
+	l := c.q.lane(r.Service)
+	l.count(seq, sizeOf(r))
+	l.acks.stored()
+}
+
+// count tells each lane what the site has for it.
 func (c *cluster) count(ctx context.Context, eng *engine) error {
+	for _, l := range c.q.allLanes() {
+		l.acks.beginCount()
+	}
 	known, err := eng.consumers(ctx)
 	if err != nil {
 		return err
 	}
-	subjects, err := eng.subjectCounts(ctx, retry)
+	stored, err := eng.serviceCounts(ctx, events)
 	if err != nil {
 		return err
 	}
-	parked := byService(subjects)
-	if subjects, err = eng.subjectCounts(ctx, events); err != nil {
+	parked, err := eng.serviceCounts(ctx, retry)
+	if err != nil {
 		return err
 	}
-	stored := byService(subjects)
 	for service := range stored {
 		c.q.lane(service)
 	}
 	for _, l := range c.q.allLanes() {
-		info, ok := known[l.name]
-		l.mu.Lock()
-		if ok {
-			l.feed.waiting = int(info.NumPending)
-			l.feed.others.unfinished = max(info.NumAckPending-l.win.open-l.acks.len(), 0)
-		} else {
-			l.feed.waiting = stored[l.name] // nobody has served it yet
+		info, served := known[l.name]
+		if !served {
+			info.NumPending = uint64(stored[l.name])
 		}
-		l.feed.others.parked = 0
+		l.acks.endCount(int(info.NumPending) + info.NumAckPending)
+		l.mu.Lock()
+		l.feed.waiting, l.feed.elsewhere = int(info.NumPending), 0
 		if !c.keeps() {
-			l.feed.others.parked = parked[l.name]
+			l.feed.elsewhere = parked[l.name]
 		}
 		l.mu.Unlock()
 	}
 	return nil
 }
 
-// byService adds up counts of subjects.
-func byService(subjects map[string]int) map[string]int {
+// serviceCounts returns how many records a stream has of each service.
+func (e *engine) serviceCounts(ctx context.Context, stream string) (map[string]int, error) {
+	subjects, err := e.subjectCounts(ctx, stream)
 	counts := map[string]int{}
 	for subject, n := range subjects {
 		counts[serviceOf(subject)] += n
 	}
-	return counts
+	return counts, err
 }
 
 // trim purges up to the floors that the consumers have. A consumer's leader may
@@ -141,7 +154,7 @@ func (c *cluster) trim(ctx context.Context, eng *engine, keep time.Duration) err
 	if err != nil {
 		return err
 	}
-	counts, err := eng.subjectCounts(ctx, events)
+	stored, err := eng.serviceCounts(ctx, events)
 	if err != nil {
 		return err
 	}
@@ -149,7 +162,6 @@ func (c *cluster) trim(ctx context.Context, eng *engine, keep time.Duration) err
 	if err != nil {
 		return err
 	}
-	stored := byService(counts)
 	head := cutoff
 	for service := range stored {
 		if info := known[service]; info.NumPending > 0 || info.NumAckPending > 0 || info.Name == "" {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/queuetest"
 )
 
 // connect opens a connection as a user of the nats CLI would. The returned
@@ -56,7 +58,7 @@ func connect(t *testing.T, dir, user string) func(subject, body string) error {
 }
 
 func TestUsersMayDoWhatTheyAreFor(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
@@ -98,7 +100,7 @@ func TestUsersMayDoWhatTheyAreFor(t *testing.T) {
 }
 
 func TestNobodyElseGetsIn(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	url := "nats://" + q.engine.Load().address()
@@ -111,7 +113,7 @@ func TestNobodyElseGetsIn(t *testing.T) {
 }
 
 func TestPasswordsSurviveRestart(t *testing.T) {
-	needsEmbedded(t)
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	shut(t, open(t, Options{Dir: dir, Listen: "127.0.0.1:0"}))

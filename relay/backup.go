@@ -32,14 +32,17 @@ func (a *app) backupCommand() *cobra.Command {
 }
 
 func (a *app) backup(ctx context.Context, dir string) error {
-	c, err := a.client()
+	settings, err := a.settings()
+	if err == nil {
+		err = mustBeHere(settings)
+	}
 	if err != nil {
 		return err
 	}
 	if err := makeEmpty(dir); err != nil {
 		return err
 	}
-	err = c.Backup(ctx, func(path string, data io.Reader) error { return writeBelow(dir, path, data) })
+	err = web.NewClient(settings.Admin.Socket).Backup(ctx, func(path string, data io.Reader) error { return writeBelow(dir, path, data) })
 	if err != nil {
 		return explain(fmt.Errorf("backup %s is not whole: %w", dir, err))
 	}

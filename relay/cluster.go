@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 
@@ -19,6 +20,17 @@ func inCluster(o *queue.Options, c config.Queue) {
 	o.Servers, o.Credentials, o.Replicas, o.Site = c.Servers, c.Credentials.Value(), c.Replicas, c.Site
 	if c.TLS != nil {
 		o.TLS = func() (*tls.Config, error) { return clusterTLS(c.TLS) }
+	}
+}
+
+// mustBeHere refuses what a cluster does by itself.
+func mustBeHere(c *config.Config) error {
+	if len(c.Queue.Servers) == 0 {
+		return nil
+	}
+	return hintError{
+		errors.New("the queue is a NATS cluster, which has backups of its own"),
+		"nats stream backup and nats stream restore, for each stream of the site",
 	}
 }
 

@@ -35,7 +35,10 @@ func (a *app) context(_ context.Context, show bool) error {
 		return err
 	}
 	if len(c.Queue.Servers) > 0 {
-		return errors.New("the queue is a NATS cluster: its own users reach it")
+		return hintError{
+			errors.New("the queue is a NATS cluster, whose users are not the relay's to make"),
+			"nats context add, with queue.servers and credentials of the cluster",
+		}
 	}
 	for _, user := range natsUsers {
 		data, err := os.ReadFile(filepath.Join(c.Queue.Dir, "nats", user+".json"))

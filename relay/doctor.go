@@ -97,10 +97,12 @@ func configured(c *config.Config) []string {
 // queueOptions are those that say where the queue lies and what it may hold.
 func queueOptions(c *config.Config) queue.Options {
 	q := c.Queue
-	return queue.Options{
+	o := queue.Options{
 		Dir: q.Dir, MaxBytes: q.MaxBytes, DeadMaxBytes: q.DeadMaxBytes,
 		Keep: q.Keep, DeadKeep: q.DeadKeep, AttemptsKeep: q.AttemptsKeep, DedupWindow: q.DedupWindow,
 	}
+	inCluster(&o, q)
+	return o
 }
 
 func (a *app) printFindings(found []web.Finding, asJSON bool) {

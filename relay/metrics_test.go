@@ -20,7 +20,7 @@ var contracted = []string{
 // service exist before anything has happened to it.
 func TestMetricsAreThereFromTheStart(t *testing.T) {
 	p, err := build(t.Context(), processOptions{
-		Config: writeConfig(t, configFor("crm", "http://127.0.0.1:1")), Log: slog.New(slog.DiscardHandler),
+		Config: writeQueued(t, configFor("crm", "http://127.0.0.1:1")), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

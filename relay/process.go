@@ -95,7 +95,6 @@ func (p *process) openQueue(ctx context.Context) error {
 	c := p.first.config.Queue
 	o := queueOptions(p.first.config)
 	o.Listen, o.Log, o.OnHigh = c.Listen, p.log, p.queueHigh
-	inCluster(&o, c)
 	q, err := queue.Open(ctx, o)
 	if err != nil {
 		return err

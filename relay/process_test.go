@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/queue/queuetest"
 	"callrelay/relay/web"
 )
 
@@ -85,7 +86,7 @@ type relayUnderTest struct {
 
 func startRelay(t *testing.T, config string) *relayUnderTest {
 	t.Helper()
-	r := &relayUnderTest{t: t, path: writeConfig(t, config), hangup: make(chan os.Signal, 1)}
+	r := &relayUnderTest{t: t, path: writeQueued(t, config), hangup: make(chan os.Signal, 1)}
 	r.client = web.NewClient(filepath.Join(filepath.Dir(r.path), "run", "admin.sock"))
 	r.start()
 	t.Cleanup(func() {
@@ -94,6 +95,21 @@ func startRelay(t *testing.T, config string) *relayUnderTest {
 		}
 	})
 	return r
+}
+
+// configure puts another configuration in place of the relay's.
+func (r *relayUnderTest) configure(config string) {
+	r.t.Helper()
+	writeFile(r.t, r.path, queuetest.Site(r.path).Configure(config))
+}
+
+// writeQueued writes a configuration whose queue is where the tests are run
+// with.
+func writeQueued(t *testing.T, config string) string {
+	t.Helper()
+	path := writeConfig(t, config)
+	writeFile(t, path, queuetest.Cluster(t, path).Configure(config))
+	return path
 }
 
 func (r *relayUnderTest) start() {
@@ -192,7 +208,7 @@ func TestReloadSwapsAllOrNothing(t *testing.T) {
 	r := startRelay(t, configFor("crm", before.URL))
 	first := r.status().Config.Fingerprint
 
-	writeFile(t, r.path, configFor("crm", after.URL)+"\nnonsense = 1\n")
+	r.configure(configFor("crm", after.URL) + "\nnonsense = 1\n")
 	r.hangup <- syscall.SIGHUP
 	eventually(t, "the refusal", func() bool { return !r.status().Config.Success })
 	if c := r.status().Config; c.Fingerprint != first || len(c.Problems) != 1 || !strings.Contains(c.Problems[0], "nonsense") {
@@ -204,7 +220,7 @@ func TestReloadSwapsAllOrNothing(t *testing.T) {
 		t.Errorf("relay reload: exit %d, %s", got.status, got.err)
 	}
 
-	writeFile(t, r.path, strings.Replace(configFor("crm", after.URL), "[queue]", "[queue]\nkeep = \"1h\"", 1))
+	r.configure(strings.Replace(configFor("crm", after.URL), "[queue]", "[queue]\nkeep = \"1h\"", 1))
 	if got := command(t, "", "reload", "-c", r.path); got.status != 0 || !strings.Contains(got.err, "queue.keep") {
 		t.Errorf("relay reload: exit %d, %s", got.status, got.err)
 	}
@@ -250,7 +266,7 @@ func TestRemovedServiceIsOrphanedUntilDropped(t *testing.T) {
 	if got := command(t, "", "drop", "-c", r.path, "old"); got.status != 1 || !strings.Contains(got.err, "configured") {
 		t.Errorf("drop of a service in use: exit %d, %s", got.status, got.err)
 	}
-	writeFile(t, r.path, configFor("new", e.URL))
+	r.configure(configFor("new", e.URL))
 	if got := command(t, "", "reload", "-c", r.path); got.status != 0 {
 		t.Fatalf("reload: %s", got.err)
 	}
@@ -281,7 +297,7 @@ func TestPausedServiceIsHeld(t *testing.T) {
 }
 
 func TestBuildThatFailsLeavesNothingBehind(t *testing.T) {
-	path := writeConfig(t, configFor("crm", "http://127.0.0.1:1"))
+	path := writeQueued(t, configFor("crm", "http://127.0.0.1:1"))
 	inTheWay := filepath.Join(filepath.Dir(path), "run", "admin.sock")
 	for _, test := range []struct {
 		name string

@@ -29,6 +29,9 @@ func (a *app) restoreCommand() *cobra.Command {
 
 func (a *app) restore(ctx context.Context, dir string) error {
 	c, err := a.settings()
+	if err == nil {
+		err = mustBeHere(c)
+	}
 	if err != nil {
 		return err
 	}

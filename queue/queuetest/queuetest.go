@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -30,6 +31,7 @@ type Place struct {
 	Servers     []string // URLs
 	Credentials string   // user:password
 	Site        string
+	Replicas    int
 }
 
 // Cluster returns the place that stands for a folder. Its streams are removed
@@ -63,9 +65,35 @@ func Site(dir string) Place {
 	}
 	if len(p.Servers) > 0 {
 		sum := sha256.Sum256([]byte(dir))
-		p.Site = "t" + hex.EncodeToString(sum[:8])
+		p.Site, p.Replicas = "t"+hex.EncodeToString(sum[:8]), 1
+		if len(p.Servers) >= 3 {
+			p.Replicas = 3
+		}
 	}
 	return p
+}
+
+// Configure gives a configuration the place: keys of its [queue] table.
+func (p Place) Configure(toml string) string {
+	if len(p.Servers) == 0 || strings.Contains(toml, "servers = ") {
+		return toml
+	}
+	keys := fmt.Sprintf("[queue]\nservers = [\"%s\"]\ncredentials = %q\nsite = %q\nreplicas = %d\n",
+		strings.Join(p.Servers, `", "`), p.Credentials, p.Site, p.Replicas)
+	return strings.Replace(toml, "[queue]\n", keys, 1)
+}
+
+// NeedsFolder skips a test of the folder that the embedded queue keeps its
+// records in.
+func NeedsFolder(t interface {
+	Helper()
+	Skip(args ...any)
+},
+) {
+	t.Helper()
+	if os.Getenv(Variable) != "" {
+		t.Skip("of the folder of the embedded queue: a cluster keeps the records elsewhere")
+	}
 }
 
 // remove deletes the streams of the site.

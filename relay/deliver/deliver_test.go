@@ -49,7 +49,7 @@ func (r *rig) start(toml string, change ...func(*Options)) {
 	r.t.Helper()
 	p := queuetest.Cluster(r.t, r.dir)
 	q, err := queue.Open(r.t.Context(), queue.Options{
-		Dir: filepath.Join(r.dir, "queue"), Servers: p.Servers, Credentials: p.Credentials, Site: p.Site,
+		Dir: filepath.Join(r.dir, "queue"), Servers: p.Servers, Credentials: p.Credentials, Site: p.Site, Replicas: p.Replicas,
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"callrelay/scripts/trial"
@@ -21,14 +22,15 @@ const (
 func (p *proofs) faults() {
 	receiver := trial.NewReceiver(p)
 	receiver.AnswerStatus(http.StatusOK)
-	toml := p.queueKeys("faults")
+	var services strings.Builder
 	for n := range faultServices {
 		more := ""
 		if n < orderedServices {
 			more = "order = \"call\""
 		}
-		toml += service(n, receiver.URL, more)
+		services.WriteString(service(n, receiver.URL, more))
 	}
+	toml := p.queueKeys("faults") + services.String()
 	relays := []*trial.Relay{trial.Start(p, p.binary, toml), trial.Start(p, p.binary, toml)}
 	p.relays = relays
 	var loads []*load

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"callrelay/scripts/trial"
@@ -38,10 +39,11 @@ func (p *proofs) drain(site string, relays int) time.Duration {
 		}
 		w.WriteHeader(http.StatusOK)
 	})
-	toml := p.queueKeys(site)
+	var services strings.Builder
 	for n := range slowServices {
-		toml += service(n, receiver.URL, "active = true\nconcurrency = 2")
+		services.WriteString(service(n, receiver.URL, "active = true\nconcurrency = 2"))
 	}
+	toml := p.queueKeys(site) + services.String()
 	var running []*trial.Relay
 	for range relays {
 		running = append(running, trial.Start(p, p.binary, toml))

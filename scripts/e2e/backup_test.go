@@ -9,10 +9,12 @@ import (
 	"syscall"
 	"testing"
 
+	"callrelay/queue/queuetest"
 	"callrelay/scripts/trial"
 )
 
 func TestABackupBringsBackWhatWasOwed(t *testing.T) {
+	queuetest.NeedsFolder(t)
 	at := trial.NewReceiver(t)
 	config := trial.Service("crm", at.URL, "")
 	r := trial.Start(t, binary, config)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"callrelay/queue/queuetest"
 	"callrelay/scripts/trial"
 )
 
@@ -23,6 +24,15 @@ func TestTheDoctorLooksWhetherTheRelayRunsOrNot(t *testing.T) {
 	}
 	r.Start() // what it looked at is as it was
 	r.Run("resume", "crm")
+	r.Until("all arrive", func() bool { _, n := at.Total(); return n == len(ids) })
+	r.Stop()
+}
+
+func TestTheDoctorFindsADamagedBlock(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	at := trial.NewReceiver(t)
+	r := trial.Start(t, binary, trial.Service("crm", at.URL, ""))
+	ids := r.Accept(trial.Numbered("x", "agent_termination", 30)...)
 	r.Until("all arrive", func() bool { _, n := at.Total(); return n == len(ids) })
 	r.Stop()
 

@@ -9,11 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/queue/queuetest"
 	"callrelay/scripts/trial"
 )
 
 // small mounts a filesystem of 64 MiB, or says why it cannot.
 func small(t *testing.T) string {
+	queuetest.NeedsFolder(t)
 	dir := filepath.Join(t.TempDir(), "small")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

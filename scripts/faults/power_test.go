@@ -12,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/queue/queuetest"
 	"callrelay/scripts/trial"
 )
 
 func TestPowerCutsLoseNothingAcknowledged(t *testing.T) {
+	queuetest.NeedsFolder(t)
 	tool := os.Getenv("FAULTS_POWERFS")
 	if tool == "" {
 		t.Log("FAULTS_POWERFS is not set: no power was cut")

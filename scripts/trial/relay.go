@@ -85,12 +85,7 @@ func (r *Relay) queued(toml string) string {
 	if !strings.Contains(toml, "[queue]") {
 		toml = "[queue]\ndir = \"queue\"\nlisten = \"\"\n" + toml
 	}
-	if len(r.place.Servers) > 0 && !strings.Contains(toml, "servers = ") {
-		keys := fmt.Sprintf("[queue]\nservers = [\"%s\"]\ncredentials = %q\nsite = %q\n",
-			strings.Join(r.place.Servers, `", "`), r.place.Credentials, r.place.Site)
-		toml = strings.Replace(toml, "[queue]\n", keys, 1)
-	}
-	return toml
+	return r.place.Configure(toml)
 }
 
 // Path returns the path of a name in the relay's folder.

@@ -1,0 +1,59 @@
+package queue
+
+import (
+	"encoding/json"
+
+	"github.com/nats-io/nats.go"
+)
+
+// erasedSubject is where the relays of a site tell each other of what they
+// erased of a service.
+const erasedSubject = "erased."
+
+// erasedRecords are the sequences of records that are gone.
+type erasedRecords struct {
+	Stored []uint64 `json:"stored,omitempty"` // of EVENTS
+	Parked []uint64 `json:"parked,omitempty"` // of RETRY
+}
+
+// erased tells the other relays, which may have fetched the records already.
+func (c *cluster) erased(eng *engine, stream, service string, seqs []uint64) {
+	var r erasedRecords
+	switch stream {
+	case events:
+		r.Stored = seqs
+	case retry:
+		r.Parked = seqs
+	default:
+		return
+	}
+	if data, err := json.Marshal(r); err == nil {
+		_ = eng.nc.Publish(eng.subject(erasedSubject+service), data)
+	}
+}
+
+// letGo drops what another relay of the site has erased.
+func (c *cluster) letGo(m *nats.Msg) {
+	var r erasedRecords
+	if json.Unmarshal(m.Data, &r) != nil {
+		return
+	}
+	c.q.moving.RLock() // an erasure of this relay comes first
+	defer c.q.moving.RUnlock()
+	l := c.q.lane(serviceOf(m.Subject))
+	_, items, _ := l.letGo(erasing{stored: setOf(r.Stored), parked: setOf(r.Parked)})
+	for _, item := range items {
+		c.q.forgetParked(item)
+	}
+	l.mu.Lock()
+	l.erasing = erasing{} // what is gone comes no more
+	l.mu.Unlock()
+}
+
+func setOf(seqs []uint64) map[uint64]bool {
+	set := map[uint64]bool{}
+	for _, seq := range seqs {
+		set[seq] = true
+	}
+	return set
+}
