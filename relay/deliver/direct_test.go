@@ -65,7 +65,7 @@ func sendTo(t testing.TB, s Sender, address string) (Reply, error) {
 	t.Helper()
 	return s.Send(t.Context(), &Attempt{
 		Method: http.MethodPost, URL: &url.URL{Scheme: "http", Host: address, Path: "/"},
-		Header: http.Header{}, Body: []byte("hello"),
+		Header: Headers{}, Body: []byte("hello"),
 	})
 }
 
@@ -188,7 +188,7 @@ func TestAnExchangeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		_, err := s.Send(ctx, &Attempt{Method: "POST", URL: &url.URL{Scheme: "http", Host: hang.Addr().String()}, Header: http.Header{}})
+		_, err := s.Send(ctx, &Attempt{Method: "POST", URL: &url.URL{Scheme: "http", Host: hang.Addr().String()}, Header: Headers{}})
 		ended <- err
 	}()
 	cancel()
@@ -218,7 +218,7 @@ func TestAnEarlyAnswerIsRead(t *testing.T) {
 	}()
 	s := direct(t, "")
 	reply, err := s.Send(t.Context(), &Attempt{
-		Method: "POST", URL: &url.URL{Scheme: "http", Host: l.Addr().String()}, Header: http.Header{}, Body: make([]byte, 200_000),
+		Method: "POST", URL: &url.URL{Scheme: "http", Host: l.Addr().String()}, Header: Headers{}, Body: make([]byte, 200_000),
 	})
 	if err != nil || reply.Status != 413 {
 		t.Errorf("status %d, %v; want 413", reply.Status, err)

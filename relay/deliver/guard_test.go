@@ -118,7 +118,7 @@ func TestNoDisguiseGetsThroughToLoopback(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			_, err = sender.Send(t.Context(), &Attempt{Method: "GET", URL: target, Header: http.Header{}})
+			_, err = sender.Send(t.Context(), &Attempt{Method: "GET", URL: target, Header: Headers{}})
 			if err == nil {
 				t.Errorf("%s (proxy %q) was called", host, through)
 			}
@@ -152,7 +152,7 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = sender.Send(t.Context(), &Attempt{Method: "GET", URL: u, Header: http.Header{}})
+		_, err = sender.Send(t.Context(), &Attempt{Method: "GET", URL: u, Header: Headers{}})
 		return err
 	}
 	for _, host := range append([]string{

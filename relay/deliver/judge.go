@@ -154,17 +154,21 @@ func classOf(status int) string {
 }
 
 func classOfError(err error) string {
-	var timeout net.Error
 	switch {
 	case errors.Is(err, errBlocked):
 		return classBlocked
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case timedOut(err):
 		return classTimeout
 	case isTLS(err):
 		return classTLS
 	default:
 		return classConnect
 	}
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // statusText is the status and the beginning of what came with it, longer than

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +103,7 @@ func TestRetryAfter(t *testing.T) {
 		{"a fraction", "1.5", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := retryAfter(http.Header{"Retry-After": {test.text}}, now); got != test.want {
+			if got := retryAfter(Headers{{"Retry-After", test.text}}, now); got != test.want {
 				t.Errorf("retryAfter(%q) = %s, want %s", test.text, got, test.want)
 			}
 		})

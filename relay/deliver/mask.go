@@ -117,15 +117,14 @@ func (m *mask) credentials(text string, further ...string) string {
 }
 
 // headers returns a copy without secrets.
-func (m *mask) headers(h http.Header, further ...string) http.Header {
+func (m *mask) headers(h Headers, further ...string) http.Header {
 	shown := make(http.Header, len(h))
-	for name, values := range h {
-		for _, value := range values {
-			if secretHeader.MatchString(name) || strings.EqualFold(name, m.header) {
-				value = maskValue(value)
-			}
-			shown[name] = append(shown[name], m.text(value, further...))
+	for _, f := range h {
+		value := f.Value
+		if secretHeader.MatchString(f.Name) || strings.EqualFold(f.Name, m.header) {
+			value = maskValue(value)
 		}
+		shown[f.Name] = append(shown[f.Name], m.text(value, further...))
 	}
 	return shown
 }

@@ -124,11 +124,11 @@ func TestMaskKnowsEveryForm(t *testing.T) {
 
 func TestMaskedHeadersSayWhatWasTried(t *testing.T) {
 	s := tableOf(t, t.TempDir(), service("crm", "http://127.0.0.1/", "")).Service("crm")
-	got := newMask(&s.Service).headers(http.Header{
-		"Authorization":     {"Basic dTpw"},
-		"Webhook-Signature": {"v1,abc"},
-		"Set-Cookie":        {"session=1; Path=/"},
-		"X-Account":         {"7"},
+	got := newMask(&s.Service).headers(Headers{
+		{"Authorization", "Basic dTpw"},
+		{"Webhook-Signature", "v1,abc"},
+		{"Set-Cookie", "session=1; Path=/"},
+		{"X-Account", "7"},
 	})
 	for name, want := range map[string]string{
 		"Authorization": "Basic ***", "Webhook-Signature": "v1,***", "Set-Cookie": "***", "X-Account": "7",

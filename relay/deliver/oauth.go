@@ -50,7 +50,9 @@ func newTokenSender(o *config.OAuth2, client *http.Client, next Sender) *tokenSe
 // Send adds the token. Where the endpoint answers 401 the token may have been
 // withdrawn: it is replaced, and the exchange repeated once.
 func (s *tokenSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
-	token, err := s.current(ctx)
+	asking, cancel := a.within(ctx)
+	defer cancel()
+	token, err := s.current(asking)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -60,7 +62,7 @@ func (s *tokenSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 		return reply, err
 	}
 	s.discard(token)
-	if token, err = s.current(ctx); err != nil {
+	if token, err = s.current(asking); err != nil {
 		return Reply{}, err
 	}
 	a.Header.Set("Authorization", token.Type()+" "+token.AccessToken)

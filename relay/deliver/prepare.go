@@ -2,9 +2,7 @@ package deliver
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/textproto"
 	"net/url"
 	"strconv"
@@ -34,21 +32,21 @@ func (s *setup) attempt(req render.Request, id string, n int, now time.Time) (*A
 		return nil, err
 	}
 	a := &Attempt{ID: id, Number: n, Method: req.Method, URL: u, Body: req.Body}
-	a.Header = make(http.Header, len(req.Header)+8)
-	a.Header["User-Agent"] = []string{s.userAgent}
+	a.Header = make(Headers, 0, len(req.Header)+8)
+	a.Header = append(a.Header, Field{"User-Agent", s.userAgent})
 	for _, f := range req.Header {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
 		if name == "Host" {
 			a.Host = f.Value
 		} else {
-			a.Header[name] = []string{f.Value}
+			a.Header.Set(name, f.Value)
 		}
 	}
 	if req.ContentType != "" {
-		a.Header["Content-Type"] = []string{req.ContentType}
+		a.Header.Set("Content-Type", req.ContentType)
 	}
 	if req.SOAPAction != "" {
-		a.Header["SOAPAction"] = []string{req.SOAPAction} // as old servers look for it
+		a.Header.Set("SOAPAction", req.SOAPAction) // as old servers look for it
 	}
 	if s.header[0] != "" {
 		a.Header.Set(s.header[0], s.header[1])
@@ -59,14 +57,14 @@ func (s *setup) attempt(req render.Request, id string, n int, now time.Time) (*A
 // identify gives an attempt the headers that receivers know it by.
 func (s *setup) identify(a *Attempt, now time.Time) error {
 	id := webhookID(a.ID)
-	a.Header["Webhook-Id"] = []string{id}
-	a.Header["Webhook-Timestamp"] = []string{strconv.FormatInt(now.Unix(), 10)}
-	a.Header["Relay-Attempt"] = []string{strconv.Itoa(a.Number)}
+	a.Header.Set("Webhook-Id", id)
+	a.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+	a.Header.Set("Relay-Attempt", strconv.Itoa(a.Number))
 	if len(s.signer) == 0 {
 		return nil
 	}
 	signature, err := s.signer.sign(id, now, a.Body)
-	a.Header["Webhook-Signature"] = []string{signature}
+	a.Header.Set("Webhook-Signature", signature)
 	return err
 }
 
@@ -92,15 +90,14 @@ func (s *setup) send(ctx context.Context, a *Attempt) (Reply, error) {
 
 // exchange sends an attempt and judges what came of it.
 func (s *setup) exchange(ctx context.Context, a *Attempt) (verdict, Reply, time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, s.service.Timeout)
-	defer cancel()
 	start := time.Now()
+	a.Deadline = start.Add(s.service.Timeout)
 	reply, err := s.send(ctx, a)
 	elapsed := time.Since(start)
 	if err == nil {
 		return s.judge.answer(reply, start.Add(elapsed)), reply, elapsed
 	}
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+	if timedOut(err) && elapsed >= s.service.Timeout {
 		err = fmt.Errorf("no whole answer within %s: %w", s.service.Timeout, context.DeadlineExceeded)
 	}
 	return failure(err), reply, elapsed

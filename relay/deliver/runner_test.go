@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"errors"
-	"net/http"
 	"strconv"
 	"sync"
 	"testing"
@@ -54,7 +53,7 @@ func TestRetryAfterLengthensTheDelay(t *testing.T) {
 			if a.Number > 1 {
 				return Reply{Status: 200}, nil
 			}
-			return Reply{Status: 503, Header: http.Header{"Retry-After": {"120"}}}, nil
+			return Reply{Status: 503, Header: Headers{{"Retry-After", "120"}}}, nil
 		})
 		b.lane.owe(owed(1)...)
 		b.after(5 * time.Minute)
@@ -116,7 +115,7 @@ func TestWhatIsParkedComesDueWhenTheBreakerCloses(t *testing.T) {
 	bubble(t, "retry_schedule = [\"6h\"]\n[service.breaker]\nmax_open = \"15s\"", func(b *bench) {
 		var told sync.Once // to the first attempt
 		b.respond(func(*Attempt) (reply Reply, _ error) {
-			told.Do(func() { reply.Header = http.Header{"Retry-After": {"600"}} })
+			told.Do(func() { reply.Header = Headers{{"Retry-After", "600"}} })
 			reply.Status = 503
 			return reply, nil
 		})

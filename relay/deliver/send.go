@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // A Sender makes one attempt and returns the endpoint's answer. A nil error
@@ -29,16 +30,35 @@ type Attempt struct {
 	ID     string // of the event; the same for every attempt
 	Number int    // 1 for the first
 	Method string
-	URL    *url.URL    // not changed: attempts share it
-	Host   string      // of the Host header, where it is not the URL's
-	Header http.Header // owned by the attempt; a sender may add to it
+	URL    *url.URL // not changed: attempts share it
+	Host   string   // of the Host header, where it is not the URL's
+	Header Headers  // owned by the attempt; a sender may add to it
 	Body   []byte
+
+	Deadline time.Time // when the answer must have been read; zero: the context's
+}
+
+// within is ctx with the attempt's deadline.
+func (a *Attempt) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if a.Deadline.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, a.Deadline)
+}
+
+// deadline is the earlier one of the attempt's and ctx's; zero: there is none.
+func (a *Attempt) deadline(ctx context.Context) time.Time {
+	at, ok := ctx.Deadline()
+	if !ok || !a.Deadline.IsZero() && a.Deadline.Before(at) {
+		return a.Deadline
+	}
+	return at
 }
 
 // Reply is what the endpoint answered.
 type Reply struct {
 	Status int
-	Header http.Header
+	Header Headers
 	Body   []byte // as far as it was read
 	Cut    bool   // there was more than is read of an answer
 }
@@ -49,15 +69,17 @@ type HTTPSender struct {
 	MaxResponse int64 // bytes read of an answer's body
 }
 
-// Send makes the exchange under ctx's deadline, from connecting to the last
-// byte. It follows no redirect: what was asked is what was answered.
+// Send makes the exchange under the attempt's deadline, from connecting to the
+// last byte. It follows no redirect: what was asked is what was answered.
 func (s HTTPSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
+	ctx, cancel := a.within(ctx)
+	defer cancel()
 	resp, err := s.Transport.RoundTrip(a.request(ctx))
 	if err != nil {
 		return Reply{}, withoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	reply := Reply{Status: resp.StatusCode, Header: resp.Header}
+	reply := Reply{Status: resp.StatusCode, Header: headersOf(resp.Header)}
 	reply.Body, reply.Cut, err = readAnswer(resp, s.MaxResponse)
 	if err != nil {
 		return reply, fmt.Errorf("read answer with status %d: %w", reply.Status, err)
@@ -75,7 +97,7 @@ func (a *Attempt) request(ctx context.Context) *http.Request {
 	r := new(http.Request).WithContext(ctx)
 	r.Method, r.URL, r.Host = a.Method, a.URL, a.Host
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
-	r.Header = a.Header
+	r.Header = a.Header.standard()
 	r.ContentLength = int64(len(a.Body))
 	if len(a.Body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(a.Body))

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"net/textproto"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,7 @@ func newSetup(s *route.Service, env environment, old *setup) *setup {
 		stamp:      filesStamp(s.TLS),
 	}
 	n.header[0], n.header[1] = credentials(&s.Service)
+	n.header[0] = textproto.CanonicalMIMEHeaderKey(n.header[0])
 	n.debugEnd = debugEnd(s.Debug, old)
 	if old != nil && old.stamp == n.stamp && sameClient(&old.service.Service, &s.Service) {
 		n.sender, n.inherited = old.sender, true

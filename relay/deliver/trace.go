@@ -36,7 +36,7 @@ func (t tracer) begin(ctx context.Context, d *delivery, a *Attempt) (context.Con
 		attribute.String("server.address", a.URL.Host), // no more of it: the rest may hold secrets
 	))
 	if a.Header.Get("Traceparent") == "" {
-		w3c.Inject(ctx, propagation.HeaderCarrier(a.Header))
+		w3c.Inject(ctx, &a.Header)
 	}
 	return ctx, span{s}
 }

@@ -1,0 +1,266 @@
+package deliver
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// maxInterim is how many interim answers (1xx) may come before the real one.
+	maxInterim = 5
+
+	// oneWrite is the longest body that is written together with its head.
+	oneWrite = 64 << 10
+)
+
+// errStale means that an idle connection was closed by the endpoint: nothing was
+// written to it.
+var errStale = errors.New("connection closed meanwhile")
+
+// line is a connection to an endpoint that is kept between exchanges. It belongs
+// to one goroutine at a time.
+type line struct {
+	net.Conn
+	raw     syscall.RawConn // of the TCP connection; nil: it cannot be looked at
+	secured bool
+	address string
+	since   time.Time // when it became idle; zero: it was not yet
+
+	out  []byte // the request
+	in   [4096]byte
+	step func(fd uintptr) bool // l.turn
+	turn turn
+
+	watched context.Context // whose end interrupts the exchange
+	unwatch func() bool
+
+	rest io.LimitedReader // what is read after in
+	slow *bufio.Reader    // reads what is no plain answer; nil: none came yet
+}
+
+// turn is how far an exchange over a TCP connection is.
+type turn struct {
+	written int
+	begun   bool
+	stale   bool
+	unsent  error
+	n       int // bytes of the answer
+	err     error
+}
+
+func newLine(conn net.Conn, address string) *line {
+	l := &line{Conn: conn, address: address}
+	l.step = l.takeTurn
+	if tcp, ok := conn.(syscall.Conn); ok {
+		l.raw, _ = tcp.SyscallConn()
+	}
+	return l
+}
+
+// Close ends the connection.
+func (l *line) Close() error {
+	if l.unwatch != nil {
+		l.unwatch()
+	}
+	return l.Conn.Close()
+}
+
+// exchange writes an attempt and reads the answer. The connection is alive when
+// the next attempt can use it. After errStale the attempt was not made.
+func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64) (reply Reply, alive bool, err error) {
+	if err := l.watch(ctx, a.deadline(ctx)); err != nil {
+		return Reply{}, false, err
+	}
+	l.out = appendHead(l.out[:0], a, t)
+	var body []byte
+	if len(a.Body) <= oneWrite {
+		l.out = append(l.out, a.Body...)
+	} else {
+		body = a.Body
+	}
+	n, unsent, err := l.call(body)
+	if err == nil {
+		if reply, ok := readPlain(l.in[:n], a.Method, limit); ok {
+			return reply, unsent == nil && ctx.Err() == nil, nil
+		}
+		reply, alive, err = l.read(n, a.Method, limit)
+		return reply, alive && unsent == nil && ctx.Err() == nil, err
+	}
+	if unsent != nil && err != errStale {
+		err = unsent
+	}
+	return Reply{}, false, err
+}
+
+// watch has the exchange end at a deadline, or when ctx does. Attempts of one
+// service mostly have the same context, so that this costs little. A connection
+// that the end of an earlier context has reached is of no use any more.
+func (l *line) watch(ctx context.Context, deadline time.Time) error {
+	if l.watched != ctx {
+		if l.unwatch != nil && !l.unwatch() {
+			return errStale
+		}
+		l.watched = ctx
+		l.unwatch = context.AfterFunc(ctx, func() { _ = l.SetDeadline(time.Unix(1, 0)) })
+	}
+	if err := l.SetDeadline(deadline); err != nil {
+		return err
+	}
+	return ctx.Err() // it may have ended before the deadline was set
+}
+
+// call writes the request, with what does not stand in l.out, and waits for the
+// beginning of the answer, n bytes of l.in. An endpoint may answer before it has
+// read all; unsent is why it did not get all.
+func (l *line) call(body []byte) (n int, unsent, err error) {
+	if l.raw == nil || l.secured || len(body) > 0 {
+		if !l.since.IsZero() && !l.quiet() {
+			return 0, nil, errStale
+		}
+		return l.converse(l.out, body)
+	}
+	l.turn = turn{}
+	err = l.raw.Read(l.step)
+	switch t := &l.turn; {
+	case t.stale:
+		return 0, nil, errStale
+	case err != nil:
+		return 0, nil, fmt.Errorf("read answer: %w", err)
+	case t.unsent != nil:
+		n, _, err = l.converse(nil, nil)
+		return n, t.unsent, err
+	case t.written < len(l.out):
+		return l.converse(l.out[t.written:], nil)
+	case t.err != nil:
+		return 0, nil, fmt.Errorf("read answer: %w", t.err)
+	case t.n == 0:
+		return 0, nil, fmt.Errorf("read answer: %w", io.ErrUnexpectedEOF)
+	default:
+		return t.n, nil, nil
+	}
+}
+
+// takeTurn writes when it is called first, and then reads when there is
+// something: so an exchange takes two calls of the kernel and one wait. The
+// runtime begins to listen before the first call, and misses no answer.
+func (l *line) takeTurn(fd uintptr) (over bool) {
+	t := &l.turn
+	if !t.begun {
+		t.begun = true
+		if t.stale = !l.since.IsZero() && !quietSocket(fd); t.stale {
+			return true
+		}
+		t.written, t.unsent = unix.Write(int(fd), l.out)
+		t.written = max(t.written, 0)
+		if t.unsent == unix.EAGAIN || t.unsent == unix.EINTR {
+			t.unsent = nil
+		}
+		return t.written < len(l.out)
+	}
+	for {
+		t.n, t.err = unix.Read(int(fd), l.in[:])
+		switch t.err {
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return false
+		}
+		return true
+	}
+}
+
+// converse writes what is left and reads, through the connection's own methods.
+func (l *line) converse(head, body []byte) (n int, unsent, err error) {
+	if len(head)+len(body) > 0 {
+		_, unsent = (&net.Buffers{head, body}).WriteTo(l.Conn)
+	}
+	n, err = l.Conn.Read(l.in[:])
+	if n > 0 {
+		return n, unsent, nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return 0, unsent, fmt.Errorf("read answer: %w", err)
+}
+
+// read reads an answer of any shape, the first n bytes of which came.
+func (l *line) read(n int, method string, limit int64) (reply Reply, alive bool, err error) {
+	l.rest = io.LimitedReader{R: &first{l.in[:n], l.Conn}, N: maxHeaderBytes}
+	if l.slow == nil {
+		l.slow = bufio.NewReader(&l.rest)
+	}
+	l.slow.Reset(&l.rest)
+	resp, err := readHead(l.slow, &http.Request{Method: method})
+	if err != nil {
+		return Reply{}, false, err
+	}
+	l.rest.N = math.MaxInt64 // readAnswer has its own limit, without what chunks cost
+	reply = Reply{Status: resp.StatusCode, Header: headersOf(resp.Header)}
+	reply.Body, reply.Cut, err = readAnswer(resp, limit)
+	if err != nil {
+		err = fmt.Errorf("read answer with status %d: %w", reply.Status, err)
+	}
+	alive = err == nil && !reply.Cut && !resp.Close && resp.StatusCode >= http.StatusOK && l.slow.Buffered() == 0
+	return reply, alive, err
+}
+
+// readHead reads the head of an answer, passing over interim ones.
+func readHead(r *bufio.Reader, request *http.Request) (*http.Response, error) {
+	for range maxInterim {
+		resp, err := http.ReadResponse(r, request)
+		if err != nil {
+			return nil, fmt.Errorf("read answer: %w", err)
+		}
+		if resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp, nil
+		}
+	}
+	return nil, fmt.Errorf("read answer: more than %d interim ones", maxInterim)
+}
+
+// first reads what came already, and then the rest.
+type first struct {
+	bytes []byte
+	rest  io.Reader
+}
+
+// Read implements [io.Reader].
+func (f *first) Read(p []byte) (int, error) {
+	if len(f.bytes) == 0 {
+		return f.rest.Read(p)
+	}
+	n := copy(p, f.bytes)
+	f.bytes = f.bytes[n:]
+	return n, nil
+}
+
+// quiet reports whether an idle connection has nothing to read, not even its
+// end.
+func (l *line) quiet() bool {
+	if l.raw == nil {
+		return false
+	}
+	quiet := false
+	err := l.raw.Read(func(fd uintptr) bool {
+		quiet = quietSocket(fd)
+		return true
+	})
+	return err == nil && quiet
+}
+
+func quietSocket(fd uintptr) bool {
+	var one [1]byte
+	_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == unix.EAGAIN || err == unix.EWOULDBLOCK
+}
