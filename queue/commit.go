@@ -12,6 +12,10 @@ const (
 	maxWaitingBytes   = 32 << 20 // of records that wait for a commit
 	maxWaitingRecords = 100_000
 	maxCommit         = 1000 // records that are committed together
+
+	// roomPatience is how long an event may wait for commits under way before it
+	// is refused. They take milliseconds, unless the disk hangs.
+	roomPatience = 5 * time.Second
 )
 
 // group is what is accepted together or not at all: it is done when all of it
@@ -39,8 +43,9 @@ type committer struct {
 	waiting []*group
 	records int
 	bytes   int64
-	refuse  error // set: nothing is taken, for this reason
-	ended   bool  // nothing is committed any more
+	refuse  error         // set: nothing is taken, for this reason
+	freed   chan struct{} // closed when there is room again; nil: nobody waits for that
+	ended   bool          // nothing is committed any more
 	wake    chan struct{}
 
 	commitMu sync.Mutex // held while a commit runs
@@ -106,6 +111,48 @@ func (c *committer) setRefuse(err error) {
 	defer c.mu.Unlock()
 	if !c.ended {
 		c.refuse = err
+	}
+	c.letIn()
+}
+
+// room returns when less than half of what may wait does, when nothing is taken
+// anyway, or when it has lasted too long: so that who sends faster than the disk
+// writes is slowed down and not refused.
+func (c *committer) room() {
+	var late <-chan time.Time
+	for freed := c.crowded(); freed != nil; freed = c.crowded() {
+		if late == nil {
+			timer := time.NewTimer(roomPatience)
+			defer timer.Stop()
+			late = timer.C
+		}
+		select {
+		case <-freed:
+		case <-late:
+			return
+		}
+	}
+}
+
+// crowded returns a channel that is closed when there may be room; nil: there
+// is.
+func (c *committer) crowded() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refuse != nil || c.bytes <= maxWaitingBytes/2 && c.records <= maxWaitingRecords/2 {
+		return nil
+	}
+	if c.freed == nil {
+		c.freed = make(chan struct{})
+	}
+	return c.freed
+}
+
+// letIn has all look again who wait for room. The lock is held.
+func (c *committer) letIn() {
+	if c.freed != nil {
+		close(c.freed)
+		c.freed = nil
 	}
 }
 
@@ -202,6 +249,7 @@ func (c *committer) release(groups []*group) {
 		c.bytes -= g.bytes
 		c.records -= len(g.recs)
 	}
+	c.letIn()
 }
 
 // commit stores the groups and returns when they are on disk, or else with

@@ -51,6 +51,34 @@ func TestALargeGroupIsTakenWhenNothingElseWaits(t *testing.T) {
 	}
 }
 
+func TestWhoSendsFastWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	c := newCommitter(events, func(error) {})
+	c.setRefuse(nil)
+	g := &group{recs: []Record{{Body: make([]byte, maxWaitingBytes)}}, done: func(error) {}}
+	c.add(g)
+	entered := make(chan struct{})
+	go func() {
+		c.room()
+		close(entered)
+	}()
+	eventually(t, "somebody waits", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.freed != nil
+	})
+	select {
+	case <-entered:
+		t.Error("let in while the committer is full")
+	default:
+	}
+	c.release([]*group{g})
+	<-entered
+	c.add(g)
+	c.setRefuse(ErrUnavailable)
+	c.room() // nothing to wait for
+}
+
 func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()

@@ -241,7 +241,8 @@ func (q *Queue) allLanes() []*Lane {
 }
 
 // Append stores the records, all or none, and then calls done once, from a
-// goroutine of the queue; done must not block. After done(nil) they survive a
+// goroutine of the queue; done must not block, nor append. While much waits to
+// be written Append blocks, for 5 seconds at most. After done(nil) they survive a
 // power cut. Errors are [ErrFull] and [ErrUnavailable]; after either, sending
 // the same records again is safe. Records whose id their service has had
 // within the window count as stored.
@@ -258,6 +259,7 @@ func (q *Queue) Append(recs []Record, done func(error)) {
 		go done(err)
 		return
 	}
+	q.events.room()
 	q.events.add(&group{recs: recs, done: done})
 }
 

@@ -96,7 +96,7 @@ func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64)
 		reply, alive, err = l.read(n, a.Method, limit)
 		return reply, alive && unsent == nil && ctx.Err() == nil, err
 	}
-	if unsent != nil && err != errStale {
+	if unsent != nil && !errors.Is(err, errStale) {
 		err = unsent
 	}
 	return Reply{}, false, err
@@ -162,17 +162,17 @@ func (l *line) takeTurn(fd uintptr) (over bool) {
 		}
 		t.written, t.unsent = unix.Write(int(fd), l.out)
 		t.written = max(t.written, 0)
-		if t.unsent == unix.EAGAIN || t.unsent == unix.EINTR {
+		if errors.Is(t.unsent, unix.EAGAIN) || errors.Is(t.unsent, unix.EINTR) {
 			t.unsent = nil
 		}
 		return t.written < len(l.out)
 	}
 	for {
 		t.n, t.err = unix.Read(int(fd), l.in[:])
-		switch t.err {
-		case unix.EINTR:
+		switch {
+		case errors.Is(t.err, unix.EINTR):
 			continue
-		case unix.EAGAIN:
+		case errors.Is(t.err, unix.EAGAIN):
 			return false
 		}
 		return true
@@ -188,7 +188,7 @@ func (l *line) converse(head, body []byte) (n int, unsent, err error) {
 	if n > 0 {
 		return n, unsent, nil
 	}
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return 0, unsent, fmt.Errorf("read answer: %w", err)
@@ -262,5 +262,5 @@ func (l *line) quiet() bool {
 func quietSocket(fd uintptr) bool {
 	var one [1]byte
 	_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == unix.EAGAIN || err == unix.EWOULDBLOCK
+	return errors.Is(err, unix.EAGAIN)
 }
