@@ -39,23 +39,4 @@ func (c *Config) checkCluster(at place) {
 	}
 }
 
-func (c *Config) checkHub() {
-	at, hub := place{item: "queue.hub", path: "queue.hub"}, c.Queue.Hub
-	f := c.file
-	if len(c.Queue.Servers) > 0 {
-		f.report(place{item: "queue", path: "queue"}, "servers", "servers cannot stand beside [queue.hub] (a hub links the embedded queue)")
-	}
-	if len(hub.URLs) == 0 {
-		f.report(at, "urls", "urls is missing")
-	}
-	for i, u := range hub.URLs {
-		f.link(at, element("urls", i), u, append(natsSchemes(), "nats-leaf")...)
-	}
-	if hub.Domain != "" {
-		f.named(at, "domain", hub.Domain)
-	}
-	f.resolve(f.report, at, "credentials", hub.Credentials, plainSecret)
-	f.tls(f.report, at, "tls", hub.TLS)
-}
-
 func natsSchemes() []string { return []string{"nats", "tls", "ws", "wss"} }

@@ -7,7 +7,7 @@ var withoutEffect = []struct {
 	table string
 	keys  []string
 }{
-	{"queue", []string{"spool", "hub"}},
+	{"queue", []string{"spool"}},
 }
 
 // warnWithoutEffect warns of keys that change nothing.

@@ -122,6 +122,13 @@ retry_schedule = ["5s", "soon"]
 		`3: queue.hub: urls is missing`,
 		`4: queue.hub: url is not a known key (nearest: urls)`,
 	}},
+	{"an edge that is none", "[queue.hub]\nurls = [\"ws://a\", \"tls://b\"]\ndomain = \"a.b\"", []string{
+		`2: queue.hub: urls mixes ws:// and wss:// with others`,
+		`3: queue.hub: domain "a.b" is not a name (at most 64 of A-Z a-z 0-9 _ -)`,
+	}},
+	{"an edge in the place of the hub", "[queue]\nsite = \"hub\"\n[queue.hub]\nurls = [\"tls://b\"]", []string{
+		`3: queue.hub: domain "hub" is that of the hub itself`,
+	}},
 
 	// [recordings].
 	{"recordings within the queue", "[queue]\ndir = \"data\"\n[recordings]\nkeys = [" + key1 + "]\ndir = \"data/rec\"", []string{

@@ -22,6 +22,7 @@ func (c *Config) warn() {
 	c.warnUsers()
 	c.warnIdle()
 	c.warnExposed()
+	c.warnHub()
 	c.warnBreakers()
 }
 
@@ -110,6 +111,15 @@ func (c *Config) warnExposed() {
 func unencrypted(text string) bool {
 	u, err := url.Parse(scheme.FindString(text))
 	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	return !loopbackHost(u.Hostname())
+}
+
+// overNetwork reports whether a NATS URL leads over a network without encryption.
+func overNetwork(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "tls" || u.Scheme == "wss" {
 		return false
 	}
 	return !loopbackHost(u.Hostname())

@@ -14,10 +14,16 @@ func TestWarnings(t *testing.T) {
 		want []string
 	}{
 		{"none of an empty file", "", nil},
-		{"keys whose feature is not built", "[queue]\n[queue.hub]\nurls = [\"nats://hub\"]", []string{
-			`2: queue: hub has no effect yet`}},
+		{"a hub that anybody may play", "[queue.hub]\nurls = [\"nats://hub\"]\ndomain = \"berlin\"\ntls = { insecure_skip_verify = true }", []string{
+			`1: queue.hub: there are neither credentials nor a tls.cert (a hub that takes this edge takes anybody)`,
+			`4: queue.hub: tls.insecure_skip_verify lets anybody answer in the place of the hub`,
+		}},
+		{"a hub in the clear", "[queue]\nsite = \"berlin\"\n[queue.hub]\nurls = [\"tls://a\", \"nats://b\", \"nats://127.0.0.1\"]\ncredentials = \"u:p\"", []string{
+			`4: queue.hub: urls "nats://b" is not tls, and events pass over it`,
+		}},
 		{"keys of a cluster without one", "[queue]\nsite = \"a\"\nreplicas = 1", []string{
-			`2: queue: site has no effect without servers or [queue.hub]`, `3: queue: replicas has no effect without servers`}},
+			`2: queue: site has no effect without servers or [queue.hub]`, `3: queue: replicas has no effect without servers`,
+		}},
 		{"users and groups that are not", "[intake]\nallow_users = [\"nobody-of-that-name\", \"1000\"]\nsocket_group = \"no-group-of-that-name\"", []string{
 			`2: intake: allow_users "nobody-of-that-name" is no user of this machine`,
 			`3: intake: socket_group "no-group-of-that-name" is no group of this machine`,

@@ -64,7 +64,7 @@ func (f Filter) matches(l *Letter) bool {
 // deathNote is what is stored beside a dead letter.
 func deathNote(e *Entry, d Death) note {
 	n := note{}.with(headReason, d.Reason).with(headEvent, e.Event).withInt(headAccepted, e.stored).
-		withInt(headAttempts, int64(d.Attempts)).withInt(headStatus, int64(d.Status)).with(headError, d.Error)
+		withInt(headBuried, time.Now().UnixNano()).withInt(headAttempts, int64(d.Attempts)).withInt(headStatus, int64(d.Status)).with(headError, d.Error)
 	if e.Replayed {
 		n = n.with(headReplayed, "1")
 	}

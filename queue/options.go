@@ -53,6 +53,8 @@ type Options struct {
 	Replicas    int                         // of every stream and consumer in the cluster
 	Site        string                      // ends the names of streams, for sites that share a cluster; relays with the same one share the work
 
+	Hub *HubOptions // a hub that may see this queue; nil: none. Not for a cluster
+
 	// OnHigh is called, from a goroutine of the queue, when the stored bytes
 	// first pass 80 % of max, and again only after they fell below.
 	OnHigh func(bytes, max int64)
@@ -67,6 +69,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.AttemptsKeep, DefaultAttemptsKeep)
 	setDefault(&o.DedupWindow, DefaultDedupWindow)
 	setDefault(&o.Replicas, DefaultReplicas)
+	if len(o.Servers) > 0 {
+		o.Hub = nil // a cluster is no edge
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -27,6 +27,7 @@ type Queue struct {
 	dead    *committer
 	retries retries
 	logs    *logbook
+	edge    *edge // nil without a hub
 	cached  statsCache
 	created time.Time // of EVENTS
 
@@ -80,6 +81,12 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	if err := q.base.load(); err != nil {
 		folder.close()
 		return nil, err
+	}
+	if o.Hub != nil {
+		if q.edge, err = newEdge(q, *o.Hub); err != nil {
+			q.release()
+			return nil, err
+		}
 	}
 	if err := q.firstStart(ctx); err != nil {
 		q.cancel()
@@ -179,6 +186,9 @@ func (q *Queue) run() {
 	}
 	for _, part := range []func(context.Context){q.base.run, q.sweepRetry, q.logs.run, q.heal, q.maintain} {
 		q.background(part)
+	}
+	if q.edge != nil {
+		q.background(q.edge.run)
 	}
 }
 

@@ -36,6 +36,7 @@ const (
 	headStatus   = "Relay-Status"
 	headReason   = "Relay-Reason"
 	headError    = "Relay-Error"
+	headBuried   = "Relay-Buried" // when it was given up, in Unix nanoseconds: a hub's copy has a later time
 	headDue      = "Relay-Due"    // Unix milliseconds
 	headHeld     = "Relay-Held"   // waits because of the endpoint
 	headOrigin   = "Relay-Origin" // the sequence it had in EVENTS

@@ -32,6 +32,7 @@ type engine struct {
 	nc   *nats.Conn // requests and what the lanes take
 	pub  *nats.Conn // what the committers write
 	log  *nats.Conn // attempts and transcripts, which may be lost
+	hub  *nats.Conn // in the account that a hub is linked to; nil without one
 	said *serverLog // nil in a cluster
 
 	confirm string          // where a cluster confirms acknowledgements
@@ -45,8 +46,11 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := newPassword()
+	own, gate := newPassword(), newPassword()
 	opts, err := serverOptions(f, o, serverUsers(own, ctxs))
+	if err == nil && o.Hub != nil {
+		err = linkTo(opts, *o.Hub, f, gate)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +59,12 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{ns: ns, said: said}
-	err = e.connect(own)
+	if o.Hub != nil {
+		err = e.linked(o.Hub.Name, gate)
+	}
+	if err == nil {
+		err = e.connect(own)
+	}
 	if err == nil && o.Listen != "" {
 		err = ctxs.write(f, "nats://"+e.address())
 	}
@@ -159,7 +168,7 @@ func (e *engine) dial(url string, options ...nats.Option) error {
 
 // stop ends the connections and the server, which writes its indexes.
 func (e *engine) stop() {
-	for _, nc := range []*nats.Conn{e.log, e.pub, e.nc} {
+	for _, nc := range []*nats.Conn{e.hub, e.log, e.pub, e.nc} {
 		if nc != nil {
 			nc.Close()
 		}
@@ -220,7 +229,8 @@ const writeErrorSaid = "Critical write error"
 // serverLog passes the server's warnings on and remembers why a start failed, or
 // a stream froze.
 type serverLog struct {
-	log *slog.Logger
+	log  *slog.Logger
+	link linkSaid
 
 	once   sync.Once
 	failed chan struct{}
@@ -247,6 +257,9 @@ func (l *serverLog) cause() error {
 
 func (l *serverLog) Errorf(format string, v ...any) {
 	said := fmt.Sprintf(format, v...)
+	if l.link.takes(said) { // before all else: a hub says what it likes
+		return
+	}
 	l.log.Error("embedded server reported an error", "err", said)
 	if strings.Contains(said, writeErrorSaid) {
 		l.note(errors.New(said))
@@ -254,7 +267,10 @@ func (l *serverLog) Errorf(format string, v ...any) {
 }
 
 func (l *serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("embedded server warned", "err", fmt.Sprintf(format, v...))
+	said := fmt.Sprintf(format, v...)
+	if !l.link.takes(said) {
+		l.log.Warn("embedded server warned", "err", said)
+	}
 }
 
 func (l *serverLog) Noticef(string, ...any) {}

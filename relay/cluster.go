@@ -19,7 +19,7 @@ func inCluster(o *queue.Options, c config.Queue) {
 	}
 	o.Servers, o.Credentials, o.Replicas, o.Site = c.Servers, c.Credentials.Value(), c.Replicas, c.Site
 	if c.TLS != nil {
-		o.TLS = func() (*tls.Config, error) { return clusterTLS(c.TLS) }
+		o.TLS = func() (*tls.Config, error) { return natsTLS(c.TLS) }
 	}
 }
 
@@ -34,8 +34,8 @@ func mustBeHere(c *config.Config) error {
 	}
 }
 
-// clusterTLS reads the files of the cluster's TLS settings.
-func clusterTLS(t *config.TLS) (*tls.Config, error) {
+// natsTLS reads the files of the TLS settings of a cluster or a hub.
+func natsTLS(t *config.TLS) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify}
 	if t.MinVersion == "1.3" {
 		c.MinVersion = tls.VersionTLS13

@@ -48,7 +48,7 @@ func (p operator) status() web.Status {
 	st := web.Status{
 		Version: buildVersion(), PID: os.Getpid(), Started: p.started,
 		Healthy: true, Ready: !p.stopping.Load(),
-		Config: p.configState(), Queue: p.queueState(),
+		Config: p.configState(), Queue: p.queueState(), Hub: p.hubState(),
 	}
 	if err := p.queue.Health(); err != nil {
 		st.Healthy, st.Problem = false, err.Error()

@@ -95,6 +95,7 @@ func (p *process) openQueue(ctx context.Context) error {
 	c := p.first.config.Queue
 	o := queueOptions(p.first.config)
 	o.Listen, o.Log, o.OnHigh = c.Listen, p.log, p.queueHigh
+	o.Hub = hubOf(&c)
 	q, err := queue.Open(ctx, o)
 	if err != nil {
 		return err
@@ -105,6 +106,9 @@ func (p *process) openQueue(ctx context.Context) error {
 		defer cancel()
 		return q.Close(ctx)
 	})
+	if err := p.watchHub(); err != nil {
+		return err
+	}
 	return web.CollectState(p.registry, p.queueState, p.configState)
 }
 

@@ -69,6 +69,9 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 	}
 	a.printf("queue %s\n", fill)
 	a.printHeld(st, p)
+	if st.Hub != nil {
+		a.printHub(*st.Hub, now, p)
+	}
 	for _, s := range st.Sources {
 		a.printSource(s, now, p)
 	}
@@ -93,6 +96,18 @@ func (a *app) printHeld(st web.Status, p painter) {
 		line += fmt.Sprintf(" and %d more", more)
 	}
 	a.printf("%s\n", p.warn(line))
+}
+
+func (a *app) printHub(h web.Hub, now time.Time, p painter) {
+	state := p.good("linked")
+	if !h.Linked {
+		state = p.warn("away")
+	}
+	a.printf("hub %s for %s, as edge %s", state, web.Age(h.Since, now), h.Edge)
+	if h.Why != "" {
+		a.printf(": %s", h.Why)
+	}
+	a.printf("\n")
 }
 
 func (a *app) printSource(s web.Source, now time.Time, p painter) {

@@ -77,6 +77,19 @@ var (
 		"Always 1; the label is the fingerprint of the configuration in force.", []string{"fingerprint"}, nil)
 )
 
+// CollectHub registers relay_hub_linked with r.
+func CollectHub(r prometheus.Registerer, linked func() bool) error {
+	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "relay_hub_linked",
+		Help: "Whether the queue is linked to its hub (1) or the hub is away (0). Only with queue.hub.",
+	}, func() float64 {
+		if linked() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 func metricsHandler(g prometheus.Gatherer) http.Handler {
 	return promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }

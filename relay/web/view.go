@@ -17,6 +17,7 @@ type Status struct {
 	Queue    Queue     `json:"queue"`
 	Services []Service `json:"services"`
 	Sources  []Source  `json:"sources,omitempty"`
+	Hub      *Hub      `json:"hub,omitempty"` // nil: there is none
 }
 
 // Config is the configuration in force and what became of the last reload.
@@ -36,6 +37,15 @@ type Queue struct {
 	Bytes    int64 `json:"bytes"`
 	MaxBytes int64 `json:"max_bytes"`
 	High     bool  `json:"high"` // near its limit
+}
+
+// Hub is how the queue stands with its hub. Nothing here makes a relay unhealthy.
+type Hub struct {
+	Edge   string    `json:"edge"` // its name there
+	ID     string    `json:"id"`   // of its queue folder
+	Linked bool      `json:"linked"`
+	Since  time.Time `json:"since"`         // when that began
+	Why    string    `json:"why,omitempty"` // why it is not linked
 }
 
 // Service is one web service and what is owed to it.

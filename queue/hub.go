@@ -1,0 +1,214 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The streams at a hub.
+const (
+	hubEdges  = "HUB-EDGES"  // the last report of each folder of each edge
+	hubEvents = "HUB-EVENTS" // what the edges' EVENTS hold or held
+	hubDead   = "HUB-DEAD"   // likewise
+
+	// HubDomain is the JetStream domain that a hub has, and that no edge may have.
+	HubDomain = "hub"
+)
+
+// Errors of [Hub].
+var (
+	// ErrAway means that an edge is not linked to the hub now.
+	ErrAway = errors.New("not linked to the hub")
+	// ErrNotKept means that the hub has no copies: nobody set them up.
+	ErrNotKept = errors.New("the hub keeps no copies")
+)
+
+const (
+	hubPatience = 5 * time.Second // for the hub to take a link
+	answerTime  = time.Second     // for edges to answer
+	quietTime   = 250 * time.Millisecond
+)
+
+// Hub is a central NATS, seen by who operates it. It reaches the hub as edges
+// do, through a leaf node, and is safe for concurrent use.
+type Hub struct {
+	link *link
+	js   jetstream.JetStream
+}
+
+// OpenHub links to the hub. It needs rights that no edge has there.
+func OpenHub(ctx context.Context, o HubOptions) (*Hub, error) {
+	l, err := openLink(ctx, o, "relay-operator-"+newPassword()[:16])
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{link: l}
+	if h.js, err = jetstream.NewWithDomain(l.nc, HubDomain, jetstream.WithDefaultTimeout(requestTimeout)); err == nil {
+		err = h.await(ctx)
+	}
+	if err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// await waits until the hub has taken the link.
+func (h *Hub) await(ctx context.Context) error {
+	tick, late := time.NewTicker(20*time.Millisecond), time.After(hubPatience)
+	defer tick.Stop()
+	for !h.link.up() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late:
+			return fmt.Errorf("%w: link to hub: %s", ErrUnavailable, h.link.said.reason())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// Close ends the link.
+func (h *Hub) Close() { h.link.close() }
+
+// sighting is a report, and when the hub had it.
+type sighting struct {
+	EdgeReport
+	seen   time.Time
+	linked bool
+}
+
+// Edges returns the edges that the hub has seen, by name. Those that are linked
+// have just told of themselves.
+func (h *Hub) Edges(ctx context.Context) ([]Edge, error) {
+	seen, err := h.sightings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return assess(seen), nil
+}
+
+// sightings joins what the hub keeps with what answers the roll call.
+func (h *Hub) sightings(ctx context.Context) (map[[2]string]sighting, error) {
+	seen, err := h.kept(ctx)
+	if err != nil && !errors.Is(err, ErrNotKept) {
+		return nil, err
+	}
+	sub, err := h.link.nc.SubscribeSync(h.link.nc.NewInbox())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := h.link.nc.PublishRequest(rollCall, sub.Subject, nil); err != nil {
+		return nil, err
+	}
+	expected := 0
+	for _, s := range seen {
+		if time.Since(s.seen) < 2*reportInterval {
+			expected++
+		}
+	}
+	return seen, h.gather(ctx, sub, seen, expected)
+}
+
+// gather takes answers until all that are expected came and none follows, or
+// the time is over.
+func (h *Hub) gather(ctx context.Context, sub *nats.Subscription, seen map[[2]string]sighting, expected int) error {
+	began, got := time.Now(), 0
+	for time.Since(began) < answerTime || got > 0 && got < expected && time.Since(began) < 3*answerTime {
+		wait := answerTime - time.Since(began)
+		if got >= expected && got > 0 {
+			wait = quietTime
+		}
+		m, err := nextWithin(ctx, sub, max(wait, quietTime))
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, context.DeadlineExceeded) && got >= expected:
+			return nil
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrNoResponders):
+			continue
+		case err != nil:
+			return err
+		}
+		var r EdgeReport
+		if json.Unmarshal(m.Data, &r) == nil && r.Name != "" {
+			seen[[2]string{r.Name, r.ID}] = sighting{r, time.Now(), true}
+			got++
+		}
+	}
+	return nil
+}
+
+func nextWithin(ctx context.Context, sub *nats.Subscription, limit time.Duration) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return sub.NextMsgWithContext(ctx)
+}
+
+// kept reads the last report of each folder.
+func (h *Hub) kept(ctx context.Context) (map[[2]string]sighting, error) {
+	seen := map[[2]string]sighting{}
+	return seen, h.read(ctx, hubEdges, []string{reportSubject("*", "*")}, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
+		var r EdgeReport
+		if json.Unmarshal(m.Data(), &r) == nil && r.Name != "" {
+			seen[[2]string{r.Name, r.ID}] = sighting{EdgeReport: r, seen: meta.Timestamp}
+		}
+		return true
+	})
+}
+
+// read passes what a stream of the hub has of some subjects to visit, oldest
+// first, until it returns false.
+func (h *Hub) read(ctx context.Context, stream string, subjects []string, visit func(jetstream.Msg, *jetstream.MsgMetadata) bool) error {
+	c, err := h.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: subjects})
+	if err == nil {
+		err = h.readAll(c, visit)
+	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return ErrNotKept
+	}
+	if err != nil {
+		return fmt.Errorf("read stream %s of the hub: %w", stream, explainHub(err))
+	}
+	return nil
+}
+
+func (h *Hub) readAll(c jetstream.Consumer, visit func(jetstream.Msg, *jetstream.MsgMetadata) bool) error {
+	if c.CachedInfo() != nil && c.CachedInfo().NumPending == 0 {
+		return nil
+	}
+	all, err := c.Messages()
+	if err != nil {
+		return err
+	}
+	defer all.Stop()
+	for {
+		m, err := all.Next(jetstream.NextMaxWait(requestTimeout))
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if !visit(m, meta) || meta.NumPending == 0 {
+			return nil
+		}
+	}
+}
+
+// explainHub says what a hub lacks that does not answer.
+func explainHub(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
+		return fmt.Errorf("%w: no JetStream of domain %q answers (its server needs jetstream { domain: %s }, and the user of these credentials the right to it)", ErrUnavailable, HubDomain, HubDomain)
+	}
+	return err
+}

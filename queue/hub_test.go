@@ -1,0 +1,184 @@
+package queue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"callrelay/queue/queuetest"
+)
+
+// edgesAre waits until the list is as wanted: name, state and what waits.
+func edgesAre(t testing.TB, hub *Hub, want ...string) {
+	t.Helper()
+	var got []string
+	defer func() {
+		if t.Failed() {
+			t.Logf("got %q, want %q", got, want)
+		}
+	}()
+	eventually(t, "the list of edges is right", func() bool {
+		edges, err := hub.Edges(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = nil
+		for _, e := range edges {
+			got = append(got, fmt.Sprintf("%s %s %d+%d", e.Name, e.State, e.Waiting, e.Dead))
+		}
+		return slices.Equal(got, want)
+	})
+}
+
+func TestHubListsEdges(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	h := startHub(t)
+	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	open(t, Options{Dir: t.TempDir(), Hub: h.paris()})
+	write(t, q, record("crm", 1), record("crm", 2))
+	hub := h.operator()
+	edgesAre(t, hub, "berlin linked 2+0", "paris linked 0+0")
+}
+
+// buried gives the first n records of a service up.
+func buried(t testing.TB, q *Queue, service string, n int) {
+	t.Helper()
+	write(t, q, records(service, 0, n)...)
+	for _, e := range next(t, q.Lane(service), n) {
+		if err := e.Bury(Death{Reason: "rejected", Status: 400}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// lettersAre waits until the hub's list of dead letters is as wanted.
+func lettersAre(t testing.TB, hub *Hub, edge string, f Filter, want ...string) {
+	t.Helper()
+	var got []string
+	defer func() {
+		if t.Failed() {
+			t.Logf("got %q, want %q", got, want)
+		}
+	}()
+	eventually(t, "the list of dead letters is right", func() bool {
+		got = nil
+		err := hub.Letters(t.Context(), edge, f, func(l EdgeLetter) bool {
+			got = append(got, fmt.Sprintf("%s %d %s %s", l.Edge, l.Seq, l.ID, l.Reason))
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Equal(got, want)
+	})
+}
+
+func TestHubListsAndReplaysDeadLetters(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	h := startHub(t)
+	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	buried(t, q, "crm", 3)
+	hub := h.operator()
+	edgesAre(t, hub, "berlin linked 0+3")
+	if _, err := hub.Keep(t.Context(), HubLimits{Replicas: 3}); err != nil {
+		t.Fatal(err)
+	}
+	lettersAre(t, hub, "", Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected", "berlin 3 crm-2 rejected")
+	n, err := hub.Replay(t.Context(), "berlin", Filter{Seqs: []uint64{2}}, func(int) {})
+	if err != nil || n != 1 {
+		t.Fatalf("replayed %d and %v, want 1", n, err)
+	}
+	if e := next(t, q.Lane("crm"), 1)[0]; e.ID != "crm-1" || !e.Replayed {
+		t.Errorf("got %+v, want crm-1 replayed", e)
+	}
+	lettersAre(t, hub, "berlin", Filter{}, "berlin 1 crm-0 rejected", "berlin 3 crm-2 rejected")
+	lettersAre(t, hub, "berlin", Filter{Service: "crm", ID: "crm-2"}, "berlin 3 crm-2 rejected")
+}
+
+func TestEdgeWorksWithoutItsHub(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	h := startHub(t)
+	wrong := h.edge("berlin", "a wrong one")
+	h.stop()
+	for _, test := range []struct {
+		name string
+		hub  func()
+		why  string
+	}{
+		{"away", func() {}, "connection refused"},
+		{"does not know it", h.start, "Authorization Violation"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.hub()
+			q := open(t, Options{Dir: t.TempDir(), Hub: wrong})
+			write(t, q, record("crm", 1))
+			next(t, q.Lane("crm"), 1)
+			eventually(t, "the reason is known", func() bool {
+				s, ok := q.HubState()
+				return ok && !s.Linked && strings.Contains(s.Why, test.why)
+			})
+			if err := q.Health(); err != nil {
+				t.Errorf("health: %v", err)
+			}
+		})
+	}
+}
+
+func TestHubMayOnlyCopyAndReplay(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	h := startHub(t)
+	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	buried(t, q, "crm", 1)
+	l := q.Lane("crm")
+	hub := h.operator()
+	edgesAre(t, hub, "berlin linked 0+1")
+	before := streamsOf(t, q)
+	for subject, body := range map[string]string{
+		"events.crm.post_call":                                 `{"forged":true}`,
+		"retry.crm":                                            `{"forged":true}`,
+		"$JS.API.STREAM.PURGE.DEAD":                            ``,
+		"$JS.berlin.API.STREAM.PURGE.DEAD":                     ``,
+		"$JS.berlin.API.STREAM.DELETE.EVENTS":                  ``,
+		"$JS.berlin.API.STREAM.UPDATE.EVENTS":                  `{"name":"EVENTS","subjects":["x"]}`,
+		"$JS.berlin.API.STREAM.MSG.DELETE.DEAD":                `{"seq":1}`,
+		"$JS.berlin.API.STREAM.INFO.DEBUG":                     ``,
+		"$JS.berlin.API.STREAM.LIST":                           ``,
+		"$JS.berlin.API.CONSUMER.CREATE.RETRY.x":               `{"stream_name":"RETRY","config":{"name":"x","deliver_subject":"relay.copy.berlin.x"}}`,
+		"$JS.berlin.API.CONSUMER.CREATE.EVENTS.crm":            `{"stream_name":"EVENTS","config":{"name":"crm","durable_name":"crm","deliver_subject":"retry.crm"}}`,
+		"$JS.berlin.API.CONSUMER.DELETE.EVENTS.crm":            ``,
+		"$JS.berlin.API.CONSUMER.DURABLE.CREATE.EVENTS.crm":    `{"stream_name":"EVENTS","config":{"durable_name":"crm"}}`,
+		"$JS.berlin.API.CONSUMER.MSG.NEXT.EVENTS.crm":          ``,
+		"$JS.berlin.API.CONSUMER.CREATE.EVENTS.hub=x.events.*": `not json`,
+		"relay.ask.berlin.replay":                              `not json`,
+	} {
+		m, err := hub.link.nc.Request(subject, []byte(body), 200*time.Millisecond)
+		if err == nil && !strings.Contains(string(m.Data), "error") && !strings.Contains(string(m.Data), "failed") {
+			t.Errorf("%s was answered with %s", subject, m.Data)
+		}
+	}
+	if after := streamsOf(t, q); after != before {
+		t.Errorf("streams are %s, were %s", after, before)
+	}
+	none(t, l)
+	write(t, q, record("crm", 7))
+	if e := next(t, l, 1)[0]; e.ID != "crm-7" {
+		t.Errorf("got %s, want crm-7", e.ID)
+	}
+}
+
+// streamsOf says what the streams of a queue hold, and which consumers.
+func streamsOf(t testing.TB, q *Queue) string {
+	t.Helper()
+	eng, text := q.engine.Load(), ""
+	for _, name := range []string{events, retry, dead, attempts, debug} {
+		s, err := eng.stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := s.CachedInfo()
+		text += fmt.Sprintf("%s %v %d %d %d; ", name, info.Config.Subjects, info.State.Msgs, info.State.LastSeq, info.State.Consumers)
+	}
+	return text
+}

@@ -1,0 +1,187 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	keepInterval   = 30 * time.Second // between looks at what the hub should copy
+	edgesKeep      = 365 * 24 * time.Hour
+	edgesMaxBytes  = 64 << 20
+	codeReplicas   = 10074 // JetStream's error for replicas without a cluster
+	copiedEvents   = "hub.events."
+	copiedDead     = "hub.dead."
+	sourcesAtATime = 1000 // the most edges that a stream copies
+)
+
+// HubLimits bound what a hub keeps, of all edges together. Zero values are the
+// defaults of [Options].
+type HubLimits struct {
+	Keep, DeadKeep         time.Duration
+	MaxBytes, DeadMaxBytes int64
+	Replicas               int // 1 where the hub is one server
+}
+
+// Keep sets the hub up, and has it copy from the edges it knows of, as [Hub.Follow]
+// does all the time. It returns their names.
+func (h *Hub) Keep(ctx context.Context, limits HubLimits) ([]string, error) {
+	if err := h.ensure(ctx, limits.edges()); err != nil {
+		return nil, err
+	}
+	seen, err := h.sightings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	edges := assess(seen)
+	if len(edges) > sourcesAtATime {
+		return nil, fmt.Errorf("%d edges, and a hub copies from %d at most", len(edges), sourcesAtATime)
+	}
+	for _, c := range []jetstream.StreamConfig{
+		limits.copies(hubEvents, events, copiedEvents, edges), limits.copies(hubDead, dead, copiedDead, edges),
+	} {
+		if err := h.ensure(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	names := make([]string, len(edges))
+	for i, e := range edges {
+		names[i] = e.Name
+	}
+	return names, nil
+}
+
+// Follow keeps the hub until ctx ends: an edge that comes is copied from at
+// once.
+func (h *Hub) Follow(ctx context.Context, limits HubLimits, log *slog.Logger) error {
+	came := make(chan struct{}, 1)
+	known := map[string]bool{}
+	sub, err := h.link.nc.Subscribe(reportSubject("*", "*"), func(m *nats.Msg) {
+		if !known[m.Subject] {
+			known[m.Subject] = true
+			select {
+			case came <- struct{}{}:
+			default:
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	tick := time.NewTicker(keepInterval)
+	defer tick.Stop()
+	var last []string
+	trouble := ""
+	for {
+		names, err := h.Keep(ctx, limits)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && err.Error() != trouble:
+			trouble = err.Error()
+			log.Warn("hub not kept", "err", err)
+		case err == nil:
+			trouble = ""
+			if !slices.Equal(names, last) {
+				last = names
+				log.Info("hub copies from its edges", "edges", len(names), "names", names)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-came:
+		}
+	}
+}
+
+func (l HubLimits) edges() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: hubEdges, Subjects: []string{reportSubject("*", "*")}, MaxMsgsPerSubject: 1,
+		MaxAge: edgesKeep, MaxBytes: edgesMaxBytes, Duplicates: lostReplyWindow,
+		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Replicas: max(l.Replicas, 1),
+	}
+}
+
+// copies is the stream that copies one stream of all edges. The name and the
+// folder of an edge are part of the subjects, and so a folder that is new is read
+// from its beginning.
+func (l HubLimits) copies(name, stream, prefix string, edges []Edge) jetstream.StreamConfig {
+	c := jetstream.StreamConfig{
+		Name: name, MaxAge: cmp.Or(l.Keep, DefaultKeep), MaxBytes: cmp.Or(l.MaxBytes, DefaultMaxBytes), Duplicates: lostReplyWindow,
+		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Replicas: max(l.Replicas, 1), AllowDirect: true,
+	}
+	from := "events.>"
+	if stream == dead {
+		from, c.MaxAge, c.MaxBytes = "dead.>", cmp.Or(l.DeadKeep, DefaultDeadKeep), cmp.Or(l.DeadMaxBytes, DefaultDeadMaxBytes)
+	}
+	for _, e := range edges {
+		if e.State == EdgeDoubled {
+			continue // which of them would answer is not known
+		}
+		c.Sources = append(c.Sources, &jetstream.StreamSource{
+			Name:              stream,
+			External:          &jetstream.ExternalStream{APIPrefix: apiSubject(e.Name), DeliverPrefix: copySubject(e.Name)},
+			SubjectTransforms: []jetstream.SubjectTransformConfig{{Source: from, Destination: prefix + e.Name + "." + e.ID + "." + from[len(from)-1:]}},
+		})
+	}
+	return c
+}
+
+// ensure makes a stream of the hub what it shall be.
+func (h *Hub) ensure(ctx context.Context, want jetstream.StreamConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	s, err := h.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = h.create(ctx, want)
+	} else if err == nil {
+		have := s.CachedInfo().Config
+		if sameCopies(have, want) {
+			return nil
+		}
+		want.Replicas = have.Replicas
+		_, err = h.js.UpdateStream(ctx, want)
+	}
+	if err != nil {
+		return fmt.Errorf("stream %s of the hub: %w", want.Name, explainHub(err))
+	}
+	return nil
+}
+
+// create makes a stream, of one replica where the hub is one server.
+func (h *Hub) create(ctx context.Context, want jetstream.StreamConfig) error {
+	_, err := h.js.CreateStream(ctx, want)
+	if failure := (*jetstream.APIError)(nil); errors.As(err, &failure) && failure.ErrorCode == codeReplicas {
+		want.Replicas = 1
+		_, err = h.js.CreateStream(ctx, want)
+	}
+	return err
+}
+
+// sameCopies compares what this package sets.
+func sameCopies(have, want jetstream.StreamConfig) bool {
+	type source struct{ api, deliver, from, to string }
+	of := func(c jetstream.StreamConfig) map[source]bool {
+		set := map[source]bool{}
+		for _, s := range c.Sources {
+			if s.External != nil && len(s.SubjectTransforms) == 1 {
+				set[source{s.External.APIPrefix, s.External.DeliverPrefix, s.SubjectTransforms[0].Source, s.SubjectTransforms[0].Destination}] = true
+			}
+		}
+		return set
+	}
+	return have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && slices.Equal(have.Subjects, want.Subjects) &&
+		reflect.DeepEqual(of(have), of(want))
+}

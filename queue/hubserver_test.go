@@ -1,0 +1,129 @@
+package queue
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+)
+
+// hubServer is a hub in this process, of the configuration that is the example.
+type hubServer struct {
+	t     testing.TB
+	opts  *natsserver.Options
+	ns    *natsserver.Server
+	roots *x509.CertPool
+}
+
+func startHub(t testing.TB) *hubServer {
+	t.Helper()
+	h := &hubServer{t: t}
+	for _, name := range []string{"OPERATOR", "BERLIN", "PARIS"} {
+		t.Setenv("HUB_"+name, strconv.Quote("of "+name))
+	}
+	dir := t.TempDir()
+	t.Setenv("HUB_DIR", strconv.Quote(dir))
+	h.certify(dir)
+	opts, err := natsserver.ProcessConfigFile("../scripts/hub/nats-server.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.NoSigs, opts.DontListen = true, true
+	opts.LeafNode.Host, opts.LeafNode.Port = "127.0.0.1", natsserver.RANDOM_PORT
+	h.opts = opts
+	h.start()
+	t.Cleanup(h.stop)
+	return h
+}
+
+// certify makes the certificate of the hub, which is its own authority.
+func (h *hubServer) certify(dir string) {
+	h.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"CERT": {Type: "CERTIFICATE", Bytes: cert}, "KEY": {Type: "PRIVATE KEY", Bytes: secret}} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			h.t.Fatal(err)
+		}
+		h.t.Setenv("HUB_"+name, strconv.Quote(path))
+	}
+	h.roots = x509.NewCertPool()
+	h.roots.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
+}
+
+// start starts the server, again where it was before.
+func (h *hubServer) start() {
+	h.t.Helper()
+	ns, err := natsserver.NewServer(h.opts.Clone())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if testing.Verbose() {
+		ns.SetLoggerV2(&serverLog{log: slog.New(slog.NewTextHandler(os.Stderr, nil)), failed: make(chan struct{})}, false, false, false)
+	}
+	ns.Start()
+	if !ns.ReadyForConnections(10 * time.Second) {
+		h.t.Fatal("hub not ready")
+	}
+	v, err := ns.Varz(nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.ns, h.opts.LeafNode.Port = ns, v.LeafNode.Port
+}
+
+func (h *hubServer) stop() {
+	h.ns.Shutdown()
+	h.ns.WaitForShutdown()
+}
+
+// edge is how an edge of a name reaches the hub, as the user of that name or of
+// another.
+func (h *hubServer) edge(name, password string) *HubOptions {
+	return &HubOptions{
+		URLs: []string{fmt.Sprint("tls://127.0.0.1:", h.opts.LeafNode.Port)}, Credentials: name + ":" + password, Name: name, Version: "test",
+		TLS: func() (*tls.Config, error) { return &tls.Config{RootCAs: h.roots, MinVersion: tls.VersionTLS12}, nil },
+	}
+}
+
+func (h *hubServer) berlin() *HubOptions { return h.edge("berlin", "of BERLIN") }
+func (h *hubServer) paris() *HubOptions  { return h.edge("paris", "of PARIS") }
+
+func (h *hubServer) operator() *Hub {
+	h.t.Helper()
+	hub, err := OpenHub(testContext(h.t), *h.edge("operator", "of OPERATOR"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(hub.Close)
+	return hub
+}
