@@ -82,7 +82,7 @@ func (r *runner) serve(d *delivery) (after func()) {
 // proceed attempts a delivery once the rate and the breaker allow it. Where
 // that is no more the case, it goes back to where it came from.
 func (r *runner) proceed(s *setup, d *delivery) (after func()) {
-	if r.pace.Wait(r.stop) != nil {
+	if s.service.Rate.PerSecond > 0 && r.pace.Wait(r.stop) != nil {
 		return d.giveBack
 	}
 	r.mu.Lock()
@@ -110,7 +110,7 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 		return func() { r.bury(d, unrenderable(err)) }
 	}
 	ctx, span := r.tell.tracer.begin(r.abort, d, a)
-	v, reply, elapsed := s.exchange(ctx, a)
+	v, reply, elapsed := s.exchange(ctx, a, now)
 	defer span.end(&v)
 	if r.abort.Err() != nil && v.status == 0 {
 		t.done(result{err: errGivenUp})

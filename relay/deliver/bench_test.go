@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"callrelay/queue"
 	"callrelay/relay/call"
@@ -93,7 +94,7 @@ func BenchmarkAttempt(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if v, _, _ := setup.exchange(b.Context(), a); v.outcome != Delivered {
+		if v, _, _ := setup.exchange(b.Context(), a, time.Now()); v.outcome != Delivered {
 			b.Fatal(v.err)
 		}
 	}

@@ -88,7 +88,7 @@ type ticket struct {
 func (b *breaker) admit() (ticket, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	probe := b.phase.State() == gobreaker.StateHalfOpen
+	probe := !b.shut.Load() && b.phase.State() == gobreaker.StateHalfOpen
 	report, err := b.phase.Allow()
 	return ticket{breaker: b, phase: b.phase, report: report, probe: probe}, err == nil
 }
@@ -127,6 +127,9 @@ func (t ticket) done(r result) {
 	}
 	t.report(r.err)
 	switch {
+	case !failed && b.shut.Load(): // as mostly: nothing changes
+		b.mu.Unlock()
+		return
 	case t.probe && failed:
 		b.wait = min(2*b.wait, max(b.settings.MaxOpen, b.settings.Open))
 		b.open(b.wait)

@@ -88,9 +88,8 @@ func (s *setup) send(ctx context.Context, a *Attempt) (Reply, error) {
 	return s.sender.Send(ctx, a)
 }
 
-// exchange sends an attempt and judges what came of it.
-func (s *setup) exchange(ctx context.Context, a *Attempt) (verdict, Reply, time.Duration) {
-	start := time.Now()
+// exchange sends an attempt that begins at start and judges what came of it.
+func (s *setup) exchange(ctx context.Context, a *Attempt, start time.Time) (verdict, Reply, time.Duration) {
 	a.Deadline = start.Add(s.service.Timeout)
 	reply, err := s.send(ctx, a)
 	elapsed := time.Since(start)

@@ -62,6 +62,6 @@ func (d *Deliverer) Test(ctx context.Context, service string, e *call.Event) (Ex
 	if err != nil {
 		return Exchange{}, fmt.Errorf("test %s: %w", service, err)
 	}
-	v, reply, elapsed := s.exchange(ctx, a)
+	v, reply, elapsed := s.exchange(ctx, a, now)
 	return s.transcript(a, wsse, reply, v, now, elapsed), nil
 }

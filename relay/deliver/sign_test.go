@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
@@ -66,7 +67,7 @@ func TestASecretThatCannotSignSendsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, _, _ := setup.exchange(t.Context(), a)
+	v, _, _ := setup.exchange(t.Context(), a, time.Now())
 	if v.outcome != Retry || v.err != "signing secret 1: not base64" {
 		t.Errorf("verdict = %+v", v)
 	}
