@@ -15,7 +15,7 @@ import (
 // differs between the two is here.
 type base interface {
 	// load takes up what the folder holds, once.
-	load() error
+	load(ctx context.Context) error
 	// patience is how long Open tries, and a later start may take; 0: Open tries
 	// once, a start takes what it takes.
 	patience() (open, start time.Duration)
@@ -47,6 +47,12 @@ type base interface {
 	// keeps reports whether what only one relay may do is this one's to do:
 	// retries, services whose calls are ordered, the upkeep of the streams.
 	keeps() bool
+	// take brings a group of new records on its way.
+	take(g *group)
+	// fall is told that nothing can be written, before anything is refused.
+	fall()
+	// bridge is what takes records while the streams are away; nil: nothing.
+	bridge() *spool
 	// term numbers the times in which keeps was true; 0: it is not.
 	term() uint64
 	// stamp is stored beside a record that is parked in a term, so that its
@@ -89,11 +95,23 @@ type base interface {
 
 // newBase returns the one that the options ask for.
 func newBase(q *Queue) base {
-	if len(q.o.Servers) > 0 {
+	switch {
+	case len(q.o.Servers) > 0:
 		return newCluster(q)
+	case q.o.unserved:
+		return unserved{&embedded{q: q}}
 	}
 	return &embedded{q: q}
 }
+
+// unserved is an embedded queue whose records are taken from its stream as they
+// lie there: nobody serves its lanes, and nothing is given up to make room.
+type unserved struct{ *embedded }
+
+func (b unserved) attachAll(ctx context.Context, eng *engine) error { return b.q.ask(ctx, eng) }
+func (b unserved) serve(*Lane, *engine)                             {}
+func (b unserved) stored(*Record, uint64)                           {}
+func (b unserved) keeps() bool                                      { return false }
 
 // embedded is the base of one relay by itself: its own server, over a folder of
 // its own, and floors that it keeps itself.
@@ -105,7 +123,7 @@ type embedded struct {
 // embeddedTerm is the one term of an embedded queue.
 const embeddedTerm = 1
 
-func (b *embedded) load() error {
+func (b *embedded) load(context.Context) error {
 	file, fl, err := openFloors(b.q.folder)
 	if err != nil {
 		return err
@@ -132,6 +150,14 @@ func (b *embedded) start(ctx context.Context) (*engine, error) {
 	b.survey = beginSurvey(b.q.folder, b.q.clock, b.q.o.DedupWindow)
 	return startEngine(ctx, b.q.folder, b.q.o)
 }
+
+func (b *embedded) take(g *group) {
+	b.q.events.room()
+	b.q.take(g)
+}
+
+func (b *embedded) fall()               {}
+func (b *embedded) bridge() *spool      { return nil }
 func (b *embedded) keeps() bool         { return true }
 func (b *embedded) term() uint64        { return embeddedTerm }
 func (b *embedded) stamp(uint64) string { return "" }

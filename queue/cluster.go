@@ -35,6 +35,9 @@ type cluster struct {
 	q     *Queue
 	lease lease
 
+	spool *spool        // nil: nothing is taken while the cluster is away
+	seen  atomic.Uint64 // a sequence of EVENTS: what is sent from now on lies behind it
+
 	terms   atomic.Uint64 // as keeper so far
 	current atomic.Uint64 // term; 0: not the keeper
 	parked  sync.Mutex    // held while the keeper's parked records are taken up or given up
@@ -44,11 +47,39 @@ type cluster struct {
 
 func newCluster(q *Queue) *cluster { return &cluster{q: q} }
 
-func (c *cluster) load() error { return nil }
+// load opens the spool, if there shall be one.
+func (c *cluster) load(ctx context.Context) (err error) {
+	if c.q.o.Spool {
+		c.spool, err = openSpool(ctx, c)
+	}
+	return err
+}
+
+func (c *cluster) take(g *group) {
+	if c.spool != nil {
+		c.spool.take(g)
+		return
+	}
+	c.q.events.room()
+	c.q.take(g)
+}
+
+func (c *cluster) fall() {
+	if c.spool != nil {
+		c.spool.fall()
+	}
+}
+
+func (c *cluster) bridge() *spool { return c.spool }
 
 // patience is long enough for servers that are being started too, and then for
 // them to agree on a leader; else there are others.
-func (c *cluster) patience() (open, start time.Duration) { return openPatience, requestTimeout }
+func (c *cluster) patience() (open, start time.Duration) {
+	if c.spool != nil {
+		return 0, requestTimeout // it takes events meanwhile
+	}
+	return openPatience, requestTimeout
+}
 
 // shape has most servers store what is to last, and know the ids of the window.
 func (c *cluster) shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig {
@@ -155,6 +186,13 @@ func (c *cluster) identify() error {
 
 // recover becomes the keeper if there is none.
 func (c *cluster) recover(ctx context.Context, eng *engine, first bool) (*recent, error) {
+	last, err := eng.lastSeq(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	if c.spool == nil || !c.spool.bridges() { // else something behind may be in doubt
+		c.seen.Store(last)
+	}
 	names, err := eng.consumerNames(ctx)
 	eng.known = names
 	if first && err == nil {
@@ -185,6 +223,9 @@ func (c *cluster) run(ctx context.Context) {
 	var work sync.WaitGroup
 	work.Go(func() { c.every(ctx, leaseInterval, c.takeTurn) })
 	work.Go(func() { c.every(ctx, tendInterval, c.tend) })
+	if c.spool != nil {
+		work.Go(func() { c.spool.run(ctx) })
+	}
 	work.Wait()
 }
 
@@ -215,8 +256,11 @@ func (e *engine) down() bool { return e.nc.IsClosed() || e.pub.IsClosed() || e.l
 
 // close gives back what is in hand, so that the others have it at once, and the
 // lease.
-func (c *cluster) close(ctx context.Context, eng *engine) error {
+func (c *cluster) close(ctx context.Context, eng *engine) (err error) {
 	defer c.stepDown()
+	if c.spool != nil {
+		defer func() { err = errors.Join(err, c.spool.close(ctx)) }()
+	}
 	if eng == nil || eng.down() {
 		return nil
 	}
@@ -241,7 +285,7 @@ func (c *cluster) close(ctx context.Context, eng *engine) error {
 		}
 		l.mu.Unlock()
 	}
-	err := eng.nc.FlushTimeout(closePatience)
+	err = eng.nc.FlushTimeout(closePatience)
 	c.lease.giveUp(ctx, eng)
 	return err
 }
@@ -298,5 +342,5 @@ func (e *engine) getStored(ctx context.Context, stream string, request []byte) (
 }
 
 func (c *cluster) writer(_ context.Context, eng *engine, stream string) (writer, error) {
-	return newQuorum(eng, stream)
+	return newQuorum(eng, stream, stream == events && c.spool != nil)
 }

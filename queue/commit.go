@@ -31,6 +31,14 @@ type group struct {
 	err   error
 }
 
+func (g *group) size() int64 {
+	var size int64
+	for i := range g.recs {
+		size += sizeOf(&g.recs[i])
+	}
+	return size
+}
+
 // committer writes the records of one stream. While one commit runs, what
 // arrives is collected, and then committed together: so one fsync serves as
 // many records as came meanwhile.
@@ -166,9 +174,7 @@ func (c *committer) end() {
 
 // add takes a group. Its done is called from a goroutine of the queue.
 func (c *committer) add(g *group) {
-	for i := range g.recs {
-		g.bytes += sizeOf(&g.recs[i])
-	}
+	g.bytes = g.size()
 	if err := c.enqueue(g); err != nil {
 		go g.done(err)
 		return

@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if task := os.Getenv(spoolChild); task != "" {
+		fmt.Fprintln(os.Stderr, runSpoolChild(task))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

@@ -191,11 +191,7 @@ func (q *Queue) Replay(ctx context.Context, f Filter, each func(Letter)) (int, e
 
 // append stores a group in EVENTS and waits for it.
 func (q *Queue) append(ctx context.Context, g *group) error {
-	var size int64
-	for i := range g.recs {
-		size += sizeOf(&g.recs[i])
-	}
-	if err := q.room(size); err != nil {
+	if err := q.room(g.size()); err != nil {
 		return err
 	}
 	result := make(chan error, 1)

@@ -50,10 +50,10 @@ func (c *cluster) letGo(m *nats.Msg) {
 	l.mu.Unlock()
 }
 
-func setOf(seqs []uint64) map[uint64]bool {
-	set := map[uint64]bool{}
-	for _, seq := range seqs {
-		set[seq] = true
+func setOf[T comparable](members []T) map[T]bool {
+	set := map[T]bool{}
+	for _, one := range members {
+		set[one] = true
 	}
 	return set
 }

@@ -293,6 +293,9 @@ func (l *Lane) arrive(m *nats.Msg) {
 		return
 	}
 	stored := at.at.UnixNano()
+	if accepted := headInt(m.Header, headAccepted); accepted != 0 {
+		stored = accepted // it came by way of a spool
+	}
 	e := &Entry{
 		Record: readRecord(m), Seq: at.seq, Accepted: l.q.clock.moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(headReplayed) != "",
 		lane: l, ack: m.Reply,

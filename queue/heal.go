@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -21,13 +22,33 @@ func (q *Queue) Health() error {
 		return fmt.Errorf("%w: closed", ErrUnavailable)
 	default:
 	}
-	q.downMu.Lock()
-	err := q.down
-	q.downMu.Unlock()
-	if err != nil {
+	if s := q.base.bridge(); s != nil && s.bridges() {
+		return s.local.Health()
+	}
+	if err := q.downErr(); err != nil {
 		return err
 	}
 	return q.room(0)
+}
+
+// Degraded returns nil when records go where they belong, and else why they are
+// spooled.
+func (q *Queue) Degraded() error {
+	s := q.base.bridge()
+	if s == nil || !s.bridges() {
+		return nil
+	}
+	if err := q.downErr(); err != nil {
+		return fmt.Errorf("events are spooled: %w", err)
+	}
+	return errors.New("spooled events are being forwarded")
+}
+
+// downErr is why nothing can be written now; nil: it can.
+func (q *Queue) downErr() error {
+	q.downMu.Lock()
+	defer q.downMu.Unlock()
+	return q.down
 }
 
 // fail notes that writing failed, or that it is not known whether it did:
@@ -44,6 +65,7 @@ func (q *Queue) fail(err error) {
 	if !first {
 		return
 	}
+	q.base.fall()
 	for _, c := range q.committers() {
 		c.setRefuse(down)
 	}

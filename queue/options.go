@@ -52,6 +52,9 @@ type Options struct {
 	TLS         func() (*tls.Config, error) // to the cluster, read at each connection; nil: what the URLs say
 	Replicas    int                         // of every stream and consumer in the cluster
 	Site        string                      // ends the names of streams, for sites that share a cluster; relays with the same one share the work
+	Spool       bool                        // while the cluster is away records go into an embedded queue in Dir, to be forwarded
+
+	unserved bool // see the base of that name
 
 	Hub *HubOptions // a hub that may see this queue; nil: none. Not for a cluster
 

@@ -78,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.retry = newCommitter(retry, q.fail)
 	q.retry.stored = func(_ *Record, seq uint64) { q.retries.keep(seq) }
 	q.dead = newCommitter(dead, q.fail)
-	if err := q.base.load(); err != nil {
+	if err := q.base.load(ctx); err != nil {
 		folder.close()
 		return nil, err
 	}
@@ -89,9 +89,12 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 		}
 	}
 	if err := q.firstStart(ctx); err != nil {
-		q.cancel()
-		q.release()
-		return nil, fmt.Errorf("open queue %s: %w", o.Dir, err)
+		if q.base.bridge() == nil {
+			q.cancel()
+			q.release()
+			return nil, fmt.Errorf("open queue %s: %w", o.Dir, err)
+		}
+		q.fail(err)
 	}
 	q.run()
 	return q, nil
@@ -261,16 +264,16 @@ func (q *Queue) Append(recs []Record, done func(error)) {
 		go done(nil)
 		return
 	}
-	var size int64
-	for i := range recs {
-		size += sizeOf(&recs[i])
-	}
-	if err := q.room(size); err != nil {
-		go done(err)
+	q.base.take(&group{recs: recs, done: done})
+}
+
+// take commits a group if there is space.
+func (q *Queue) take(g *group) {
+	if err := q.room(g.size()); err != nil {
+		go g.done(err)
 		return
 	}
-	q.events.room()
-	q.events.add(&group{recs: recs, done: done})
+	q.events.add(g)
 }
 
 // Write appends the records and waits until they are stored. When ctx ends

@@ -24,16 +24,17 @@ type quorum struct {
 	stream string
 	sub    *nats.Subscription
 	inbox  string
+	strict bool   // a record that cannot be stored now fails those with it, so that all go another way in order
 	number uint64 // of the next request; replies to earlier ones are stale
 }
 
-func newQuorum(eng *engine, stream string) (*quorum, error) {
+func newQuorum(eng *engine, stream string, strict bool) (*quorum, error) {
 	inbox := eng.pub.NewInbox()
 	sub, err := eng.pub.SubscribeSync(inbox + ".*")
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
-	return &quorum{eng: eng, stream: stream, sub: sub, inbox: inbox}, nil
+	return &quorum{eng: eng, stream: stream, sub: sub, inbox: inbox, strict: strict}, nil
 }
 
 // write stores the drafts. While nobody leads the stream they are refused:
@@ -45,11 +46,25 @@ func (w *quorum) write(drafts []draft) error {
 	} else {
 		err = w.batch(drafts)
 	}
+	if w.strict {
+		return errors.Join(err, unavailable(drafts))
+	}
 	if !errors.Is(err, errNoStream) {
 		return err
 	}
 	for i := range drafts {
 		drafts[i].seq, drafts[i].group.err = 0, err
+	}
+	return nil
+}
+
+// unavailable is the reason for which one of the drafts was not stored, if it may
+// be stored later.
+func unavailable(drafts []draft) error {
+	for i := range drafts {
+		if err := drafts[i].group.err; errors.Is(err, ErrUnavailable) {
+			return err
+		}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type Stats struct {
 	Bytes    int64 // of EVENTS and RETRY
 	MaxBytes int64
 	High     bool // above 80 % of MaxBytes
+	Spooled  int  // of what waits: in the spool, while the cluster is away
 	Services map[string]ServiceStats
 }
 
@@ -65,6 +66,9 @@ func (q *Queue) Stats() Stats {
 		one := l.stats()
 		one.Dead = s.Services[l.name].Dead
 		s.Services[l.name] = one
+	}
+	if b := q.base.bridge(); b != nil {
+		b.addTo(&s, b.count(q.ctx))
 	}
 	return s
 }

@@ -94,6 +94,7 @@ func (c *cluster) waiting(l *Lane) int {
 }
 
 func (c *cluster) stored(r *Record, seq uint64) {
+	c.seen.Store(max(c.seen.Load(), seq)) // the committer alone tells
 	l := c.q.lane(r.Service)
 	l.count(seq, sizeOf(r))
 	l.acks.stored()

@@ -18,6 +18,7 @@ func inCluster(o *queue.Options, c config.Queue) {
 		return
 	}
 	o.Servers, o.Credentials, o.Replicas, o.Site = c.Servers, c.Credentials.Value(), c.Replicas, c.Site
+	o.Spool = c.Spool
 	if c.TLS != nil {
 		o.TLS = func() (*tls.Config, error) { return natsTLS(c.TLS) }
 	}

@@ -53,6 +53,9 @@ func (p operator) status() web.Status {
 	if err := p.queue.Health(); err != nil {
 		st.Healthy, st.Problem = false, err.Error()
 	}
+	if err := p.queue.Degraded(); err != nil {
+		st.Degraded = err.Error()
+	}
 	for _, s := range p.deliver.Status() {
 		st.Services = append(st.Services, service(s))
 	}
@@ -84,7 +87,7 @@ func hostOf(endpoint string) string {
 
 func (p *process) queueState() web.Queue {
 	s := p.queue.Stats()
-	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High}
+	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled}
 }
 
 // known is an error unless the service is configured or has deliveries waiting.

@@ -49,6 +49,8 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 	health := p.good("healthy")
 	if !st.Healthy {
 		health = p.bad("unhealthy: " + st.Problem)
+	} else if st.Degraded != "" {
+		health = p.warn("degraded: " + st.Degraded)
 	} else if !st.Ready {
 		health = p.warn("takes no events")
 	}
@@ -66,6 +68,9 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 	fill := fmt.Sprintf("%s of %s", web.Size(st.Queue.Bytes), web.Size(st.Queue.MaxBytes))
 	if st.Queue.High {
 		fill = p.bad(fill + ", near its limit: the oldest deliveries overflow")
+	}
+	if st.Queue.Spooled > 0 {
+		fill += p.warn(fmt.Sprintf(", and %s spooled here for the cluster", deliveries(st.Queue.Spooled)))
 	}
 	a.printf("queue %s\n", fill)
 	a.printHeld(st, p)

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -77,10 +76,10 @@ func (s *Server) Close() error { return unbind(s.listener) }
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	st := s.o.Relay.Status()
 	if !st.Healthy {
-		reportState(w, errors.New(st.Problem))
+		reportState(w, http.StatusServiceUnavailable, st.Problem)
 		return
 	}
-	reportState(w, nil)
+	reportWell(w, st.Degraded)
 }
 
 // ready answers 503 while events would be refused.
@@ -88,21 +87,26 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	st := s.o.Relay.Status()
 	switch {
 	case !st.Healthy:
-		reportState(w, errors.New(st.Problem))
+		reportState(w, http.StatusServiceUnavailable, st.Problem)
 	case !st.Ready:
-		reportState(w, errors.New("intake takes no events"))
+		reportState(w, http.StatusServiceUnavailable, "intake takes no events")
 	default:
-		reportState(w, nil)
+		reportWell(w, st.Degraded)
 	}
 }
 
-func reportState(w http.ResponseWriter, err error) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = fmt.Fprintln(w, err)
+// reportWell answers 200, and why it is not all well.
+func reportWell(w http.ResponseWriter, degraded string) {
+	if degraded == "" {
+		reportState(w, http.StatusOK, "ok")
 		return
 	}
-	_, _ = fmt.Fprintln(w, "ok")
+	reportState(w, http.StatusOK, "degraded: "+degraded)
+}
+
+func reportState(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, text)
 }

@@ -11,8 +11,9 @@ type Status struct {
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started"`
 	Healthy  bool      `json:"healthy"`
-	Problem  string    `json:"problem,omitempty"` // why it is not healthy
-	Ready    bool      `json:"ready"`             // the intake takes events
+	Problem  string    `json:"problem,omitempty"`  // why it is not healthy
+	Degraded string    `json:"degraded,omitempty"` // why events take another way; it is healthy nevertheless
+	Ready    bool      `json:"ready"`              // the intake takes events
 	Config   Config    `json:"config"`
 	Queue    Queue     `json:"queue"`
 	Services []Service `json:"services"`
@@ -36,7 +37,8 @@ type Config struct {
 type Queue struct {
 	Bytes    int64 `json:"bytes"`
 	MaxBytes int64 `json:"max_bytes"`
-	High     bool  `json:"high"` // near its limit
+	High     bool  `json:"high"`              // near its limit
+	Spooled  int   `json:"spooled,omitempty"` // deliveries that wait here for a cluster that is away
 }
 
 // Hub is how the queue stands with its hub. Nothing here makes a relay unhealthy.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"callrelay/queue/queuetest"
 )
 
 // A cluster is three nodes on loopback.
@@ -18,7 +20,7 @@ type cluster struct {
 	password string
 	secure   bool
 	nodes    [nodes]*node
-	wires    [nodes][nodes]*wire // from, to
+	wires    [nodes][nodes]*queuetest.Wire // from, to
 }
 
 // newCluster builds the server from the module's own version and starts the
@@ -66,12 +68,12 @@ func (c *cluster) configure(routes [nodes]string) error {
 			if i == j {
 				continue
 			}
-			w, err := newWire(routes[j])
+			w, err := queuetest.NewWire(routes[j])
 			if err != nil {
 				return err
 			}
 			c.wires[i][j] = w
-			urls = append(urls, fmt.Sprintf("nats://route:%s@%s", c.password, w.address()))
+			urls = append(urls, fmt.Sprintf("nats://route:%s@%s", c.password, w.Address()))
 		}
 		tls, clusterTLS := "", ""
 		if c.secure {
@@ -105,8 +107,8 @@ func (c *cluster) urls() []string {
 func (c *cluster) partition(node int, apart bool) {
 	for i := range c.nodes {
 		if i != node {
-			c.wires[i][node].set(apart)
-			c.wires[node][i].set(apart)
+			c.wires[i][node].Set(apart)
+			c.wires[node][i].Set(apart)
 		}
 	}
 }

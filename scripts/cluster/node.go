@@ -58,7 +58,7 @@ listen: "%[2]s"
 jetstream {
   store_dir: %[3]q
   sync_interval: always
-  max_file_store: 64G
+  max_file_store: 1T
 }
 authorization { users: [ { user: relay, password: %[4]q } ] }
 cluster {

@@ -1,4 +1,4 @@
-package main
+package queuetest
 
 import (
 	"io"
@@ -6,8 +6,9 @@ import (
 	"sync"
 )
 
-// A wire carries the route from one node to another, until it is cut.
-type wire struct {
+// A Wire carries connections to a server, until it is cut. It is safe for
+// concurrent use.
+type Wire struct {
 	listener net.Listener
 	to       string
 
@@ -16,19 +17,27 @@ type wire struct {
 	conns map[net.Conn]bool
 }
 
-func newWire(to string) (*wire, error) {
+// NewWire listens on a loopback port for connections to an address.
+func NewWire(to string) (*Wire, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{listener: l, to: to, conns: map[net.Conn]bool{}}
+	w := &Wire{listener: l, to: to, conns: map[net.Conn]bool{}}
 	go w.serve()
 	return w, nil
 }
 
-func (w *wire) address() string { return w.listener.Addr().String() }
+// Address is where the wire listens.
+func (w *Wire) Address() string { return w.listener.Addr().String() }
 
-func (w *wire) serve() {
+// Close ends the wire.
+func (w *Wire) Close() error {
+	w.Set(true)
+	return w.listener.Close()
+}
+
+func (w *Wire) serve() {
 	for {
 		conn, err := w.listener.Accept()
 		if err != nil {
@@ -38,7 +47,7 @@ func (w *wire) serve() {
 	}
 }
 
-func (w *wire) carry(near net.Conn) {
+func (w *Wire) carry(near net.Conn) {
 	defer near.Close() //nolint:errcheck // its end is all that is wanted
 	far, err := net.Dial("tcp", w.to)
 	if err != nil {
@@ -53,7 +62,7 @@ func (w *wire) carry(near net.Conn) {
 	_, _ = io.Copy(near, far)
 }
 
-func (w *wire) hold(conns ...net.Conn) bool {
+func (w *Wire) hold(conns ...net.Conn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range conns {
@@ -62,7 +71,7 @@ func (w *wire) hold(conns ...net.Conn) bool {
 	return !w.cut
 }
 
-func (w *wire) drop(conns ...net.Conn) {
+func (w *Wire) drop(conns ...net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range conns {
@@ -70,8 +79,8 @@ func (w *wire) drop(conns ...net.Conn) {
 	}
 }
 
-// set cuts the wire or mends it.
-func (w *wire) set(cut bool) {
+// Set cuts the wire or mends it.
+func (w *Wire) Set(cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = cut

@@ -1,0 +1,264 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	forwardBatch = 500
+	forwardBytes = 4 << 20
+)
+
+// forwardAll moves what is spooled into the cluster, in order, until nothing is
+// left.
+func (s *spool) forwardAll(ctx context.Context) error {
+	for {
+		eng := s.c.q.engine.Load()
+		if eng == nil || s.c.q.downErr() != nil {
+			return errors.Join(ErrUnavailable, s.c.q.downErr())
+		}
+		n, err := s.forward(ctx, eng)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// forward moves one batch and returns how many records it had. They are removed
+// here once the cluster has them; a crash in between leaves them in doubt.
+func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
+	g, last, err := s.local.oldest(ctx)
+	if err != nil || len(g.recs) == 0 {
+		return 0, err
+	}
+	n, keys := len(g.recs), g.keys
+	if err := s.doubt.resolve(ctx, eng, g); err != nil {
+		return 0, err
+	}
+	if len(g.recs) > 0 {
+		end, err := eng.lastSeq(ctx, events)
+		if err == nil {
+			err = s.doubt.add(s.c.q, end, []*group{g})
+		}
+		if err == nil {
+			err = s.c.q.append(ctx, g)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("forward: %w", err)
+		}
+	}
+	err = s.local.remove(ctx, events, func(ctx context.Context, eng *engine) error {
+		return eng.purge(ctx, events, "", last+1)
+	})
+	if err == nil {
+		s.doubt.forget(keys)
+	}
+	return n, err
+}
+
+// oldest returns the first records of EVENTS, with when they were accepted, and
+// the sequence of the last of them.
+func (q *Queue) oldest(ctx context.Context) (*group, uint64, error) {
+	eng := q.engine.Load()
+	if eng == nil {
+		return nil, 0, ErrUnavailable
+	}
+	g, last, size := &group{}, uint64(0), int64(0)
+	err := eng.read(ctx, events, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}, func(m *nats.Msg, at place) bool {
+		r := readRecord(m)
+		g.recs = append(g.recs, r)
+		g.notes = append(g.notes, note{}.withInt(headAccepted, at.at.UnixNano()))
+		g.keys = append(g.keys, r.key())
+		last = at.seq
+		size += sizeOf(&r)
+		return len(g.recs) < forwardBatch && size < forwardBytes
+	})
+	return g, last, err
+}
+
+// doubt is of which records it is not known whether the cluster has them. It is
+// kept on disk, so that they are looked for after a crash too: JetStream itself
+// knows an id only for a while. It is used by one goroutine at a time.
+type doubt struct {
+	After uint64   `json:"after"` // the cluster had this last sequence of EVENTS before they were sent
+	Keys  []string `json:"keys"`
+}
+
+// doubtState is the name under which it is saved.
+const doubtState = "spool"
+
+func loadDoubt(q *Queue) (doubt, error) {
+	var d doubt
+	data, err := q.Load(doubtState)
+	if errors.Is(err, ErrNotFound) {
+		return d, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &d)
+	}
+	return d, err
+}
+
+// add notes that groups are about to be sent, or were.
+func (d *doubt) add(q *Queue, after uint64, groups []*group) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	if len(d.Keys) == 0 || after < d.After {
+		d.After = after
+	}
+	for _, g := range groups {
+		for i := range g.recs {
+			d.Keys = append(d.Keys, g.recs[i].key())
+		}
+	}
+	return d.save(q)
+}
+
+func (d *doubt) clear(q *Queue) error {
+	if len(d.Keys) == 0 {
+		return nil
+	}
+	*d = doubt{}
+	return d.save(q)
+}
+
+func (d *doubt) save(q *Queue) error {
+	data, err := json.Marshal(d)
+	if err == nil {
+		err = q.Save(doubtState, data)
+	}
+	return err
+}
+
+// resolve takes out of a group what the cluster has. Nothing of it is in doubt
+// then.
+func (d *doubt) resolve(ctx context.Context, eng *engine, g *group) error {
+	doubtful := setOf(d.Keys)
+	wanted := map[string]bool{}
+	for _, key := range g.keys {
+		if doubtful[key] {
+			wanted[key] = true
+		}
+	}
+	if len(wanted) == 0 {
+		d.forget(g.keys)
+		return nil
+	}
+	found := map[string]bool{}
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: d.After + 1, HeadersOnly: true}
+	err := eng.read(ctx, events, cfg, func(m *nats.Msg, _ place) bool {
+		if key := m.Header.Get(headMsgID); wanted[key] {
+			found[key] = true
+		}
+		return len(found) < len(wanted)
+	})
+	if err != nil {
+		return fmt.Errorf("look for records in doubt: %w", err)
+	}
+	d.forget(g.keys)
+	g.drop(found)
+	return nil
+}
+
+// forget takes keys off, in memory: the next add saves.
+func (d *doubt) forget(keys []string) {
+	gone := setOf(keys)
+	d.Keys = slices.DeleteFunc(d.Keys, func(key string) bool { return gone[key] })
+}
+
+// drop takes the records with these keys out of the group.
+func (g *group) drop(keys map[string]bool) {
+	kept := &group{}
+	for i := range g.recs {
+		if !keys[g.keys[i]] {
+			kept.recs = append(kept.recs, g.recs[i])
+			kept.notes = append(kept.notes, g.notes[i])
+			kept.keys = append(kept.keys, g.keys[i])
+		}
+	}
+	g.recs, g.notes, g.keys = kept.recs, kept.notes, kept.keys
+}
+
+// spoolCount is what the spool held when it was looked at last.
+type spoolCount struct {
+	at       time.Time
+	services map[string]spooled
+}
+
+// spooled is what the spool holds for one service.
+type spooled struct {
+	records int
+	oldest  time.Time
+}
+
+// count returns what is spooled, by service, at most a second old.
+func (s *spool) count(ctx context.Context) map[string]spooled {
+	s.mu.Lock()
+	counted, off := s.counted, s.mode == spoolOff
+	s.mu.Unlock()
+	now := time.Now()
+	switch {
+	case off:
+		return nil
+	case now.Sub(counted.at) < statsInterval:
+		return counted.services
+	}
+	services, err := s.look(ctx)
+	if err != nil {
+		return counted.services
+	}
+	s.mu.Lock()
+	s.counted = spoolCount{now, services}
+	s.mu.Unlock()
+	return services
+}
+
+func (s *spool) look(ctx context.Context) (map[string]spooled, error) {
+	eng := s.local.engine.Load()
+	if eng == nil {
+		return nil, ErrUnavailable
+	}
+	counts, err := eng.serviceCounts(ctx, events)
+	services := map[string]spooled{}
+	for service, n := range counts {
+		one := spooled{records: n}
+		m, _, err := eng.getDirect(ctx, events, fmt.Appendf(nil, `{"seq":1,"next_by_subj":"events.%s.>"}`, service))
+		if err == nil {
+			one.oldest, _ = time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+		}
+		services[service] = one
+	}
+	return services, err
+}
+
+// addTo adds what is spooled to what waits.
+func (s *spool) addTo(stats *Stats, services map[string]spooled) {
+	for service, n := range services {
+		one := stats.Services[service]
+		one.Waiting += n.records
+		if one.Oldest.IsZero() || n.oldest.Before(one.Oldest) {
+			one.Oldest = n.oldest
+		}
+		stats.Services[service] = one
+		stats.Spooled += n.records
+	}
+}
+
+// total is how many records are spooled.
+func (s *spool) total(ctx context.Context) int {
+	services, _ := s.look(ctx)
+	n := 0
+	for _, one := range services {
+		n += one.records
+	}
+	return n
+}

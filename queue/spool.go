@@ -1,0 +1,287 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// spoolFolder is where in the queue's folder the records wait for a cluster.
+const spoolFolder = "spool"
+
+const spoolTick = 100 * time.Millisecond
+
+// spool takes records into an embedded queue while the cluster is away, and
+// forwards them when it is back. As long as it holds any, new ones go behind
+// them: so the order in which they came is kept. It is safe for concurrent use.
+//
+// The cluster's committer answers in order what it was given, so a change is made
+// in this way: what comes is held, until all that was given is answered.
+type spool struct {
+	c     *cluster
+	local *Queue
+	doubt doubt
+
+	mu      sync.Mutex
+	mode    spoolMode
+	sent    int      // groups that the cluster's committer has not answered
+	writing int      // groups that the embedded queue has not answered
+	lost    []*group // not stored in the cluster, or not for sure, in order
+	held    []*group // that came during a change, in order
+	bytes   int64    // of these
+	closed  bool
+
+	wake    chan struct{} // holds a token when there is something to do
+	counted spoolCount
+}
+
+// spoolMode is where records go.
+type spoolMode uint8
+
+const (
+	spoolOff     spoolMode = iota // to the cluster
+	spoolTurning                  // nowhere, until it is known what the cluster has of what it was given
+	spoolOn                       // into the embedded queue
+	spoolEnding                   // nowhere, until the last of that is forwarded
+)
+
+// openSpool opens the embedded queue of a spool. What it holds is forwarded
+// first.
+func openSpool(ctx context.Context, c *cluster) (*spool, error) {
+	o := c.q.o
+	local, err := Open(ctx, Options{
+		Dir: filepath.Join(o.Dir, spoolFolder), MaxBytes: o.MaxBytes, DedupWindow: o.DedupWindow, Log: o.Log, unserved: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &spool{c: c, local: local, wake: make(chan struct{}, 1)}
+	s.doubt, err = loadDoubt(c.q)
+	if err == nil && s.total(ctx) > 0 {
+		s.mode = spoolOn
+	}
+	if err != nil {
+		return nil, errors.Join(err, local.Close(ctx))
+	}
+	return s, nil
+}
+
+// take brings a group where it belongs.
+func (s *spool) take(g *group) {
+	if s.bridges() {
+		s.local.events.room()
+	} else {
+		s.c.q.events.room()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.mode {
+	case spoolOff:
+		s.send(g)
+	case spoolOn:
+		s.store(g)
+	default:
+		s.hold(g)
+	}
+}
+
+// send gives a group to the cluster's committer.
+func (s *spool) send(g *group) {
+	s.sent++
+	s.c.q.take(&group{recs: g.recs, done: func(err error) { s.answered(g, err) }})
+}
+
+// answered is told what became of a group that was sent.
+func (s *spool) answered(g *group, err error) {
+	s.mu.Lock()
+	s.sent--
+	lost := errors.Is(err, ErrUnavailable) && !s.closed
+	if lost {
+		s.lost = append(s.lost, g)
+		s.turn()
+	}
+	s.mu.Unlock()
+	s.poke()
+	if !lost {
+		g.done(err)
+	}
+}
+
+// store gives a group to the embedded queue.
+func (s *spool) store(g *group) {
+	s.writing++
+	s.local.take(&group{recs: g.recs, done: func(err error) {
+		s.mu.Lock()
+		s.writing--
+		s.mu.Unlock()
+		s.poke()
+		g.done(err)
+	}})
+}
+
+func (s *spool) hold(g *group) {
+	if s.bytes+g.size() > maxWaitingBytes && len(s.held) > 0 {
+		go g.done(fmt.Errorf("%w: %d groups wait to be spooled", ErrFull, len(s.held)))
+		return
+	}
+	s.held = append(s.held, g)
+	s.bytes += g.size()
+}
+
+// fall is told that the cluster is lost, before its committers refuse anything.
+func (s *spool) fall() {
+	s.mu.Lock()
+	s.turn()
+	s.mu.Unlock()
+	s.poke()
+}
+
+func (s *spool) turn() {
+	if s.mode == spoolOff {
+		s.mode = spoolTurning
+	}
+}
+
+// bridges reports whether records go elsewhere than into the cluster.
+func (s *spool) bridges() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mode != spoolOff
+}
+
+func (s *spool) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run does what is to be done until ctx ends.
+func (s *spool) run(ctx context.Context) {
+	tick := time.NewTicker(spoolTick)
+	defer tick.Stop()
+	for said := ""; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-s.wake:
+		}
+		err := s.step(ctx)
+		if err != nil && err.Error() != said && ctx.Err() == nil {
+			s.c.q.o.Log.Warn("spooled events not forwarded yet", "err", err)
+		}
+		if said = ""; err != nil {
+			said = err.Error()
+		}
+	}
+}
+
+func (s *spool) step(ctx context.Context) error {
+	s.mu.Lock()
+	mode, answered := s.mode, s.sent == 0
+	s.mu.Unlock()
+	switch {
+	case mode == spoolTurning && answered:
+		return s.begin()
+	case mode == spoolOn && s.c.q.downErr() == nil:
+		return s.end(ctx)
+	}
+	return nil
+}
+
+// begin puts what the cluster did not store into the embedded queue, and behind
+// it what came meanwhile. What the cluster may have stored nevertheless is
+// looked for before it is forwarded.
+func (s *spool) begin() error {
+	s.mu.Lock()
+	lost := s.lost
+	s.mu.Unlock()
+	err := s.doubt.add(s.c.q, s.c.seen.Load(), lost)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range lost {
+		if err != nil {
+			go g.done(fmt.Errorf("%w: %w", ErrUnavailable, err))
+			continue
+		}
+		s.store(g)
+	}
+	s.lost, s.mode = nil, spoolOn
+	s.release(s.store)
+	s.c.q.o.Log.Warn("the cluster is away, events are spooled", "err", s.c.q.downErr())
+	return err
+}
+
+// release passes on what was held.
+func (s *spool) release(pass func(*group)) {
+	for _, g := range s.held {
+		pass(g)
+	}
+	s.held, s.bytes = nil, 0
+}
+
+// end forwards what is spooled, and then holds what comes for as long as the
+// last of it takes.
+func (s *spool) end(ctx context.Context) error {
+	if err := s.forwardAll(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.mode = spoolEnding
+	s.mu.Unlock()
+	err := s.settle(ctx)
+	if err == nil {
+		err = s.forwardAll(ctx)
+	}
+	if err == nil {
+		err = s.doubt.clear(s.c.q)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		err = s.c.q.downErr() // later it is told to fall
+	}
+	if err != nil {
+		s.mode = spoolOn
+		s.release(s.store)
+		return err
+	}
+	s.mode = spoolOff
+	s.release(s.send)
+	s.c.q.o.Log.Info("spooled events are forwarded")
+	return nil
+}
+
+// settle waits until the embedded queue has answered all it was given.
+func (s *spool) settle(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		writing := s.writing
+		s.mu.Unlock()
+		if writing == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.wake:
+		}
+	}
+}
+
+// close ends what waits with an error, once the committers have ended.
+func (s *spool) close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	left := append(s.lost, s.held...)
+	s.lost, s.held = nil, nil
+	s.mu.Unlock()
+	for _, g := range left {
+		g.done(fmt.Errorf("%w: closed", ErrUnavailable))
+	}
+	return s.local.Close(ctx)
+}
