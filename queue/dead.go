@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/time/rate"
 )
 
 // Letter is a delivery that was given up.
@@ -33,7 +34,8 @@ type Filter struct {
 	Since   time.Time // buried at or after
 	Until   time.Time // buried before
 	Seqs    []uint64
-	Batch   int // how many are replayed or dropped at a time; 0: 500
+	Batch   int // how many are replayed or dropped at a time; 0: 500, or a tenth of Rate
+	Rate    int // how many are replayed a second; 0: as many as the queue takes
 }
 
 // subject is what the filter can leave to JetStream.
@@ -169,6 +171,11 @@ const replayBatch = 500
 // again; what was put back but not removed yet is then recognised for as long
 // as [Options].DedupWindow, and else delivered once more. each may be nil.
 func (q *Queue) Replay(ctx context.Context, f Filter, each func(Letter)) (int, error) {
+	pace := rate.NewLimiter(rate.Inf, 1)
+	if f.Rate > 0 { // a tenth of a second's worth at a time
+		f.Batch = cmp.Or(f.Batch, max(1, f.Rate/10))
+		pace = rate.NewLimiter(rate.Limit(f.Rate), 1)
+	}
 	return q.eachBatch(ctx, f, func(letters []Letter) error {
 		g := &group{}
 		for i := range letters {
@@ -181,6 +188,7 @@ func (q *Queue) Replay(ctx context.Context, f Filter, each func(Letter)) (int, e
 			return err
 		}
 		for i := range letters {
+			_ = pace.Wait(ctx) // an end of ctx ends the replay, too
 			if each != nil {
 				each(letters[i])
 			}

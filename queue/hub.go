@@ -83,6 +83,7 @@ type sighting struct {
 	EdgeReport
 	seen   time.Time
 	linked bool
+	newly  bool // the hub has kept no report of it
 }
 
 // Edges returns the edges that the hub has seen, by name. Those that are linked
@@ -118,33 +119,33 @@ func (h *Hub) sightings(ctx context.Context) (map[[2]string]sighting, error) {
 	return seen, h.gather(ctx, sub, seen, expected)
 }
 
-// gather takes answers until all that are expected came and none follows, or
-// the time is over.
+// gather takes answers until all that are expected came and no other follows, or
+// none came for a while.
 func (h *Hub) gather(ctx context.Context, sub *nats.Subscription, seen map[[2]string]sighting, expected int) error {
-	began, got := time.Now(), 0
-	for time.Since(began) < answerTime || got > 0 && got < expected && time.Since(began) < 3*answerTime {
-		wait := answerTime - time.Since(began)
-		if got >= expected && got > 0 {
+	for got := 0; ; {
+		wait := answerTime
+		if got > 0 && got >= expected {
 			wait = quietTime
 		}
-		m, err := nextWithin(ctx, sub, max(wait, quietTime))
+		m, err := nextWithin(ctx, sub, wait)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, context.DeadlineExceeded) && got >= expected:
+		case errors.Is(err, context.DeadlineExceeded):
 			return nil
-		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrNoResponders):
-			continue
+		case errors.Is(err, nats.ErrNoResponders):
+			continue // they come, if they do
 		case err != nil:
 			return err
 		}
 		var r EdgeReport
 		if json.Unmarshal(m.Data, &r) == nil && r.Name != "" {
-			seen[[2]string{r.Name, r.ID}] = sighting{r, time.Now(), true}
+			key := [2]string{r.Name, r.ID}
+			_, known := seen[key]
+			seen[key] = sighting{r, time.Now(), true, !known}
 			got++
 		}
 	}
-	return nil
 }
 
 func nextWithin(ctx context.Context, sub *nats.Subscription, limit time.Duration) (*nats.Msg, error) {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ func edgesAre(t testing.TB, hub *Hub, want ...string) {
 
 func TestHubListsEdges(t *testing.T) {
 	queuetest.NeedsFolder(t)
+	t.Parallel()
 	h := startHub(t)
 	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
 	open(t, Options{Dir: t.TempDir(), Hub: h.paris()})
@@ -77,6 +79,7 @@ func lettersAre(t testing.TB, hub *Hub, edge string, f Filter, want ...string) {
 
 func TestHubListsAndReplaysDeadLetters(t *testing.T) {
 	queuetest.NeedsFolder(t)
+	t.Parallel()
 	h := startHub(t)
 	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
 	buried(t, q, "crm", 3)
@@ -99,6 +102,7 @@ func TestHubListsAndReplaysDeadLetters(t *testing.T) {
 
 func TestEdgeWorksWithoutItsHub(t *testing.T) {
 	queuetest.NeedsFolder(t)
+	t.Parallel()
 	h := startHub(t)
 	wrong := h.edge("berlin", "a wrong one")
 	h.stop()
@@ -128,6 +132,7 @@ func TestEdgeWorksWithoutItsHub(t *testing.T) {
 
 func TestHubMayOnlyCopyAndReplay(t *testing.T) {
 	queuetest.NeedsFolder(t)
+	t.Parallel()
 	h := startHub(t)
 	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
 	buried(t, q, "crm", 1)
@@ -181,4 +186,65 @@ func streamsOf(t testing.TB, q *Queue) string {
 		text += fmt.Sprintf("%s %v %d %d %d; ", name, info.Config.Subjects, info.State.Msgs, info.State.LastSeq, info.State.Consumers)
 	}
 	return text
+}
+
+func TestHubNoticesWhatBecameOfAnEdge(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	h := startHub(t)
+	hub := h.operator()
+	keep := func() {
+		t.Helper()
+		if _, err := hub.Keep(t.Context(), HubLimits{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	q := open(t, Options{Dir: dir, Hub: h.berlin()})
+	buried(t, q, "crm", 2)
+	edgesAre(t, hub, "berlin linked 0+2")
+	keep()
+	lettersAre(t, hub, "berlin", Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected")
+
+	shut(t, q)
+	edgesAre(t, hub, "berlin away 0+2")
+	lettersAre(t, hub, "berlin", Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected")
+	if _, err := hub.Replay(t.Context(), "berlin", Filter{}, func(int) {}); !errors.Is(err, ErrAway) {
+		t.Errorf("replay of an edge that is away: %v, want %v", err, ErrAway)
+	}
+
+	rebuilt := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	edgesAre(t, hub, "berlin rebuilt 0+0")
+	keep()
+	buried(t, rebuilt, "erp", 1)
+	lettersAre(t, hub, "", Filter{}, "berlin 1 erp-0 rejected")
+
+	open(t, Options{Dir: dir, Hub: h.paris()})
+	edgesAre(t, hub, "berlin linked 0+1", "paris renamed 0+2")
+	if n, err := hub.Forget(t.Context(), "paris"); n != 1 || err != nil {
+		t.Errorf("forgot %d and %v, want 1", n, err)
+	}
+	edgesAre(t, hub, "berlin linked 0+1", "paris linked 0+2")
+}
+
+func TestEdgeTakesAndDeliversWhileItsHubIsAway(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	h := startHub(t)
+	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	linked := func() bool { s, _ := q.HubState(); return s.Linked }
+	eventually(t, "it is linked", linked)
+	h.stop()
+	eventually(t, "it notices", func() bool { return !linked() })
+	write(t, q, records("crm", 0, 500)...)
+	for _, e := range next(t, q.Lane("crm"), 500) {
+		e.Finish()
+	}
+	if err := q.Health(); err != nil {
+		t.Error(err)
+	}
+	h.start()
+	eventually(t, "it is linked again", linked)
+	write(t, q, record("crm", 500))
+	edgesAre(t, h.operator(), "berlin linked 1+0")
 }

@@ -3,6 +3,7 @@ package queue
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,12 +11,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
-	keepInterval   = 30 * time.Second // between looks at what the hub should copy
+	keepInterval   = reportInterval // between roll calls, which may find new edges
 	edgesKeep      = 365 * 24 * time.Hour
 	edgesMaxBytes  = 64 << 20
 	codeReplicas   = 10074 // JetStream's error for replicas without a cluster
@@ -35,9 +35,6 @@ type HubLimits struct {
 // Keep sets the hub up, and has it copy from the edges it knows of, as [Hub.Follow]
 // does all the time. It returns their names.
 func (h *Hub) Keep(ctx context.Context, limits HubLimits) ([]string, error) {
-	if err := h.ensure(ctx, limits.edges()); err != nil {
-		return nil, err
-	}
 	seen, err := h.sightings(ctx)
 	if err != nil {
 		return nil, err
@@ -47,41 +44,40 @@ func (h *Hub) Keep(ctx context.Context, limits HubLimits) ([]string, error) {
 		return nil, fmt.Errorf("%d edges, and a hub copies from %d at most", len(edges), sourcesAtATime)
 	}
 	for _, c := range []jetstream.StreamConfig{
-		limits.copies(hubEvents, events, copiedEvents, edges), limits.copies(hubDead, dead, copiedDead, edges),
+		limits.reports(seen), limits.copies(hubEvents, events, copiedEvents, edges), limits.copies(hubDead, dead, copiedDead, edges),
 	} {
 		if err := h.ensure(ctx, c); err != nil {
 			return nil, err
 		}
 	}
+	for _, s := range seen {
+		if !s.newly {
+			continue
+		}
+		data, err := json.Marshal(s.EdgeReport)
+		if err == nil {
+			_, err = h.js.Publish(ctx, reportSubject(s.Name, s.ID), data)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("keep report of edge %s: %w", s.Name, explainHub(err))
+		}
+	}
+	return namesOf(edges), nil
+}
+
+func namesOf(edges []Edge) []string {
 	names := make([]string, len(edges))
 	for i, e := range edges {
 		names[i] = e.Name
 	}
-	return names, nil
+	return names
 }
 
-// Follow keeps the hub until ctx ends: an edge that comes is copied from at
-// once.
+// Follow keeps the hub until ctx ends: an edge that comes is copied from soon.
 func (h *Hub) Follow(ctx context.Context, limits HubLimits, log *slog.Logger) error {
-	came := make(chan struct{}, 1)
-	known := map[string]bool{}
-	sub, err := h.link.nc.Subscribe(reportSubject("*", "*"), func(m *nats.Msg) {
-		if !known[m.Subject] {
-			known[m.Subject] = true
-			select {
-			case came <- struct{}{}:
-			default:
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = sub.Unsubscribe() }()
 	tick := time.NewTicker(keepInterval)
 	defer tick.Stop()
-	var last []string
-	trouble := ""
+	last, trouble := []string(nil), ""
 	for {
 		names, err := h.Keep(ctx, limits)
 		switch {
@@ -90,25 +86,28 @@ func (h *Hub) Follow(ctx context.Context, limits HubLimits, log *slog.Logger) er
 		case err != nil && err.Error() != trouble:
 			trouble = err.Error()
 			log.Warn("hub not kept", "err", err)
-		case err == nil:
-			trouble = ""
-			if !slices.Equal(names, last) {
-				last = names
-				log.Info("hub copies from its edges", "edges", len(names), "names", names)
-			}
+		case err == nil && (trouble != "" || last == nil || !slices.Equal(names, last)):
+			last, trouble = names, ""
+			log.Info("hub copies from its edges", "count", len(names), "edges", names)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-		case <-came:
 		}
 	}
 }
 
-func (l HubLimits) edges() jetstream.StreamConfig {
+// reports is the stream of the last reports. It names each edge, for an edge that
+// may report for itself only is not heard by who listens to all.
+func (l HubLimits) reports(seen map[[2]string]sighting) jetstream.StreamConfig {
+	subjects := []string{reportSubject(HubDomain, "*")} // of nobody, for a stream has to have one
+	for key := range seen {
+		subjects = append(subjects, reportSubject(key[0], "*"))
+	}
+	slices.Sort(subjects)
 	return jetstream.StreamConfig{
-		Name: hubEdges, Subjects: []string{reportSubject("*", "*")}, MaxMsgsPerSubject: 1,
+		Name: hubEdges, Subjects: slices.Compact(subjects), MaxMsgsPerSubject: 1,
 		MaxAge: edgesKeep, MaxBytes: edgesMaxBytes, Duplicates: lostReplyWindow,
 		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Replicas: max(l.Replicas, 1),
 	}
@@ -182,6 +181,6 @@ func sameCopies(have, want jetstream.StreamConfig) bool {
 		}
 		return set
 	}
-	return have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && slices.Equal(have.Subjects, want.Subjects) &&
+	return have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && slices.Equal(slices.Sorted(slices.Values(have.Subjects)), want.Subjects) &&
 		reflect.DeepEqual(of(have), of(want))
 }

@@ -14,11 +14,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
+
+// hubEnv is held while the environment is that of a hub.
+var hubEnv sync.Mutex
 
 // hubServer is a hub in this process, of the configuration that is the example.
 type hubServer struct {
@@ -31,12 +35,17 @@ type hubServer struct {
 func startHub(t testing.TB) *hubServer {
 	t.Helper()
 	h := &hubServer{t: t}
-	for _, name := range []string{"OPERATOR", "BERLIN", "PARIS"} {
-		t.Setenv("HUB_"+name, strconv.Quote("of "+name))
-	}
 	dir := t.TempDir()
-	t.Setenv("HUB_DIR", strconv.Quote(dir))
 	h.certify(dir)
+	env := map[string]string{
+		"HUB_DIR": dir, "HUB_CERT": filepath.Join(dir, "CERTIFICATE"), "HUB_KEY": filepath.Join(dir, "PRIVATE KEY"),
+		"HUB_OPERATOR": "of OPERATOR", "HUB_BERLIN": "of BERLIN", "HUB_PARIS": "of PARIS",
+	}
+	hubEnv.Lock()
+	defer hubEnv.Unlock()
+	for name, value := range env {
+		_ = os.Setenv(name, strconv.Quote(value)) // fails for no name like these
+	}
 	opts, err := natsserver.ProcessConfigFile("../scripts/hub/nats-server.conf")
 	if err != nil {
 		t.Fatal(err)
@@ -69,15 +78,13 @@ func (h *hubServer) certify(dir string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"CERT": {Type: "CERTIFICATE", Bytes: cert}, "KEY": {Type: "PRIVATE KEY", Bytes: secret}} {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			h.t.Fatal(err)
-		}
-		h.t.Setenv("HUB_"+name, strconv.Quote(path))
-	}
 	h.roots = x509.NewCertPool()
 	h.roots.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
+	for _, block := range []*pem.Block{{Type: "CERTIFICATE", Bytes: cert}, {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(filepath.Join(dir, block.Type), pem.EncodeToMemory(block), 0o600); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 }
 
 // start starts the server, again where it was before.

@@ -19,6 +19,7 @@ type deadFlags struct {
 	since, until          string
 	all, dryRun, asJSON   bool
 	limit, rate           int
+	hub                   string // an edge
 }
 
 func (a *app) deadCommand() *cobra.Command {
@@ -38,9 +39,13 @@ func (a *app) deadListCommand() *cobra.Command {
 		Short: "List dead letters, oldest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.hub != "" {
+				return a.hubLetters(cmd.Context(), f)
+			}
 			return a.deadList(cmd.Context(), f)
 		},
 	}
+	f.listHub(cmd)
 	f.choose(cmd)
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print a JSON object a line")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "stop after this many (default: all)")
@@ -65,9 +70,13 @@ func (a *app) deadReplayCommand() *cobra.Command {
 		Short: "Put dead letters back into the queue, each for its service only",
 		Long:  "Put dead letters back into the queue, each for its service only, under the id it\nhad. Age and attempts start anew. It can be stopped at any moment and run again:\nwhat was put back is no dead letter any more.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.hub != "" {
+				return a.hubReplay(cmd.Context(), f, args)
+			}
 			return a.deadMove(cmd.Context(), f, args, "replayed", (*web.Client).Replay)
 		},
 	}
+	f.replayHub(cmd)
 	f.choose(cmd)
 	f.confirm(cmd)
 	cmd.Flags().IntVar(&f.rate, "rate", 0, "put back at most so many a second (default: as fast as the queue takes them)")

@@ -44,15 +44,23 @@ func (a *app) letterTable() letterList {
 	return &letterTable{out: a.out, rows: table{head: letterHead}}
 }
 
-func (t *letterTable) letter(l web.Letter) {
+func (t *letterTable) letter(l web.Letter) { t.add(letterCells(l)...) }
+
+func (t *letterTable) add(cells ...string) {
+	t.rows.add(cells...)
+	if len(t.rows.rows) == letterPage {
+		t.end()
+	}
+}
+
+func letterCells(l web.Letter) []string {
 	status := "-"
 	if l.Status != 0 {
 		status = number(l.Status)
 	}
-	t.rows.add(fmt.Sprint(l.Seq), l.Buried.Local().Format(time.DateTime), l.Service, l.Reason, status,
-		number(l.Attempts), l.Event, l.ID, joined(l.Error))
-	if len(t.rows.rows) == letterPage {
-		t.end()
+	return []string{
+		fmt.Sprint(l.Seq), l.Buried.Local().Format(time.DateTime), l.Service, l.Reason, status,
+		number(l.Attempts), l.Event, l.ID, joined(l.Error),
 	}
 }
 

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"callrelay/queue"
 	"callrelay/relay/call"
 	"callrelay/relay/deliver"
@@ -196,15 +194,7 @@ func (b letterBox) Letters(ctx context.Context, f web.Filter, visit func(web.Let
 
 // Replay implements [web.Letters].
 func (b letterBox) Replay(ctx context.Context, f web.Filter, each func(web.Letter)) (int, error) {
-	chosen, pace := letterFilter(f), rate.NewLimiter(rate.Inf, 1)
-	if f.Rate > 0 { // a tenth of a second's worth at a time
-		chosen.Batch = max(1, f.Rate/10)
-		pace = rate.NewLimiter(rate.Limit(f.Rate), 1)
-	}
-	return b.queue.Replay(ctx, chosen, func(l queue.Letter) {
-		_ = pace.Wait(ctx) // an end of ctx ends the replay, too
-		each(letter(l))
-	})
+	return b.queue.Replay(ctx, letterFilter(f), func(l queue.Letter) { each(letter(l)) })
 }
 
 // Drop implements [web.Letters].
@@ -215,7 +205,7 @@ func (b letterBox) Drop(ctx context.Context, f web.Filter) (int, error) {
 func letterFilter(f web.Filter) queue.Filter {
 	return queue.Filter{
 		Service: f.Service, Reason: f.Reason, Call: f.Call, ID: f.ID,
-		Seqs: f.Seqs, Since: f.Since, Until: f.Until,
+		Seqs: f.Seqs, Since: f.Since, Until: f.Until, Rate: f.Rate,
 	}
 }
 

@@ -13,16 +13,20 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, hub bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the running relay: its services, what waits, what is wrong",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if hub {
+				return a.hubStatus(cmd.Context(), asJSON)
+			}
 			return a.status(cmd.Context(), asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&hub, "hub", false, "the edges of the hub that [queue.hub] names, in place of this relay")
 	return cmd
 }
 
