@@ -99,9 +99,9 @@ func newBase(q *Queue) base {
 	case len(q.o.Servers) > 0:
 		return newCluster(q)
 	case q.o.unserved:
-		return unserved{&embedded{q: q}}
+		return unserved{newEmbedded(q)}
 	}
-	return &embedded{q: q}
+	return newEmbedded(q)
 }
 
 // unserved is an embedded queue whose records are taken from its stream as they
@@ -116,9 +116,12 @@ func (b unserved) keeps() bool                                      { return fal
 // embedded is the base of one relay by itself: its own server, over a folder of
 // its own, and floors that it keeps itself.
 type embedded struct {
-	q      *Queue
-	survey *survey // of the last start
+	q        *Queue
+	survey   *survey // of the last start
+	settling *settling
 }
+
+func newEmbedded(q *Queue) *embedded { return &embedded{q: q, settling: newSettling()} }
 
 // embeddedTerm is the one term of an embedded queue.
 const embeddedTerm = 1
@@ -204,13 +207,7 @@ func (b *embedded) feeds(*Lane) bool   { return true }
 func (b *embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.feed.size/2 }
 func (b *embedded) open(*Lane) bool    { return true }
 
-// settle publishes the acknowledgement. Losing it is harmless: the lane's own
-// window is what counts.
-func (b *embedded) settle(_ *Lane, e *Entry) {
-	if eng := b.q.engine.Load(); eng != nil {
-		_ = eng.nc.Publish(e.ack, nil)
-	}
-}
+func (b *embedded) settle(_ *Lane, e *Entry) { b.settling.add(e.ack) }
 
 func (b *embedded) writer(ctx context.Context, eng *engine, stream string) (writer, error) {
 	return newPublisher(ctx, eng, stream, newDisk(b.q.folder, stream))
@@ -271,6 +268,7 @@ func (b *embedded) read(ctx context.Context, eng *engine, stream string, seq uin
 
 func (b *embedded) run(ctx context.Context) {
 	b.q.background(b.q.watchServer)
+	b.q.background(func(ctx context.Context) { b.settling.run(ctx, b.q.engine.Load) })
 	b.q.saveFloors(ctx)
 }
 
