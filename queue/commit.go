@@ -8,15 +8,8 @@ import (
 	"time"
 )
 
-const (
-	maxWaitingBytes   = 32 << 20 // of records that wait for a commit
-	maxWaitingRecords = 100_000
-	maxCommit         = 1000 // records that are committed together
-
-	// roomPatience is how long an event may wait for commits under way before it
-	// is refused. They take milliseconds, unless the disk hangs.
-	roomPatience = 5 * time.Second
-)
+// maxCommit is how many records are committed together.
+const maxCommit = 1000
 
 // group is what is accepted together or not at all: it is done when all of it
 // is on disk. Of one that failed half way, what was stored is recognised when it
@@ -47,14 +40,8 @@ type committer struct {
 	stored func(r *Record, seq uint64) // told of what is new in the stream
 	failed func(error)                 // told when it is not known whether a commit happened
 
-	mu      sync.Mutex
-	waiting []*group
-	records int
-	bytes   int64
-	refuse  error         // set: nothing is taken, for this reason
-	freed   chan struct{} // closed when there is room again; nil: nobody waits for that
-	ended   bool          // nothing is committed any more
-	wake    chan struct{}
+	backlog
+	wake chan struct{}
 
 	commitMu sync.Mutex // held while a commit runs
 	out      writer
@@ -99,7 +86,8 @@ func (d *draft) key() string {
 func newCommitter(stream string, failed func(error)) *committer {
 	return &committer{
 		stream: stream, failed: failed, wake: make(chan struct{}, 1),
-		stored: func(*Record, uint64) {}, refuse: fmt.Errorf("%w: starting", ErrUnavailable),
+		stored:  func(*Record, uint64) {},
+		backlog: backlog{refuse: fmt.Errorf("%w: starting", ErrUnavailable)},
 	}
 }
 
@@ -111,71 +99,10 @@ func (c *committer) attach(out writer, ids *recent) {
 	c.setRefuse(nil)
 }
 
-// setRefuse makes the committer refuse everything with err; nil: it takes
-// again, unless it has ended, as when a restart of the server is overtaken by
-// the end of the queue.
-func (c *committer) setRefuse(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ended {
-		c.refuse = err
-	}
-	c.letIn()
-}
-
-// room returns when less than half of what may wait does, when nothing is taken
-// anyway, or when it has lasted too long: so that who sends faster than the disk
-// writes is slowed down and not refused.
-func (c *committer) room() {
-	var late <-chan time.Time
-	for freed := c.crowded(); freed != nil; freed = c.crowded() {
-		if late == nil {
-			timer := time.NewTimer(roomPatience)
-			defer timer.Stop()
-			late = timer.C
-		}
-		select {
-		case <-freed:
-		case <-late:
-			return
-		}
-	}
-}
-
-// crowded returns a channel that is closed when there may be room; nil: there
-// is.
-func (c *committer) crowded() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refuse != nil || c.bytes <= maxWaitingBytes/2 && c.records <= maxWaitingRecords/2 {
-		return nil
-	}
-	if c.freed == nil {
-		c.freed = make(chan struct{})
-	}
-	return c.freed
-}
-
-// letIn has all look again who wait for room. The lock is held.
-func (c *committer) letIn() {
-	if c.freed != nil {
-		close(c.freed)
-		c.freed = nil
-	}
-}
-
-// end has the committer refuse everything from here on.
-func (c *committer) end() {
-	c.setRefuse(fmt.Errorf("%w: closed", ErrUnavailable))
-	c.mu.Lock()
-	c.ended = true
-	c.mu.Unlock()
-}
-
 // add takes a group. Its done is called from a goroutine of the queue.
 func (c *committer) add(g *group) {
 	g.bytes = g.size()
-	if err := c.enqueue(g); err != nil {
+	if err := c.put(g); err != nil {
 		go g.done(err)
 		return
 	}
@@ -183,22 +110,6 @@ func (c *committer) add(g *group) {
 	case c.wake <- struct{}{}:
 	default:
 	}
-}
-
-func (c *committer) enqueue(g *group) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refuse != nil {
-		return c.refuse
-	}
-	full := c.bytes+g.bytes > maxWaitingBytes || c.records+len(g.recs) > maxWaitingRecords
-	if full && c.records > 0 { // alone, a group of any size is taken: it will never be smaller
-		return fmt.Errorf("%w: %d records wait to be written", ErrFull, c.records)
-	}
-	c.waiting = append(c.waiting, g)
-	c.bytes += g.bytes
-	c.records += len(g.recs)
-	return nil
 }
 
 // write adds one record and waits until it is stored. It returns where.
@@ -228,10 +139,7 @@ func (c *committer) run(stop <-chan struct{}) {
 // commitAll commits what waits, in order, as many groups at a time as one
 // commit takes.
 func (c *committer) commitAll() {
-	c.mu.Lock()
-	groups := c.waiting
-	c.waiting = nil
-	c.mu.Unlock()
+	groups := c.take()
 	for len(groups) > 0 {
 		n, records := 1, len(groups[0].recs)
 		for n < len(groups) && records+len(groups[n].recs) <= maxCommit {
@@ -245,17 +153,6 @@ func (c *committer) commitAll() {
 		}
 		groups = groups[n:]
 	}
-}
-
-// release takes committed groups off the count of what waits.
-func (c *committer) release(groups []*group) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, g := range groups {
-		c.bytes -= g.bytes
-		c.records -= len(g.recs)
-	}
-	c.letIn()
 }
 
 // commit stores the groups and returns when they are on disk, or else with
