@@ -57,6 +57,10 @@ callserver *args:
 soak for="10m":
     go run ./scripts/soak -for {{for}}
 
+# prove what the README says of a hub over many edges, with a nats-server and 100 of them
+hub *args:
+    go run ./scripts/hub {{args}}
+
 # run the linter, which is installed when missing
 lint:
     command -v golangci-lint >/dev/null || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@{{golangci}}

@@ -32,5 +32,10 @@
 // and LEASE; with a site named berlin EVENTS-berlin and so on, and their subjects
 // events-berlin.<service>.<event> and so on.
 //
+// At a hub. With [Options].Hub the embedded server is a leaf node of a central
+// NATS, which [Hub] reads: it may copy EVENTS and DEAD, call the roll and have
+// dead letters replayed, and nothing else. See gate for how. Nothing in a queue
+// waits for its hub.
+//
 // NATS types do not leave this package.
 package queue

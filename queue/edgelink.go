@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	hubUser    = "hub"   // of the gate, in the account that the hub is linked to
-	hubAccount = "HUB"   // it shares nothing with that of the streams but what is copied
-	linkSubs   = 100_000 // on one connection: more than the relay ever has, and the most that a hub may ask for
+	linkPing   = 10 * time.Second // a hub that does not answer two of these is away
+	hubUser    = "hub"            // of the gate, in the account that the hub is linked to
+	hubAccount = "HUB"            // it shares nothing with that of the streams but what is copied
+	linkSubs   = 100_000          // on one connection: more than the relay ever has, and the most that a hub may ask for
 )
 
 // linkTo has the embedded server be a leaf node of a hub, with an account of its
@@ -32,6 +33,7 @@ func linkTo(opts *natsserver.Options, o HubOptions, f *folder, password string) 
 	setLeafNode(opts, remote)
 	opts.ServerName = "relay-" + id.ID // by which a hub tells leaf nodes apart
 	opts.MaxSubs, opts.Accounts = linkSubs, []*natsserver.Account{account}
+	opts.PingInterval, opts.MaxPingsOut = linkPing, 2
 	opts.Users = append(opts.Users, &natsserver.User{
 		Username: hubUser, Password: hashed(password), Account: account,
 		AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}},

@@ -29,6 +29,11 @@ func (g *gate) replay(m *nats.Msg) {
 		g.tell(m, replayed{Failed: "the request is not understood"})
 		return
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return
+	}
 	if !g.replaying.TryLock() {
 		g.tell(m, replayed{Failed: "a replay is under way already"})
 		return

@@ -37,6 +37,7 @@ type gate struct {
 	work      sync.WaitGroup // replays
 
 	mu     sync.Mutex
+	closed bool
 	copies []copying // oldest first
 }
 
@@ -84,7 +85,7 @@ func (g *gate) api(m *nats.Msg) {
 	case stream != events && stream != dead:
 		g.refuse(m, "only EVENTS and DEAD may be read")
 	case what == "STREAM.INFO":
-		g.answer(m, g.ask(&nats.Msg{Subject: "$JS.API.STREAM.INFO." + stream, Data: m.Data}))
+		g.answer(m, g.ask(&nats.Msg{Subject: "$JS.API.STREAM.INFO." + stream}))
 	case what == "CONSUMER.CREATE":
 		g.create(m, stream)
 	case what == "CONSUMER.DELETE" && len(rest) == 1 && strings.HasPrefix(rest[0], copyName("")):
@@ -198,9 +199,11 @@ func (g *gate) forget(which func(copying) bool) {
 	})
 }
 
-// close waits for what the hub has asked for. The subscriptions end with the
-// engine, or at once where it goes on.
+// close ends what the hub has asked for, and takes no more.
 func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
 	g.end()
 	g.work.Wait()
 	g.forget(func(copying) bool { return true })

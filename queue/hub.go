@@ -59,15 +59,18 @@ func OpenHub(ctx context.Context, o HubOptions) (*Hub, error) {
 	return h, nil
 }
 
-// await waits until the hub has taken the link.
+// await waits until the hub has taken the link, and told of its streams.
 func (h *Hub) await(ctx context.Context) error {
 	tick, late := time.NewTicker(20*time.Millisecond), time.After(hubPatience)
 	defer tick.Stop()
-	for !h.link.up() {
+	for !h.link.ns.GlobalAccount().SubscriptionInterest(apiSubject(HubDomain) + ".STREAM.INFO." + hubEdges) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-late:
+			if h.link.up() {
+				return explainHub(nats.ErrNoResponders)
+			}
 			return fmt.Errorf("%w: link to hub: %s", ErrUnavailable, h.link.said.reason())
 		case <-tick.C:
 		}

@@ -246,5 +246,11 @@ func TestEdgeTakesAndDeliversWhileItsHubIsAway(t *testing.T) {
 	h.start()
 	eventually(t, "it is linked again", linked)
 	write(t, q, record("crm", 500))
-	edgesAre(t, h.operator(), "berlin linked 1+0")
+	hub := h.operator()
+	edgesAre(t, hub, "berlin linked 1+0")
+
+	q.fail(errors.New("as after a write error"))
+	eventually(t, "its own server runs again", func() bool { return q.Health() == nil })
+	write(t, q, record("crm", 501))
+	edgesAre(t, hub, "berlin linked 2+0")
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+	"callrelay/scripts/trial"
 )
 
 // A cluster is three nodes on loopback.
@@ -42,7 +43,7 @@ func newCluster(dir string, secure bool) (*cluster, error) {
 		c.nodes[i] = n
 	}
 	if secure {
-		if err := writeCertificates(dir); err != nil {
+		if err := trial.WriteCertificates(dir); err != nil {
 			return nil, err
 		}
 	}

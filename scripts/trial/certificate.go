@@ -1,4 +1,4 @@
-package main
+package trial
 
 import (
 	"crypto/ecdsa"
@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// writeCertificates writes a certificate for loopback that signs itself, so it
+// WriteCertificates writes a certificate for loopback that signs itself, so it
 // is its own authority: cert.pem, key.pem and ca.pem.
-func writeCertificates(dir string) error {
+func WriteCertificates(dir string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "relay test cluster"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "relay trial"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
