@@ -85,6 +85,10 @@ type base interface {
 	read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error)
 	// examine looks through the records of a queue that runs.
 	examine(ctx context.Context, x *exam, eng *engine)
+	// find returns the sequences of the dead letters that may have the call or id
+	// of a filter, in order, and whether that was possible faster than by reading
+	// them all.
+	find(ctx context.Context, eng *engine, f Filter) ([]uint64, bool)
 	// run does what has to be done all the time, until ctx ends.
 	run(ctx context.Context)
 	// probe returns nil when a start may succeed.

@@ -290,6 +290,9 @@ func (c *cluster) close(ctx context.Context, eng *engine) (err error) {
 	return err
 }
 
+// find does not: the files are elsewhere.
+func (c *cluster) find(context.Context, *engine, Filter) ([]uint64, bool) { return nil, false }
+
 // read asks the leader of the stream, for a follower may not have a record yet.
 // That a delivery is gone is believed of a leader that knows of later ones.
 func (c *cluster) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {

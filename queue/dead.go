@@ -34,7 +34,7 @@ type Filter struct {
 	Since   time.Time // buried at or after
 	Until   time.Time // buried before
 	Seqs    []uint64
-	Batch   int // how many are replayed or dropped at a time; 0: 500, or a tenth of Rate
+	Batch   int // how many are replayed or dropped at a time; 0: 1,000, or a tenth of Rate
 	Rate    int // how many are replayed a second; 0: as many as the queue takes
 }
 
@@ -113,6 +113,10 @@ func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) 
 	if eng == nil {
 		return ErrUnavailable
 	}
+	f, some := q.located(ctx, eng, f)
+	if !some {
+		return nil
+	}
 	if len(f.Seqs) > 0 {
 		return q.lettersBySeq(ctx, f, visit)
 	}
@@ -127,6 +131,19 @@ func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) 
 		}
 		return !f.matches(&l) || visit(l)
 	})
+}
+
+// located finds the letters of a call or an id, where that is faster than to
+// read all, and reports whether there may be some.
+func (q *Queue) located(ctx context.Context, eng *engine, f Filter) (Filter, bool) {
+	if len(f.Seqs) > 0 || f.Call == "" && f.ID == "" {
+		return f, true
+	}
+	seqs, ok := q.base.find(ctx, eng, f)
+	if ok {
+		f.Seqs = seqs
+	}
+	return f, !ok || len(seqs) > 0
 }
 
 func (q *Queue) lettersBySeq(ctx context.Context, f Filter, visit func(Letter) bool) error {
@@ -163,8 +180,12 @@ func readLetter(m *nats.Msg, seq uint64, at time.Time) Letter {
 	}
 }
 
-// replayBatch is how many letters go back together.
-const replayBatch = 500
+// replayBatch is how many letters go back together, and replayBytes about how
+// much: a batch costs a few milliseconds, however small it is.
+const (
+	replayBatch = 1000
+	replayBytes = 4 << 20
+)
 
 // Replay puts the letters that match back: each is stored in EVENTS again, and
 // only then removed. It returns how many. It may be stopped anywhere and run
@@ -221,48 +242,45 @@ func (q *Queue) DropLetters(ctx context.Context, f Filter) (int, error) {
 // eachBatch passes the letters that match to use, some at a time, and removes
 // them once it returned nil.
 func (q *Queue) eachBatch(ctx context.Context, f Filter, use func([]Letter) error) (int, error) {
-	n := 0
+	n, bytes, size := 0, 0, cmp.Or(f.Batch, replayBatch)
 	var batch []Letter
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		q.moving.RLock()
-		defer q.moving.RUnlock()
-		if err := use(batch); err != nil {
-			return err
-		}
-		if err := q.removeLetters(ctx, f, batch); err != nil {
-			return err
-		}
-		n += len(batch)
-		batch = batch[:0]
-		return nil
-	}
-	size := cmp.Or(f.Batch, replayBatch)
 	var failed error
+	flush := func() {
+		if failed = q.moveBatch(ctx, f, batch, use); failed == nil {
+			n += len(batch)
+			batch, bytes = batch[:0], 0
+		}
+	}
 	err := q.Letters(ctx, f, func(l Letter) bool {
 		batch = append(batch, l)
-		if len(batch) >= size {
-			failed = flush()
+		bytes += len(l.Body)
+		if len(batch) >= size || bytes >= replayBytes {
+			flush()
 		}
 		return failed == nil
 	})
-	if err == nil && failed == nil {
-		failed = flush()
+	if err == nil && failed == nil && len(batch) > 0 {
+		flush()
 	}
-	if failed != nil {
-		err = failed
-	}
-	return n, err
+	return n, cmp.Or(failed, err)
 }
 
-// removeLetters removes a batch from DEAD: in one go when the filter left out
-// nothing before its end.
+func (q *Queue) moveBatch(ctx context.Context, f Filter, batch []Letter, use func([]Letter) error) error {
+	q.moving.RLock()
+	defer q.moving.RUnlock()
+	if err := use(batch); err != nil {
+		return err
+	}
+	return q.removeLetters(ctx, f, batch)
+}
+
+// removeLetters removes a batch from DEAD: in one go when there is nothing but
+// what matches before its end. JetStream could purge one subject of several, too,
+// but reads the whole stream for that.
 func (q *Queue) removeLetters(ctx context.Context, f Filter, letters []Letter) error {
 	return q.remove(ctx, dead, func(ctx context.Context, eng *engine) error {
-		if f.whole() {
-			return eng.purge(ctx, dead, f.subject(), letters[len(letters)-1].Seq+1)
+		if f.whole() && eng.holdsOnly(ctx, dead, f.subject()) {
+			return eng.purge(ctx, dead, "", letters[len(letters)-1].Seq+1)
 		}
 		seqs := make([]uint64, len(letters))
 		for i := range letters {

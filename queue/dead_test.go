@@ -163,3 +163,91 @@ func TestSweepTakesWhatIsOldAndNotInFlight(t *testing.T) {
 	})
 	eventually(t, "the letters are counted", func() bool { return q.Stats().Services["crm"].Dead["expired"] == 1195 })
 }
+
+func TestLettersAreFoundByCallAndByID(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	recs := records("crm", 0, mostFound+600)
+	for i := range recs {
+		if i >= 500 {
+			recs[i].Call = "busy"
+		}
+	}
+	recs[7].Call = "alone"
+	write(t, q, recs...)
+	if _, err := q.Sweep(testContext(t), "crm", time.Now(), Death{Reason: "expired", Error: "Relay-Call: nobody"}); err != nil {
+		t.Fatal(err)
+	}
+	count := func(f Filter) (n int) {
+		t.Helper()
+		last := uint64(0)
+		err := q.Letters(testContext(t), f, func(l Letter) bool {
+			if f.Call != "" && l.Call != f.Call || l.Seq <= last || l.Buried.IsZero() {
+				t.Errorf("%+v gives %+v", f, l)
+			}
+			last = l.Seq
+			n++
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for _, test := range []struct {
+		name string
+		f    Filter
+		want int
+	}{
+		{"one of a call", Filter{Call: recs[7].Call}, 1},
+		{"of a call that has none", Filter{Call: "nobody"}, 0},
+		{"part of a call's name", Filter{Call: "bus"}, 0},
+		{"so many that they are all read", Filter{Call: "busy"}, mostFound + 100},
+		{"of another service", Filter{Call: "busy", Service: "billing"}, 0},
+		{"one by id", Filter{ID: recs[9].ID}, 1},
+		{"id of another call", Filter{ID: recs[9].ID, Call: recs[8].Call}, 0},
+	} {
+		if got := count(test.f); got != test.want {
+			t.Errorf("%s: %d letters, want %d", test.name, got, test.want)
+		}
+	}
+	if n, err := q.DropLetters(testContext(t), Filter{Call: recs[7].Call}); n != 1 || err != nil {
+		t.Errorf("dropped %d: %v", n, err)
+	}
+	if got := count(Filter{Call: recs[7].Call}); got != 0 {
+		t.Errorf("%d letters are left of the call", got)
+	}
+	if n, err := q.DropLetters(testContext(t), Filter{Service: "crm"}); err != nil || n == 0 {
+		t.Errorf("dropped %d: %v", n, err)
+	}
+	if got := count(Filter{Call: "busy"}); got != 0 {
+		t.Errorf("%d letters are left of all", got)
+	}
+}
+
+func TestASlowReaderOutlastsItsConsumer(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	write(t, q, records("crm", 0, 1500)...)
+	if _, err := q.Sweep(testContext(t), "crm", time.Now(), Death{Reason: "expired"}); err != nil {
+		t.Fatal(err)
+	}
+	eng, n := q.engine.Load(), 0
+	err := q.Letters(testContext(t), Filter{}, func(Letter) bool {
+		if n++; n == 10 { // as JetStream does with one that nobody asks any more
+			s, err := eng.js.Stream(testContext(t), eng.name(dead))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name := range s.ConsumerNames(testContext(t)).Name() {
+				if err := s.DeleteConsumer(testContext(t), name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return true
+	})
+	if n != 1500 || err != nil {
+		t.Errorf("read %d letters: %v, want 1500", n, err)
+	}
+}

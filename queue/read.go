@@ -13,6 +13,9 @@ import (
 // readPause is how long a server of a cluster is given to catch up.
 const readPause = 50 * time.Millisecond
 
+// readAhead is about how many bytes are asked for before they are visited.
+const readAhead = 8 << 20
+
 // read passes the stored records that match cfg to visit, oldest first, until
 // it returns false. It reads through a consumer of its own, which leaves no
 // trace. What is stored after it began need not be read.
@@ -27,8 +30,15 @@ func (e *engine) read(ctx context.Context, stream string, cfg jetstream.Consumer
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
+	resumed := uint64(0)
 	for {
-		if err := e.readOnce(ctx, stream, cfg, see); err != nil || stopped || e.ns != nil {
+		err := e.readOnce(ctx, stream, cfg, see)
+		if errors.Is(err, nats.ErrNoResponders) && last > resumed { // visit took so long that the consumer is gone
+			resumed = last
+			cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
+			continue
+		}
+		if err != nil || stopped || e.ns != nil {
 			return err
 		}
 		next := max(last+1, cfg.OptStartSeq)
@@ -84,7 +94,7 @@ func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.Cons
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	subject := "$JS.API.CONSUMER.MSG.NEXT." + e.name(stream) + "." + name
-	left, asked, newly := int(c.CachedInfo().NumPending), 0, time.Now().Add(requestTimeout)
+	left, asked, largest, newly := int(c.CachedInfo().NumPending), 0, 0, time.Now().Add(requestTimeout)
 	for size := 64; left > 0; {
 		if asked <= size/2 && asked < left {
 			n := min(size, left-asked)
@@ -92,7 +102,9 @@ func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.Cons
 				return fmt.Errorf("read stream %s: %w", stream, err)
 			}
 			asked += n
-			size = min(size*2, 1024)
+			if size*largest < readAhead/2 {
+				size = min(size*2, 1024)
+			}
 		}
 		m, err := nextMsg(ctx, sub)
 		if errors.Is(err, nats.ErrNoResponders) && time.Now().Before(newly) {
@@ -107,7 +119,7 @@ func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.Cons
 		if !ok {
 			break // fewer records than there were at the beginning
 		}
-		left, asked = min(left-1, at.pending), asked-1
+		left, asked, largest = min(left-1, at.pending), asked-1, max(largest, m.Size())
 		if !visit(m, at) {
 			break
 		}

@@ -71,6 +71,25 @@ func (e *engine) purge(ctx context.Context, stream, subject string, seq uint64) 
 	return e.call(ctx, "$JS.API.STREAM.PURGE."+e.name(stream), body)
 }
 
+// holdsOnly reports whether all records of a stream are of the subjects that a
+// filter takes.
+func (e *engine) holdsOnly(ctx context.Context, stream, filter string) bool {
+	var matching struct {
+		State struct {
+			Messages uint64            `json:"messages"`
+			Subjects map[string]uint64 `json:"subjects"`
+		} `json:"state"`
+	}
+	answer, err := e.ask(ctx, "$JS.API.STREAM.INFO."+e.name(stream), fmt.Appendf(nil, `{"subjects_filter":%q}`, e.subject(filter)))
+	if err != nil || json.Unmarshal(answer, &matching) != nil {
+		return false
+	}
+	for _, n := range matching.State.Subjects {
+		matching.State.Messages -= n
+	}
+	return matching.State.Messages == 0
+}
+
 // deletesInFlight is how many deletions are asked for at once.
 const deletesInFlight = 64
 
