@@ -238,8 +238,7 @@ func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done str
 		return err
 	}
 	if f.dryRun {
-		n := 0
-		err := c.Letters(ctx, filter, false, func(web.Letter) bool { n++; return true })
+		n, err := countLetters(ctx, c, filter)
 		if err != nil {
 			return explain(err)
 		}
@@ -247,6 +246,11 @@ func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done str
 		return nil
 	}
 	n, err := move(c, ctx, filter, a.progress(done, lettersOf(ctx, c, filter)))
-	a.printf("%s %s\n", done, plural(n, "dead letter"))
+	if err == nil || n > 0 {
+		a.printf("%s %s\n", done, plural(n, "dead letter"))
+	}
+	if err != nil && n > 0 {
+		return hintError{err, "the same again: what is done stays done"}
+	}
 	return explain(err)
 }

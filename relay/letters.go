@@ -99,6 +99,17 @@ func progressBar(done string, n, total int) string {
 	return fmt.Sprintf("[%s%s] %s %d of %d ", strings.Repeat("#", full), strings.Repeat(".", width-full), done, n, total)
 }
 
+// countLetters counts the letters that a filter chooses.
+func countLetters(ctx context.Context, c *web.Client, f web.Filter) (int, error) {
+	if f.Call == "" && f.ID == "" && f.Since.IsZero() && f.Until.IsZero() && len(f.Seqs) == 0 {
+		s, err := c.Status(ctx)
+		return s.Letters(f.Service, f.Reason), err
+	}
+	n := 0
+	err := c.Letters(ctx, f, false, func(web.Letter) bool { n++; return true })
+	return n, err
+}
+
 // lettersOf is how many letters a filter chooses, when that is known without
 // reading them; else 0.
 func lettersOf(ctx context.Context, c *web.Client, f web.Filter) int {
@@ -112,16 +123,5 @@ func lettersOf(ctx context.Context, c *web.Client, f web.Filter) int {
 	if err != nil {
 		return 0
 	}
-	n := 0
-	for _, service := range s.Services {
-		if f.Service != "" && f.Service != service.Name {
-			continue
-		}
-		for reason, letters := range service.Dead {
-			if f.Reason == "" || f.Reason == reason {
-				n += letters
-			}
-		}
-	}
-	return n
+	return s.Letters(f.Service, f.Reason)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +88,7 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 	}
 	a.printf("\n")
 	a.printServices(st.Services, now, p)
+	a.printGone(st)
 }
 
 // shownHeld is how many services that are held up are named above the table.
@@ -158,4 +161,10 @@ func (a *app) printServices(services []web.Service, now time.Time, p painter) {
 		)
 	}
 	t.print(a.out)
+}
+
+func (a *app) printGone(st web.Status) {
+	for _, name := range slices.Sorted(maps.Keys(st.Gone)) {
+		a.printf("%s is no more: %s\n", name, plural(st.Letters(name, ""), "dead letter"))
+	}
 }

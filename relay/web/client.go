@@ -115,7 +115,10 @@ func (c *Client) move(ctx context.Context, path string, tell func(int)) (int, er
 		tell(p.Count)
 		return true
 	})
-	if err == nil && !last.Done {
+	switch {
+	case ctx.Err() != nil:
+		err = errors.New("interrupted")
+	case err == nil && !last.Done:
 		err = errors.New("the relay stopped before it was done")
 	}
 	return last.Count, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -52,12 +53,11 @@ type totals struct {
 	PerMinute            float64
 }
 
-func totalsOf(services []Service) totals {
-	var t totals
-	for _, s := range services {
+func totalsOf(st Status) totals {
+	t := totals{Dead: st.Letters("", "")}
+	for _, s := range st.Services {
 		t.Owed += s.Owed()
 		t.Retrying += s.Retrying
-		t.Dead += s.DeadLetters()
 		t.PerMinute += s.PerMinute
 	}
 	return t
@@ -175,7 +175,7 @@ func (p *pages) services(w http.ResponseWriter, r *http.Request) {
 
 func (p *pages) servicesView(r *http.Request) view {
 	v := p.view(r, "services", "Services")
-	v.Totals, v.Plots = totalsOf(v.Status.Services), p.history.plots()
+	v.Totals, v.Plots = totalsOf(v.Status), p.history.plots()
 	v.Held, v.MoreHeld = v.Status.Held(shownHeld)
 	return v
 }
@@ -214,7 +214,7 @@ func (p *pages) dead(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	v.Filter, v.Reasons = f, deadReasons(v.Status.Services)
+	v.Filter, v.Reasons = f, deadReasons(v.Status)
 	err = p.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
 		v.Letters = append(v.Letters, l)
 		return len(v.Letters) <= shownLetters
@@ -231,12 +231,13 @@ func (p *pages) dead(w http.ResponseWriter, r *http.Request) {
 }
 
 // deadReasons are the reasons that there are letters of.
-func deadReasons(services []Service) []string {
+func deadReasons(st Status) []string {
 	var reasons []string
-	for _, s := range services {
-		for reason := range s.Dead {
-			reasons = append(reasons, reason)
-		}
+	for _, s := range st.Services {
+		reasons = slices.AppendSeq(reasons, maps.Keys(s.Dead))
+	}
+	for _, dead := range st.Gone {
+		reasons = slices.AppendSeq(reasons, maps.Keys(dead))
 	}
 	slices.Sort(reasons)
 	return slices.Compact(reasons)

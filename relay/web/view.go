@@ -18,7 +18,10 @@ type Status struct {
 	Queue    Queue     `json:"queue"`
 	Services []Service `json:"services"`
 	Sources  []Source  `json:"sources,omitempty"`
-	Hub      *Hub      `json:"hub,omitempty"` // nil: there is none
+
+	// Gone are the dead letters, by reason, of services that are no more.
+	Gone map[string]map[string]int `json:"dead_of_removed,omitempty"`
+	Hub  *Hub                      `json:"hub,omitempty"` // nil: there is none
 }
 
 // Config is the configuration in force and what became of the last reload.
@@ -103,6 +106,25 @@ func (s Status) Held(limit int) (held []Service, more int) {
 		}
 	}
 	return held, more
+}
+
+// Letters counts the dead letters of a service with a reason; "" is any.
+func (s Status) Letters(service, reason string) int {
+	n := 0
+	count := func(name string, dead map[string]int) {
+		for why, letters := range dead {
+			if (service == "" || service == name) && (reason == "" || reason == why) {
+				n += letters
+			}
+		}
+	}
+	for _, one := range s.Services {
+		count(one.Name, one.Dead)
+	}
+	for name, dead := range s.Gone {
+		count(name, dead)
+	}
+	return n
 }
 
 // DeadLetters is the number of dead letters, whatever their reason.

@@ -27,6 +27,7 @@ var sections = []section{
 	{"isolation", measureIsolation},
 	{"fanout", measureFanOut},
 	{"restart", measureRestart},
+	{"operator", measureOperator},
 	{"peer", measurePeer},
 	{"recordings", measureRecordings},
 }
