@@ -43,7 +43,7 @@ func newEdge(q *Queue, o HubOptions) (*edge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", q.o.Dir, err)
 	}
-	return &edge{q: q, o: o, id: id, state: HubState{Edge: o.Name, ID: id.ID, Since: time.Now(), Why: "no answer yet"}}, nil
+	return &edge{q: q, o: o, id: id, state: HubState{Edge: o.Name, ID: id.ID, Since: time.Now(), Why: "no answer"}}, nil
 }
 
 // HubState returns how the queue stands with its hub, and whether it has one.

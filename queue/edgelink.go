@@ -50,12 +50,13 @@ func (e *engine) linked(edge, password string) error {
 	if err == nil {
 		err = own.EnableJetStream(nil, nil)
 	}
-	copies := copySubject(edge) + ".>"
-	if err == nil {
-		err = own.AddStreamExport(copies, []*natsserver.Account{hub})
-	}
-	if err == nil {
-		err = hub.AddStreamImport(own, copies, "")
+	for _, start := range copyStarts(edge) {
+		if err == nil {
+			err = own.AddStreamExport(start+">", []*natsserver.Account{hub})
+		}
+		if err == nil {
+			err = hub.AddStreamImport(own, start+">", "")
+		}
 	}
 	if err == nil {
 		e.hub, err = nats.Connect("", nats.InProcessServer(e.ns), nats.UserInfo(hubUser, password), nats.MaxReconnects(-1),
@@ -98,7 +99,7 @@ func (l *linkSaid) reason() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.why == "" {
-		return "no answer yet"
+		return "no answer"
 	}
 	return l.why
 }

@@ -133,17 +133,18 @@ var copyWish = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 func copyName(wish string) string { return "hub=" + wish }
 
 // create makes a consumer that copies a stream to the hub. Of the hub's wishes
-// it takes where the copy begins, and where it goes to.
+// it takes what is copied, from where on, and where it goes to.
 func (g *gate) create(m *nats.Msg, stream string) {
 	var wish natsserver.CreateConsumerRequest
-	to := copySubject(g.e.o.Name) + "."
-	if err := json.Unmarshal(m.Data, &wish); err != nil || !copyWish.MatchString(wish.Config.Name) || !strings.HasPrefix(wish.Config.DeliverSubject, to) {
-		g.refuse(m, "a copy has a name and goes to "+to+">")
+	to := func(start string) bool { return strings.HasPrefix(wish.Config.DeliverSubject, start) }
+	if err := json.Unmarshal(m.Data, &wish); err != nil || !copyWish.MatchString(wish.Config.Name) || !slices.ContainsFunc(copyStarts(g.e.o.Name), to) {
+		g.refuse(m, "a copy has a name and goes to "+copySubject(g.e.o.Name)+".>")
 		return
 	}
 	config := natsserver.ConsumerConfig{
 		Name: copyName(wish.Config.Name), DeliverSubject: wish.Config.DeliverSubject,
 		AckPolicy: natsserver.AckNone, AckWait: 22 * time.Hour, MaxDeliver: 1,
+		FilterSubject: wish.Config.FilterSubject, FilterSubjects: wish.Config.FilterSubjects,
 		DeliverPolicy: wish.Config.DeliverPolicy, OptStartSeq: wish.Config.OptStartSeq, OptStartTime: wish.Config.OptStartTime,
 		FlowControl: true, Heartbeat: copyBeat, Direct: true, Sourcing: wish.Config.Sourcing, InactiveThreshold: copyIdle,
 	}

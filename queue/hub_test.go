@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"callrelay/queue/queuetest"
 )
 
@@ -253,4 +255,35 @@ func TestEdgeTakesAndDeliversWhileItsHubIsAway(t *testing.T) {
 	eventually(t, "its own server runs again", func() bool { return q.Health() == nil })
 	write(t, q, record("crm", 501))
 	edgesAre(t, hub, "berlin linked 2+0")
+}
+
+func TestAnyStreamOfTheHubMayCopyAnEdge(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	h := startHub(t)
+	h.stop()
+	for _, user := range h.opts.Users {
+		user.Permissions = nil // those of the example are for the relay's own streams
+	}
+	h.start()
+	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	write(t, q, append(records("crm", 0, 20), records("erp", 0, 10)...)...)
+	hub := h.operator()
+	edgesAre(t, hub, "berlin linked 30+0")
+	of := &jetstream.StreamSource{Name: events, Domain: "berlin"}
+	for _, c := range []jetstream.StreamConfig{
+		{Name: "ALL", Sources: []*jetstream.StreamSource{of}},
+		{Name: "ERP", Sources: []*jetstream.StreamSource{{Name: events, Domain: "berlin", FilterSubject: "events.erp.*"}}},
+		{Name: "MIRROR", Mirror: of},
+	} {
+		if _, err := hub.js.CreateStream(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]uint64{"ALL": 30, "ERP": 10, "MIRROR": 30} {
+		eventually(t, name+" has its records", func() bool {
+			s, err := hub.js.Stream(t.Context(), name)
+			return err == nil && s.CachedInfo().State.Msgs == want
+		})
+	}
 }

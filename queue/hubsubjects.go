@@ -16,5 +16,12 @@ func apiSubject(edge string) string { return "$JS." + edge + ".API" }
 // copySubject begins the subjects that the hub's copies travel on.
 func copySubject(edge string) string { return "relay.copy." + edge }
 
+// copyStarts are what the subject begins with on which a copy may travel: that of
+// the hub's own streams, and what JetStream takes by itself when an operator has
+// another stream copy or mirror an edge.
+func copyStarts(edge string) []string {
+	return []string{copySubject(edge) + ".", "$JS.S.", "$JS.M."}
+}
+
 // replaySubject is where an edge is asked for the replay of dead letters.
 func replaySubject(edge string) string { return "relay.ask." + edge + ".replay" }

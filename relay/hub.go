@@ -57,6 +57,9 @@ func (a *app) hub(ctx context.Context) (*queue.Hub, *config.Config, error) {
 		}
 	}
 	h, err := queue.OpenHub(ctx, *o)
+	if errors.Is(err, queue.ErrUnavailable) {
+		err = hintError{err, "[queue.hub] urls with the port where the hub takes leaf nodes (7422 by custom), and its operator's credentials"}
+	}
 	return h, c, err
 }
 

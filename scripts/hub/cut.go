@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"callrelay/scripts/trial"
@@ -21,20 +22,22 @@ func (p *proofs) cut() {
 	r := trial.Start(p, p.binary, "[queue]\ndir = \"queue\"\nlisten = \"\"\n"+keys+"domain = \"berlin\"\n"+trial.Service("crm", receiver.URL, ""))
 	p.until("the hub copies from it", time.Minute, func() bool { return p.list()["berlin"].State == "linked" })
 	with := p.load(r, "with")
+	p.hub.signal(syscall.SIGSTOP)
+	hung := p.load(r, "hung")
+	p.hub.signal(syscall.SIGCONT)
 	p.hub.kill()
 	without := p.load(r, "without")
-	sent := len(with.ids) + len(without.ids)
-	p.until("all is delivered", 10*time.Second, func() bool {
-		return receiver.Missing(with.ids)+receiver.Missing(without.ids) == 0
-	})
-	if total, distinct := receiver.Total(); total != distinct || distinct != sent {
-		p.Fatalf("%d events, %d delivered, %d of them once", sent, total, distinct)
+	ids := slices.Concat(with.ids, hung.ids, without.ids)
+	p.until("all is delivered", 10*time.Second, func() bool { return receiver.Missing(ids) == 0 })
+	if total, distinct := receiver.Total(); total != distinct || distinct != len(ids) {
+		p.Fatalf("%d events, %d delivered, %d of them once", len(ids), total, distinct)
 	}
 	status, _ := r.Run("status")
-	fmt.Printf("with the hub:    %v\nwithout the hub: %v\nall %d delivered, each once; the relay says:\n%s", with, without, sent, head(status, 4))
+	fmt.Printf("with the hub:         %v\nwhile the hub hangs:  %v\nafter it was killed:  %v\n", with, hung, without)
+	fmt.Printf("all %d delivered, each once; the relay has %d MiB, and says:\n%s", len(ids), resident(p, r.Pid())>>10, head(status, 4))
 	p.hub.start()
-	took := p.until("the hub has caught up", 3*time.Minute, func() bool { return p.hub.stored("HUB-EVENTS") >= stored+sent })
-	fmt.Printf("the hub is back, and %v later it has all %d events\n", took.Round(time.Second), sent)
+	took := p.until("the hub has caught up", 3*time.Minute, func() bool { return p.hub.stored("HUB-EVENTS") >= stored+len(ids) })
+	fmt.Printf("the hub is back, and %v later it has all %d events\n", took.Round(time.Second), len(ids))
 }
 
 // run is what came of some load.

@@ -70,7 +70,7 @@ func prove(edges int) (err error) {
 		{"the hub has what the edges have", p.copies},
 		{"one is away, one rebuilt, one renamed", p.changes},
 		{"an edge replays its dead letters for the hub", p.replays},
-		{"the hub is killed under load, and the edge does not notice", p.cut},
+		{"the hub hangs and is killed under load, and the edge does not mind", p.cut},
 	} {
 		fmt.Printf("== %s\n", proof.name)
 		proof.run()

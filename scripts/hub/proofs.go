@@ -56,7 +56,7 @@ func newProofs(s *stage, n int) *proofs {
 	}
 	p.operate()
 	p.until("the hub is kept", 30*time.Second, func() bool { return p.hub.stored("HUB-DEAD") == 0 })
-	p.before = p.hub.resident()
+	p.before = resident(p, p.hub.cmd.Process.Pid)
 	for i, name := range names[1:] {
 		e := &edge{stage: s, server: p.hub, name: name, dir: filepath.Join(dir, "queues", name)}
 		e.open()
@@ -156,7 +156,7 @@ func (p *proofs) copies() {
 		p.Fatalf("relay dead list --hub has %d letters, want %d", n, letters)
 	}
 	fmt.Printf("%d events and %d dead letters copied and listed\n", events, letters)
-	after := p.hub.resident()
+	after := resident(p, p.hub.cmd.Process.Pid)
 	fmt.Printf("memory of the hub: %d KiB without edges, %d KiB with %d: %d KiB an edge\n", p.before, after, len(p.edges), (after-p.before)/len(p.edges))
 }
 

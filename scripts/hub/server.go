@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"callrelay/scripts/trial"
@@ -109,9 +110,11 @@ func (h *server) start() {
 }
 
 func (h *server) kill() {
-	_ = h.cmd.Process.Kill()
+	h.signal(syscall.SIGKILL)
 	<-h.ended
 }
+
+func (h *server) signal(s syscall.Signal) { _ = h.cmd.Process.Signal(s) }
 
 func (h *server) ask(path string) (map[string]any, error) {
 	resp, err := http.Get("http://" + h.monitor + path)
@@ -151,17 +154,17 @@ func list(v map[string]any, key string) []map[string]any {
 	return maps
 }
 
-// resident is the memory that the process has, in KiB.
-func (h *server) resident() int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.cmd.Process.Pid))
+// resident is the memory that a process has, in KiB.
+func resident(t trial.T, pid int) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		h.stage.Fatalf("%v", err)
+		t.Fatalf("%v", err)
 	}
 	for line := range strings.Lines(string(text)) {
 		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
 			n, err := strconv.Atoi(strings.Fields(rest)[0])
 			if err != nil {
-				h.stage.Fatalf("%v", err)
+				t.Fatalf("%v", err)
 			}
 			return n
 		}
