@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -13,10 +12,7 @@ import (
 func measureDeliver(s *session, t *table) {
 	k := newSink(s)
 	n := s.count(200_000)
-	plain := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
-	posts(s, plain, k.url, s.count(20_000), 200) // warm
-	s.limits.client = perSecond(n, posts(s, plain, k.url, n, 200))
-	t.rate("plain net/http client, 32 connections", s.limits.client, 0, "the ceiling of delivery here")
+	t.rate("plain net/http client, 32 connections", s.plainClient(k), 0, "the ceiling of delivery here")
 
 	r := trial.Start(s, s.binary, service("crm", k.url, "concurrency = 32"))
 	pipeline(s, r, "warm", 5000)

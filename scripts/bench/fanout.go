@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"strings"
 
 	"callrelay/scripts/trial"
 )
 
-// measureFanOut compares the records written per second for one service with those for 100,
-// and acceptance with one service to that with 1,000 of which one is bound.
+// measureFanOut compares the records written per second for one service with those for 100, and acceptance with one service to that
+// with 1,000 of which one is bound to what is sent. All are paused, so that only acceptance is measured.
 func measureFanOut(s *session, t *table) {
 	records := s.count(200_000)
 	one := s.acceptWith(1, records, func(int) string { return "" })
@@ -26,5 +29,22 @@ func (s *session) acceptWith(n, events int, scope func(i int) string) float64 {
 		fmt.Fprintf(&toml, "[[binding]]\nevent = \"agent_termination\"\n%sservice = \"s%d\"\n", strings.Replace(scope(i), "q0\"", "support\"", 1), i)
 	}
 	r := trial.Start(s, s.binary, toml.String())
+	for i := range n {
+		s.pause(r, fmt.Sprintf("s%d", i))
+	}
 	return perSecond(events, pipeline(s, r, "f", events))
+}
+
+// pause pauses a service as relay pause does.
+func (s *session) pause(r *trial.Relay, name string) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", r.Path("admin.sock"))
+	}}}
+	resp, err := client.Post("http://relay/v1/services/"+name+"/pause?why=bench", "", nil)
+	s.check(err)
+	_ = resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		s.Fatalf("pause %s: %s", name, resp.Status)
+	}
 }

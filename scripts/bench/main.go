@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,10 +25,13 @@ var sections = []section{
 	{"accept", measureAccept},
 	{"deliver", measureDeliver},
 	{"latency", measureLatency},
+	{"order", measureOrder},
 	{"isolation", measureIsolation},
 	{"fanout", measureFanOut},
+	{"drain", measureDrain},
 	{"restart", measureRestart},
 	{"operator", measureOperator},
+	{"parked", measureParked},
 	{"peer", measurePeer},
 	{"recordings", measureRecordings},
 }
@@ -42,7 +46,8 @@ func main() {
 	}
 }
 
-func run(only string, scale float64) (err error) {
+// run measures the sections. One that fails does not keep the others from the table.
+func run(only string, scale float64) error {
 	wanted := func(name string) bool { return only == "" || strings.Contains(","+only+",", ","+name+",") }
 	s, err := newSession(scale)
 	if err != nil {
@@ -50,14 +55,16 @@ func run(only string, scale float64) (err error) {
 	}
 	defer s.close()
 	t := &table{}
+	var failed error
 	for _, sec := range sections {
 		if !wanted(sec.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "measuring %s\n", sec.name)
 		if err := s.measure(func() { sec.run(s, t) }); err != nil {
-			return fmt.Errorf("%s: %w", sec.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", sec.name, err))
+			t.figure(sec.name, "failed", "see below")
 		}
 	}
-	return t.write(os.Stdout)
+	return errors.Join(t.write(os.Stdout), failed)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"time"
 
 	"callrelay/scripts/trial"
@@ -22,6 +23,22 @@ func measureRestart(s *session, t *table) {
 	}
 	start = time.Now()
 	t.rate("… drained at", perSecond(n+1, k.await(s, n+1, start, 10*time.Minute)), s.limits.client, "plain client")
+}
+
+// measureParked does the same while nearly as many wait for a later attempt.
+func measureParked(s *session, t *table) {
+	k := newSink(s)
+	k.status.Store(http.StatusInternalServerError)
+	k.spare = 10 // or the breaker would open
+	n := s.count(1_000_000)
+	r := trial.Start(s, s.binary, service("crm", k.url, "concurrency = 32\nretry_schedule = [\"8h\"]\nbreaker = { failures = 10000, ratio = 1.0 }"))
+	pipeline(s, r, "k", n)
+	k.await(s, n, time.Now(), 10*time.Minute)
+	r.Kill()
+	start := time.Now()
+	r.Launch()
+	s.acceptOne(r)
+	t.figure("kill -9 with "+itoa(n*9/10)+" parked for a later attempt: accepting again after", ms(time.Since(start)), "goal: at most 5 s")
 }
 
 // acceptOne sends one event until it is acknowledged.

@@ -12,9 +12,11 @@ import (
 
 // A sink is the receiver of every measurement: it counts and answers 200.
 type sink struct {
-	url   string
-	count atomic.Int64
-	delay time.Duration // before the answer
+	url    string
+	count  atomic.Int64
+	delay  time.Duration // before the answer
+	status atomic.Int32  // of the answer; 0: 200
+	spare  int64         // every so manyth is answered 200 all the same; 0: none
 
 	mu   sync.Mutex
 	lags []time.Duration // from the "sent" stamp of the body, when it has one
@@ -31,7 +33,7 @@ func newSink(s *session) *sink {
 }
 
 // ServeHTTP counts the request.
-func (k *sink) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+func (k *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/lag" {
 		k.lag(r.Body)
 	} else {
@@ -40,7 +42,10 @@ func (k *sink) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	if k.delay > 0 {
 		time.Sleep(k.delay)
 	}
-	k.count.Add(1)
+	n := k.count.Add(1)
+	if status := k.status.Load(); status != 0 && (k.spare == 0 || n%k.spare != 0) {
+		w.WriteHeader(int(status))
+	}
 }
 
 func (k *sink) lag(body io.Reader) {
