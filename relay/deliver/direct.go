@@ -42,10 +42,13 @@ func (s *directSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 			}
 		}
 		reply, alive, err := l.exchange(ctx, a, t, s.maxResponse)
-		if alive {
+		switch {
+		case alive:
 			s.put(l)
-		} else {
+		case err == nil:
 			_ = l.Close()
+		default:
+			l.abort()
 		}
 		switch {
 		case errors.Is(err, errStale):

@@ -101,7 +101,7 @@ func TestAnswersOfEveryShape(t *testing.T) {
 		{"with more behind it", plain + "HTTP/1.1 200 OK\r\n\r\n", "200 ok", false},
 		{"longer than is read", "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + strings.Repeat("x", 70_000), "200 " + strings.Repeat("x", 64<<10), false},
 		{"shorter than it says", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", "read answer with status 200: unexpected EOF", false},
-		{"with a head without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20), "unexpected EOF", false},
+		{"with a head without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20), "head is longer than 65536 bytes", false},
 		{"of no HTTP", "SSH-2.0-OpenSSH_9.9\r\n\r\n", "malformed HTTP", false},
 		{"none", "", "unexpected EOF", false},
 	} {

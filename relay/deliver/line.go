@@ -3,29 +3,26 @@ package deliver
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
-	"net/http"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// maxInterim is how many interim answers (1xx) may come before the real one.
-	maxInterim = 5
-
-	// oneWrite is the longest body that is written together with its head.
-	oneWrite = 64 << 10
-)
+// oneWrite is the longest body that is written together with its head.
+const oneWrite = 64 << 10
 
 // errStale means that an idle connection was closed by the endpoint: nothing was
 // written to it.
 var errStale = errors.New("connection closed meanwhile")
+
+// past is a deadline that interrupts.
+var past = time.Unix(1, 0)
 
 // line is a connection to an endpoint that is kept between exchanges. It belongs
 // to one goroutine at a time.
@@ -75,6 +72,15 @@ func (l *line) Close() error {
 	return l.Conn.Close()
 }
 
+// abort ends the connection at once. Close has a last word for an endpoint over
+// TLS, which takes five seconds where that reads nothing any more.
+func (l *line) abort() {
+	if secured, ok := l.Conn.(*tls.Conn); ok {
+		_ = secured.NetConn().Close()
+	}
+	_ = l.Close()
+}
+
 // exchange writes an attempt and reads the answer. The connection is alive when
 // the next attempt can use it. After errStale the attempt was not made.
 func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64) (reply Reply, alive bool, err error) {
@@ -90,13 +96,12 @@ func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64)
 	}
 	n, unsent, err := l.call(body)
 	if err == nil {
-		if reply, ok := readPlain(l.in[:n], a.Method, limit); ok {
-			return reply, unsent == nil && ctx.Err() == nil, nil
+		if reply, alive = readPlain(l.in[:n], a.Method, limit); !alive {
+			reply, alive, err = l.read(n, a.Method, limit)
 		}
-		reply, alive, err = l.read(n, a.Method, limit)
-		return reply, alive && unsent == nil && ctx.Err() == nil, err
+		return reply, alive && unsent == nil && ctx.Err() == nil && l.drained(), err
 	}
-	if unsent != nil && !errors.Is(err, errStale) {
+	if unsent != nil && !isTLS(err) { // TLS tells why, where it does
 		err = unsent
 	}
 	return Reply{}, false, err
@@ -111,7 +116,7 @@ func (l *line) watch(ctx context.Context, deadline time.Time) error {
 			return errStale
 		}
 		l.watched = ctx
-		l.unwatch = context.AfterFunc(ctx, func() { _ = l.SetDeadline(time.Unix(1, 0)) })
+		l.unwatch = context.AfterFunc(ctx, func() { _ = l.SetDeadline(past) })
 	}
 	if err := l.SetDeadline(deadline); err != nil {
 		return err
@@ -152,7 +157,8 @@ func (l *line) call(body []byte) (n int, unsent, err error) {
 
 // takeTurn writes when it is called first, and then reads when there is
 // something: so an exchange takes two calls of the kernel and one wait. The
-// runtime begins to listen before the first call, and misses no answer.
+// runtime begins to listen before the first call, and misses no answer. What a
+// new connection brought before that it would tell of no more: it is read.
 func (l *line) takeTurn(fd uintptr) (over bool) {
 	t := &l.turn
 	if !t.begun {
@@ -165,7 +171,9 @@ func (l *line) takeTurn(fd uintptr) (over bool) {
 		if errors.Is(t.unsent, unix.EAGAIN) || errors.Is(t.unsent, unix.EINTR) {
 			t.unsent = nil
 		}
-		return t.written < len(l.out)
+		if t.written < len(l.out) || !l.since.IsZero() {
+			return t.written < len(l.out)
+		}
 	}
 	for {
 		t.n, t.err = unix.Read(int(fd), l.in[:])
@@ -192,75 +200,4 @@ func (l *line) converse(head, body []byte) (n int, unsent, err error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return 0, unsent, fmt.Errorf("read answer: %w", err)
-}
-
-// read reads an answer of any shape, the first n bytes of which came.
-func (l *line) read(n int, method string, limit int64) (reply Reply, alive bool, err error) {
-	l.rest = io.LimitedReader{R: &first{l.in[:n], l.Conn}, N: maxHeaderBytes}
-	if l.slow == nil {
-		l.slow = bufio.NewReader(&l.rest)
-	}
-	l.slow.Reset(&l.rest)
-	resp, err := readHead(l.slow, &http.Request{Method: method})
-	if err != nil {
-		return Reply{}, false, err
-	}
-	l.rest.N = math.MaxInt64 // readAnswer has its own limit, without what chunks cost
-	reply = Reply{Status: resp.StatusCode, Header: headersOf(resp.Header)}
-	reply.Body, reply.Cut, err = readAnswer(resp, limit)
-	if err != nil {
-		err = fmt.Errorf("read answer with status %d: %w", reply.Status, err)
-	}
-	alive = err == nil && !reply.Cut && !resp.Close && resp.StatusCode >= http.StatusOK && l.slow.Buffered() == 0
-	return reply, alive, err
-}
-
-// readHead reads the head of an answer, passing over interim ones.
-func readHead(r *bufio.Reader, request *http.Request) (*http.Response, error) {
-	for range maxInterim {
-		resp, err := http.ReadResponse(r, request)
-		if err != nil {
-			return nil, fmt.Errorf("read answer: %w", err)
-		}
-		if resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols {
-			return resp, nil
-		}
-	}
-	return nil, fmt.Errorf("read answer: more than %d interim ones", maxInterim)
-}
-
-// first reads what came already, and then the rest.
-type first struct {
-	bytes []byte
-	rest  io.Reader
-}
-
-// Read implements [io.Reader].
-func (f *first) Read(p []byte) (int, error) {
-	if len(f.bytes) == 0 {
-		return f.rest.Read(p)
-	}
-	n := copy(p, f.bytes)
-	f.bytes = f.bytes[n:]
-	return n, nil
-}
-
-// quiet reports whether an idle connection has nothing to read, not even its
-// end.
-func (l *line) quiet() bool {
-	if l.raw == nil {
-		return false
-	}
-	quiet := false
-	err := l.raw.Read(func(fd uintptr) bool {
-		quiet = quietSocket(fd)
-		return true
-	})
-	return err == nil && quiet
-}
-
-func quietSocket(fd uintptr) bool {
-	var one [1]byte
-	_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return errors.Is(err, unix.EAGAIN)
 }
