@@ -82,10 +82,10 @@ func (b *backlog) letIn() {
 
 // end has the backlog refuse everything from here on.
 func (b *backlog) end() {
-	b.setRefuse(fmt.Errorf("%w: closed", ErrUnavailable))
 	b.mu.Lock()
-	b.ended = true
-	b.mu.Unlock()
+	defer b.mu.Unlock()
+	b.refuse, b.ended = fmt.Errorf("%w: closed", ErrUnavailable), true
+	b.letIn()
 }
 
 // put takes a group to wait in its turn.

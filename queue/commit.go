@@ -183,6 +183,7 @@ func (c *committer) commit(groups []*group) {
 			g.err = errors.Join(g.err, d.group.err)
 		}
 	}
+	clear(drafts) // no group outlives its commit here
 	if unknown != nil {
 		c.out = nil
 		c.failed(unknown)
