@@ -29,6 +29,7 @@ func (g *gate) replay(m *nats.Msg) {
 		g.tell(m, replayed{Failed: "the request is not understood"})
 		return
 	}
+	f.Batch = 0 // how many at a time is the edge's own affair
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {

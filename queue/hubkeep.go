@@ -39,7 +39,7 @@ func (h *Hub) Keep(ctx context.Context, limits HubLimits) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	edges := assess(seen)
+	edges := copied(assess(seen))
 	if len(edges) > sourcesAtATime {
 		return nil, fmt.Errorf("%d edges, and a hub copies from %d at most", len(edges), sourcesAtATime)
 	}
@@ -63,6 +63,12 @@ func (h *Hub) Keep(ctx context.Context, limits HubLimits) ([]string, error) {
 		}
 	}
 	return namesOf(edges), nil
+}
+
+// copied leaves out those of which two have one name: which of them would answer
+// is not known.
+func copied(edges []Edge) []Edge {
+	return slices.DeleteFunc(edges, func(e Edge) bool { return e.State == EdgeDoubled })
 }
 
 func namesOf(edges []Edge) []string {
@@ -126,9 +132,6 @@ func (l HubLimits) copies(name, stream, prefix string, edges []Edge) jetstream.S
 		from, c.MaxAge, c.MaxBytes = "dead.>", cmp.Or(l.DeadKeep, DefaultDeadKeep), cmp.Or(l.DeadMaxBytes, DefaultDeadMaxBytes)
 	}
 	for _, e := range edges {
-		if e.State == EdgeDoubled {
-			continue // which of them would answer is not known
-		}
 		c.Sources = append(c.Sources, &jetstream.StreamSource{
 			Name:              stream,
 			External:          &jetstream.ExternalStream{APIPrefix: apiSubject(e.Name), DeliverPrefix: copySubject(e.Name)},
