@@ -36,8 +36,13 @@ func TestMetricsAreThereFromTheStart(t *testing.T) {
 	}
 	var names []string
 	for _, f := range families {
-		if strings.HasPrefix(f.GetName(), "relay_") && len(f.GetMetric()) > 0 {
+		if len(f.GetMetric()) > 0 {
 			names = append(names, f.GetName())
+		}
+	}
+	for line := range strings.Lines(string(p.deliver.AppendMetrics(nil))) {
+		if name, _, found := strings.Cut(line, "{"); found {
+			names = append(names, strings.TrimSuffix(name, "_count"))
 		}
 	}
 	for _, name := range contracted {

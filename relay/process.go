@@ -132,7 +132,7 @@ func (p *process) openRecordings(context.Context) error {
 
 func (p *process) openDeliver(context.Context) error {
 	o := deliver.Options{
-		Queue: p.queue, Log: p.log, Metrics: p.registry, Version: buildVersion(),
+		Queue: p.queue, Log: p.log, Version: buildVersion(),
 		Own: p.ownListeners(), Tracer: p.tracer,
 		Raise: p.alarms.raise,
 	}
@@ -172,7 +172,7 @@ func (p *process) openWeb(context.Context) error {
 		return nil
 	}
 	p.server, err = web.New(web.Options{
-		Listen: c.Listen, Relay: relay, Registry: p.registry, Log: p.log,
+		Listen: c.Listen, Relay: relay, Registry: p.registry, Metrics: p.deliver.AppendMetrics, Log: p.log,
 		Hosts: func() []string { return p.table().Config.Admin.Hosts },
 		Token: func() string { return p.table().Config.Admin.Token.Value() },
 	})

@@ -234,7 +234,7 @@ func (r *runner) store(d *delivery) {
 		return
 	}
 	r.tell.buried(r.abort, d, hostOf(r.setup.Load().service.Endpoint))
-	r.stats.dead.Inc()
+	r.stats.dead.Add(1)
 }
 
 // unrenderable is the verdict on an event that cannot be written as its service

@@ -9,19 +9,17 @@ import (
 	"callrelay/queue"
 	"callrelay/relay/route"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // Options are what a [Deliverer] works with. Queue is required.
 type Options struct {
 	Queue      *queue.Queue
-	Recordings Recordings            // nil: there are none
-	Log        *slog.Logger          // nil: nothing is logged
-	Metrics    prometheus.Registerer // nil: nothing is shown
-	Version    string                // for User-Agent
-	Tracer     trace.Tracer          // nil: nothing is traced
-	Own        []string              // the relay's own listeners, host:port, which are never called
+	Recordings Recordings   // nil: there are none
+	Log        *slog.Logger // nil: nothing is logged
+	Version    string       // for User-Agent
+	Tracer     trace.Tracer // nil: nothing is traced
+	Own        []string     // the relay's own listeners, host:port, which are never called
 
 	// Raise puts an operational event of the relay into its own intake. It must
 	// not block, and is called as often as there is something to tell. Nil: none
@@ -53,24 +51,20 @@ type running struct {
 	cancel context.CancelFunc // nil until it runs
 }
 
-// New makes a deliverer. It panics when its metrics are registered already.
+// New makes a deliverer.
 func New(o Options) *Deliverer {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Metrics == nil {
-		o.Metrics = prometheus.NewRegistry()
 	}
 	if o.Recordings == nil {
 		o.Recordings = noRecordings{}
 	}
 	d := &Deliverer{options: o, runners: map[string]*running{}}
-	d.tell = newReporter(o.Log, newMetrics(o.Metrics), o.Queue, newNotices(o.Raise))
+	d.tell = newReporter(o.Log, newMetrics(), o.Queue, newNotices(o.Raise))
 	d.tell.tracer = tracer{o.Tracer}
 	d.pauses = newPauses(o.Queue)
 	d.breakers = newBreakers(o.Queue, d.breakerChanged)
 	o.Queue.OnBuried(d.buried)
-	o.Metrics.MustRegister(gauges{d.Status})
 	return d
 }
 

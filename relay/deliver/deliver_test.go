@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,21 +20,18 @@ import (
 	"callrelay/queue/queuetest"
 	"callrelay/relay/call"
 	"callrelay/relay/route"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // rig is a deliverer over a real queue.
 type rig struct {
 	*Deliverer
-	t       testing.TB
-	queue   *queue.Queue
-	metrics *prometheus.Registry
-	log     *logbook
-	dir     string
-	stop    func() // as SIGTERM does; waits
-	abort   func()
-	raised  chan map[string]any
+	t      testing.TB
+	queue  *queue.Queue
+	log    *logbook
+	dir    string
+	stop   func() // as SIGTERM does; waits
+	abort  func()
+	raised chan map[string]any
 }
 
 // rigged starts a deliverer with a relay.toml.
@@ -54,10 +52,10 @@ func (r *rig) start(toml string, change ...func(*Options)) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.queue, r.log, r.metrics = q, &logbook{}, prometheus.NewRegistry()
+	r.queue, r.log = q, &logbook{}
 	r.raised = make(chan map[string]any, 100)
 	o := Options{
-		Queue: q, Metrics: r.metrics, Version: "1.2.3",
+		Queue: q, Version: "1.2.3",
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Raise: func(event map[string]any) {
 			select {
@@ -182,31 +180,23 @@ func await(t testing.TB, what string, met func() bool) {
 }
 
 // metric returns the value of a series, e.g. `relay_pending{service="crm"}`, and
-// whether it exists.
+// whether it exists; of a histogram, how many it has seen.
 func (r *rig) metric(series string) (value float64, exists bool) {
 	r.t.Helper()
-	families, err := r.metrics.Gather()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			var labels []string
-			for _, l := range m.GetLabel() {
-				labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
-			}
-			if f.GetName()+"{"+strings.Join(labels, ",")+"}" != series {
-				continue
-			}
-			switch {
-			case m.Counter != nil:
-				return m.Counter.GetValue(), true
-			case m.Gauge != nil:
-				return m.Gauge.GetValue(), true
-			default:
-				return float64(m.Histogram.GetSampleCount()), true
-			}
+	name, labels, _ := strings.Cut(series, "{")
+	for line := range strings.Lines(string(r.AppendMetrics(nil))) {
+		text, found := strings.CutPrefix(line, series+" ")
+		if !found {
+			text, found = strings.CutPrefix(line, name+"_count{"+labels+" ")
 		}
+		if !found {
+			continue
+		}
+		value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		return value, true
 	}
 	return 0, false
 }

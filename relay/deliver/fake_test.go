@@ -12,8 +12,6 @@ import (
 
 	"callrelay/queue"
 	"callrelay/relay/route"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // fakeLane is a lane in memory, for tests whose time is not real.
@@ -247,7 +245,7 @@ func bubble(t *testing.T, more string, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, lane: newFakeLane(), table: table, env: environment{recordings: noRecordings{}}}
 		log := slog.New(slog.DiscardHandler)
-		tell := newReporter(log, newMetrics(prometheus.NewRegistry()), fakeJournal{}, newNotices(nil))
+		tell := newReporter(log, newMetrics(), fakeJournal{}, newNotices(nil))
 		b.runner = newRunner("crm", b.lane, tell, func() {})
 		all := newBreakers(&fakeStore{}, func(*endpoint, change) {})
 		s := table.Service("crm")

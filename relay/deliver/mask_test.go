@@ -64,11 +64,7 @@ func TestNoSecretIsShown(t *testing.T) {
 			s := r.status("crm")
 			s.Endpoint = "" // the URL as written
 			fmt.Fprintf(&shown, "%+v\n", s)
-			families, err := r.metrics.Gather()
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&shown, "%v\n", families)
+			fmt.Fprintf(&shown, "%s\n", r.AppendMetrics(nil))
 			x, err := r.Test(t.Context(), "crm", eventOf(t, `{"event":"relay_test","id":"t"}`))
 			if err != nil {
 				t.Fatal(err)

@@ -64,7 +64,7 @@ func (d *Deliverer) sweep(ctx context.Context, service string, st queue.ServiceS
 func (d *Deliverer) buried(death queue.Death, records []queue.Record) {
 	endpoint := ""
 	if r := d.runner(records[0].Service); r != nil {
-		r.stats.dead.Add(float64(len(records)))
+		r.stats.dead.Add(uint64(len(records)))
 		endpoint = hostOf(r.setup.Load().service.Endpoint)
 	}
 	d.tell.notices.dead(death, endpoint, records...)

@@ -25,6 +25,7 @@ type sample struct {
 
 // history keeps the samples of the last hour. It is safe for concurrent use.
 type history struct {
+	relay   func() Status
 	metrics prometheus.Gatherer
 
 	mu      sync.Mutex
@@ -52,14 +53,13 @@ func (h *history) take(now time.Time) {
 	}
 	s := sample{at: now}
 	for _, f := range families {
-		switch f.GetName() {
-		case "relay_events_accepted_total":
-			s.accepted = sum(f, "", "")
-		case "relay_deliveries_total":
-			s.delivered = sum(f, "outcome", "delivered")
-		case "relay_pending":
-			s.waiting = sum(f, "", "")
+		if f.GetName() == "relay_events_accepted_total" {
+			s.accepted = sum(f)
 		}
+	}
+	for _, one := range h.relay().Services {
+		s.delivered += float64(one.Delivered)
+		s.waiting += float64(one.Owed())
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -69,18 +69,11 @@ func (h *history) take(now time.Time) {
 	}
 }
 
-// sum adds the values of those metrics of a family that have the label, or of
-// all when the label is empty.
-func sum(f *dto.MetricFamily, label, value string) float64 {
+// sum adds the values of a family of counters.
+func sum(f *dto.MetricFamily) float64 {
 	total := 0.0
 	for _, m := range f.GetMetric() {
-		match := label == ""
-		for _, l := range m.GetLabel() {
-			match = match || (l.GetName() == label && l.GetValue() == value)
-		}
-		if match {
-			total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
-		}
+		total += m.GetCounter().GetValue()
 	}
 	return total
 }

@@ -11,18 +11,16 @@ import (
 func TestHistoryDrawsRates(t *testing.T) {
 	r := prometheus.NewRegistry()
 	accepted := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "relay_events_accepted_total"}, []string{"event"})
-	delivered := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "relay_deliveries_total"}, []string{"service", "outcome"})
-	pending := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "relay_pending"}, []string{"service"})
-	r.MustRegister(accepted, delivered, pending)
-	h := &history{metrics: r}
+	r.MustRegister(accepted)
+	crm := Service{Name: "crm"}
+	h := &history{metrics: r, relay: func() Status { return Status{Services: []Service{crm, {Name: "qa"}}} }}
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	for i := range maxSamples + 10 {
 		h.take(now.Add(time.Duration(i) * sampleEvery))
 		accepted.WithLabelValues("call_end").Add(3)
 		accepted.WithLabelValues("call_start").Add(2)
-		delivered.WithLabelValues("crm", "delivered").Add(4)
-		delivered.WithLabelValues("crm", "dead").Add(100)
-		pending.WithLabelValues("crm").Set(float64(i))
+		crm.Delivered += 4
+		crm.Waiting = i
 	}
 	if got := len(h.samples); got != maxSamples {
 		t.Errorf("%d samples are kept, want %d", got, maxSamples)

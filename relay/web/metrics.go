@@ -90,6 +90,17 @@ func CollectHub(r prometheus.Registerer, linked func() bool) error {
 	}))
 }
 
-func metricsHandler(g prometheus.Gatherer) http.Handler {
-	return promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true})
+// metricsHandler answers a scrape with what is registered and what more appends,
+// in the text format, which every scraper reads. It is not compressed, as that
+// takes longer than all the rest.
+func metricsHandler(g prometheus.Gatherer, more func([]byte) []byte) http.Handler {
+	registered := promhttp.HandlerFor(g, promhttp.HandlerOpts{DisableCompression: true})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.Header.Del("Accept")
+		registered.ServeHTTP(w, r)
+		if more != nil {
+			_, _ = w.Write(more(nil))
+		}
+	})
 }

@@ -17,8 +17,9 @@ type Options struct {
 	Listen   string // host:port
 	Relay    Relay
 	Registry *prometheus.Registry
-	Hosts    func() []string // further Host names; read at each request
-	Token    func() string   // of the page; read at each request, empty: none
+	Metrics  func(b []byte) []byte // appends more in the text format; nil: there is no more
+	Hosts    func() []string       // further Host names; read at each request
+	Token    func() string         // of the page; read at each request, empty: none
 	Log      *slog.Logger
 }
 
@@ -36,8 +37,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin listener: %w", err)
 	}
-	s := &Server{o: o, mux: http.NewServeMux(), history: &history{metrics: o.Registry}, listener: l}
-	s.mux.Handle("GET /metrics", metricsHandler(o.Registry))
+	s := &Server{o: o, mux: http.NewServeMux(), history: &history{relay: o.Relay.Status, metrics: o.Registry}, listener: l}
+	s.mux.Handle("GET /metrics", metricsHandler(o.Registry, o.Metrics))
 	s.mux.HandleFunc("GET /healthz", s.health)
 	s.mux.HandleFunc("GET /readyz", s.ready)
 	p := &pages{relay: o.Relay, door: newDoor(o.Token), history: s.history, templates: parsePages()}

@@ -1,0 +1,145 @@
+package deliver
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// deadReasons lists the reasons of dead letters, so that all their series exist
+// from the start.
+var deadReasons = []string{ReasonRejected, ReasonExpired, ReasonRender, reasonOverflow, ReasonRemoved}
+
+// reasonOverflow is given by the queue.
+const reasonOverflow = "overflow"
+
+// AppendMetrics appends all metrics of deliveries in the Prometheus text format.
+func (d *Deliverer) AppendMetrics(b []byte) []byte {
+	names, services := d.tell.metrics.all()
+	x := exposition(slices.Grow(b, bytesPerService*(1+len(names))))
+	x.counted(names, services)
+	x.gauges(d.Status(), time.Now())
+	return x
+}
+
+// bytesPerService is about what the series of a service take.
+const bytesPerService = 4 << 10
+
+// exposition is metrics in the Prometheus text format, version 0.0.4. Neither
+// the names of services nor the other labels have anything to escape.
+type exposition []byte
+
+func (x *exposition) counted(names []string, services map[string]*serviceMetrics) {
+	x.family("relay_deliveries_total", "counter", "Outcomes of deliveries: delivered, retry (an attempt failed and is repeated), dead.")
+	for _, name := range names {
+		s := services[name]
+		x.labelled("relay_deliveries_total", "outcome", Dead.String(), name, s.dead.Load())
+		x.labelled("relay_deliveries_total", "outcome", Delivered.String(), name, s.delivered.Load())
+		x.labelled("relay_deliveries_total", "outcome", Retry.String(), name, s.retry.Load())
+	}
+	x.family("relay_attempts_total", "counter", "Attempts by what they came to: a class of statuses, or why there was no usable answer.")
+	for _, name := range names {
+		for _, class := range classes {
+			x.labelled("relay_attempts_total", "class", class, name, services[name].classes[class].Load())
+		}
+	}
+	x.family("relay_attempt_seconds", "histogram", "Time an attempt took, from connecting to the last byte of the answer.")
+	for _, name := range names {
+		x.histogram("relay_attempt_seconds", name, &services[name].seconds)
+	}
+	x.family("relay_delivery_lag_seconds", "histogram", "Time from the acceptance of an event to its delivery.")
+	for _, name := range names {
+		x.histogram("relay_delivery_lag_seconds", name, &services[name].lag)
+	}
+}
+
+// gauges say how things are, from the status.
+func (x *exposition) gauges(list []Status, now time.Time) {
+	x.family("relay_pending", "gauge", "Deliveries not finished: waiting, in flight and retrying.")
+	for _, s := range list {
+		x.plain("relay_pending", s.Name, float64(s.Waiting+s.InFlight+s.Retrying))
+	}
+	x.family("relay_oldest_seconds", "gauge", "Age of the oldest delivery that is not finished, counted from its acceptance.")
+	for _, s := range list {
+		oldest := 0.0
+		if !s.Oldest.IsZero() {
+			oldest = max(now.Sub(s.Oldest).Seconds(), 0)
+		}
+		x.plain("relay_oldest_seconds", s.Name, oldest)
+	}
+	x.family("relay_retrying", "gauge", "Deliveries that wait for another attempt.")
+	for _, s := range list {
+		x.plain("relay_retrying", s.Name, float64(s.Retrying))
+	}
+	x.family("relay_dead_letters", "gauge", "Dead letters kept, by reason.")
+	for _, s := range list {
+		for _, reason := range deadReasons {
+			x.labelled("relay_dead_letters", "reason", reason, s.Name, uint64(s.Dead[reason]))
+		}
+	}
+	x.family("relay_breaker_state", "gauge", "Circuit breaker of the endpoint: 0 closed, 1 half-open, 2 open.")
+	for _, s := range list {
+		if s.State != StateOrphaned {
+			x.plain("relay_breaker_state", s.Name, breakerValue(s.Breaker))
+		}
+	}
+}
+
+func breakerValue(state string) float64 {
+	switch state {
+	case BreakerOpen:
+		return 2
+	case BreakerHalfOpen:
+		return 1
+	default:
+		return 0
+	}
+}
+
+func (x *exposition) text(parts ...string) {
+	for _, part := range parts {
+		*x = append(*x, part...)
+	}
+}
+
+func (x *exposition) family(name, kind, help string) {
+	x.text("# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n")
+}
+
+// plain writes a series that has the service alone for a label, and labelled one
+// that has another before it.
+func (x *exposition) plain(name, service string, value float64) {
+	x.text(name, `{service="`, service, `"} `)
+	x.number(value)
+	x.text("\n")
+}
+
+func (x *exposition) labelled(name, label, of, service string, count uint64) {
+	x.text(name, "{", label, `="`, of, `",service="`, service, `"} `)
+	x.count(count)
+}
+
+func (x *exposition) histogram(name, service string, h *histogram) {
+	n := uint64(0)
+	for i := range h.counts {
+		n += h.counts[i].Load()
+		x.text(name, `_bucket{service="`, service, `",le="`)
+		if i < len(h.bounds) {
+			x.number(h.bounds[i].Seconds())
+		} else {
+			x.text("+Inf")
+		}
+		x.text(`"} `)
+		x.count(n)
+	}
+	x.plain(name+"_sum", service, float64(h.sum.Load())/1e6)
+	x.text(name, `_count{service="`, service, `"} `)
+	x.count(n)
+}
+
+func (x *exposition) count(n uint64) {
+	*x = strconv.AppendUint(*x, n, 10)
+	x.text("\n")
+}
+
+func (x *exposition) number(v float64) { *x = strconv.AppendFloat(*x, v, 'g', -1, 64) }
