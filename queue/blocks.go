@@ -68,26 +68,34 @@ func scanBlocks(dir string, since time.Time, visit func(*blockRecord)) error {
 	if err != nil {
 		return err
 	}
+	var buf bytes.Buffer // for all of them, or reading a large queue would leave much memory behind
 	for _, block := range blocks {
-		data, err := readSince(blockPath(dir, block), since)
-		if err != nil {
+		buf.Reset()
+		if err := readSince(&buf, blockPath(dir, block), since); err != nil {
 			return err
 		}
-		scanBlock(data, visit)
+		scanBlock(buf.Bytes(), visit)
 	}
 	return nil
 }
 
 // readSince reads a file that was changed since a time; another one is empty.
-func readSince(path string, since time.Time) ([]byte, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.ModTime().Before(since) {
-		return nil, nil
+func readSince(buf *bytes.Buffer, path string, since time.Time) error {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // purged meanwhile
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return os.ReadFile(path)
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || info.ModTime().Before(since) {
+		return err
+	}
+	buf.Grow(int(info.Size()) + bytes.MinRead)
+	_, err = buf.ReadFrom(file)
+	return err
 }
 
 // scanBlock reads the records of one file, which visit must not keep.
