@@ -69,9 +69,12 @@ func (s *directSender) target(u *url.URL) *target {
 	return t
 }
 
+// closeIdle also has the connections closed that are in use, after that: it is
+// called when another sender takes over.
 func (s *directSender) closeIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.keep = 0
 	s.drop(len(s.idle))
 }
 
@@ -119,6 +122,9 @@ func (s *directSender) take(address string) *line {
 
 // put keeps a connection for the next exchange.
 func (s *directSender) put(l *line) {
+	if cap(l.out) > 2*oneWrite {
+		l.out = nil // hardly ever is a head as long again
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l.since = time.Now()

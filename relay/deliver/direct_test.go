@@ -161,6 +161,22 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	}
 }
 
+func TestASenderThatIsReplacedKeepsNoConnection(t *testing.T) {
+	w, s := newWire(t, plain, plain), direct(t, "")
+	if _, err := sendTo(t, s, w.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	used := s.take(w.Addr().String())
+	s.closeIdle()
+	s.put(used)
+	if _, err := used.Write([]byte("x")); !errors.Is(err, net.ErrClosed) || len(s.idle) != 0 {
+		t.Errorf("write on a connection that came back: %v, want it closed", err)
+	}
+	if _, err := sendTo(t, s, w.Addr().String()); err != nil {
+		t.Errorf("an attempt that was still to be made: %v", err)
+	}
+}
+
 func TestNoMoreConnectionsAreKeptThanPlaces(t *testing.T) {
 	rc := newReceiver(t)
 	s := direct(t, "concurrency = 2")

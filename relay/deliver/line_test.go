@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -67,6 +69,32 @@ func TestAnAnswerBeforeTheRequestIsRead(t *testing.T) {
 	reply, _, err := l.exchange(t.Context(), a, newTarget(u), 100)
 	if err != nil || reply.Status != 503 {
 		t.Errorf("status %d, %v; want 503", reply.Status, err)
+	}
+}
+
+func TestAnswersInDribbles(t *testing.T) {
+	for _, answer := range []string{
+		plain,
+		"HTTP/1.1 100 Continue\r\n\r\n" + plain,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\nX-T: 1\r\n\r\n",
+	} {
+		at := script(t, func(n int64, c net.Conn) {
+			for r := bufio.NewReader(c); n == 0; { // another connection is a fault
+				req, err := http.ReadRequest(r)
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, req.Body)
+				_, _ = io.Copy(c, iotest.OneByteReader(strings.NewReader(answer)))
+			}
+		})
+		s := direct(t, "")
+		for range 3 {
+			if reply, err := sendTo(t, s, at.String()); err != nil || string(reply.Body) != "ok" {
+				t.Errorf("%.30q: %q, %v; want ok", answer, reply.Body, err)
+			}
+		}
+		s.closeIdle() // its endpoint waits for that
 	}
 }
 

@@ -118,7 +118,9 @@ func (r *runner) moveTo(e *endpoint, s *setup) (moved bool) {
 // renew takes a setup whose certificates were replaced.
 func (r *runner) renew(s *setup) {
 	old := r.setup.Swap(s)
-	closeIdle(old.sender)
+	if !s.inherited { // files that were away for a moment are the same again
+		closeIdle(old.sender)
+	}
 	r.mu.Lock()
 	e := r.endpoint
 	r.mu.Unlock()
