@@ -30,9 +30,10 @@ var (
 )
 
 const (
-	hubPatience = 5 * time.Second // for the hub to take a link
-	answerTime  = time.Second     // for edges to answer
-	quietTime   = 250 * time.Millisecond
+	hubPatience    = 5 * time.Second // for the hub to take a link
+	leaderPatience = 3 * time.Second // for a hub of several servers to agree on who leads a stream
+	answerTime     = time.Second     // for edges to answer
+	quietTime      = 250 * time.Millisecond
 )
 
 // Hub is a central NATS, seen by who operates it. It reaches the hub as edges
@@ -172,7 +173,7 @@ func (h *Hub) kept(ctx context.Context) (map[[2]string]sighting, error) {
 // read passes what a stream of the hub has of some subjects to visit, oldest
 // first, until it returns false.
 func (h *Hub) read(ctx context.Context, stream string, subjects []string, visit func(jetstream.Msg, *jetstream.MsgMetadata) bool) error {
-	c, err := h.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: subjects})
+	c, err := h.reader(ctx, stream, subjects)
 	if err == nil {
 		err = h.readAll(c, visit)
 	}
@@ -183,6 +184,22 @@ func (h *Hub) read(ctx context.Context, stream string, subjects []string, visit 
 		return fmt.Errorf("read stream %s of the hub: %w", stream, explainHub(err))
 	}
 	return nil
+}
+
+// reader begins to read a stream. It has some patience with a hub of several
+// servers, which may be about to agree on who leads the stream.
+func (h *Hub) reader(ctx context.Context, stream string, subjects []string) (jetstream.Consumer, error) {
+	for began := time.Now(); ; {
+		c, err := h.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: subjects})
+		if !silent(err) || time.Since(began) > leaderPatience {
+			return c, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(quietTime):
+		}
+	}
 }
 
 func (h *Hub) readAll(c jetstream.Consumer, visit func(jetstream.Msg, *jetstream.MsgMetadata) bool) error {
@@ -209,10 +226,17 @@ func (h *Hub) readAll(c jetstream.Consumer, visit func(jetstream.Msg, *jetstream
 	}
 }
 
+// silent reports whether an error is that nobody answered.
+func silent(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, jetstream.ErrJetStreamNotEnabled)
+}
+
 // explainHub says what a hub lacks that does not answer.
 func explainHub(err error) error {
-	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
-		return fmt.Errorf("%w: no JetStream of domain %q answers (its server needs jetstream { domain: %s }, and the user of these credentials the right to it)", ErrUnavailable, HubDomain, HubDomain)
+	if !silent(err) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: no JetStream of domain %q answers (its server needs jetstream { domain: %s }, and the user of these credentials the right to it)",
+		ErrUnavailable, HubDomain, HubDomain)
 }

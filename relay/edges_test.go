@@ -44,8 +44,12 @@ york    doubled                               0     0       -     0s  v1       a
 func TestHubCommandsNeedAHub(t *testing.T) {
 	config := writeConfig(t, idleConfig)
 	for _, args := range [][]string{
-		{"status", "--hub"}, {"dead", "list", "--hub"}, {"dead", "list", "--hub", "berlin"}, {"dead", "replay", "--hub", "berlin", "--all"},
-		{"hub", "--once"}, {"hub", "forget", "berlin"},
+		{"status", "--hub"},
+		{"dead", "list", "--hub"},
+		{"dead", "list", "--hub", "berlin"},
+		{"dead", "replay", "--hub", "berlin", "--all"},
+		{"hub", "--once"},
+		{"hub", "forget", "berlin"},
 	} {
 		got := command(t, "", append(args, "-c", config)...)
 		if got.status != exitFailed || !strings.Contains(got.err, "has no [queue.hub]") || !strings.Contains(got.err, "try: ") {
