@@ -69,6 +69,10 @@ type base interface {
 	count(ctx context.Context, eng *engine) error
 	// disk is the folder whose filesystem fills up; empty: none of this machine.
 	disk() string
+	// own returns when all that is owed is this relay's to finish.
+	own(ctx context.Context) error
+	// settled returns when what was finished stays so after a crash.
+	settled(ctx context.Context) error
 	// alone reports whether nobody else writes to the streams.
 	alone() bool
 	// remove runs an operation that deletes from a stream, whose committer
@@ -223,6 +227,15 @@ func (b *embedded) stored(r *Record, seq uint64) { b.q.lane(r.Service).count(seq
 
 func (b *embedded) count(context.Context, *engine) error { return nil }
 
+func (b *embedded) own(context.Context) error { return nil }
+
+func (b *embedded) settled(ctx context.Context) error {
+	if err := b.q.saveNow(); err != nil {
+		return err
+	}
+	return b.q.deleteGone(ctx)
+}
+
 func (b *embedded) disk() string { return b.q.o.Dir }
 func (b *embedded) alone() bool  { return true }
 
@@ -284,5 +297,5 @@ func (b *embedded) probe() error {
 }
 
 func (b *embedded) close(ctx context.Context, eng *engine) error {
-	return b.q.floors.save(b.q.snapshot())
+	return b.q.saveNow()
 }

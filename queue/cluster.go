@@ -86,6 +86,9 @@ func (c *cluster) shape(streams []jetstream.StreamConfig) []jetstream.StreamConf
 	for i := range streams {
 		s := &streams[i]
 		s.Replicas, s.PersistMode = c.q.o.Replicas, jetstream.DefaultPersistMode
+		if s.Name == events {
+			s.FirstSeq = movedRoom + 1
+		}
 		if s.Discard == jetstream.DiscardNew {
 			s.Duplicates, s.AllowAtomicPublish = c.q.o.DedupWindow, true
 		}
@@ -96,12 +99,47 @@ func (c *cluster) shape(streams []jetstream.StreamConfig) []jetstream.StreamConf
 // serve leaves a lane to its first Next, for its consumer takes a while.
 func (c *cluster) serve(*Lane, *engine) {}
 
+// own waits until this relay is the keeper, unless another one is, and until
+// what a relay had in hand that was killed comes again, before all that is new.
+func (c *cluster) own(ctx context.Context) error {
+	for deadline := time.Now().Add(leaseExpiry + leaseHold); !c.keeps(); pause(ctx, tendInterval) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%w: a relay of site %q runs", ErrBusy, c.q.o.Site)
+		}
+	}
+	eng := c.q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	known, err := eng.consumers(ctx)
+	for _, info := range known {
+		if info.NumAckPending > 0 {
+			pause(ctx, sharedAckWait+time.Second)
+			break
+		}
+	}
+	return err
+}
+
+// settled waits until every acknowledgement is confirmed.
+func (c *cluster) settled(ctx context.Context) error {
+	for deadline := time.Now().Add(requestTimeout); c.unconfirmed(); pause(ctx, 5*time.Millisecond) {
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return fmt.Errorf("%w: acknowledgements are not confirmed", ErrUnavailable)
+		}
+	}
+	return c.q.deleteGone(ctx)
+}
+
 func (c *cluster) disk() string { return "" }
 func (c *cluster) alone() bool  { return false }
 
 // remove leaves it to the servers to make what they do durable.
 func (c *cluster) remove(ctx context.Context, eng *engine, _ string, operate func(context.Context, *engine) error) error {
-	return operate(ctx, eng)
+	return operate(context.WithoutCancel(ctx), eng)
 }
 
 func (c *cluster) removed(context.Context, *engine, string) error { return nil }

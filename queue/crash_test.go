@@ -29,6 +29,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, runSpoolChild(task))
 		os.Exit(1)
 	}
+	if task := os.Getenv(moveChild); task != "" {
+		if err := runMoveChild(task); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -50,10 +50,9 @@ func (f Filter) subject() string {
 	return "dead." + service + "." + reason
 }
 
-// whole reports whether the filter matches every letter of its subject that
-// was buried up to some moment.
+// whole reports whether the filter matches every letter of its subject.
 func (f Filter) whole() bool {
-	return f.Call == "" && f.ID == "" && f.Since.IsZero() && len(f.Seqs) == 0
+	return f.Call == "" && f.ID == "" && f.Since.IsZero() && f.Until.IsZero() && len(f.Seqs) == 0
 }
 
 func (f Filter) matches(l *Letter) bool {
@@ -126,9 +125,6 @@ func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) 
 	}
 	return eng.read(ctx, dead, cfg, func(m *nats.Msg, at place) bool {
 		l := readLetter(m, at.seq, at.at)
-		if !f.Until.IsZero() && !l.Buried.Before(f.Until) {
-			return false
-		}
 		return !f.matches(&l) || visit(l)
 	})
 }
@@ -176,7 +172,7 @@ func readLetter(m *nats.Msg, seq uint64, at time.Time) Letter {
 	r.Event = h.Get(headEvent)
 	return Letter{
 		Seq: seq, Record: r, Reason: reason, Attempts: int(headInt(h, headAttempts)), Status: int(headInt(h, headStatus)),
-		Error: h.Get(headError), Buried: at, Accepted: headTime(h, headAccepted),
+		Error: h.Get(headError), Buried: cmp.Or(headTime(h, headBuried), at), Accepted: headTime(h, headAccepted),
 	}
 }
 

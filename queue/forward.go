@@ -2,10 +2,8 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -40,13 +38,13 @@ func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
 		return 0, err
 	}
 	n, keys := len(g.recs), g.keys
-	if err := s.doubt.resolve(ctx, eng, g); err != nil {
+	if err := s.doubt.resolve(ctx, eng, events, g); err != nil {
 		return 0, err
 	}
 	if len(g.recs) > 0 {
 		end, err := eng.lastSeq(ctx, events)
 		if err == nil {
-			err = s.doubt.add(s.c.q, end, []*group{g})
+			err = s.note(end, g)
 		}
 		if err == nil {
 			err = s.c.q.append(ctx, g)
@@ -62,6 +60,16 @@ func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
 		s.doubt.forget(keys)
 	}
 	return n, err
+}
+
+// note saves that groups are about to be sent, or were, behind a sequence.
+func (s *spool) note(after uint64, groups ...*group) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	s.noted = true
+	s.doubt.add(after, groups...)
+	return saveJSON(s.c.q, spoolState, s.doubt)
 }
 
 // oldest returns the first records of EVENTS, with when they were accepted, and
@@ -82,110 +90,6 @@ func (q *Queue) oldest(ctx context.Context) (*group, uint64, error) {
 		return len(g.recs) < forwardBatch && size < forwardBytes
 	})
 	return g, last, err
-}
-
-// doubt is of which records it is not known whether the cluster has them. It is
-// kept on disk, so that they are looked for after a crash too: JetStream itself
-// knows an id only for a while. It is used by one goroutine at a time.
-type doubt struct {
-	After uint64   `json:"after"` // the cluster had this last sequence of EVENTS before they were sent
-	Keys  []string `json:"keys"`
-}
-
-// doubtState is the name under which it is saved.
-const doubtState = "spool"
-
-func loadDoubt(q *Queue) (doubt, error) {
-	var d doubt
-	data, err := q.Load(doubtState)
-	if errors.Is(err, ErrNotFound) {
-		return d, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &d)
-	}
-	return d, err
-}
-
-// add notes that groups are about to be sent, or were.
-func (d *doubt) add(q *Queue, after uint64, groups []*group) error {
-	if len(groups) == 0 {
-		return nil
-	}
-	if len(d.Keys) == 0 || after < d.After {
-		d.After = after
-	}
-	for _, g := range groups {
-		for i := range g.recs {
-			d.Keys = append(d.Keys, g.recs[i].key())
-		}
-	}
-	return d.save(q)
-}
-
-func (d *doubt) clear(q *Queue) error {
-	if len(d.Keys) == 0 {
-		return nil
-	}
-	*d = doubt{}
-	return d.save(q)
-}
-
-func (d *doubt) save(q *Queue) error {
-	data, err := json.Marshal(d)
-	if err == nil {
-		err = q.Save(doubtState, data)
-	}
-	return err
-}
-
-// resolve takes out of a group what the cluster has. Nothing of it is in doubt
-// then.
-func (d *doubt) resolve(ctx context.Context, eng *engine, g *group) error {
-	doubtful := setOf(d.Keys)
-	wanted := map[string]bool{}
-	for _, key := range g.keys {
-		if doubtful[key] {
-			wanted[key] = true
-		}
-	}
-	if len(wanted) == 0 {
-		d.forget(g.keys)
-		return nil
-	}
-	found := map[string]bool{}
-	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: d.After + 1, HeadersOnly: true}
-	err := eng.read(ctx, events, cfg, func(m *nats.Msg, _ place) bool {
-		if key := m.Header.Get(headMsgID); wanted[key] {
-			found[key] = true
-		}
-		return len(found) < len(wanted)
-	})
-	if err != nil {
-		return fmt.Errorf("look for records in doubt: %w", err)
-	}
-	d.forget(g.keys)
-	g.drop(found)
-	return nil
-}
-
-// forget takes keys off, in memory: the next add saves.
-func (d *doubt) forget(keys []string) {
-	gone := setOf(keys)
-	d.Keys = slices.DeleteFunc(d.Keys, func(key string) bool { return gone[key] })
-}
-
-// drop takes the records with these keys out of the group.
-func (g *group) drop(keys map[string]bool) {
-	kept := &group{}
-	for i := range g.recs {
-		if !keys[g.keys[i]] {
-			kept.recs = append(kept.recs, g.recs[i])
-			kept.notes = append(kept.notes, g.notes[i])
-			kept.keys = append(kept.keys, g.keys[i])
-		}
-	}
-	g.recs, g.notes, g.keys = kept.recs, kept.notes, kept.keys
 }
 
 // spoolCount is what the spool held when it was looked at last.

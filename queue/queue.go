@@ -42,6 +42,7 @@ type Queue struct {
 	laneCount atomic.Int64
 
 	stirred chan struct{} // holds a token when the floors moved
+	saving  sync.Mutex    // held while they are written
 
 	downMu sync.Mutex
 	down   error // why nothing can be written now

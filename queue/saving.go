@@ -28,7 +28,7 @@ func (q *Queue) saveFloors(ctx context.Context) {
 		case <-q.stirred:
 			q.followFloors(ctx)
 		case <-probe.C:
-			q.failOn(q.floors.save(q.snapshot()))
+			q.failOn(q.saveNow())
 		}
 	}
 }
@@ -46,18 +46,38 @@ func (q *Queue) followFloors(ctx context.Context) {
 		start := time.Now()
 		moved := q.floorsMoved()
 		if moved {
-			q.failOn(q.floors.write(q.snapshot()))
+			q.failOn(q.noteNow())
 		}
 		timer.Reset(max(floorNote, floorNoteRest*time.Since(start)))
 		if start.Sub(synced) < floorInterval {
 			continue
 		}
-		q.failOn(q.floors.sync())
+		q.failOn(q.syncNow())
 		if !moved {
 			return
 		}
 		synced = start
 	}
+}
+
+// saveNow returns when the floors are on disk as they are. Nobody else writes
+// them meanwhile: the last to be written is to be the newest.
+func (q *Queue) saveNow() error {
+	q.saving.Lock()
+	defer q.saving.Unlock()
+	return q.floors.save(q.snapshot())
+}
+
+func (q *Queue) noteNow() error {
+	q.saving.Lock()
+	defer q.saving.Unlock()
+	return q.floors.write(q.snapshot())
+}
+
+func (q *Queue) syncNow() error {
+	q.saving.Lock()
+	defer q.saving.Unlock()
+	return q.floors.sync()
 }
 
 func (q *Queue) failOn(err error) {

@@ -12,6 +12,9 @@ import (
 // spoolFolder is where in the queue's folder the records wait for a cluster.
 const spoolFolder = "spool"
 
+// spoolState is the name under which it is kept what the cluster may have.
+const spoolState = "spool"
+
 const spoolTick = 100 * time.Millisecond
 
 // spool takes records into an embedded queue while the cluster is away, and
@@ -24,6 +27,7 @@ type spool struct {
 	c     *cluster
 	local *Queue
 	doubt doubt
+	noted bool // something of it is saved
 
 	mu      sync.Mutex
 	mode    spoolMode
@@ -59,7 +63,8 @@ func openSpool(ctx context.Context, c *cluster) (*spool, error) {
 		return nil, err
 	}
 	s := &spool{c: c, local: local, wake: make(chan struct{}, 1)}
-	s.doubt, err = loadDoubt(c.q)
+	err = loadJSON(c.q, spoolState, &s.doubt)
+	s.noted = len(s.doubt.Keys) > 0
 	if err == nil && s.total(ctx) > 0 {
 		s.mode = spoolOn
 	}
@@ -200,7 +205,7 @@ func (s *spool) begin() error {
 	s.mu.Lock()
 	lost := s.lost
 	s.mu.Unlock()
-	err := s.doubt.add(s.c.q, s.c.seen.Load(), lost)
+	err := s.note(s.c.seen.Load(), lost...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, g := range lost {
@@ -237,8 +242,9 @@ func (s *spool) end(ctx context.Context) error {
 	if err == nil {
 		err = s.forwardAll(ctx)
 	}
-	if err == nil {
-		err = s.doubt.clear(s.c.q)
+	if err == nil && s.noted {
+		s.doubt, s.noted = doubt{}, false
+		err = saveJSON(s.c.q, spoolState, s.doubt)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

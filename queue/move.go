@@ -1,0 +1,338 @@
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Moved is what a move has brought over.
+type Moved struct {
+	Owed    int // deliveries that waited for their first attempt
+	Parked  int // those that wait for a later one
+	Letters int // dead letters
+}
+
+const (
+	moveBatch = 200
+	movePause = 250 * time.Millisecond // between two looks for what another relay had in hand
+	moveState = "move"
+
+	// movedRoom is how many parked deliveries may be moved into a stream. They
+	// keep their order among each other, and before all that lies in EVENTS, by
+	// numbers below its first sequence.
+	movedRoom = 1 << 24
+)
+
+// ErrBusy means that another relay works on what is to be moved.
+var ErrBusy = errors.New("another relay works on it")
+
+// Move brings what is owed, and the dead letters, from one queue into another:
+// from the embedded one in a folder into a cluster, or back. Neither may be open.
+// It may be stopped anywhere, as by a crash, and run again: what is in one place
+// leaves the other only then, and what may be in both is looked for.
+//
+// tell is called, not more often than once a batch, with what was moved so far.
+func Move(ctx context.Context, from, to Options, tell func(Moved)) (Moved, error) {
+	m := &move{tell: tell}
+	err := m.run(ctx, from, to)
+	return m.moved, err
+}
+
+// move is one that is under way.
+type move struct {
+	src, dst, here *Queue // here: the one of them that keeps the state
+	tell           func(Moved)
+	moved          Moved
+	last           []string // keys of the group that was put last
+	state          struct {
+		Next   int64             `json:"next"` // number of the next parked delivery
+		Doubts map[string]*doubt `json:"doubts"`
+	}
+}
+
+func (m *move) run(ctx context.Context, from, to Options) (err error) {
+	folder := cmp.Or(from.embeddedDir(), to.embeddedDir())
+	if err := spoolIsEmpty(ctx, folder); err != nil {
+		return err
+	}
+	if m.src, err = Open(ctx, from); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.src.Close(ctx)) }()
+	if m.dst, err = openToMove(ctx, to); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.dst.Close(ctx)) }()
+	m.here = m.dst
+	if m.src.base.alone() {
+		m.here = m.src
+	}
+	if err := loadJSON(m.here, moveState, &m.state); err != nil {
+		return err
+	}
+	if m.state.Doubts == nil {
+		m.state.Doubts = map[string]*doubt{events: {}, retry: {}, dead: {}}
+	}
+	if err := m.src.base.own(ctx); err != nil {
+		return err
+	}
+	if err := m.letters(ctx); err != nil {
+		return fmt.Errorf("move dead letters: %w", err)
+	}
+	if err := m.deliveries(ctx); err != nil {
+		return fmt.Errorf("move deliveries: %w", err)
+	}
+	if err := m.end(ctx); err != nil {
+		return fmt.Errorf("end move: %w", err)
+	}
+	return nil
+}
+
+// end empties an embedded queue, whose records are all finished. A cluster drops
+// its own when they are old.
+func (m *move) end(ctx context.Context) error {
+	if m.src.base.alone() {
+		err := m.src.remove(ctx, events, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", 0) })
+		if err != nil {
+			return err
+		}
+	}
+	m.state.Next, m.state.Doubts = 0, nil
+	return saveJSON(m.here, moveState, m.state)
+}
+
+// embeddedDir is the folder of an embedded queue; empty: it is none.
+func (o Options) embeddedDir() string {
+	if len(o.Servers) > 0 {
+		return ""
+	}
+	return o.Dir
+}
+
+// spoolIsEmpty refuses to move beside records that are still to be forwarded.
+func spoolIsEmpty(ctx context.Context, dir string) error {
+	dir = filepath.Join(dir, spoolFolder)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	q, err := Open(ctx, Options{Dir: dir, unserved: true})
+	if err != nil {
+		return err
+	}
+	n, err := q.engine.Load().serviceCounts(ctx, events)
+	if err == nil && len(n) > 0 {
+		err = fmt.Errorf("%s holds events that are to be forwarded to the cluster first", dir)
+	}
+	return errors.Join(err, q.Close(ctx))
+}
+
+// openToMove opens a queue and makes room below its first sequence, which it
+// can only have while it is empty.
+func openToMove(ctx context.Context, o Options) (*Queue, error) {
+	q, err := Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := q.engine.Load().stream(ctx, events)
+	if err == nil && s.CachedInfo().State.Msgs == 0 && s.CachedInfo().State.FirstSeq <= movedRoom {
+		err = q.remove(ctx, events, func(ctx context.Context, eng *engine) error {
+			return eng.purge(ctx, events, "", movedRoom+1)
+		})
+		if err == nil { // it counts the sequences
+			err = q.Close(ctx)
+		}
+		if err == nil {
+			return Open(ctx, o)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, q.Close(ctx))
+	}
+	return q, nil
+}
+
+// letters moves the dead letters.
+func (m *move) letters(ctx context.Context) error {
+	_, err := m.src.eachBatch(ctx, Filter{Batch: moveBatch}, func(letters []Letter) error {
+		g := &group{}
+		for i := range letters {
+			l := &letters[i]
+			g.recs = append(g.recs, l.Record)
+			g.notes = append(g.notes, letterNote(l))
+			g.keys = append(g.keys, moveKey(&l.Record, dead, l.Seq))
+		}
+		m.moved.Letters += len(letters)
+		return m.put(ctx, m.dst.dead, g)
+	})
+	return err
+}
+
+// letterNote is what is stored beside a letter.
+func letterNote(l *Letter) note {
+	return note{}.with(headReason, l.Reason).with(headEvent, l.Event).withInt(headAccepted, l.Accepted.UnixNano()).
+		withInt(headBuried, l.Buried.UnixNano()).withInt(headAttempts, int64(l.Attempts)).withInt(headStatus, int64(l.Status)).
+		with(headError, l.Error)
+}
+
+// moveKey is what a moved record is recognised by.
+func moveKey(r *Record, stream string, seq uint64) string {
+	return fmt.Sprintf("%s/move/%s/%d", r.key(), stream, seq)
+}
+
+// deliveries moves what is owed until nothing is. What a relay of the site had
+// in hand when it was killed comes a little later.
+func (m *move) deliveries(ctx context.Context) error {
+	for {
+		for _, l := range m.src.allLanes() {
+			if err := m.lane(ctx, l); err != nil {
+				return fmt.Errorf("service %s: %w", l.name, err)
+			}
+		}
+		eng := m.src.engine.Load()
+		if eng == nil {
+			return ErrUnavailable
+		}
+		if err := m.src.ask(ctx, eng); err != nil {
+			return err
+		}
+		owed := false
+		for _, s := range m.src.Stats().Services {
+			owed = owed || s.Waiting+s.InFlight+s.Parked > 0
+		}
+		if !owed {
+			return nil
+		}
+		if pause(ctx, movePause); ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// lane moves what is owed to one service: the parked ones first, for they came
+// before the others.
+func (m *move) lane(ctx context.Context, l *Lane) error {
+	l.mu.Lock()
+	items := l.lot.items
+	l.lot.items = nil
+	l.mu.Unlock()
+	slices.SortFunc(items, func(a, b *parked) int {
+		return cmp.Or(cmp.Compare(a.origin, b.origin), cmp.Compare(a.seq, b.seq))
+	})
+	for part := range slices.Chunk(items, moveBatch) {
+		if err := m.park(ctx, part); err != nil {
+			return err
+		}
+	}
+	l.fetch(time.Now()) // what a killed relay had in hand comes only to who asks
+	for {
+		entries, err := l.old(ctx, time.Now().Add(never), moveBatch)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		if err := m.entries(ctx, entries); err != nil {
+			return err
+		}
+	}
+}
+
+// entries moves what waited in EVENTS.
+func (m *move) entries(ctx context.Context, entries []*Entry) error {
+	g := &group{}
+	for _, e := range entries {
+		n := note{}.withInt(headAccepted, e.stored)
+		if e.Replayed {
+			n = n.with(headReplayed, "1")
+		}
+		g.recs, g.notes = append(g.recs, e.Record), append(g.notes, n)
+		g.keys = append(g.keys, moveKey(&e.Record, events, e.Seq))
+	}
+	m.moved.Owed += len(entries)
+	if err := m.put(ctx, m.dst.events, g); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		e.Finish()
+	}
+	return m.settle(ctx)
+}
+
+// settle returns when what was moved stays so after a crash.
+func (m *move) settle(ctx context.Context) error {
+	m.tell(m.moved)
+	return m.src.base.settled(ctx)
+}
+
+// park moves what waited in RETRY, with what is known of it.
+func (m *move) park(ctx context.Context, items []*parked) error {
+	g := &group{}
+	for _, item := range items {
+		found, err := m.src.get(ctx, retry, item.seq)
+		if errors.Is(err, ErrNotFound) {
+			continue // an operator removed it
+		}
+		if err != nil {
+			return err
+		}
+		m.state.Next++
+		r := recordOfParked(found)
+		g.recs = append(g.recs, r)
+		g.notes = append(g.notes, parkedNote(found.Header, m.state.Next))
+		g.keys = append(g.keys, moveKey(&r, retry, item.seq))
+	}
+	if m.state.Next > movedRoom {
+		return fmt.Errorf("more than %d deliveries wait for another attempt", movedRoom)
+	}
+	m.moved.Parked += len(g.recs)
+	if err := m.put(ctx, m.dst.retry, g); err != nil {
+		return err
+	}
+	for _, item := range items {
+		m.src.forgetParked(item)
+	}
+	return m.settle(ctx)
+}
+
+// parkedNote is what is stored beside a parked record, but for whose it was.
+func parkedNote(h nats.Header, origin int64) note {
+	n := note{}
+	for _, key := range [...]string{headEvent, headAccepted, headAttempts, headDue, headStatus, headReason, headHeld, headReplayed} {
+		n = n.with(key, h.Get(key))
+	}
+	return n.withInt(headOrigin, origin)
+}
+
+// put stores a group in the other queue, but what is there already. What was in
+// doubt of earlier groups is settled, but for what was in a crash.
+func (m *move) put(ctx context.Context, c *committer, g *group) error {
+	d, eng := m.state.Doubts[c.stream], m.dst.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	for _, settled := range m.state.Doubts {
+		settled.forget(m.last)
+	}
+	m.last = slices.Clone(g.keys)
+	if err := d.resolve(ctx, eng, c.stream, g); err != nil || len(g.recs) == 0 {
+		return err
+	}
+	last, err := eng.lastSeq(ctx, c.stream)
+	if err != nil {
+		return err
+	}
+	d.add(last, g)
+	if err := saveJSON(m.here, moveState, m.state); err != nil {
+		return err
+	}
+	result := make(chan error, 1)
+	g.done = func(err error) { result <- err }
+	c.add(g)
+	return <-result
+}
