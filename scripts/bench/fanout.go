@@ -14,15 +14,18 @@ import (
 // with 1,000 of which one is bound to what is sent. All are paused, so that only acceptance is measured.
 func measureFanOut(s *session, t *table) {
 	records := s.count(200_000)
-	one := s.acceptWith(1, records, func(int) string { return "" })
-	hundred := s.acceptWith(100, records/100, func(int) string { return "" }) * 100
-	thousand := s.acceptWith(1000, records, func(i int) string { return fmt.Sprintf("queue = \"q%d\"\n", i) })
-	t.ratio("records written/s for 100 services bound to everything", hundred/one, "one service; goal: 0.8")
+	one, oneCPU := s.acceptWith(1, records, func(int) string { return "" })
+	hundred, hundredCPU := s.acceptWith(100, records/100, func(int) string { return "" })
+	thousand, thousandCPU := s.acceptWith(1000, records, func(i int) string { return fmt.Sprintf("queue = \"q%d\"\n", i) })
+	t.ratio("records written/s for 100 services bound to everything", hundred*100/one, "one service; goal: 0.8")
+	t.ratio("… processor time of the relay for a record", hundredCPU/100/oneCPU, "one service")
 	t.ratio("events accepted/s with 1,000 services of one binding each", thousand/one, "one service; goal: 0.9")
+	t.ratio("… processor time of the relay for an event", thousandCPU/oneCPU, "one service")
 }
 
-// acceptWith returns accepted events per second with n paused services; scope narrows the binding of the i-th.
-func (s *session) acceptWith(n, events int, scope func(i int) string) float64 {
+// acceptWith returns the events accepted per second with n paused services, and the relay's seconds of processor time for each; scope
+// narrows the binding of the i-th.
+func (s *session) acceptWith(n, events int, scope func(i int) string) (rate, cpu float64) {
 	var toml strings.Builder
 	for i := range n {
 		fmt.Fprintf(&toml, "[[service]]\nname = \"s%d\"\nactive = true\nurl = \"http://127.0.0.1:9/%d\"\njson = '{}'\n", i, i)
@@ -32,7 +35,9 @@ func (s *session) acceptWith(n, events int, scope func(i int) string) float64 {
 	for i := range n {
 		s.pause(r, fmt.Sprintf("s%d", i))
 	}
-	return perSecond(events, pipeline(s, r, "f", events))
+	before := s.processorTime(r.Pid())
+	rate = perSecond(events, pipeline(s, r, "f", events))
+	return rate, (s.processorTime(r.Pid()) - before).Seconds() / float64(events)
 }
 
 // pause pauses a service as relay pause does.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"callrelay/scripts/trial"
 )
@@ -85,6 +86,19 @@ func (s *session) check(err error) {
 	if err != nil {
 		s.Fatalf("%w", err)
 	}
+}
+
+// processorTime returns what a process has used. Unlike a rate it hardly depends on what else the machine does.
+func (s *session) processorTime(pid int) time.Duration {
+	const tick = 10 * time.Millisecond // of the kernel, as it tells processes
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	s.check(err)
+	_, rest, _ := strings.Cut(string(stat), ") ") // the name may hold anything
+	fields := strings.Fields(rest)
+	user, err1 := strconv.ParseInt(fields[11], 10, 64)
+	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	s.check(errors.Join(err1, err2))
+	return time.Duration(user+system) * tick
 }
 
 // memory returns VmRSS and VmHWM (its peak) of a process in bytes.
