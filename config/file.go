@@ -61,11 +61,17 @@ func parse(name, text string) (f *file, problem *Problem) {
 func syntax(name string, err error) *Problem {
 	var at toml.ParseError
 	if !errors.As(err, &at) {
-		return &Problem{File: name, Text: quotes.ReplaceAllString(err.Error(), "…")}
+		return &Problem{File: name, Text: quotes.ReplaceAllStringFunc(err.Error(), masked)}
 	}
 	text := "not TOML: " + strings.TrimSuffix(at.Message, ".")
 	if !strings.HasPrefix(at.Message, "Key '") {
-		text = quotes.ReplaceAllString(text, "…")
+		text = quotes.ReplaceAllStringFunc(text, masked)
+	}
+	switch {
+	case strings.HasPrefix(at.Message, "expected value but found"):
+		text += ": a text stands in quotes"
+	case strings.HasPrefix(at.Message, "strings cannot contain newlines"):
+		text += ": a quote is not closed"
 	}
 	if at.LastKey != "" {
 		text += fmt.Sprintf(" (last key: %s)", at.LastKey)
@@ -73,9 +79,17 @@ func syntax(name string, err error) *Problem {
 	return &Problem{File: name, Line: at.Position.Line, Text: text}
 }
 
-// quotes finds what the decoder quotes of the file, characters aside: it may be
-// a part of a secret.
-var quotes = regexp.MustCompile(`"[^"]{4,}"|'[^']{4,}'|[0-9][0-9_.+-]{3,}`)
+// quotes finds what the decoder quotes of the file, and numbers.
+var quotes = regexp.MustCompile(`"[^"]*"|'(?:\\.|[^'])'|'[^']*'|[0-9][0-9_.+-]{3,}`)
+
+// masked leaves out what the decoder quotes, characters aside: it may be a part
+// of a secret.
+func masked(quoted string) string {
+	if shown := len(`"abc"`); len(quoted) <= shown && quoted[0] < '0' {
+		return quoted
+	}
+	return "…"
+}
 
 // cause returns what the system says, without the operation and the path.
 func cause(err error) string {

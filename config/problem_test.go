@@ -15,11 +15,13 @@ var problemTests = []struct {
 	want []string
 }{
 	// The text of the file.
-	{"no TOML", "[intake]\nsocket =\n", []string{`2: not TOML: expected value but found '\n' instead (last key: intake.socket)`}},
+	{"no TOML", "[intake]\nsocket =\n", []string{`2: not TOML: expected value but found '\n' instead: a text stands in quotes (last key: intake.socket)`}},
+	{"a colon for =", "[intake]\nsocket: \"x\"", []string{`2: not TOML: expected '.' or '=', but got ':' instead (last key: intake)`}},
+	{"a quote that is open", "[intake]\nsocket = \"x\nlisten = \"y\"", []string{`2: not TOML: strings cannot contain newlines: a quote is not closed (last key: intake.socket)`}},
 	{"a key given twice", "[intake]\nsocket = \"a\"\nsocket = \"b\"", []string{
 		`3: not TOML: Key 'intake.socket' has already been defined (last key: intake.socket)`,
 	}},
-	{"an unquoted secret is not shown", "[admin]\ntoken = hunter2hunter2", []string{`2: not TOML: expected value but found … instead (last key: admin.token)`}},
+	{"an unquoted secret is not shown", "[admin]\ntoken = hunter2hunter2", []string{`2: not TOML: expected value but found … instead: a text stands in quotes (last key: admin.token)`}},
 	{"a secret that starts like a number is not shown", "[admin]\ntoken = 0xhunter2", []string{`2: not TOML: not a hexadecimal number: '0xh' (last key: admin.token)`}},
 	{"a number that may be a secret is not shown", "[admin]\ntoken = 99999999999999999999", []string{`2: not TOML: … is out of range for int64 (last key: admin.token)`}},
 

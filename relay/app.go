@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,11 @@ func (a *app) execute(ctx context.Context, args []string) int {
 		return exitDone
 	}
 	if usage := (usageError{}); !started || errors.As(err, &usage) {
-		a.complain(err, cmd.CommandPath()+" --help")
+		try := cmd.CommandPath() + " --help"
+		if strings.HasPrefix(err.Error(), "accepts ") { // so many arguments
+			try = strings.TrimSuffix(cmd.UseLine(), " [flags]")
+		}
+		a.complain(err, try)
 		return exitUsage
 	}
 	a.complain(err, "")
@@ -70,7 +75,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "relay",
 		Short:         "Turn call events into web-service calls",
-		Long:          "Relay takes events from a call server on a unix socket, keeps them on disk,\nand delivers each to the web services bound to it.",
+		Long:          "Relay takes events from a call server on a unix socket, keeps them on disk,\nand delivers each to the web services bound to it.\n\nThe exit status is 0 when it is done, 1 when it failed, 2 after wrong usage.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       buildVersion(),

@@ -75,7 +75,7 @@ func TestCommands(t *testing.T) {
 		{"version", "", []string{"version"}, 0, "relay ", ""},
 		{"no such command", "", []string{"frobnicate"}, 2, "", "try: relay --help"},
 		{"no such flag", "", []string{"status", "--frob"}, 2, "", "try: relay status --help"},
-		{"a service is missing", "", []string{"pause"}, 2, "", "try: relay pause --help"},
+		{"a service is missing", "", []string{"pause"}, 2, "", "try: relay pause SERVICE"},
 		{"a good configuration", "", []string{"check", "-c", good}, 0, "ok: 1 service (1 active), 1 binding", ""},
 		{"a bad configuration: all problems", "", []string{"check", "-c", bad}, 1, "", `service "crm2" is not defined`},
 		{"a bad configuration: all problems, again", "", []string{"check", "-c", bad}, 1, "", "url"},
@@ -88,6 +88,7 @@ func TestCommands(t *testing.T) {
 		{"all dead letters are not replayed by accident", "", []string{"dead", "replay", "-c", good}, 2, "", "try: --all"},
 		{"nobody to erase", "", []string{"erase", "-c", good}, 2, "", "try: relay erase --help"},
 		{"a time that is none", "", []string{"dead", "list", "-c", good, "--since", "yesterday"}, 2, "", "--since"},
+		{"a reason that is none", "", []string{"dead", "list", "-c", good, "--reason", "rejectd"}, 2, "", "try: one of rejected, expired"},
 		{"a letter that is none", "", []string{"dead", "drop", "-c", good, "x"}, 2, "", "not the number"},
 		{"render of a given event", `{"event":"agent_termination","agent_id":7,"agent_username":"O\"Neil"}`, []string{"render", "crm", "-c", good, "-e", "-"}, 0, `{ "agent": 7, "name": "O\"Neil" }`, "#agent_username#"},
 		{"render of a made-up event", "", []string{"render", "crm", "-c", good}, 0, "ann@example.com", ""},
@@ -96,7 +97,7 @@ func TestCommands(t *testing.T) {
 		{"tags", "", []string{"tags"}, 0, "#agent_username#", ""},
 		{"tags for the README", "", []string{"tags", "--markdown"}, 0, "| `#uii#` | text |", ""},
 		{"services are completed", "", []string{"__complete", "-c", good, "pause", ""}, 0, "crm", ""},
-		{"contexts need a queue", "", []string{"context", "-c", good}, 1, "", "try: relay run"},
+		{"contexts need a queue that listens", "", []string{"context", "-c", good}, 1, "", "queue.listen is empty"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := command(t, test.in, test.args...)

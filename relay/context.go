@@ -40,6 +40,9 @@ func (a *app) context(_ context.Context, show bool) error {
 			"nats context add, with queue.servers and credentials of the cluster",
 		}
 	}
+	if c.Queue.Listen == "" {
+		return hintError{errors.New("the queue listens to nobody: queue.listen is empty"), "queue.listen = \"127.0.0.1:4222\", then relay run"}
+	}
 	for _, user := range natsUsers {
 		data, err := os.ReadFile(filepath.Join(c.Queue.Dir, "nats", user+".json"))
 		if err != nil {

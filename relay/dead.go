@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"callrelay/relay/deliver"
 	"callrelay/relay/web"
 )
 
@@ -46,7 +49,7 @@ func (a *app) deadListCommand() *cobra.Command {
 		},
 	}
 	f.listHub(cmd)
-	f.choose(cmd)
+	f.choose(a, cmd)
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print a JSON object a line")
 	cmd.Flags().IntVar(&f.limit, "limit", 0, "stop after this many (default: all)")
 	return cmd
@@ -77,7 +80,7 @@ func (a *app) deadReplayCommand() *cobra.Command {
 		},
 	}
 	f.replayHub(cmd)
-	f.choose(cmd)
+	f.choose(a, cmd)
 	f.confirm(cmd)
 	cmd.Flags().IntVar(&f.rate, "rate", 0, "put back at most so many a second (default: as fast as the queue takes them)")
 	return cmd
@@ -92,7 +95,7 @@ func (a *app) deadDropCommand() *cobra.Command {
 			return a.deadMove(cmd.Context(), f, args, "dropped", dropLetters)
 		},
 	}
-	f.choose(cmd)
+	f.choose(a, cmd)
 	f.confirm(cmd)
 	return cmd
 }
@@ -101,13 +104,19 @@ func dropLetters(c *web.Client, ctx context.Context, f web.Filter, _ func(int)) 
 	return c.DropLetters(ctx, f)
 }
 
-func (f *deadFlags) choose(cmd *cobra.Command) {
+// deathReasons are all there are.
+var deathReasons = []string{deliver.ReasonRejected, deliver.ReasonExpired, deliver.ReasonRender, deliver.ReasonOverflow, deliver.ReasonRemoved}
+
+func (f *deadFlags) choose(a *app, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.service, "service", "", "only of this service")
 	flags.StringVar(&f.reason, "reason", "", "only with this reason: rejected, expired, render, overflow or removed")
 	flags.StringVar(&f.call, "call", "", "only of this call (uii)")
 	flags.StringVar(&f.since, "since", "", "only those given up since: a time, or a span such as 2h before now")
 	flags.StringVar(&f.until, "until", "", "only those given up until: a time, or a span such as 2h before now")
+	complete := cobra.FixedCompletions(deathReasons, cobra.ShellCompDirectiveNoFileComp)
+	_ = cmd.RegisterFlagCompletionFunc("reason", complete)
+	_ = cmd.RegisterFlagCompletionFunc("service", a.completeService)
 	if cmd.Name() == "list" {
 		flags.BoolVar(&f.all, "all", true, "without a filter: all")
 		_ = flags.MarkHidden("all")
@@ -135,6 +144,9 @@ func (f *deadFlags) filter(args []string, now time.Time) (web.Filter, error) {
 	}
 	if filter.Until, err = parseWhen("until", f.until, now); err != nil {
 		return filter, err
+	}
+	if f.reason != "" && !slices.Contains(deathReasons, f.reason) {
+		return filter, hintError{usageError{fmt.Errorf("--reason %q is none", f.reason)}, "one of " + strings.Join(deathReasons, ", ")}
 	}
 	if f.rate < 0 {
 		return filter, usageError{fmt.Errorf("--rate %d is less than 0", f.rate)}
@@ -246,6 +258,9 @@ func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done str
 		return nil
 	}
 	n, err := move(c, ctx, filter, a.progress(done, lettersOf(ctx, c, filter)))
+	if err == nil && n == 0 && len(filter.Seqs) > 0 {
+		return hintError{fmt.Errorf("no dead letter %s", strings.Join(args, ", ")), "relay dead list"}
+	}
 	if err == nil || n > 0 {
 		a.printf("%s %s\n", done, plural(n, "dead letter"))
 	}

@@ -5,14 +5,17 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"callrelay/relay/deliver"
 )
 
 func (a *app) dropCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "drop SERVICE",
-		Short: "Make what waits for a removed service dead letters",
-		Long:  "Make what waits for a service that is no longer configured dead letters,\nwith the reason removed. They can still be replayed if the service returns.",
-		Args:  cobra.ExactArgs(1),
+		Use:               "drop SERVICE",
+		Short:             "Make what waits for a removed service dead letters",
+		Long:              "Make what waits for a service that is no longer configured dead letters,\nwith the reason removed. They can still be replayed if the service returns.",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeOrphan,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.drop(cmd.Context(), args[0])
 		},
@@ -30,6 +33,20 @@ func (a *app) drop(ctx context.Context, service string) error {
 	}
 	_, err = fmt.Fprintf(a.out, "dropped %s of %s\n", deliveries(n), service)
 	return err
+}
+
+// completeOrphan offers the names of the services that may be dropped.
+func (a *app) completeOrphan(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	if c, err := a.client(); err == nil {
+		st, _ := c.Status(cmd.Context())
+		for _, s := range st.Services {
+			if s.State == deliver.StateOrphaned {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func deliveries(n int) string {

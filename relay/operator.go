@@ -17,10 +17,6 @@ import (
 	"callrelay/relay/web"
 )
 
-// reasonRemoved is the reason of dead letters made of what waited for a service
-// that is no longer configured.
-const reasonRemoved = "removed"
-
 // operator is the process as package web sees it: each method asks one of the
 // parts and says the answer in web's words.
 type operator struct{ *process }
@@ -152,7 +148,7 @@ func (p operator) dropService(ctx context.Context, service string) (int, error) 
 	if p.table().Service(service) != nil {
 		return 0, fmt.Errorf("%w: service %q is configured; take it out of %s and reload first", web.ErrRefused, service, p.path)
 	}
-	return p.queue.Sweep(ctx, service, time.Now(), queue.Death{Reason: reasonRemoved, Error: "service removed"})
+	return p.queue.Sweep(ctx, service, time.Now(), queue.Death{Reason: deliver.ReasonRemoved, Error: "service removed"})
 }
 
 // Attempts implements [web.Attempts].
@@ -172,6 +168,11 @@ func (p operator) Transcripts(ctx context.Context, service string, limit int) ([
 
 // Follow implements [web.Attempts].
 func (p operator) Follow(ctx context.Context, service string, visit func(web.Attempt)) error {
+	if service != "" {
+		if err := p.known(service); err != nil {
+			return err
+		}
+	}
 	return p.queue.Follow(ctx, service, func(l queue.Logged) { visit(attempt(l)) })
 }
 

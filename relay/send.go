@@ -223,9 +223,12 @@ func (s *sender) flush(ctx context.Context) error {
 
 // refused tells which event was refused, counted from 1 over all requests.
 func (s *sender) refused(reply *http.Response, answer sendReply) error {
-	parts := []string{fmt.Sprintf("%s (%d)", answer.Error, reply.StatusCode)}
+	var parts []string
 	for _, p := range answer.Problems {
 		parts = append(parts, fmt.Sprintf("event %d: %s: %s", s.sent+p.Index+1, p.Field, p.Problem))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, fmt.Sprintf("%s (%d)", answer.Error, reply.StatusCode))
 	}
 	if s.sent > 0 {
 		parts = append(parts, fmt.Sprintf("the first %d were accepted", s.sent))

@@ -60,6 +60,28 @@ func lex(text string) []token {
 	return tokens
 }
 
+// Unclosed returns the words that stand behind a number sign which starts no tag,
+// nor is written twice: it may be meant to.
+func Unclosed(text string) []string {
+	var words []string
+	for i := strings.IndexByte(text, '#'); i >= 0 && i < len(text); {
+		length := 1
+		if t, ok := lexTag(text, i); ok {
+			length = len(t.text)
+		} else if strings.HasPrefix(text[i+1:], "#") {
+			length = 2
+		} else if end := strings.IndexFunc(text[i+1:]+" ", func(r rune) bool { return !validName(string(r)) }); end > 0 {
+			words = append(words, text[i+1:i+1+end])
+		}
+		next := strings.IndexByte(text[i+length:], '#')
+		if next < 0 {
+			break
+		}
+		i += length + next
+	}
+	return words
+}
+
 // lexTag reads the tag that starts at text[i], a number sign.
 func lexTag(text string, i int) (token, bool) {
 	length := strings.IndexAny(text[i+1:], "#\n")

@@ -8,10 +8,7 @@ import (
 
 // deadReasons lists the reasons of dead letters, so that all their series exist
 // from the start.
-var deadReasons = []string{ReasonRejected, ReasonExpired, ReasonRender, reasonOverflow, ReasonRemoved}
-
-// reasonOverflow is given by the queue.
-const reasonOverflow = "overflow"
+var deadReasons = []string{ReasonRejected, ReasonExpired, ReasonRender, ReasonOverflow, ReasonRemoved}
 
 // AppendMetrics appends all metrics of deliveries in the Prometheus text format.
 func (d *Deliverer) AppendMetrics(b []byte) []byte {

@@ -40,6 +40,7 @@ const (
 	ReasonExpired  = "expired"  // max_age has passed
 	ReasonRender   = "render"   // the event cannot be written as the service wants it
 	ReasonRemoved  = "removed"  // the operator dropped it
+	ReasonOverflow = "overflow" // the queue was nearly full: it gives this one itself
 )
 
 // The classes of attempts: those of a status, and these.

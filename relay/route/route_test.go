@@ -183,6 +183,14 @@ func TestWarnings(t *testing.T) {
 			[]string{`relay.toml:4: service "a": text: not in the vocabulary, so the events must bring it: reason`},
 		},
 		{
+			"tags without an end",
+			service("a", `params = { id = "#agent_id", ok = "##agent_id is no. #1", colour = "#fff" }`+"\n"+`query = { q = "#queue#&c=#campaign" }`) + bound("post_call", "a"),
+			[]string{
+				`relay.toml:4: service "a": params.id: #agent_id has no # at its end, so it is no tag`,
+				`relay.toml:5: service "a": query.q: #campaign has no # at its end, so it is no tag`,
+			},
+		},
+		{
 			"unknown tag with a near one", service("a", `json = '{"a":"#agnt_id#","b":"#agnt_id#"}'`) + bound("post_call", "a"),
 			[]string{`relay.toml:4: service "a": json: tag "agnt_id" is not in the vocabulary (nearest: agent_id)`},
 		},

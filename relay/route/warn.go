@@ -87,6 +87,7 @@ func (w *warner) service(ref config.Ref, s *Service) {
 		brought = w.own
 	}
 	w.tags(ref, s.Template.Tags(), brought)
+	w.unclosed(ref, w.config.Services[s.Index])
 	recordings := w.config.Recordings
 	if s.UsesRecording && recordings == nil {
 		w.warn(ref, keyOf(s.Template, recordingTags...), "there is no [recordings]: links are empty and the state is none")
@@ -118,6 +119,26 @@ func (w *warner) tags(ref config.Ref, tags []render.Tag, brought []string) {
 	}
 	if len(own) > 0 {
 		w.warn(ref, ownKey, "not in the vocabulary, so the events must bring it: %s", strings.Join(own, ", "))
+	}
+}
+
+// unclosed warns of what would be a tag if it had its second number sign.
+func (w *warner) unclosed(ref config.Ref, s config.Service) {
+	templates := []config.Field{{Name: "url", Value: s.URL}, {Name: "json", Value: s.JSON}, {Name: "xml", Value: s.XML}, {Name: "text", Value: s.Text}}
+	for _, part := range []struct {
+		key    string
+		fields []config.Field
+	}{{"params", s.Params}, {"query", s.Query}, {"headers", s.Headers}} {
+		for _, field := range part.fields {
+			templates = append(templates, config.Field{Name: part.key + "." + field.Name, Value: field.Value})
+		}
+	}
+	for _, template := range templates {
+		for _, word := range render.Unclosed(template.Value) {
+			if w.knows(word) {
+				w.warn(ref, template.Name, "#%s has no # at its end, so it is no tag", word)
+			}
+		}
 	}
 }
 
