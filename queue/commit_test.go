@@ -68,3 +68,31 @@ func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 		t.Errorf("got %d waiting, %d in flight, %d parked; want 0, 4, 1", s.Waiting, s.InFlight, s.Parked)
 	}
 }
+
+func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	write(t, q, records("crm", 0, 3)...)
+	for n := range 3 { // as after the window, on a clock that was set back
+		r := record("crm", n)
+		q.events.commitMu.Lock()
+		q.events.recent.forget(q.events.recent.hash(r.key()))
+		q.events.commitMu.Unlock()
+	}
+	write(t, q, records("crm", 0, 5)...)
+	got := map[string]int{}
+	for _, e := range next(t, q.Lane("crm"), 8) {
+		got[e.ID]++
+		e.Finish()
+	}
+	for n := range 5 {
+		want := 1
+		if n < 3 {
+			want = 2
+		}
+		if id := record("crm", n).ID; got[id] != want {
+			t.Errorf("%s came %d times, want %d", id, got[id], want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,7 @@ type publisher struct {
 	sent   uint64   // records that had no id of their own
 	out    nats.Msg // used again for every record
 	noted  bool     // out has headers that a plain record lacks
+	all    []*draft // of the present write
 }
 
 func newPublisher(ctx context.Context, eng *engine, stream string, d *disk) (*publisher, error) {
@@ -65,71 +67,92 @@ type pubAck struct {
 // write stores the drafts and returns when they are on disk; those that were
 // refused have no sequence then, and their group has the reason. An error means
 // that it is not known what is stored.
+func (p *publisher) write(drafts []draft) error {
+	all := p.all[:0]
+	for i := range drafts {
+		all = append(all, &drafts[i])
+	}
+	p.all = all
+	missing, err := p.pass(all, false)
+	if err == nil && len(missing) > 0 {
+		missing, err = p.pass(missing, true)
+	}
+	for _, d := range missing {
+		d.group.err = cmp.Or(d.group.err, error(ErrUnavailable))
+	}
+	clear(all)
+	return err
+}
+
+// pass stores drafts. Those that JetStream takes for copies are missing then:
+// that they are none is known here, but when the clock is set back JetStream
+// remembers ids until it has caught up. Insisting, they are stored under ids of
+// their own.
 //
 // Only the last record asks for an acknowledgement. JetStream stores them in
 // order, so when its sequence is as far from the last one as there are drafts,
 // all are stored.
-func (p *publisher) write(drafts []draft) error {
+func (p *publisher) pass(drafts []*draft, insist bool) (missing []*draft, err error) {
 	first := p.number
-	for i := range drafts {
+	for i, d := range drafts {
 		reply := ""
 		if i == len(drafts)-1 {
 			reply = p.reply()
 		}
-		if err := p.send(&drafts[i], reply); err != nil {
-			return err
+		if err := p.send(d, reply, insist); err != nil {
+			return nil, err
 		}
 	}
 	ack, err := p.await(first, time.Now().Add(commitTimeout))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case ack.Error == nil && !ack.Duplicate && ack.Seq <= p.last:
-		return fmt.Errorf("%w: stream %s was replaced by another", ErrUnavailable, p.stream)
+		return nil, fmt.Errorf("%w: stream %s was replaced by another", ErrUnavailable, p.stream)
 	case ack.Error != nil || ack.Seq != p.last+uint64(len(drafts)):
 		return p.resolve(drafts, ack)
 	}
 	if err := p.disk.syncNew(); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	for i := range drafts {
+	for _, d := range drafts {
 		p.last++
-		drafts[i].seq = p.last
+		d.seq = p.last
 	}
-	return nil
+	return nil, nil
 }
 
 // resolve looks which of the drafts are stored, after JetStream refused some.
-func (p *publisher) resolve(drafts []draft, ack pubAck) error {
-	reason := error(ErrUnavailable)
-	if ack.Error != nil {
-		reason = refusal(ack.Error)
-	}
+// Those it took for copies are missing; of any others the group has the reason.
+func (p *publisher) resolve(drafts []*draft, ack pubAck) (missing []*draft, err error) {
 	found := map[string]uint64{}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: p.last + 1, HeadersOnly: true}
-	err := p.eng.read(ctx, p.stream, cfg, func(m *nats.Msg, at place) bool {
-		found[idOf(m.Header)] = at.seq
+	err = p.eng.read(ctx, p.stream, cfg, func(m *nats.Msg, at place) bool {
+		found[m.Header.Get(headMsgID)] = at.seq
 		p.last = max(p.last, at.seq)
 		return true
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if len(found) > 0 {
 		if err := p.disk.syncNew(); err != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}
-	for i := range drafts {
-		d := &drafts[i]
-		if d.seq = found[d.id]; d.seq == 0 {
-			d.group.err = reason
+	for _, d := range drafts {
+		switch d.seq = found[d.id]; {
+		case d.seq != 0:
+		case ack.Error != nil:
+			d.group.err = refusal(ack.Error)
+		default:
+			missing = append(missing, d)
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 // reply returns the subject on which the next request is answered.
@@ -138,8 +161,9 @@ func (p *publisher) reply() string {
 	return p.inbox + "." + strconv.FormatUint(p.number-1, 10)
 }
 
-// send passes one record to JetStream without waiting.
-func (p *publisher) send(d *draft, reply string) error {
+// send passes one record to JetStream without waiting. Insisting, its id is one
+// that JetStream cannot know.
+func (p *publisher) send(d *draft, reply string, insist bool) error {
 	r, n, h := d.record(), d.note(), p.out.Header
 	if p.noted {
 		clear(h)
@@ -149,11 +173,13 @@ func (p *publisher) send(d *draft, reply string) error {
 	for i := 0; i < len(n); i += 2 {
 		set(h, n[i], n[i+1])
 	}
-	if d.id = d.key(); d.id == "" {
+	key := ""
+	if d.id = d.key(); d.id == "" || insist {
 		p.sent++
-		d.id = p.inbox + "." + strconv.FormatUint(p.sent, 36)
+		key, d.id = d.id, p.inbox+"."+strconv.FormatUint(p.sent, 36)
 	}
-	set(h, headKey, d.id)
+	set(h, headMsgID, d.id)
+	set(h, headKey, key)
 	p.out.Subject, p.out.Reply, p.out.Data = p.eng.subject(subject(p.stream, r, n)), reply, r.Body
 	if err := p.eng.pub.PublishMsg(&p.out); err != nil {
 		return fmt.Errorf("%w: write to stream %s: %w", ErrUnavailable, p.stream, err)

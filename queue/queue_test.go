@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"testing"
 	"time"
@@ -129,6 +130,44 @@ func TestRecordsComeBackAsWritten(t *testing.T) {
 	}
 	if time.Since(e.Accepted) > time.Minute || e.Attempts != 0 || e.Replayed {
 		t.Errorf("got accepted %v, %d attempts, replayed %v", e.Accepted, e.Attempts, e.Replayed)
+	}
+}
+
+// TestRecordsLieWhereTheNatsCLIFindsThem holds the names that others rely on.
+func TestRecordsLieWhereTheNatsCLIFindsThem(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	r := record("crm", 1)
+	r.Call, r.Segment, r.Scope = "U1", "2", "queue support"
+	write(t, q, r)
+	death := Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}
+	if err := next(t, q.Lane("crm"), 1)[0].Bury(death); err != nil {
+		t.Fatal(err)
+	}
+	own := map[string]string{"Relay-Id": r.ID, "Relay-Call": "U1", "Relay-Segment": "2", "Relay-Scope": "queue support"}
+	given := map[string]string{"Relay-Reason": "rejected", "Relay-Attempts": "1", "Relay-Status": "422", "Relay-Error": "no such agent"}
+	maps.Copy(given, own)
+	own["Nats-Msg-Id"] = r.ID + "@crm"
+	for _, want := range []struct {
+		stream, subject string
+		headers         map[string]string
+	}{
+		{events, "events.crm.post_call", own},
+		{dead, "dead.crm.rejected", given},
+	} {
+		eng := q.engine.Load()
+		m, _, err := eng.getStored(t.Context(), want.stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, eng.subject(want.subject)))
+		if err != nil {
+			t.Fatalf("%s: %v", want.subject, err)
+		}
+		for name, value := range want.headers {
+			if got := m.Header.Get(name); got != value {
+				t.Errorf("%s: %s is %q, want %q", want.subject, name, got, value)
+			}
+		}
+		if string(m.Data) != string(r.Body) {
+			t.Errorf("%s: body %s, want %s", want.subject, m.Data, r.Body)
+		}
 	}
 }
 

@@ -26,8 +26,8 @@ const (
 	headSegment  = "Relay-Segment"
 	headScope    = "Relay-Scope"
 	headReplayed = "Relay-Replayed" // set on a dead letter put back
-	headKey      = "Relay-Key"      // what duplicates are recognised by
-	headMsgID    = nats.MsgIdHdr    // the same in a cluster, which recognises them itself
+	headMsgID    = nats.MsgIdHdr    // what duplicates are recognised by
+	headKey      = "Relay-Key"      // the same, of a record that JetStream took for a copy, wrongly
 
 	// Those of RETRY and DEAD.
 	headEvent    = "Relay-Event"
@@ -123,9 +123,7 @@ func readRecord(m *nats.Msg) Record {
 	}
 }
 
-// idOf is what a record is known by. Those of older queues have it where
-// JetStream looks, which the embedded server shall not: its memory of ids goes
-// by the machine's clock, and would never end when that is set back.
+// idOf is what a record is known by.
 func idOf(h headers) string {
 	if id := h.Get(headKey); id != "" {
 		return id
