@@ -25,7 +25,7 @@ func (g *gate) replay(m *nats.Msg) {
 	if m.Reply == "" {
 		return
 	}
-	if err := json.Unmarshal(m.Data, &f); err != nil {
+	if err := json.Unmarshal(m.Data, &f); err != nil || !tokenOrAny(f.Service) || !tokenOrAny(f.Reason) {
 		g.tell(m, replayed{Failed: "the request is not understood"})
 		return
 	}
@@ -44,6 +44,10 @@ func (g *gate) replay(m *nats.Msg) {
 		g.tell(m, g.replayAll(m, f))
 	})
 }
+
+// tokenOrAny reports whether text is one token of a subject, or none: a hub may
+// put anything into what goes to the log and into a filter.
+func tokenOrAny(text string) bool { return text == "" || stateName.MatchString(text) }
 
 func (g *gate) replayAll(m *nats.Msg, f Filter) replayed {
 	ctx, cancel := context.WithCancel(g.ctx)

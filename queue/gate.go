@@ -17,6 +17,7 @@ import (
 const (
 	gatePending = 1000             // requests of a hub that may wait; more are dropped
 	maxCopies   = 8                // that a hub reads at a time; the oldest gives way
+	maxFilters  = 100              // of a copy: JetStream compares each with each, which takes minutes for as many as a request holds
 	copyIdle    = 10 * time.Second // a copy that nobody reads ends after it
 	copyBeat    = time.Second
 	codeRefused = 10039 // JetStream's error code of an account without rights
@@ -141,6 +142,10 @@ func (g *gate) create(m *nats.Msg, stream string) {
 		g.refuse(m, "a copy has a name and goes to "+copySubject(g.e.o.Name)+".>")
 		return
 	}
+	if len(wish.Config.FilterSubjects) > maxFilters {
+		g.refuse(m, fmt.Sprintf("a copy has at most %d filters", maxFilters))
+		return
+	}
 	config := natsserver.ConsumerConfig{
 		Name: copyName(wish.Config.Name), DeliverSubject: wish.Config.DeliverSubject,
 		AckPolicy: natsserver.AckNone, AckWait: 22 * time.Hour, MaxDeliver: 1,
@@ -169,7 +174,7 @@ func (g *gate) create(m *nats.Msg, stream string) {
 // ends the oldest copies when there are too many.
 func (g *gate) keep(stream, name string) {
 	back, err := g.listen(flowControl+stream+"."+name+".*", func(m *nats.Msg) {
-		_ = g.eng.nc.PublishMsg(&nats.Msg{Subject: m.Subject, Header: m.Header})
+		_ = g.eng.nc.Publish(m.Subject, nil) // no header: one of them has the server report to a subject of the sender's choice
 	})
 	if err != nil {
 		return // the copy stalls, and the hub begins it again

@@ -34,6 +34,8 @@ const (
 	leaderPatience = 3 * time.Second // for a hub of several servers to agree on who leads a stream
 	answerTime     = time.Second     // for edges to answer
 	quietTime      = 250 * time.Millisecond
+	rollTime       = 5 * time.Second // after which a roll call ends, though answers still come
+	maxStrangers   = sourcesAtATime  // edges that one roll call may find
 )
 
 // Hub is a central NATS, seen by who operates it. It reaches the hub as edges
@@ -100,7 +102,9 @@ func (h *Hub) Edges(ctx context.Context) ([]Edge, error) {
 	return assess(seen), nil
 }
 
-// sightings joins what the hub keeps with what answers the roll call.
+// sightings joins what the hub keeps with what answers the roll call. Any edge
+// may answer under any name, but report under its own only. So of a name that is
+// known, an answer counts only for a folder that has reported itself.
 func (h *Hub) sightings(ctx context.Context) (map[[2]string]sighting, error) {
 	seen, err := h.kept(ctx)
 	if err != nil && !errors.Is(err, ErrNotKept) {
@@ -114,19 +118,20 @@ func (h *Hub) sightings(ctx context.Context) (map[[2]string]sighting, error) {
 	if err := h.link.nc.PublishRequest(rollCall, sub.Subject, nil); err != nil {
 		return nil, err
 	}
-	expected := 0
-	for _, s := range seen {
-		if time.Since(s.seen) < 2*reportInterval {
-			expected++
-		}
-	}
-	return seen, h.gather(ctx, sub, seen, expected)
+	return seen, h.gather(ctx, sub, seen)
 }
 
 // gather takes answers until all that are expected came and no other follows, or
 // none came for a while.
-func (h *Hub) gather(ctx context.Context, sub *nats.Subscription, seen map[[2]string]sighting, expected int) error {
-	for got := 0; ; {
+func (h *Hub) gather(ctx context.Context, sub *nats.Subscription, seen map[[2]string]sighting) error {
+	known, expected, strangers := map[string]bool{}, 0, 0
+	for key, s := range seen {
+		known[key[0]] = true
+		if time.Since(s.seen) < 2*reportInterval {
+			expected++
+		}
+	}
+	for got, end := 0, time.Now().Add(rollTime); time.Now().Before(end); {
 		wait := answerTime
 		if got > 0 && got >= expected {
 			wait = quietTime
@@ -143,13 +148,22 @@ func (h *Hub) gather(ctx context.Context, sub *nats.Subscription, seen map[[2]st
 			return err
 		}
 		var r EdgeReport
-		if json.Unmarshal(m.Data, &r) == nil && r.Name != "" {
-			key := [2]string{r.Name, r.ID}
-			_, known := seen[key]
-			seen[key] = sighting{r, time.Now(), true, !known}
+		if json.Unmarshal(m.Data, &r) != nil || !r.named() {
+			continue
+		}
+		was, kept := seen[r.key()]
+		stranger := !kept && !known[r.Name]
+		if stranger && strangers < maxStrangers {
+			strangers++
+		} else if !kept {
+			continue
+		}
+		seen[r.key()] = sighting{r, time.Now(), true, was.newly || stranger}
+		if !was.linked {
 			got++
 		}
 	}
+	return nil
 }
 
 func nextWithin(ctx context.Context, sub *nats.Subscription, limit time.Duration) (*nats.Msg, error) {
@@ -163,8 +177,8 @@ func (h *Hub) kept(ctx context.Context) (map[[2]string]sighting, error) {
 	seen := map[[2]string]sighting{}
 	return seen, h.read(ctx, hubEdges, []string{reportSubject("*", "*")}, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 		var r EdgeReport
-		if json.Unmarshal(m.Data(), &r) == nil && r.Name != "" {
-			seen[[2]string{r.Name, r.ID}] = sighting{EdgeReport: r, seen: meta.Timestamp}
+		if json.Unmarshal(m.Data(), &r) == nil && r.named() && m.Subject() == reportSubject(r.Name, r.ID) {
+			seen[r.key()] = sighting{EdgeReport: r, seen: meta.Timestamp}
 		}
 		return true
 	})

@@ -22,6 +22,15 @@ type EdgeReport struct {
 	Letters LetterSpan `json:"letters"`
 }
 
+// key tells a folder, under the name that its edge had, from all others.
+func (r *EdgeReport) key() [2]string { return [2]string{r.Name, r.ID} }
+
+// named reports whether name and folder are such as an edge may have: at the hub
+// they become parts of subjects.
+func (r *EdgeReport) named() bool {
+	return stateName.MatchString(r.Name) && stateName.MatchString(r.ID) && r.Name != HubDomain
+}
+
 // LetterSpan says which dead letters there are, by their numbers.
 type LetterSpan struct {
 	First  uint64      `json:"first"`

@@ -1,0 +1,174 @@
+package queue
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/queuetest"
+)
+
+// anyRights has the edges' users of a hub do what they like, as a hub might that
+// is in wrong hands.
+func (h *hubServer) anyRights() {
+	h.t.Helper()
+	h.stop()
+	for _, user := range h.opts.Users {
+		user.Permissions = nil
+	}
+	h.start()
+}
+
+// copyRequest asks an edge for a copy of EVENTS.
+func copyRequest(t testing.TB, hub *Hub, filters int) string {
+	t.Helper()
+	subjects := make([]string, filters)
+	for i := range subjects {
+		subjects[i] = fmt.Sprintf("events.s%d.*", i)
+	}
+	data, err := json.Marshal(map[string]any{"stream_name": events, "config": map[string]any{
+		"name": "x", "deliver_subject": "relay.copy.berlin.x", "filter_subjects": subjects,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := hub.link.nc.Request("$JS.berlin.API.CONSUMER.CREATE.EVENTS.x", data, requestTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer.Data)
+}
+
+func TestACopyIsNoWayIntoTheStreams(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	h := startHub(t)
+	h.anyRights()
+	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	write(t, q, record("crm", 1))
+	hub := h.operator()
+	edgesAre(t, hub, "berlin linked 1+0")
+	if answer := copyRequest(t, hub, 0); strings.Contains(answer, "error") {
+		t.Fatal(answer)
+	}
+	own, flow := q.engine.Load(), flowControl+events+"."+copyName("x")+".a"
+	heard, err := own.nc.SubscribeSync(flow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	traced := &nats.Msg{Subject: flow, Header: nats.Header{"Nats-Trace-Dest": {"events.crm.forged"}}}
+	eventually(t, "flow control reaches the edge", func() bool {
+		if err := own.hub.PublishMsg(traced); err != nil { // where the hub's messages arrive
+			t.Fatal(err)
+		}
+		m, err := heard.NextMsg(quietTime)
+		if err == nil && len(m.Header) > 0 {
+			t.Errorf("with the hub's header %v", m.Header)
+		}
+		return err == nil
+	})
+	write(t, q, record("crm", 2))
+	if last, err := own.lastSeq(t.Context(), events); last != 2 || err != nil {
+		t.Errorf("EVENTS ends at %d and %v, want 2", last, err)
+	}
+}
+
+func TestACopyHasFewFilters(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	h := startHub(t)
+	open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	hub := h.operator()
+	edgesAre(t, hub, "berlin linked 0+0")
+	if answer := copyRequest(t, hub, maxFilters); strings.Contains(answer, "error") {
+		t.Error(answer)
+	}
+	if answer := copyRequest(t, hub, maxFilters+1); !strings.Contains(answer, "at most") {
+		t.Error(answer)
+	}
+}
+
+func TestAnEdgeCannotSpeakForOthers(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	h := startHub(t)
+	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	write(t, q, record("crm", 1))
+	hub := h.operator()
+	edgesAre(t, hub, "berlin linked 1+0")
+	keep := func() []string {
+		t.Helper()
+		names, err := hub.Keep(t.Context(), HubLimits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	keep()
+	paris, err := openLink(t.Context(), *h.paris(), "paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(paris.close)
+	_, err = paris.nc.Subscribe(rollCall, func(m *nats.Msg) {
+		for _, name := range []string{"berlin", "*", ">", "a.b", "a b", "", HubDomain, "last"} {
+			data, _ := json.Marshal(EdgeReport{Name: name, ID: "0123456789abcdef", Dead: 7})
+			_ = paris.nc.Publish(m.Reply, data)
+		}
+		data, _ := json.Marshal(EdgeReport{Name: "rome", ID: ">"})
+		_ = paris.nc.Publish(m.Reply, data)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edgesAre(t, hub, "berlin linked 1+0", "last linked 0+7")
+	if names := strings.Join(keep(), " "); !strings.Contains(names, "berlin") {
+		t.Errorf("the hub copies from %q", names)
+	}
+	edgesAre(t, hub, "berlin linked 1+0", "last linked 0+7")
+}
+
+func TestARollCallEnds(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	h := startHub(t)
+	hub := h.operator()
+	paris, err := openLink(t.Context(), *h.paris(), "paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(paris.close)
+	asked := make(chan string, 1)
+	if _, err = paris.nc.Subscribe(rollCall, func(m *nats.Msg) { asked <- m.Reply }); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	go func() {
+		to := <-asked
+		tick := time.NewTicker(quietTime / 5)
+		defer tick.Stop()
+		for n := 0; ; n++ {
+			data, _ := json.Marshal(EdgeReport{Name: fmt.Sprint("e", n), ID: "0"})
+			_ = paris.nc.Publish(to, data)
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	defer close(stop)
+	began := time.Now()
+	for edges := []Edge(nil); len(edges) == 0; {
+		if edges, err = hub.Edges(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(began); took > 5*rollTime {
+		t.Errorf("it took %v", took)
+	}
+}
