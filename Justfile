@@ -61,6 +61,10 @@ soak for="10m":
 hub *args:
     go run ./scripts/hub {{args}}
 
+# prove what the README says of a cluster, with three nats-server; or run a command against them, e.g. just cluster go test ./queue
+cluster *args:
+    go run ./scripts/cluster {{args}}
+
 # run the linter, which is installed when missing
 lint:
     command -v golangci-lint >/dev/null || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@{{golangci}}

@@ -107,7 +107,7 @@ func (c *cluster) own(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%w: a relay of site %q runs", ErrBusy, c.q.o.Site)
+			return fmt.Errorf("site %q is %w", c.q.o.Site, ErrBusy)
 		}
 	}
 	eng := c.q.engine.Load()

@@ -64,6 +64,9 @@ func (q *Queue) Examine(ctx context.Context, services []string) []Finding {
 	} else {
 		x.well("health", "it takes events")
 	}
+	if err := q.Degraded(); err != nil {
+		x.doubt("spool", "look at the servers of the cluster, unless that is over soon", "%v", err)
+	}
 	eng := q.engine.Load()
 	if eng == nil {
 		x.fault("streams", "it heals by itself once the cause is gone", "JetStream is down")

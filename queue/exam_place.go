@@ -22,7 +22,7 @@ const (
 // the folder can be looked into.
 func (x *exam) place(f *folder) bool {
 	x.permissions(f)
-	if len(x.o.Servers) > 0 { // it holds the relay's own state alone
+	if len(x.o.Servers) > 0 && !x.o.Spool { // it holds the relay's own state alone
 		x.clock()
 		return x.format(f)
 	}

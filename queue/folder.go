@@ -104,7 +104,7 @@ func lockFolder(dir string) (*os.File, error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("open queue %s: lock: %w", dir, err)
 		}
-		return nil, fmt.Errorf("queue %s is in use by another relay (%s)", dir, holder(file))
+		return nil, fmt.Errorf("queue %s is %w (%s)", dir, ErrBusy, holder(file))
 	}
 	if err := errors.Join(file.Truncate(0), writeAt(file, strconv.Itoa(os.Getpid())+"\n")); err != nil {
 		file.Close()

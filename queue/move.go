@@ -31,9 +31,6 @@ const (
 	movedRoom = 1 << 24
 )
 
-// ErrBusy means that another relay works on what is to be moved.
-var ErrBusy = errors.New("another relay works on it")
-
 // Move brings what is owed, and the dead letters, from one queue into another:
 // from the embedded one in a folder into a cluster, or back. Neither may be open.
 // It may be stopped anywhere, as by a crash, and run again: what is in one place
@@ -59,10 +56,6 @@ type move struct {
 }
 
 func (m *move) run(ctx context.Context, from, to Options) (err error) {
-	folder := cmp.Or(from.embeddedDir(), to.embeddedDir())
-	if err := spoolIsEmpty(ctx, folder); err != nil {
-		return err
-	}
 	if m.src, err = Open(ctx, from); err != nil {
 		return err
 	}
@@ -71,6 +64,9 @@ func (m *move) run(ctx context.Context, from, to Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.dst.Close(ctx)) }()
+	if err := spoolIsEmpty(ctx, cmp.Or(from.embeddedDir(), to.embeddedDir())); err != nil {
+		return err
+	}
 	m.here = m.dst
 	if m.src.base.alone() {
 		m.here = m.src

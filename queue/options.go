@@ -27,6 +27,8 @@ var (
 	// ErrUnavailable means that the queue cannot write now, or does not know
 	// whether it did. Resending under the same ids is safe.
 	ErrUnavailable = errors.New("queue is not available")
+	// ErrBusy means that another relay has the folder, or keeps the site.
+	ErrBusy = errors.New("in use by another relay")
 	// ErrNotFound means that there is no such thing.
 	ErrNotFound = errors.New("not found")
 )

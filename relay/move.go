@@ -63,7 +63,7 @@ func (a *app) move(ctx context.Context, to string) error {
 	m, err := queue.Move(ctx, from, target, func(queue.Moved) {})
 	switch {
 	case errors.Is(err, queue.ErrBusy):
-		return hintError{err, "stop every relay of the site"}
+		return hintError{err, "stop the relay, and to bring a site back all of its relays"}
 	case err != nil:
 		return hintError{err, "once the cause is gone, the same again: it goes on where it stopped"}
 	}

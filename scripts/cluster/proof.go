@@ -45,6 +45,7 @@ func prove(c *cluster) error {
 		run  func()
 	}{
 		{"a second relay takes its share", p.share},
+		{"what it costs", p.costs},
 		{"nothing is lost", p.faults},
 	} {
 		fmt.Printf("== %s\n", proof.name)

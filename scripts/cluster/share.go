@@ -11,8 +11,8 @@ import (
 
 const (
 	slowServices = 40
-	slowEvents   = 200 // for each
-	slowAnswer   = 200 * time.Millisecond
+	slowEvents   = 100 // for each
+	slowAnswer   = 400 * time.Millisecond
 	nearlyTwice  = 1.6
 )
 

@@ -63,6 +63,7 @@ func TestABackupBringsBackWhatWasOwed(t *testing.T) {
 }
 
 func TestWhatRootRestoresBelongsToTheRelaysUser(t *testing.T) {
+	queuetest.NeedsFolder(t)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
