@@ -35,6 +35,8 @@ type cluster struct {
 	q     *Queue
 	lease lease
 
+	payload payload
+
 	spool *spool        // nil: nothing is taken while the cluster is away
 	seen  atomic.Uint64 // a sequence of EVENTS: what is sent from now on lies behind it
 
@@ -56,6 +58,10 @@ func (c *cluster) load(ctx context.Context) (err error) {
 }
 
 func (c *cluster) take(g *group) {
+	if err := c.payload.fits(g); err != nil {
+		go g.done(err)
+		return
+	}
 	if c.spool != nil {
 		c.spool.take(g)
 		return
@@ -155,6 +161,7 @@ func (c *cluster) start(ctx context.Context) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.payload.max.Store(eng.pub.MaxPayload())
 	eng.confirm = eng.nc.NewInbox()
 	_, err = eng.nc.Subscribe(eng.confirm+".*.*", c.confirmed)
 	if err == nil {

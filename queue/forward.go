@@ -158,11 +158,11 @@ func (s *spool) addTo(stats *Stats, services map[string]spooled) {
 }
 
 // total is how many records are spooled.
-func (s *spool) total(ctx context.Context) int {
-	services, _ := s.look(ctx)
+func (s *spool) total(ctx context.Context) (int, error) {
+	services, err := s.look(ctx)
 	n := 0
 	for _, one := range services {
 		n += one.records
 	}
-	return n
+	return n, err
 }

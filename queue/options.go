@@ -29,6 +29,9 @@ var (
 	ErrUnavailable = errors.New("queue is not available")
 	// ErrBusy means that another relay has the folder, or keeps the site.
 	ErrBusy = errors.New("in use by another relay")
+	// ErrTooLarge means that a record is larger than the servers of the cluster
+	// take. It is refused each time.
+	ErrTooLarge = errors.New("record too large")
 	// ErrNotFound means that there is no such thing.
 	ErrNotFound = errors.New("not found")
 )

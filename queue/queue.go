@@ -258,7 +258,7 @@ func (q *Queue) allLanes() []*Lane {
 // goroutine of the queue; done must not block, nor append. While much waits to
 // be written Append blocks, for 5 seconds at most. After done(nil) they survive a
 // power cut. Errors are [ErrFull] and [ErrUnavailable]; after either, sending
-// the same records again is safe. Records whose id their service has had
+// the same records again is safe. In a cluster there is [ErrTooLarge], too. Records whose id their service has had
 // within the window count as stored.
 func (q *Queue) Append(recs []Record, done func(error)) {
 	if len(recs) == 0 {

@@ -65,7 +65,11 @@ func openSpool(ctx context.Context, c *cluster) (*spool, error) {
 	s := &spool{c: c, local: local, wake: make(chan struct{}, 1)}
 	err = loadJSON(c.q, spoolState, &s.doubt)
 	s.noted = len(s.doubt.Keys) > 0
-	if err == nil && s.total(ctx) > 0 {
+	held := 0
+	if err == nil {
+		held, err = s.total(ctx)
+	}
+	if held > 0 {
 		s.mode = spoolOn
 	}
 	if err != nil {
@@ -128,6 +132,10 @@ func (s *spool) store(g *group) {
 }
 
 func (s *spool) hold(g *group) {
+	if s.closed {
+		go g.done(fmt.Errorf("%w: closed", ErrUnavailable))
+		return
+	}
 	if s.bytes+g.size() > maxWaitingBytes && len(s.held) > 0 {
 		go g.done(fmt.Errorf("%w: %d groups wait to be spooled", ErrFull, len(s.held)))
 		return

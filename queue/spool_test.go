@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,6 +158,39 @@ func TestAFullSpoolRefuses(t *testing.T) {
 	}
 	if !errors.Is(err, ErrFull) {
 		t.Errorf("got %v, want that it is full", err)
+	}
+}
+
+// TestWhatNoServerTakesIsRefused sends what would stay the first of the spool for
+// ever, and have all behind it wait.
+func TestWhatNoServerTakesIsRefused(t *testing.T) {
+	p, ways := wired(t)
+	q := openIn(t, p, Options{Dir: t.TempDir(), Spool: true})
+	large := record("crm", 0)
+	large.Body = bytes.Repeat([]byte("x"), 2*usualPayload)
+	refuse := func() {
+		t.Helper()
+		if err := q.Write(testContext(t), []Record{record("crm", 9), large}); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("got %v, want that it is too large", err)
+		}
+	}
+	write(t, q, record("crm", 0))
+	refuse()
+	ways.set(true)
+	write(t, q, record("crm", 1))
+	refuse()
+	ways.set(false)
+	eventually(t, "all is forwarded", func() bool { return q.Degraded() == nil })
+	expectInOrder(t, q, 2)
+}
+
+func TestAClosedSpoolHoldsNothing(t *testing.T) {
+	p, _ := wired(t)
+	q := openIn(t, p, Options{Dir: t.TempDir(), Spool: true})
+	shut(t, q)
+	q.base.bridge().fall()
+	if err := q.Write(testContext(t), []Record{record("crm", 0)}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want an answer", err)
 	}
 }
 

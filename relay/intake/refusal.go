@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/time/rate"
 
+	"callrelay/queue"
 	"callrelay/relay/call"
 )
 
@@ -46,6 +47,9 @@ func classify(err error) (status int, reason string) {
 	}
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.status, r.reason
+	}
+	if errors.Is(err, queue.ErrTooLarge) {
+		return http.StatusRequestEntityTooLarge, reasonTooLarge
 	}
 	return http.StatusServiceUnavailable, reasonQueue
 }
