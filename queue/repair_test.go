@@ -111,6 +111,11 @@ func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 	write(t, q, records("crm", 0, 200)...)
 	write(t, q, record("other", 1))
 	first := next(t, q.Lane("crm"), 1)[0]
+	eventually(t, "all that was asked for has come", func() bool { // or what is left is sent at once
+		q.lane("crm").mu.Lock()
+		defer q.lane("crm").mu.Unlock()
+		return q.lane("crm").feed.asked == 0
+	})
 	s, err := q.engine.Load().js.Stream(testContext(t), events)
 	if err != nil {
 		t.Fatal(err)
