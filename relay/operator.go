@@ -50,28 +50,15 @@ func (p operator) status() web.Status {
 	if err := p.queue.Degraded(); err != nil {
 		st.Degraded = err.Error()
 	}
-	for _, s := range p.deliver.Status() {
+	services := p.deliver.Status()
+	for _, s := range services {
 		st.Services = append(st.Services, service(s))
 	}
-	st.Gone = p.goneLetters(st.Services)
+	st.Gone = p.deliver.Gone(services)
 	for _, s := range p.sources {
 		st.Sources = append(st.Sources, source(s.Status()))
 	}
 	return st
-}
-
-// goneLetters are the dead letters of services that are not among those.
-func (p operator) goneLetters(services []web.Service) map[string]map[string]int {
-	gone := map[string]map[string]int{}
-	for name, s := range p.queue.Stats().Services {
-		if len(s.Dead) > 0 {
-			gone[name] = s.Dead
-		}
-	}
-	for _, s := range services {
-		delete(gone, s.Name)
-	}
-	return gone
 }
 
 func service(s deliver.Status) web.Service {

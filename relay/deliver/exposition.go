@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -15,7 +16,9 @@ func (d *Deliverer) AppendMetrics(b []byte) []byte {
 	names, services := d.tell.metrics.all()
 	x := exposition(slices.Grow(b, bytesPerService*(1+len(names))))
 	x.counted(names, services)
-	x.gauges(d.Status(), time.Now())
+	list := d.Status()
+	x.gauges(list, time.Now())
+	x.letters(list, d.Gone(list))
 	return x
 }
 
@@ -68,17 +71,29 @@ func (x *exposition) gauges(list []Status, now time.Time) {
 	for _, s := range list {
 		x.plain("relay_retrying", s.Name, float64(s.Retrying))
 	}
-	x.family("relay_dead_letters", "gauge", "Dead letters kept, by reason.")
-	for _, s := range list {
-		for _, reason := range deadReasons {
-			x.labelled("relay_dead_letters", "reason", reason, s.Name, uint64(s.Dead[reason]))
-		}
-	}
 	x.family("relay_breaker_state", "gauge", "Circuit breaker of the endpoint: 0 closed, 1 half-open, 2 open.")
 	for _, s := range list {
 		if s.State != StateOrphaned {
 			x.plain("relay_breaker_state", s.Name, breakerValue(s.Breaker))
 		}
+	}
+}
+
+// letters counts what is kept, also for services that are no more: the reason
+// "removed" is one that only they have.
+func (x *exposition) letters(list []Status, gone map[string]map[string]int) {
+	x.family("relay_dead_letters", "gauge", "Dead letters kept, by reason.")
+	for _, s := range list {
+		x.lettersOf(s.Name, s.Dead)
+	}
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		x.lettersOf(name, gone[name])
+	}
+}
+
+func (x *exposition) lettersOf(service string, dead map[string]int) {
+	for _, reason := range deadReasons {
+		x.labelled("relay_dead_letters", "reason", reason, service, uint64(dead[reason]))
 	}
 }
 

@@ -22,7 +22,9 @@ func TestMetricsAreReadByPrometheus(t *testing.T) {
 	s.attempt(verdict{outcome: Retry, class: classTimeout}, time.Second, 0)
 	var x exposition
 	x.counted(m.all())
-	x.gauges([]Status{{Name: "crm", Breaker: BreakerOpen, Waiting: 3, Dead: map[string]int{ReasonExpired: 7}}, {Name: "old", State: StateOrphaned}}, time.Now())
+	list := []Status{{Name: "crm", Breaker: BreakerOpen, Waiting: 3, Dead: map[string]int{ReasonExpired: 7}}, {Name: "old", State: StateOrphaned}}
+	x.gauges(list, time.Now())
+	x.letters(list, map[string]map[string]int{"dropped": {ReasonRemoved: 2}})
 
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(string(x)))
@@ -46,6 +48,7 @@ func TestMetricsAreReadByPrometheus(t *testing.T) {
 		`relay_deliveries_total{outcome="retry",service="crm"} 1`, `relay_attempts_total{class="429",service="qa"} 0`,
 		`relay_delivery_lag_seconds_bucket{service="crm",le="604800"} 0`, `relay_delivery_lag_seconds_count{service="crm"} 4`,
 		`relay_breaker_state{service="crm"} 2`, `relay_dead_letters{reason="expired",service="crm"} 7`, `relay_pending{service="crm"} 3`,
+		`relay_dead_letters{reason="removed",service="dropped"} 2`,
 	} {
 		if !strings.Contains(string(x), want+"\n") {
 			t.Errorf("no %s in\n%s", want, x)
@@ -73,6 +76,7 @@ func BenchmarkScrape(b *testing.B) {
 		x := make(exposition, 0, bytesPerService*(len(list)+1))
 		x.counted(m.all())
 		x.gauges(list, time.Now())
+		x.letters(list, nil)
 		b.SetBytes(int64(len(x)))
 	}
 }

@@ -176,6 +176,30 @@ func TestInactiveAndOrphanedServicesHoldWhatWaits(t *testing.T) {
 	r.until("it takes them up again", func() bool { return r.status("crm").Delivered == 10 })
 }
 
+func TestLettersOfRemovedServicesAreCounted(t *testing.T) {
+	rc := newReceiver(t)
+	qa := service("qa", rc.URL+"/qa", "")
+	r := rigged(t, service("crm", rc.URL, "active = false")+qa)
+	r.owe("crm", names("e", 3)...)
+	r.until("they wait", func() bool { return r.status("crm").Waiting == 3 })
+	r.Apply(r.table(qa))
+	r.until("it can be dropped", func() bool {
+		_, err := r.queue.Sweep(t.Context(), "crm", time.Now(), queue.Death{Reason: ReasonRemoved})
+		return err == nil && len(r.letters("crm")) == 3
+	})
+	r.until("they are counted", func() bool {
+		n, _ := r.metric(`relay_dead_letters{reason="removed",service="crm"}`)
+		return n == 3
+	})
+	r.until("nothing waits", func() bool {
+		_, exists := r.metric(`relay_pending{service="crm"}`)
+		return !exists
+	})
+	if gone := r.Gone(r.Status()); len(gone) != 1 || gone["crm"][ReasonRemoved] != 3 {
+		t.Errorf("gone are %v", gone)
+	}
+}
+
 func TestWhatWaitsExpires(t *testing.T) {
 	rc := newReceiver(t)
 	toml := "[defaults]\nmax_age = \"300ms\"\n" + service("paused", rc.URL, "") + service("gone", rc.URL+"/g", "") +

@@ -66,6 +66,21 @@ func (d *Deliverer) Status() []Status {
 	return list
 }
 
+// Gone returns the dead letters, by reason, of services that are not in a status
+// list: nothing waits for them any more, but what was given up is kept.
+func (d *Deliverer) Gone(list []Status) map[string]map[string]int {
+	gone := map[string]map[string]int{}
+	for name, s := range d.options.Queue.Stats().Services {
+		if len(s.Dead) > 0 {
+			gone[name] = s.Dead
+		}
+	}
+	for _, s := range list {
+		delete(gone, s.Name)
+	}
+	return gone
+}
+
 // status says how the runner does. What it holds is in flight for the queue,
 // but here only what an attempt is being made for.
 func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
