@@ -30,6 +30,7 @@ func measureDeliver(s *session, t *table) {
 
 // measureLatency sends 500 events/s one by one and measures from the write to the arrival.
 func measureLatency(s *session, t *table) {
+	disk := s.appendLags(s.count(5000))
 	k := newSink(s)
 	r := trial.Start(s, s.binary, fmt.Sprintf("[[service]]\nname = \"crm\"\nurl = %q\njson = '{\"Sent\":\"#sent|number#\"}'\n", k.url+"/lag")+trial.Binding("crm"))
 	l, err := r.Dial()
@@ -57,6 +58,7 @@ func measureLatency(s *session, t *table) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	lags := slices.Sorted(slices.Values(k.lags[len(k.lags)/20:])) // without the first connections
+	t.figure("append + fdatasync at 500/s, p50 / p99", ms(disk[len(disk)/2])+" / "+ms(disk[len(disk)*99/100]), "the disk itself")
 	t.figure("send to arrival at 500/s, p50", ms(lags[len(lags)/2]), "goal: at most 1 ms")
 	t.figure("send to arrival at 500/s, p99", ms(lags[len(lags)*99/100]), "goal: at most 3 ms")
 	t.figure("send to arrival at 500/s, max", ms(lags[len(lags)-1]), "")
