@@ -275,15 +275,7 @@ func (c *cluster) run(ctx context.Context) {
 }
 
 func (c *cluster) every(ctx context.Context, interval time.Duration, do func(context.Context, *engine)) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		eng := c.q.engine.Load()
+	for eng := range c.q.engines(ctx, interval) {
 		if eng == nil {
 			c.expire()
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -76,20 +77,31 @@ func (q *Queue) fail(err error) {
 // watchServer asks the embedded server how it is. A stream of it may freeze
 // without a commit, as when it fails to rewrite a block.
 func (q *Queue) watchServer(ctx context.Context) {
-	tick := time.NewTicker(watchInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		eng := q.engine.Load()
+	for eng := range q.engines(ctx, watchInterval) {
 		if eng == nil {
 			continue
 		}
 		if err := eng.health(); err != nil && eng == q.engine.Load() {
 			q.fail(err)
+		}
+	}
+}
+
+// engines yields the running engine again and again until ctx ends; nil: none
+// runs.
+func (q *Queue) engines(ctx context.Context, interval time.Duration) iter.Seq[*engine] {
+	return func(yield func(*engine) bool) {
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if !yield(q.engine.Load()) {
+				return
+			}
 		}
 	}
 }

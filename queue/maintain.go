@@ -16,17 +16,9 @@ const (
 // maintain watches what the streams hold, trims what is finished and makes
 // room when there is little, until the queue closes.
 func (q *Queue) maintain(ctx context.Context) {
-	tick := time.NewTicker(maintainInterval)
-	defer tick.Stop()
 	trimmed := time.Now()
 	synced := q.removed()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		eng := q.engine.Load()
+	for eng := range q.engines(ctx, maintainInterval) {
 		if eng == nil {
 			continue
 		}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
-
 	"callrelay/config"
 	"callrelay/queue"
 	"callrelay/relay/web"
@@ -15,7 +13,7 @@ func hubOf(c *config.Queue) *queue.HubOptions {
 	}
 	o := &queue.HubOptions{URLs: c.Hub.URLs, Credentials: c.Hub.Credentials.Value(), Name: c.EdgeName(), Version: buildVersion()}
 	if c.Hub.TLS != nil {
-		o.TLS = func() (*tls.Config, error) { return natsTLS(c.Hub.TLS) }
+		o.TLS = c.Hub.TLS.Client
 	}
 	return o
 }

@@ -34,7 +34,7 @@ func newExchanger(s *config.Service, g guard) (Sender, error) {
 		transport, err := newTransport(s, g)
 		return HTTPSender{Transport: transport, MaxResponse: s.MaxResponse}, err
 	}
-	secure, err := newTLS(s.TLS)
+	secure, err := s.TLS.Client()
 	if err != nil {
 		return nil, err
 	}

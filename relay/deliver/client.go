@@ -20,7 +20,7 @@ const (
 // the environment; connections are kept for the next attempt, as many as the
 // service has places.
 func newTransport(s *config.Service, g guard) (*http.Transport, error) {
-	secure, err := newTLS(s.TLS)
+	secure, err := s.TLS.Client()
 	if err != nil {
 		return nil, err
 	}

@@ -11,46 +11,6 @@ import (
 	"callrelay/config"
 )
 
-// newTLS reads the files of a service's TLS settings; nil stands for the
-// defaults. It fails closed: a file that cannot be used is an error that names
-// it, never a connection without it.
-func newTLS(t *config.TLS) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t == nil {
-		return c, nil
-	}
-	c.ServerName = t.ServerName
-	c.InsecureSkipVerify = t.InsecureSkipVerify
-	if version, ok := tlsVersions[t.MinVersion]; ok {
-		c.MinVersion = version
-	}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("tls ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls ca: %s holds no certificate", t.CA)
-		}
-	}
-	if t.Cert != "" || t.Key != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("tls client certificate %s: %w", t.Cert, err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
-}
-
-var tlsVersions = map[string]uint16{
-	"1.0": tls.VersionTLS10,
-	"1.1": tls.VersionTLS11,
-	"1.2": tls.VersionTLS12,
-	"1.3": tls.VersionTLS13,
-}
-
 // filesStamp tells whether the files of TLS settings have changed: it is
 // another text after a change.
 func filesStamp(t *config.TLS) string {
