@@ -19,6 +19,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"queue/queuetest":       nil,
 		"render":                nil,
 		"relay/call":            nil,
+		"relay/manual":          nil,
 		"relay/route":           {"config", "render", "relay/call"},
 		"relay/intake":          {"config", "queue", "relay/call", "relay/route"},
 		"relay/deliver":         {"config", "queue", "render", "relay/call", "relay/route"},

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestReadmeListsTheTags keeps the README's table of tags what `relay tags` prints.
-func TestReadmeListsTheTags(t *testing.T) {
-	const path, begin, end = "../README.md", "<!-- tags: relay tags --markdown -->\n", "<!-- /tags -->"
+// TestManualListsTheTags keeps the manual's table of tags what `relay tags` prints.
+func TestManualListsTheTags(t *testing.T) {
+	const path, begin, end = "manual/events.md", "<!-- table: tags -->\n", "<!-- /table -->"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -16,14 +16,14 @@ func TestReadmeListsTheTags(t *testing.T) {
 	before, rest, found := strings.Cut(string(text), begin)
 	have, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		t.Fatalf("README.md has no place for the tags, between %q and %q", begin, end)
+		t.Fatalf("%s has no place for the tags, between %q and %q", path, begin, end)
 	}
 	want := command(t, "", "tags", "--markdown").out
 	if have == want {
 		return
 	}
 	if os.Getenv("UPDATE_GOLDEN") == "" {
-		t.Fatal("the table of tags in README.md is not what relay tags --markdown prints; UPDATE_GOLDEN=1 go test ./relay rewrites it")
+		t.Fatal("the table of tags in the manual is not what relay tags --markdown prints; UPDATE_GOLDEN=1 go test ./relay rewrites it")
 	}
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
