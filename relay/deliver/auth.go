@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
+	"time"
 	"unicode"
 
 	"callrelay/config"
@@ -56,6 +58,26 @@ func closeIdle(s Sender) {
 	if c, ok := s.(interface{ closeIdle() }); ok {
 		c.closeIdle()
 	}
+}
+
+// client is the part of a service that its connections and tokens depend on.
+type client struct {
+	tls          *config.TLS
+	oauth2       *config.OAuth2
+	proxy        string
+	allowPrivate bool
+	timeout      time.Duration
+	maxResponse  int64
+	concurrency  int
+	ascii        bool
+}
+
+// sameClient reports whether two forms of a service can share a sender.
+func sameClient(a, b *config.Service) bool {
+	part := func(s *config.Service) client {
+		return client{s.TLS, s.Auth.OAuth2, s.Proxy.Value(), s.AllowPrivate, s.Timeout, s.MaxResponse, s.Concurrency, isASCII(s.URL)}
+	}
+	return reflect.DeepEqual(part(a), part(b))
 }
 
 // newTokenClient makes the client that asks for tokens. It trusts and shows the

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // tokenServer hands out tokens t1, t2 … that live so many seconds.
@@ -90,26 +89,6 @@ func TestAWithdrawnTokenIsReplacedOnce(t *testing.T) {
 	r.until("the attempt has failed", func() bool { return r.status("crm").LastStatus == 401 })
 	if n := rc.count() - before; n != 2 {
 		t.Errorf("%d exchanges in an attempt that is refused, want 2", n)
-	}
-}
-
-func TestATokenIsReplacedBeforeItEnds(t *testing.T) {
-	ts, rc := newTokenServer(t, 1), newReceiver(t)
-	r := rigged(t, oauthService(rc, ts))
-	sender := r.runner("crm").setup.Load().sender.(*tokenSender)
-	r.owe("crm", "a")
-	r.until("it arrives", func() bool { return rc.count() == 1 })
-	sender.mu.Lock()
-	left := time.Until(sender.refresh)
-	sender.mu.Unlock()
-	if left < 500*time.Millisecond || left > 900*time.Millisecond {
-		t.Errorf("a token of 1 s is replaced after %s, want about 0.8 s", left)
-	}
-	r.until("it is about to end", func() bool { return sender.valid() == nil })
-	r.owe("crm", "b")
-	r.until("the second arrives", func() bool { return rc.count() == 2 })
-	if got := rc.requests()[1].Header.Get("Authorization"); got != "Bearer token-2" {
-		t.Errorf("Authorization = %q, want a fresh token", got)
 	}
 }
 

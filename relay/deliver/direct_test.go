@@ -8,12 +8,17 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"callrelay/config"
 )
 
 // wire is an endpoint that answers bytes as they are: one text for each request
@@ -69,11 +74,41 @@ func sendTo(t testing.TB, s Sender, address string) (Reply, error) {
 	})
 }
 
+// settings are those of a service called crm.
+func settings(t testing.TB, url, more string) *config.Service {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "relay.toml")
+	text := fmt.Sprintf("[[service]]\nname = \"crm\"\nurl = %q\n%s\n", url, more)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, problems := config.Load(path)
+	if len(problems) > 0 {
+		t.Fatalf("config: %v", problems)
+	}
+	return &c.Services[0]
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, met func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(10 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !met() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("in vain waited until %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
 // direct is the sender of a service as it is by default.
 func direct(t testing.TB, more string) *directSender {
 	t.Helper()
-	s := tableOf(t, t.TempDir(), service("crm", "http://127.0.0.1/", more)).Service("crm")
-	sender, err := newSender(&s.Service, nil)
+	sender, err := newSender(settings(t, "http://127.0.0.1/", more), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +173,7 @@ func TestAConnectionClosedMeanwhileIsNotUsed(t *testing.T) {
 		if _, err := sendTo(t, s, w.Addr().String()); err != nil {
 			t.Fatalf("exchange %d: %v", i+1, err)
 		}
-		await(t, "the end of the connection is seen", func() bool { return !s.idle[0].quiet() })
+		until(t, "the end of the connection is seen", func() bool { return !s.idle[0].quiet() })
 	}
 	if n := w.conns.Load(); n != 5 {
 		t.Errorf("%d connections for 5 exchanges, want 5", n)
@@ -178,7 +213,8 @@ func TestASenderThatIsReplacedKeepsNoConnection(t *testing.T) {
 }
 
 func TestNoMoreConnectionsAreKeptThanPlaces(t *testing.T) {
-	rc := newReceiver(t)
+	rc := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer rc.Close()
 	s := direct(t, "concurrency = 2")
 	var work sync.WaitGroup
 	for range 16 {

@@ -6,10 +6,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // blockedAlways are addresses of metadata services, in every disguise.
@@ -108,8 +106,8 @@ func TestNoDisguiseGetsThroughToLoopback(t *testing.T) {
 	defer srv.Close()
 	u, _ := url.Parse(srv.URL)
 	for _, through := range []string{"", srv.URL} { // directly, and by way of a proxy
-		s := tableOf(t, t.TempDir(), service("crm", srv.URL, `allow_private = false`+proxyLine(through))).Service("crm")
-		sender, err := newSender(&s.Service, nil)
+		s := settings(t, srv.URL, `allow_private = false`+proxyLine(through))
+		sender, err := newSender(s, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,8 +140,8 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 		asked = append(asked, r.URL.String())
 	}))
 	defer proxy.Close()
-	s := tableOf(t, t.TempDir(), service("crm", "http://example.invalid/", proxyLine(proxy.URL))).Service("crm")
-	sender, err := newSender(&s.Service, nil)
+	s := settings(t, "http://example.invalid/", proxyLine(proxy.URL))
+	sender, err := newSender(s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,37 +166,5 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 	}
 	if err := send("http://example.invalid/ok"); err != nil || len(asked) != 1 {
 		t.Errorf("a name only the proxy can resolve: %v, asked %v", err, asked)
-	}
-}
-
-func TestABlockedEndpointIsRetriedAndSaysWhy(t *testing.T) {
-	rc := newReceiver(t)
-	r := rigged(t, service("crm", rc.URL, "allow_private = false"))
-	r.owe("crm", "a")
-	r.until("the attempt is counted", func() bool { v, _ := r.metric(`relay_attempts_total{class="blocked",service="crm"}`); return v == 1 })
-	if rc.count() != 0 {
-		t.Error("the endpoint was called")
-	}
-	r.until("the error shows", func() bool { return strings.Contains(r.status("crm").LastError, "loopback (allow_private = false)") })
-	if n := len(r.letters("crm")); n != 0 {
-		t.Errorf("%d dead letters", n)
-	}
-}
-
-func TestRedirectsAreNotFollowed(t *testing.T) {
-	elsewhere := newReceiver(t)
-	rc := newReceiver(t)
-	rc.respond(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
-	})
-	r := rigged(t, service("crm", rc.URL, ""))
-	r.owe("crm", "a")
-	r.until("the attempt is counted", func() bool { v, _ := r.metric(`relay_attempts_total{class="3xx",service="crm"}`); return v == 1 })
-	if elsewhere.count() != 0 {
-		t.Error("the redirect was followed")
-	}
-	s := r.status("crm")
-	if s.LastStatus != 307 || time.Since(s.LastAt) > time.Minute {
-		t.Errorf("status = %+v", s)
 	}
 }

@@ -1,10 +1,8 @@
 package deliver
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -165,11 +163,6 @@ func classOfError(err error) string {
 	default:
 		return classConnect
 	}
-}
-
-func timedOut(err error) bool {
-	var timeout net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // statusText is the status and the beginning of what came with it, longer than

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -122,21 +124,21 @@ func (p *packed) flush() error {
 // secureScript is a script over TLS, and a sender that trusts it.
 func secureScript(t testing.TB, handle func(n int64, c *tls.Conn)) (net.Addr, *directSender) {
 	t.Helper()
-	a := newAuthority(t)
-	cert, key := a.leaf("crm.test", x509.ExtKeyUsageServerAuth)
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
+	srv := httptest.NewTLSServer(nil) // for its certificate
+	srv.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	pair := srv.TLS.Certificates[0]
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})
+	if err := os.WriteFile(ca, block, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	write(t, ca, pemOf(a.cert))
 	at := script(t, func(n int64, c net.Conn) {
 		secured := tls.Server(&packed{Conn: c}, &tls.Config{Certificates: []tls.Certificate{pair}})
 		if secured.Handshake() == nil {
 			handle(n, secured)
 		}
 	})
-	return at, direct(t, fmt.Sprintf("[service.tls]\nca = %q\nserver_name = \"crm.test\"", ca))
+	return at, direct(t, fmt.Sprintf("[service.tls]\nca = %q\nserver_name = \"example.com\"", ca))
 }
 
 func secureAttempt(at net.Addr, body []byte) *Attempt {

@@ -1,7 +1,9 @@
 package deliver
 
 import (
+	"context"
 	"errors"
+	"net"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,4 +40,10 @@ func (l *line) drained() bool {
 	}
 	n, err := l.Conn.Read(l.in[:1])
 	return n == 0 && timedOut(err)
+}
+
+// timedOut reports whether an exchange ran out of time.
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -91,25 +91,6 @@ func (s *setup) debug(now time.Time) bool {
 	return s.service.Debug.On && (s.debugEnd.IsZero() || now.Before(s.debugEnd))
 }
 
-// client is the part of a service that its connections and tokens depend on.
-type client struct {
-	tls          *config.TLS
-	oauth2       *config.OAuth2
-	proxy        string
-	allowPrivate bool
-	timeout      time.Duration
-	maxResponse  int64
-	concurrency  int
-	ascii        bool
-}
-
-func sameClient(a, b *config.Service) bool {
-	part := func(s *config.Service) client {
-		return client{s.TLS, s.Auth.OAuth2, s.Proxy.Value(), s.AllowPrivate, s.Timeout, s.MaxResponse, s.Concurrency, isASCII(s.URL)}
-	}
-	return reflect.DeepEqual(part(a), part(b))
-}
-
 // sameCall reports whether two forms of a service send the same to the same
 // place, so that what the endpoint refused it would refuse again.
 func sameCall(a, b *config.Service) bool {
