@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"callrelay/queue"
+	"callrelay/relay/exchange"
 )
 
 // worker makes attempts as long as there are deliveries and the place is its
@@ -122,7 +123,7 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 	}
 	d.attempts, d.tried, d.status = d.attempts+1, true, v.status
 	if v.err != "" {
-		v.err = Clip(s.mask.text(v.err, append(a.tokens(), wsse...)...))
+		v.err = exchange.Clip(s.mask.text(v.err, append(tokens(a), wsse...)...))
 	}
 	r.record(r.abort, d, v, now, elapsed)
 	if s.debug(now) {
@@ -222,7 +223,7 @@ func (r *runner) mayWait(kind waitKind) bool {
 // bury makes a delivery a dead letter.
 func (r *runner) bury(d *delivery, v verdict) {
 	s := r.setup.Load()
-	d.death = &queue.Death{Reason: v.reason, Attempts: d.attempts, Status: v.status, Error: Clip(s.mask.text(v.err))}
+	d.death = &queue.Death{Reason: v.reason, Attempts: d.attempts, Status: v.status, Error: exchange.Clip(s.mask.text(v.err))}
 	r.store(d)
 }
 
@@ -233,7 +234,7 @@ func (r *runner) store(d *delivery) {
 		r.keep(d, &wait{kind: waitRetry}, queueRest)
 		return
 	}
-	r.tell.buried(r.abort, d, hostOf(r.setup.Load().service.Endpoint))
+	r.tell.buried(r.abort, d, exchange.HostOf(r.setup.Load().service.Endpoint))
 	r.stats.dead.Add(1)
 }
 

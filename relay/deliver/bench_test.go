@@ -15,6 +15,7 @@ import (
 
 	"callrelay/queue"
 	"callrelay/relay/call"
+	"callrelay/relay/exchange"
 )
 
 // sink is an endpoint that counts.
@@ -82,7 +83,9 @@ func BenchmarkPlainClient(b *testing.B) {
 func BenchmarkAttempt(b *testing.B) {
 	s := tableOf(b, b.TempDir(), service("crm", "http://127.0.0.1/", "")).Service("crm")
 	setup := newSetup(s, environment{recordings: noRecordings{}, userAgent: "relay/1"}, nil)
-	setup.sender = SenderFunc(func(context.Context, *Attempt) (Reply, error) { return Reply{Status: 200}, nil })
+	setup.sender = exchange.SenderFunc(func(context.Context, *exchange.Attempt) (exchange.Reply, error) {
+		return exchange.Reply{Status: 200}, nil
+	})
 	rec := record("crm", "id-1", `,"pad":"`+strings.Repeat("x", 500)+`"`)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -6,10 +6,11 @@ import (
 	"slices"
 	"sync"
 
-	"callrelay/queue"
-	"callrelay/relay/route"
-
 	"go.opentelemetry.io/otel/trace"
+
+	"callrelay/queue"
+	"callrelay/relay/exchange"
+	"callrelay/relay/route"
 )
 
 // Options are what a [Deliverer] works with. Queue is required.
@@ -227,11 +228,11 @@ func (d *Deliverer) breakerChanged(e *endpoint, c change) {
 	}
 	slices.Sort(services)
 	if opened {
-		d.options.Log.Warn("breaker opened", "endpoint", hostOf(e.url), "service", services, "err", c.cause.why)
+		d.options.Log.Warn("breaker opened", "endpoint", exchange.HostOf(e.url), "service", services, "err", c.cause.why)
 	} else {
-		d.options.Log.Info("breaker closed", "endpoint", hostOf(e.url), "service", services)
+		d.options.Log.Info("breaker closed", "endpoint", exchange.HostOf(e.url), "service", services)
 	}
 	e.announce(opened, c.cause.operational, func(event string) {
-		d.tell.notices.breaker(event, services, hostOf(e.url), c.cause.why)
+		d.tell.notices.breaker(event, services, exchange.HostOf(e.url), c.cause.why)
 	})
 }

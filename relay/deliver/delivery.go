@@ -7,6 +7,7 @@ import (
 
 	"callrelay/queue"
 	"callrelay/relay/call"
+	"callrelay/relay/exchange"
 )
 
 // entry is the place of a delivery in the queue. Each method ends it, unless it
@@ -76,10 +77,10 @@ func (d *delivery) logAttrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("service", d.record.Service),
 		slog.String("event", d.record.Event),
-		slog.String("delivery", Clip(d.record.ID)),
+		slog.String("delivery", exchange.Clip(d.record.ID)),
 	}
 	if d.record.Segment != "" {
-		attrs = append(attrs, slog.String("segment", Clip(d.record.Segment)))
+		attrs = append(attrs, slog.String("segment", exchange.Clip(d.record.Segment)))
 	}
 	return attrs
 }

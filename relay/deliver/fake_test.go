@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"callrelay/queue"
+	"callrelay/relay/exchange"
 	"callrelay/relay/route"
 )
 
@@ -228,7 +229,7 @@ type bench struct {
 
 	mu    sync.Mutex
 	sent  []sent
-	reply func(a *Attempt) (Reply, error)
+	reply func(a *exchange.Attempt) (exchange.Reply, error)
 }
 
 type sent struct {
@@ -264,28 +265,28 @@ func bubble(t *testing.T, more string, test func(b *bench)) {
 // setupOf makes a setup that sends into the bench.
 func (b *bench) setupOf(s *route.Service, start time.Time) *setup {
 	n := newSetup(s, b.env, nil) // its sender is never called
-	n.sender = SenderFunc(func(_ context.Context, a *Attempt) (Reply, error) {
+	n.sender = exchange.SenderFunc(func(_ context.Context, a *exchange.Attempt) (exchange.Reply, error) {
 		b.mu.Lock()
 		b.sent = append(b.sent, sent{a.ID, a.Number, time.Since(start)})
 		reply := b.reply
 		b.mu.Unlock()
 		if reply == nil {
-			return Reply{Status: 200}, nil
+			return exchange.Reply{Status: 200}, nil
 		}
 		return reply(a)
 	})
 	return n
 }
 
-func (b *bench) respond(reply func(a *Attempt) (Reply, error)) {
+func (b *bench) respond(reply func(a *exchange.Attempt) (exchange.Reply, error)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reply = reply
 }
 
 // always answers with one status.
-func always(status int) func(*Attempt) (Reply, error) {
-	return func(*Attempt) (Reply, error) { return Reply{Status: status}, nil }
+func always(status int) func(*exchange.Attempt) (exchange.Reply, error) {
+	return func(*exchange.Attempt) (exchange.Reply, error) { return exchange.Reply{Status: status}, nil }
 }
 
 func (b *bench) attempts() []sent {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"callrelay/config"
+	"callrelay/relay/exchange"
 )
 
 // Outcome says what becomes of a delivery after an attempt.
@@ -80,7 +81,7 @@ type judgement struct {
 }
 
 // answer judges what the endpoint answered.
-func (j judgement) answer(r Reply, now time.Time) verdict {
+func (j judgement) answer(r exchange.Reply, now time.Time) verdict {
 	v := verdict{status: r.Status, class: classOf(r.Status), retryAfter: retryAfter(r.Header, now)}
 	switch {
 	case r.Status == http.StatusGone && !j.success.Has(r.Status):
@@ -102,7 +103,7 @@ func (j judgement) answer(r Reply, now time.Time) verdict {
 // envelope judges the answer of a SOAP service, whose status tells only half:
 // one that speaks of the endpoint (a wrong password, a proxy in between) is
 // believed, else the envelope decides.
-func (j judgement) envelope(r Reply, v verdict) verdict {
+func (j judgement) envelope(r exchange.Reply, v verdict) verdict {
 	if r.Status != http.StatusInternalServerError && j.retryOn.Has(r.Status) {
 		v.err = statusText(r)
 		return v
@@ -154,11 +155,11 @@ func classOf(status int) string {
 
 func classOfError(err error) string {
 	switch {
-	case errors.Is(err, errBlocked):
+	case errors.Is(err, exchange.ErrBlocked):
 		return classBlocked
-	case timedOut(err):
+	case exchange.TimedOut(err):
 		return classTimeout
-	case isTLS(err):
+	case exchange.IsTLS(err):
 		return classTLS
 	default:
 		return classConnect
@@ -167,8 +168,8 @@ func classOfError(err error) string {
 
 // statusText is the status and the beginning of what came with it, longer than
 // is shown: secrets in it are masked before it is cut.
-func statusText(r Reply) string {
-	const enough = 16 * MaxText
+func statusText(r exchange.Reply) string {
+	const enough = 16 * exchange.MaxText
 	if len(r.Body) == 0 {
 		return fmt.Sprintf("status %d", r.Status)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"callrelay/config"
+	"callrelay/relay/exchange"
 )
 
 // defaults are the statuses of a service that says nothing of them.
@@ -41,7 +42,7 @@ func TestJudgeOfStatuses(t *testing.T) {
 		{"no status of HTTP", 999, classConnect, Dead},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v := j.answer(Reply{Status: test.status}, time.Now())
+			v := j.answer(exchange.Reply{Status: test.status}, time.Now())
 			if v.outcome != test.want || v.class != test.class || v.status != test.status {
 				t.Errorf("status %d = %s %s, want %s %s", test.status, v.outcome, v.class, test.want, test.class)
 			}
@@ -57,12 +58,12 @@ func TestJudgeOfStatuses(t *testing.T) {
 
 func TestJudgeKeepsTheBeginningOfTheAnswer(t *testing.T) {
 	j := defaults(t, false)
-	v := j.answer(Reply{Status: 422, Body: []byte("agent\x1b[31m " + strings.Repeat("x", 1000))}, time.Now())
+	v := j.answer(exchange.Reply{Status: 422, Body: []byte("agent\x1b[31m " + strings.Repeat("x", 1000))}, time.Now())
 	if v.reason != ReasonRejected {
 		t.Errorf("reason = %q, want rejected", v.reason)
 	}
-	text := Clip(v.err)
-	if !strings.HasPrefix(text, `status 422: agent\x1b[31m xxx`) || len(text) > MaxText {
+	text := exchange.Clip(v.err)
+	if !strings.HasPrefix(text, `status 422: agent\x1b[31m xxx`) || len(text) > exchange.MaxText {
 		t.Errorf("err = %d bytes %q", len(text), text)
 	}
 }
@@ -72,7 +73,7 @@ func TestFailureClasses(t *testing.T) {
 		err  error
 		want string
 	}{
-		{fmt.Errorf("dial: %w", errBlocked), classBlocked},
+		{fmt.Errorf("dial: %w", exchange.ErrBlocked), classBlocked},
 		{context.DeadlineExceeded, classTimeout},
 		{errors.New("connection refused"), classConnect},
 		{errors.New("remote error: tls: bad certificate"), classTLS},
@@ -103,7 +104,7 @@ func TestRetryAfter(t *testing.T) {
 		{"a fraction", "1.5", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := retryAfter(Headers{{"Retry-After", test.text}}, now); got != test.want {
+			if got := retryAfter(exchange.Headers{{Name: "Retry-After", Value: test.text}}, now); got != test.want {
 				t.Errorf("retryAfter(%q) = %s, want %s", test.text, got, test.want)
 			}
 		})
@@ -147,7 +148,7 @@ func TestClip(t *testing.T) {
 		{"an escape at the end", strings.Repeat("x", 253) + "\x01y", strings.Repeat("x", 253)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := Clip(test.text); got != test.want {
+			if got := exchange.Clip(test.text); got != test.want {
 				t.Errorf("Clip(%q) = %q, want %q", test.text, got, test.want)
 			}
 		})
@@ -167,7 +168,7 @@ func statusesOf(t testing.TB, key, list string) config.StatusSet {
 func TestConfiguredSuccessWinsOverGone(t *testing.T) {
 	j := defaults(t, false)
 	j.success = statusesOf(t, "success", `["2xx", "410"]`)
-	if v := j.answer(Reply{Status: 410}, time.Now()); v.outcome != Delivered || v.gone {
+	if v := j.answer(exchange.Reply{Status: 410}, time.Now()); v.outcome != Delivered || v.gone {
 		t.Errorf("410 as success = %+v", v)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"callrelay/config"
+	"callrelay/relay/exchange"
 )
 
 // masked stands for a secret wherever one would be shown.
@@ -58,7 +59,7 @@ func secretsOf(s *config.Service) []string {
 	a := s.Auth
 	if a.Basic != nil {
 		password := a.Basic.Password.Value()
-		add(password, strings.TrimPrefix(basicAuth(a.Basic.User, password), "Basic "))
+		add(password, strings.TrimPrefix(exchange.BasicAuth(a.Basic.User, password), "Basic "))
 	}
 	if a.Header != nil {
 		add(a.Header.Value.Value())
@@ -75,7 +76,7 @@ func secretsOf(s *config.Service) []string {
 	}
 	if u, err := url.Parse(s.Proxy.Value()); err == nil && u.User != nil {
 		password, _ := u.User.Password()
-		add(password, strings.TrimPrefix(basicAuth(u.User.Username(), password), "Basic "))
+		add(password, strings.TrimPrefix(exchange.BasicAuth(u.User.Username(), password), "Basic "))
 	}
 	return list
 }
@@ -117,7 +118,7 @@ func (m *mask) credentials(text string, further ...string) string {
 }
 
 // headers returns a copy without secrets.
-func (m *mask) headers(h Headers, further ...string) http.Header {
+func (m *mask) headers(h exchange.Headers, further ...string) http.Header {
 	shown := make(http.Header, len(h))
 	for _, f := range h {
 		value := f.Value
@@ -142,7 +143,7 @@ func maskValue(value string) string {
 }
 
 // tokens returns the credentials that an attempt was given on its way.
-func (a *Attempt) tokens() []string {
+func tokens(a *exchange.Attempt) []string {
 	_, token, _ := strings.Cut(a.Header.Get("Authorization"), " ")
 	if len(token) < minSecret {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"callrelay/queue"
+	"callrelay/relay/exchange"
 )
 
 var testTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -120,11 +121,11 @@ func TestMaskKnowsEveryForm(t *testing.T) {
 
 func TestMaskedHeadersSayWhatWasTried(t *testing.T) {
 	s := tableOf(t, t.TempDir(), service("crm", "http://127.0.0.1/", "")).Service("crm")
-	got := newMask(&s.Service).headers(Headers{
-		{"Authorization", "Basic dTpw"},
-		{"Webhook-Signature", "v1,abc"},
-		{"Set-Cookie", "session=1; Path=/"},
-		{"X-Account", "7"},
+	got := newMask(&s.Service).headers(exchange.Headers{
+		{Name: "Authorization", Value: "Basic dTpw"},
+		{Name: "Webhook-Signature", Value: "v1,abc"},
+		{Name: "Set-Cookie", Value: "session=1; Path=/"},
+		{Name: "X-Account", Value: "7"},
 	})
 	for name, want := range map[string]string{
 		"Authorization": "Basic ***", "Webhook-Signature": "v1,***", "Set-Cookie": "***", "X-Account": "7",

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"callrelay/queue"
+	"callrelay/relay/exchange"
 )
 
 // The operational events that are raised here.
@@ -46,7 +47,7 @@ func (n notices) dead(d queue.Death, endpoint string, records ...queue.Record) {
 	}
 	event := map[string]any{
 		"event": eventDeadLetter, "service": last.Service, "endpoint": endpoint,
-		"reason": d.Reason, "error": Clip(d.Error), "delivery": last.ID, "count": count,
+		"reason": d.Reason, "error": exchange.Clip(d.Error), "delivery": last.ID, "count": count,
 	}
 	if d.Status != 0 {
 		event["status"] = d.Status
@@ -61,7 +62,7 @@ func (n notices) breaker(name string, services []string, endpoint, why string) {
 		event["service"] = services[0]
 	}
 	if why != "" {
-		event["error"] = Clip(why)
+		event["error"] = exchange.Clip(why)
 	}
 	n.raise(event)
 }

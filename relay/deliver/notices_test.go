@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"callrelay/queue"
+	"callrelay/relay/exchange"
 )
 
 func TestAlarmsAreNotToldOf(t *testing.T) {
@@ -39,7 +40,7 @@ func TestAlarmsAreNotToldOf(t *testing.T) {
 			if len(raised) != 1 || raised[0]["count"] != test.count || raised[0]["service"] != "crm" || raised[0]["reason"] != "expired" {
 				t.Fatalf("raised %v, want one for %d", raised, test.count)
 			}
-			if text := raised[0]["error"].(string); len(text) > MaxText+len("…") {
+			if text := raised[0]["error"].(string); len(text) > exchange.MaxText+len("…") {
 				t.Errorf("an error of %d bytes", len(text))
 			}
 		})

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"callrelay/relay/call"
+	"callrelay/relay/exchange"
 	"callrelay/render"
 )
 
 // prepare renders an attempt. Its error is a [*render.Error] when the event
 // cannot be written as the service wants it.
-func (s *setup) prepare(e *call.Event, n int, now time.Time) (*Attempt, []string, error) {
+func (s *setup) prepare(e *call.Event, n int, now time.Time) (*exchange.Attempt, []string, error) {
 	t := tags{event: e, service: s.service, recordings: s.recordings, attempt: n, now: now}
 	req, err := s.service.Template.Render(t.value, now)
 	if err != nil {
@@ -26,14 +27,14 @@ func (s *setup) prepare(e *call.Event, n int, now time.Time) (*Attempt, []string
 }
 
 // attempt adds to a rendered request what every attempt carries.
-func (s *setup) attempt(req render.Request, id string, n int, now time.Time) (*Attempt, error) {
+func (s *setup) attempt(req render.Request, id string, n int, now time.Time) (*exchange.Attempt, error) {
 	u, err := s.parse(req.URL)
 	if err != nil {
 		return nil, err
 	}
-	a := &Attempt{ID: id, Number: n, Method: req.Method, URL: u, Body: req.Body}
-	a.Header = make(Headers, 0, len(req.Header)+8)
-	a.Header = append(a.Header, Field{"User-Agent", s.userAgent})
+	a := &exchange.Attempt{ID: id, Number: n, Method: req.Method, URL: u, Body: req.Body}
+	a.Header = make(exchange.Headers, 0, len(req.Header)+8)
+	a.Header = append(a.Header, exchange.Field{Name: "User-Agent", Value: s.userAgent})
 	for _, f := range req.Header {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
 		if name == "Host" {
@@ -55,15 +56,15 @@ func (s *setup) attempt(req render.Request, id string, n int, now time.Time) (*A
 }
 
 // identify gives an attempt the headers that receivers know it by.
-func (s *setup) identify(a *Attempt, now time.Time) error {
-	id := webhookID(a.ID)
+func (s *setup) identify(a *exchange.Attempt, now time.Time) error {
+	id := exchange.WebhookID(a.ID)
 	a.Header.Set("Webhook-Id", id)
 	a.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
 	a.Header.Set("Relay-Attempt", strconv.Itoa(a.Number))
 	if len(s.signer) == 0 {
 		return nil
 	}
-	signature, err := s.signer.sign(id, now, a.Body)
+	signature, err := s.signer.Sign(id, now, a.Body)
 	a.Header.Set("Webhook-Signature", signature)
 	return err
 }
@@ -81,22 +82,22 @@ func (s *setup) parse(written string) (*url.URL, error) {
 	return u, nil
 }
 
-func (s *setup) send(ctx context.Context, a *Attempt) (Reply, error) {
+func (s *setup) send(ctx context.Context, a *exchange.Attempt) (exchange.Reply, error) {
 	if s.unsigned != nil {
-		return Reply{}, s.unsigned
+		return exchange.Reply{}, s.unsigned
 	}
 	return s.sender.Send(ctx, a)
 }
 
 // exchange sends an attempt that begins at start and judges what came of it.
-func (s *setup) exchange(ctx context.Context, a *Attempt, start time.Time) (verdict, Reply, time.Duration) {
+func (s *setup) exchange(ctx context.Context, a *exchange.Attempt, start time.Time) (verdict, exchange.Reply, time.Duration) {
 	a.Deadline = start.Add(s.service.Timeout)
 	reply, err := s.send(ctx, a)
 	elapsed := time.Since(start)
 	if err == nil {
 		return s.judge.answer(reply, start.Add(elapsed)), reply, elapsed
 	}
-	if timedOut(err) && elapsed >= s.service.Timeout {
+	if exchange.TimedOut(err) && elapsed >= s.service.Timeout {
 		err = fmt.Errorf("no whole answer within %s: %w", s.service.Timeout, context.DeadlineExceeded)
 	}
 	return failure(err), reply, elapsed

@@ -35,7 +35,7 @@ func NewPreview(s *route.Service, e *call.Event, recordings Recordings, version 
 	if err != nil {
 		return Preview{Steps: steps}, err
 	}
-	hide := append(a.tokens(), req.Mask...)
+	hide := append(tokens(a), req.Mask...)
 	return Preview{Steps: steps, Request: ExchangeRequest{
 		Method: a.Method, URL: a.URL.String(),
 		Headers: setup.mask.headers(a.Header, hide...),

@@ -11,6 +11,7 @@ import (
 
 	"callrelay/queue"
 	"callrelay/relay/call"
+	"callrelay/relay/exchange"
 )
 
 // fakeRecordings are files that a test completes.
@@ -119,13 +120,13 @@ func recordingBubble(t *testing.T, more string, test func(b *bench, f *fakeRecor
 		b.apply(b.setupOf(b.table.Service("crm"), time.Now()), b.endpoint, false)
 		var mu sync.Mutex
 		var seen []string
-		b.respond(func(a *Attempt) (Reply, error) {
+		b.respond(func(a *exchange.Attempt) (exchange.Reply, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			seen = append(seen, strings.Join([]string{
 				a.Header.Get("X-State"), a.Header.Get("X-Facts"), a.Header.Get("X-Link"), a.Header.Get("X-Agent"),
 			}, "|"))
-			return Reply{Status: 200}, nil
+			return exchange.Reply{Status: 200}, nil
 		})
 		test(b, f, func() []string {
 			mu.Lock()
@@ -219,11 +220,11 @@ func TestLinksAreFreshAtEachAttempt(t *testing.T) {
 	recordingBubble(t, "", func(b *bench, f *fakeRecordings, _ func() []string) {
 		var links []string
 		var mu sync.Mutex
-		b.respond(func(a *Attempt) (Reply, error) {
+		b.respond(func(a *exchange.Attempt) (exchange.Reply, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			links = append(links, a.Header.Get("X-Link"))
-			return Reply{Status: map[bool]int{true: 200, false: 500}[a.Number > 1]}, nil
+			return exchange.Reply{Status: map[bool]int{true: 200, false: 500}[a.Number > 1]}, nil
 		})
 		f.complete("r-0.wav")
 		b.lane.owe(withRecording(1)...)

@@ -6,9 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"callrelay/queue"
-
 	"golang.org/x/time/rate"
+
+	"callrelay/queue"
+	"callrelay/relay/exchange"
 )
 
 const (
@@ -88,7 +89,7 @@ func (r *runner) apply(s *setup, e *endpoint, held bool) {
 		e.reset() // what waited because of the endpoint comes due: it may be mended
 	}
 	if old != nil && !s.inherited {
-		closeIdle(old.sender)
+		exchange.CloseIdle(old.sender)
 	}
 }
 
@@ -119,7 +120,7 @@ func (r *runner) moveTo(e *endpoint, s *setup) (moved bool) {
 func (r *runner) renew(s *setup) {
 	old := r.setup.Swap(s)
 	if !s.inherited { // files that were away for a moment are the same again
-		closeIdle(old.sender)
+		exchange.CloseIdle(old.sender)
 	}
 	r.mu.Lock()
 	e := r.endpoint
@@ -162,7 +163,7 @@ func (r *runner) run(ctx, abort context.Context) {
 	r.release()
 	r.work.Wait()
 	r.release() // what came back meanwhile
-	closeIdle(r.setup.Load().sender)
+	exchange.CloseIdle(r.setup.Load().sender)
 }
 
 // dispatch starts as many attempts as there are places, and feeds the hand.

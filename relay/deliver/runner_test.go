@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callrelay/queue"
+	"callrelay/relay/exchange"
 )
 
 func owed(n int) []queue.Record {
@@ -49,11 +50,11 @@ func TestRetriesFollowTheScheduleAndKeepCounting(t *testing.T) {
 
 func TestRetryAfterLengthensTheDelay(t *testing.T) {
 	bubble(t, "retry_schedule = [\"1s\"]", func(b *bench) {
-		b.respond(func(a *Attempt) (Reply, error) {
+		b.respond(func(a *exchange.Attempt) (exchange.Reply, error) {
 			if a.Number > 1 {
-				return Reply{Status: 200}, nil
+				return exchange.Reply{Status: 200}, nil
 			}
-			return Reply{Status: 503, Header: Headers{{"Retry-After", "120"}}}, nil
+			return exchange.Reply{Status: 503, Header: exchange.Headers{{Name: "Retry-After", Value: "120"}}}, nil
 		})
 		b.lane.owe(owed(1)...)
 		b.after(5 * time.Minute)
@@ -66,11 +67,11 @@ func TestRetryAfterLengthensTheDelay(t *testing.T) {
 
 func TestAWaitingRetryTakesNoPlace(t *testing.T) {
 	bubble(t, "concurrency = 1\nretry_schedule = [\"5s\"]\n[service.breaker]\nfailures = 100", func(b *bench) {
-		b.respond(func(a *Attempt) (Reply, error) {
+		b.respond(func(a *exchange.Attempt) (exchange.Reply, error) {
 			if a.ID == "e-0" {
-				return Reply{Status: 500}, nil
+				return exchange.Reply{Status: 500}, nil
 			}
-			return Reply{Status: 200}, nil
+			return exchange.Reply{Status: 200}, nil
 		})
 		b.lane.owe(owed(100)...)
 		b.after(time.Second)
@@ -114,8 +115,8 @@ func TestAnOpenBreakerHoldsAllAndProbesWithTheOldest(t *testing.T) {
 func TestWhatIsParkedComesDueWhenTheBreakerCloses(t *testing.T) {
 	bubble(t, "retry_schedule = [\"6h\"]\n[service.breaker]\nmax_open = \"15s\"", func(b *bench) {
 		var told sync.Once // to the first attempt
-		b.respond(func(*Attempt) (reply Reply, _ error) {
-			told.Do(func() { reply.Header = Headers{{"Retry-After", "600"}} })
+		b.respond(func(*exchange.Attempt) (reply exchange.Reply, _ error) {
+			told.Do(func() { reply.Header = exchange.Headers{{Name: "Retry-After", Value: "600"}} })
 			reply.Status = 503
 			return reply, nil
 		})
@@ -138,9 +139,9 @@ func TestPlacesGrowAfterTheBreakerCloses(t *testing.T) {
 		b.respond(always(503))
 		b.lane.owe(owed(100)...)
 		b.after(time.Second)
-		b.respond(func(*Attempt) (Reply, error) {
+		b.respond(func(*exchange.Attempt) (exchange.Reply, error) {
 			pass(100 * time.Millisecond)
-			return Reply{Status: 200}, nil
+			return exchange.Reply{Status: 200}, nil
 		})
 		before := len(b.attempts())
 		b.endpoint.breaker.probe()
@@ -196,11 +197,11 @@ func TestExpiresAtItsAge(t *testing.T) {
 func TestWhatCannotBeParkedStaysInPlace(t *testing.T) {
 	bubble(t, "retry_schedule = [\"1m\"]", func(b *bench) {
 		b.lane.refuse(true)
-		b.respond(func(a *Attempt) (Reply, error) {
+		b.respond(func(a *exchange.Attempt) (exchange.Reply, error) {
 			if a.Number == 1 {
-				return Reply{Status: 500}, nil
+				return exchange.Reply{Status: 500}, nil
 			}
-			return Reply{Status: 422}, nil
+			return exchange.Reply{Status: 422}, nil
 		})
 		b.lane.owe(owed(1)...)
 		b.after(2 * time.Minute)
@@ -248,11 +249,11 @@ func TestRateIsKept(t *testing.T) {
 
 func TestConnectionErrorsAreRetried(t *testing.T) {
 	bubble(t, "", func(b *bench) {
-		b.respond(func(a *Attempt) (Reply, error) {
+		b.respond(func(a *exchange.Attempt) (exchange.Reply, error) {
 			if a.Number == 1 {
-				return Reply{}, errors.New("connection refused")
+				return exchange.Reply{}, errors.New("connection refused")
 			}
-			return Reply{Status: 200}, nil
+			return exchange.Reply{Status: 200}, nil
 		})
 		b.lane.owe(owed(3)...)
 		b.after(10 * time.Second)
@@ -310,13 +311,13 @@ func TestHoldGivesBackAndGoesOn(t *testing.T) {
 
 func TestPoisonedEventsDoNotBlockOthers(t *testing.T) {
 	bubble(t, "", func(b *bench) {
-		b.respond(func(a *Attempt) (Reply, error) {
+		b.respond(func(a *exchange.Attempt) (exchange.Reply, error) {
 			n, _ := strconv.Atoi(a.ID[2:])
 			pass(time.Millisecond)
 			if n%10 == 0 {
-				return Reply{Status: 500}, nil
+				return exchange.Reply{Status: 500}, nil
 			}
-			return Reply{Status: 200}, nil
+			return exchange.Reply{Status: 200}, nil
 		})
 		b.lane.owe(owed(2000)...)
 		b.after(10 * time.Second)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"callrelay/relay/exchange"
 )
 
 const (
@@ -32,7 +34,7 @@ func delay(schedule []time.Duration, attempts int, retryAfter time.Duration) tim
 // retryAfter reads the Retry-After of an answer, in seconds or as a date, cut to
 // an hour. It is 0 when there is none, when it is in the past and when it
 // cannot be read.
-func retryAfter(h Headers, now time.Time) time.Duration {
+func retryAfter(h exchange.Headers, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text == "" {
 		return 0

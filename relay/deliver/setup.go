@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callrelay/config"
+	"callrelay/relay/exchange"
 	"callrelay/relay/route"
 )
 
@@ -15,10 +16,10 @@ import (
 // makes another, and attempts under way finish with the one they began with.
 type setup struct {
 	service    *route.Service
-	sender     Sender
+	sender     exchange.Sender
 	inherited  bool // the sender is that of the setup before
 	judge      judgement
-	signer     signer
+	signer     exchange.Signer
 	header     [2]string // name and value of the credentials, if any
 	mask       *mask
 	recordings Recordings
@@ -50,26 +51,26 @@ func newSetup(s *route.Service, env environment, old *setup) *setup {
 		recordings: env.recordings,
 		late:       env.late,
 		userAgent:  env.userAgent,
-		stamp:      filesStamp(s.TLS),
+		stamp:      exchange.FilesStamp(s.TLS),
 	}
-	n.header[0], n.header[1] = credentials(&s.Service)
+	n.header[0], n.header[1] = exchange.Credentials(&s.Service)
 	n.header[0] = textproto.CanonicalMIMEHeaderKey(n.header[0])
 	n.debugEnd = debugEnd(s.Debug, old)
-	if old != nil && old.stamp == n.stamp && sameClient(&old.service.Service, &s.Service) {
+	if old != nil && old.stamp == n.stamp && exchange.SameClient(&old.service.Service, &s.Service) {
 		n.sender, n.inherited = old.sender, true
 	} else {
 		n.sender = senderFor(&s.Service, env.own)
 	}
-	n.signer, n.unsigned = newSigner(s.Signing)
+	n.signer, n.unsigned = exchange.NewSigner(s.Signing)
 	return n
 }
 
 // senderFor never fails: the sender of a service that cannot be called as it is
 // configured says why at each attempt.
-func senderFor(s *config.Service, own []string) Sender {
-	sender, err := newSender(s, own)
+func senderFor(s *config.Service, own []string) exchange.Sender {
+	sender, err := exchange.New(s, own)
 	if err != nil {
-		return SenderFunc(func(context.Context, *Attempt) (Reply, error) { return Reply{}, err })
+		return exchange.SenderFunc(func(context.Context, *exchange.Attempt) (exchange.Reply, error) { return exchange.Reply{}, err })
 	}
 	return sender
 }

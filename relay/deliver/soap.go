@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"callrelay/relay/exchange"
 )
 
 const (
@@ -91,7 +93,7 @@ func (r *soapReader) open(name xml.Name) error {
 		return errors.New("goes on after its envelope")
 	case depth == 0:
 		if name.Local != "Envelope" || (name.Space != soap11 && name.Space != soap12) {
-			return fmt.Errorf("is no envelope but <%s>", Clip(name.Local))
+			return fmt.Errorf("is no envelope but <%s>", exchange.Clip(name.Local))
 		}
 		r.version = name.Space
 	case depth == 1 && name.Local == "Body" && name.Space == r.version:
@@ -152,7 +154,7 @@ func latinReader(charset string, input io.Reader) (io.Reader, error) {
 	switch strings.ToLower(charset) {
 	case "us-ascii", "iso-8859-1", "latin1", "windows-1252":
 	default:
-		return nil, fmt.Errorf("is written in %s", Clip(charset))
+		return nil, fmt.Errorf("is written in %s", exchange.Clip(charset))
 	}
 	raw, err := io.ReadAll(input)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"callrelay/relay/exchange"
 )
 
 const (
@@ -72,7 +74,7 @@ func TestJudgeOfEnvelopes(t *testing.T) {
 		{"a good envelope under 500", 500, in(envelope11, "<ok/>"), "5xx", "status 500", Retry},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v := j.answer(Reply{Status: test.status, Body: []byte(test.body)}, time.Now())
+			v := j.answer(exchange.Reply{Status: test.status, Body: []byte(test.body)}, time.Now())
 			if v.outcome != test.want || v.class != test.class || !strings.Contains(v.err, test.err) || (test.want == Delivered) != (v.err == "") {
 				t.Errorf("got %s %s %q, want %s %s %q", v.outcome, v.class, v.err, test.want, test.class, test.err)
 			}
@@ -82,7 +84,7 @@ func TestJudgeOfEnvelopes(t *testing.T) {
 
 func TestAnAnswerLongerThanIsReadIsNoSuccess(t *testing.T) {
 	j := defaults(t, true)
-	if v := j.answer(Reply{Status: 200, Body: []byte(in(envelope11, "<ok/>")), Cut: true}, time.Now()); v.outcome != Retry {
+	if v := j.answer(exchange.Reply{Status: 200, Body: []byte(in(envelope11, "<ok/>")), Cut: true}, time.Now()); v.outcome != Retry {
 		t.Errorf("outcome = %s, want retry", v.outcome)
 	}
 }

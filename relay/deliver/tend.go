@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"callrelay/queue"
+	"callrelay/relay/exchange"
 )
 
 // tend looks after what time alone changes, until ctx ends: deliveries that
@@ -65,7 +66,7 @@ func (d *Deliverer) buried(death queue.Death, records []queue.Record) {
 	endpoint := ""
 	if r := d.runner(records[0].Service); r != nil {
 		r.stats.dead.Add(uint64(len(records)))
-		endpoint = hostOf(r.setup.Load().service.Endpoint)
+		endpoint = exchange.HostOf(r.setup.Load().service.Endpoint)
 	}
 	d.tell.notices.dead(death, endpoint, records...)
 }
@@ -80,7 +81,7 @@ func (d *Deliverer) renew() {
 	d.mu.Unlock()
 	for _, r := range d.inOrder() {
 		s := r.setup.Load()
-		if s.service.TLS == nil || filesStamp(s.service.TLS) == s.stamp {
+		if s.service.TLS == nil || exchange.FilesStamp(s.service.TLS) == s.stamp {
 			continue
 		}
 		d.options.Log.Info("certificates read again", "service", r.name)

@@ -19,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"callrelay/relay/exchange"
 )
 
 // authority signs certificates.
@@ -127,7 +129,7 @@ func TestMutualTLSWithFilesReadAgain(t *testing.T) {
 	before := r.runner("crm").setup.Load()
 	r.until("the files are read again", func() bool {
 		s := r.runner("crm").setup.Load()
-		return s != before && s.stamp == filesStamp(s.service.TLS)
+		return s != before && s.stamp == exchange.FilesStamp(s.service.TLS)
 	})
 	r.owe("crm", names("b", 10)...)
 	r.until("all arrive", func() bool { return r.status("crm").Delivered == 20 })
@@ -175,7 +177,7 @@ func TestAFileThatBreaksIsNamed(t *testing.T) {
 	write(t, ca, pemOf(a.cert))
 	s := tableOf(t, t.TempDir(), service("crm", rc.URL, fmt.Sprintf("[service.tls]\nca = %q", ca))).Service("crm")
 	write(t, ca, []byte("no certificate"))
-	_, err := newSetup(s, environment{}, nil).sender.Send(t.Context(), &Attempt{})
+	_, err := newSetup(s, environment{}, nil).sender.Send(t.Context(), &exchange.Attempt{})
 	if err == nil || !strings.Contains(err.Error(), ca+" holds no certificate") || classOfError(err) != classTLS {
 		t.Errorf("error = %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"callrelay/relay/call"
+	"callrelay/relay/exchange"
 )
 
 // tracer makes a span of each attempt, below the one that the event names as
@@ -20,7 +21,7 @@ type span struct{ trace.Span }
 
 // begin begins the span of an attempt and has the request carry it, unless the
 // service sends a traceparent of its own.
-func (t tracer) begin(ctx context.Context, d *delivery, a *Attempt) (context.Context, span) {
+func (t tracer) begin(ctx context.Context, d *delivery, a *exchange.Attempt) (context.Context, span) {
 	if t.Tracer == nil {
 		return ctx, span{}
 	}

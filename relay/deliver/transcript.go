@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"callrelay/relay/exchange"
 )
 
 // maxTranscript is how much of each body a transcript keeps, in bytes.
@@ -43,12 +45,12 @@ type ExchangeResponse struct {
 
 // transcript writes an exchange down. Secrets are masked before bodies are cut,
 // so that none is left in part.
-func (s *setup) transcript(a *Attempt, wsse []string, reply Reply, v verdict, at time.Time, elapsed time.Duration) Exchange {
-	hide := append(a.tokens(), wsse...)
+func (s *setup) transcript(a *exchange.Attempt, wsse []string, reply exchange.Reply, v verdict, at time.Time, elapsed time.Duration) Exchange {
+	hide := append(tokens(a), wsse...)
 	x := Exchange{
 		At: at.UTC(), Service: s.service.Name, ID: a.ID, Attempt: a.Number,
 		Elapsed: elapsed.Round(time.Microsecond).String(), Seconds: elapsed.Seconds(),
-		Outcome: v.outcome.String(), Class: v.class, Error: Clip(s.mask.text(v.err, hide...)),
+		Outcome: v.outcome.String(), Class: v.class, Error: exchange.Clip(s.mask.text(v.err, hide...)),
 		Request: ExchangeRequest{
 			Method: a.Method, URL: s.mask.text(a.URL.String(), hide...),
 			Headers: s.mask.headers(a.Header, hide...), Body: s.shownBody(a.Body, hide),

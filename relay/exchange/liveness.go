@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"context"
@@ -39,11 +39,11 @@ func (l *line) drained() bool {
 		return false
 	}
 	n, err := l.Conn.Read(l.in[:1])
-	return n == 0 && timedOut(err)
+	return n == 0 && TimedOut(err)
 }
 
-// timedOut reports whether an exchange ran out of time.
-func timedOut(err error) bool {
+// TimedOut reports whether an exchange ran out of time.
+func TimedOut(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }

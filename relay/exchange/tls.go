@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"crypto/tls"
@@ -11,9 +11,9 @@ import (
 	"callrelay/config"
 )
 
-// filesStamp tells whether the files of TLS settings have changed: it is
+// FilesStamp tells whether the files of TLS settings have changed: it is
 // another text after a change.
-func filesStamp(t *config.TLS) string {
+func FilesStamp(t *config.TLS) string {
 	if t == nil {
 		return ""
 	}
@@ -32,9 +32,9 @@ func filesStamp(t *config.TLS) string {
 	return stamp.String()
 }
 
-// isTLS reports whether an attempt failed at TLS: a certificate that is not
+// IsTLS reports whether an attempt failed at TLS: a certificate that is not
 // trusted or has ended, on either side, or an endpoint that speaks none.
-func isTLS(err error) bool {
+func IsTLS(err error) bool {
 	var (
 		record  tls.RecordHeaderError
 		alert   tls.AlertError

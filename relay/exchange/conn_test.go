@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"bufio"
@@ -193,7 +193,7 @@ func TestAnEndpointThatReadsNothingHoldsNoPlace(t *testing.T) {
 		work.Go(func() {
 			a := secureAttempt(at, body)
 			a.Deadline = time.Now().Add(time.Second / 4)
-			if _, err := s.Send(t.Context(), a); !timedOut(err) {
+			if _, err := s.Send(t.Context(), a); !TimedOut(err) {
 				t.Errorf("error = %v, want a timeout", err)
 			}
 			if late := time.Since(a.Deadline); late > 4*time.Second {

@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ func TestWebhookID(t *testing.T) {
 		{"a\r\nX-Evil: 1", "a=0D=0AX-Evil=3A=201"},
 		{"", ""},
 	} {
-		got := webhookID(test.id)
+		got := WebhookID(test.id)
 		if got != test.want {
 			t.Errorf("webhookID(%q) = %q, want %q", test.id, got, test.want)
 		}
@@ -31,7 +31,7 @@ func FuzzWebhookID(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, id string) {
-		h := http.Header{"Webhook-Id": {webhookID(id)}}
+		h := http.Header{"Webhook-Id": {WebhookID(id)}}
 		var back []byte
 		for text := h.Get("Webhook-Id"); text != ""; {
 			var c byte

@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func (s *tokenSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 
 func (s *tokenSender) closeIdle() {
 	s.client.CloseIdleConnections()
-	closeIdle(s.next)
+	CloseIdle(s.next)
 }
 
 // current returns the token, asking for one when there is none or it is about
@@ -90,7 +90,7 @@ func (s *tokenSender) current(ctx context.Context) (*oauth2.Token, error) {
 	})
 	select {
 	case <-ctx.Done():
-		return nil, fmt.Errorf("token endpoint %s: %w", hostOf(s.conf.TokenURL), ctx.Err())
+		return nil, fmt.Errorf("token endpoint %s: %w", HostOf(s.conf.TokenURL), ctx.Err())
 	case got := <-answer:
 		if got.Err != nil {
 			return nil, got.Err
@@ -135,7 +135,7 @@ func (s *tokenSender) discard(token *oauth2.Token) {
 // explain names the endpoint that gave no token. What it answered is not told:
 // it may repeat the credentials.
 func (s *tokenSender) explain(err error) error {
-	host := hostOf(s.conf.TokenURL)
+	host := HostOf(s.conf.TokenURL)
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.Response != nil {
 		return fmt.Errorf("token endpoint %s: status %d %s", host, refused.Response.StatusCode, Clip(refused.ErrorCode))
 	}

@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"errors"
@@ -46,7 +46,7 @@ func TestGuardRefusesAddresses(t *testing.T) {
 	}
 	strict, lax := newGuard(false, nil), newGuard(true, nil)
 	check := func(g guard, text string) bool {
-		return errors.Is(g.check(netip.AddrPortFrom(netip.MustParseAddr(text), 443)), errBlocked)
+		return errors.Is(g.check(netip.AddrPortFrom(netip.MustParseAddr(text), 443)), ErrBlocked)
 	}
 	for _, text := range blockedAlways {
 		if !check(strict, text) || !check(lax, text) {
@@ -87,7 +87,7 @@ func TestGuardRefusesTheRelaysOwnListeners(t *testing.T) {
 		{"8.8.8.8:8090", false},
 		{"192.0.2.8:80", false},
 	} {
-		if got := errors.Is(g.check(netip.MustParseAddrPort(test.address)), errBlocked); got != test.want {
+		if got := errors.Is(g.check(netip.MustParseAddrPort(test.address)), ErrBlocked); got != test.want {
 			t.Errorf("%s refused = %v, want %v", test.address, got, test.want)
 		}
 	}
@@ -107,7 +107,7 @@ func TestNoDisguiseGetsThroughToLoopback(t *testing.T) {
 	u, _ := url.Parse(srv.URL)
 	for _, through := range []string{"", srv.URL} { // directly, and by way of a proxy
 		s := settings(t, srv.URL, `allow_private = false`+proxyLine(through))
-		sender, err := newSender(s, nil)
+		sender, err := New(s, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 	}))
 	defer proxy.Close()
 	s := settings(t, "http://example.invalid/", proxyLine(proxy.URL))
-	sender, err := newSender(s, nil)
+	sender, err := New(s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 		"169.254.169.254", "[::ffff:a9fe:a9fe]", "metadata.google.internal", "METADATA.google.internal.", "metadata.goog",
 		"instance-data", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "[fd00:ec2::254]",
 	}, metadataNames...) {
-		if err := send("http://" + host + "/latest/meta-data"); !errors.Is(err, errBlocked) {
+		if err := send("http://" + host + "/latest/meta-data"); !errors.Is(err, ErrBlocked) {
 			t.Errorf("%s through a proxy: %v, want it blocked", host, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"encoding/base64"
@@ -13,9 +13,9 @@ import (
 	"callrelay/config"
 )
 
-// newSender makes the [Sender] of a service: its connections and, with OAuth2,
+// New makes the [Sender] of a service: its connections and, with OAuth2,
 // its tokens.
-func newSender(s *config.Service, own []string) (Sender, error) {
+func New(s *config.Service, own []string) (Sender, error) {
 	g := newGuard(s.AllowPrivate, own)
 	sender, err := newExchanger(s, g)
 	if err != nil || s.Auth.OAuth2 == nil {
@@ -53,8 +53,8 @@ func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
-// closeIdle drops the connections that a sender does not use at the moment.
-func closeIdle(s Sender) {
+// CloseIdle drops the connections that a sender does not use at the moment.
+func CloseIdle(s Sender) {
 	if c, ok := s.(interface{ closeIdle() }); ok {
 		c.closeIdle()
 	}
@@ -72,8 +72,8 @@ type client struct {
 	ascii        bool
 }
 
-// sameClient reports whether two forms of a service can share a sender.
-func sameClient(a, b *config.Service) bool {
+// SameClient reports whether two forms of a service can share a sender.
+func SameClient(a, b *config.Service) bool {
 	part := func(s *config.Service) client {
 		return client{s.TLS, s.Auth.OAuth2, s.Proxy.Value(), s.AllowPrivate, s.Timeout, s.MaxResponse, s.Concurrency, isASCII(s.URL)}
 	}
@@ -96,12 +96,12 @@ func newTokenClient(s *config.Service, g guard) (*http.Client, error) {
 	}, nil
 }
 
-// credentials returns the header by which a service shows who it is, where that
+// Credentials returns the header by which a service shows who it is, where that
 // is the same for every attempt; an empty name where there is none.
-func credentials(s *config.Service) (name, value string) {
+func Credentials(s *config.Service) (name, value string) {
 	switch a := s.Auth; {
 	case a.Basic != nil:
-		return "Authorization", basicAuth(a.Basic.User, a.Basic.Password.Value())
+		return "Authorization", BasicAuth(a.Basic.User, a.Basic.Password.Value())
 	case a.Header != nil:
 		return a.Header.Name, a.Header.Value.Value()
 	case a.Bearer.Set():
@@ -110,13 +110,13 @@ func credentials(s *config.Service) (name, value string) {
 	return "", ""
 }
 
-func basicAuth(user, password string) string {
+func BasicAuth(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// hostOf is the part of a URL that may be shown: its path and query may hold
+// HostOf is the part of a URL that may be shown: its path and query may hold
 // secrets.
-func hostOf(text string) string {
+func HostOf(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return "?"

@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"bufio"
@@ -101,7 +101,7 @@ func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64)
 		}
 		return reply, alive && unsent == nil && ctx.Err() == nil && l.drained(), err
 	}
-	if unsent != nil && !isTLS(err) { // TLS tells why, where it does
+	if unsent != nil && !IsTLS(err) { // TLS tells why, where it does
 		err = unsent
 	}
 	return Reply{}, false, err

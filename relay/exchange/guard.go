@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"syscall"
 )
 
-// errBlocked is behind every refusal of a guard.
-var errBlocked = errors.New("blocked")
+// ErrBlocked is behind every refusal of a guard.
+var ErrBlocked = errors.New("blocked")
 
 // guard refuses to call what should not be called. It looks at the address that
 // is about to be dialled, after names were resolved, so that neither a name nor
@@ -59,7 +59,7 @@ func listenAddrs(host string) []netip.Addr {
 func (g guard) control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("%w: %s is no address", errBlocked, address)
+		return fmt.Errorf("%w: %s is no address", ErrBlocked, address)
 	}
 	return g.check(at)
 }
@@ -69,18 +69,18 @@ func (g guard) check(at netip.AddrPort) error {
 	addr := at.Addr().WithZone("").Unmap()
 	for _, a := range append(embedded(addr), addr) {
 		if slices.Contains(metadataAddrs, a) {
-			return fmt.Errorf("%w: %s is a cloud metadata address", errBlocked, addr)
+			return fmt.Errorf("%w: %s is a cloud metadata address", ErrBlocked, addr)
 		}
 	}
 	if g.isOwn(netip.AddrPortFrom(addr, at.Port())) {
-		return fmt.Errorf("%w: %s is a listener of the relay itself", errBlocked, at)
+		return fmt.Errorf("%w: %s is a listener of the relay itself", ErrBlocked, at)
 	}
 	if g.private {
 		return nil
 	}
 	for _, n := range privateNets {
 		if n.prefix.Contains(addr) {
-			return fmt.Errorf("%w: %s is %s (allow_private = false)", errBlocked, addr, n.what)
+			return fmt.Errorf("%w: %s is %s (allow_private = false)", ErrBlocked, addr, n.what)
 		}
 	}
 	return nil
@@ -126,13 +126,13 @@ func isLocal(addr netip.Addr) bool {
 func (g guard) target(ctx context.Context, u *url.URL) error {
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if slices.Contains(metadataNames, host) {
-		return fmt.Errorf("%w: %s is a cloud metadata name", errBlocked, host)
+		return fmt.Errorf("%w: %s is a cloud metadata name", ErrBlocked, host)
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return g.check(netip.AddrPortFrom(addr, portOf(u)))
 	}
 	if endsInNumber(host) { // 0x7f.1, 017700000001: an address to some, a name to others
-		return fmt.Errorf("%w: %s is an address in an unusual form", errBlocked, Clip(host))
+		return fmt.Errorf("%w: %s is an address in an unusual form", ErrBlocked, Clip(host))
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {

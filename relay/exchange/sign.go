@@ -1,4 +1,4 @@
-package deliver
+package exchange
 
 import (
 	"fmt"
@@ -10,15 +10,15 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// signer makes the Webhook-Signature of an attempt: one signature for each
+// Signer makes the Webhook-Signature of an attempt: one signature for each
 // secret of the service, in order, so that a receiver may change its secret
 // while both are valid. Safe for concurrent use.
-type signer []*standardwebhooks.Webhook
+type Signer []*standardwebhooks.Webhook
 
-// newSigner reads the secrets. Its error names the one that cannot be used,
+// NewSigner reads the secrets. Its error names the one that cannot be used,
 // by its place, and not its text.
-func newSigner(secrets []config.Secret) (signer, error) {
-	var s signer
+func NewSigner(secrets []config.Secret) (Signer, error) {
+	var s Signer
 	for i, secret := range secrets {
 		hook, err := standardwebhooks.NewWebhook(secret.Value())
 		if err != nil {
@@ -29,8 +29,8 @@ func newSigner(secrets []config.Secret) (signer, error) {
 	return s, nil
 }
 
-// sign returns the signatures separated by spaces.
-func (s signer) sign(id string, at time.Time, body []byte) (string, error) {
+// Sign returns the signatures separated by spaces.
+func (s Signer) Sign(id string, at time.Time, body []byte) (string, error) {
 	signatures := make([]string, len(s))
 	for i, hook := range s {
 		signature, err := hook.Sign(id, at, body)
@@ -42,10 +42,10 @@ func (s signer) sign(id string, at time.Time, body []byte) (string, error) {
 	return strings.Join(signatures, " "), nil
 }
 
-// webhookID writes an event's id as a header value that every receiver keeps as
+// WebhookID writes an event's id as a header value that every receiver keeps as
 // it is: bytes outside [A-Za-z0-9_/-] become =XX. So different ids never become
 // the same one.
-func webhookID(id string) string {
+func WebhookID(id string) string {
 	plain := 0
 	for plain < len(id) && idByte(id[plain]) {
 		plain++
