@@ -88,6 +88,7 @@ func (c *Config) checkSOAP(at place, s *Service) {
 	}
 	f.oneOf(in, "version", s.SOAP.Version, "1.1", "1.2")
 	f.oneOf(in, "style", s.SOAP.Style, "document", "rpc")
+	f.oneOf(in, "unreadable", s.SOAP.Unreadable, "delivered", "retry")
 	if f.given(in, "body") {
 		if f.given(in, "params") {
 			f.report(in, "params", "params cannot stand beside body")

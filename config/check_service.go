@@ -53,6 +53,9 @@ func (c *Config) checkSettings(at place, s *Service) {
 	if len(s.Success.ranges) == 0 {
 		f.report(at, "success", "success is empty (nothing would ever be delivered)")
 	}
+	if _, err := regexp.Compile(s.SuccessBody); err != nil {
+		f.report(at, "success_body", "success_body is no RE2 pattern: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
 	if len(s.RetrySchedule) == 0 {
 		f.report(at, "retry_schedule", "retry_schedule is empty")
 	}

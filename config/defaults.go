@@ -56,6 +56,7 @@ const (
 	DefaultMaxAge      = 7 * 24 * time.Hour // counted from acceptance
 	DefaultSOAPVersion = "1.1"
 	DefaultSOAPStyle   = "document"
+	DefaultUnreadable  = "delivered"
 )
 
 // Defaults of a breaker.
@@ -173,7 +174,9 @@ func (s *Service) setDefaults() {
 	}
 }
 
-func (s *SOAP) setDefaults() { *s = SOAP{Version: DefaultSOAPVersion, Style: DefaultSOAPStyle} }
+func (s *SOAP) setDefaults() {
+	*s = SOAP{Version: DefaultSOAPVersion, Style: DefaultSOAPStyle, Unreadable: DefaultUnreadable}
+}
 
 func (s *Source) setDefaults() {
 	*s = Source{

@@ -33,6 +33,7 @@ type Service struct {
 	Timeout         time.Duration   `toml:"timeout"`
 	MaxResponse     int64           `toml:"max_response"`
 	Success         StatusSet       `toml:"success"`
+	SuccessBody     string          `toml:"success_body"` // a pattern that the body of a success must match; empty: anything
 	RetryOn         StatusSet       `toml:"retry_on"`
 	RetrySchedule   []time.Duration `toml:"retry_schedule"`
 	MaxAge          time.Duration   `toml:"max_age"`
@@ -118,4 +119,6 @@ type SOAP struct {
 	Header    string  `toml:"header"` // XML template of the header block
 	Params    []Field `toml:"params"`
 	Body      string  `toml:"body"` // XML template in place of Operation and Params
+
+	Unreadable string `toml:"unreadable"` // what a 2xx that is no readable envelope means: "delivered" or "retry"
 }

@@ -65,7 +65,7 @@ soap.operation = "Record"
 		{"own failures", own.Breaker.Failures, 3},
 		{"own window is shared", own.Breaker.Window, time.Minute},
 		{"own tls is merged", *own.TLS, TLS{ServerName: "own.example.com", MinVersion: "1.3"}},
-		{"own soap is merged", *own.SOAP, SOAP{Version: "1.2", Style: "document", Operation: "Record", Namespace: "urn:shared"}},
+		{"own soap is merged", *own.SOAP, SOAP{Version: "1.2", Style: "document", Operation: "Record", Namespace: "urn:shared", Unreadable: "delivered"}},
 	} {
 		if !reflect.DeepEqual(test.got, test.want) {
 			t.Errorf("%s: got %v, want %v", test.name, test.got, test.want)

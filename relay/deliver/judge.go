@@ -1,9 +1,11 @@
 package deliver
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"time"
 
 	"callrelay/config"
@@ -77,77 +79,146 @@ func (v verdict) healthy() bool { return v.outcome != Retry }
 // judgement is the part of a service that decides what an answer means.
 type judgement struct {
 	success, retryOn config.StatusSet
+	successBody      *regexp.Regexp // what the body of a success must match; nil: anything
 	soap             bool
+	strict           bool  // a 2xx that is no readable envelope was not taken
+	maxResponse      int64 // bytes of a body, unpacked too
+}
+
+func newJudgement(s *config.Service) judgement {
+	j := judgement{success: s.Success, retryOn: s.RetryOn, soap: s.Type == "soap", maxResponse: s.MaxResponse}
+	if s.SuccessBody != "" {
+		j.successBody = regexp.MustCompile(s.SuccessBody) // config has tried it
+	}
+	if s.SOAP != nil {
+		j.strict = s.SOAP.Unreadable == "retry"
+	}
+	return j
 }
 
 // answer judges what the endpoint answered.
 func (j judgement) answer(r exchange.Reply, now time.Time) verdict {
-	v := verdict{status: r.Status, class: classOf(r.Status), retryAfter: retryAfter(r.Header, now)}
+	asked := retryAfter(r.Header, now)
+	v := verdict{status: r.Status, class: classOf(r.Status), retryAfter: asked}
 	switch {
 	case r.Status == http.StatusGone && !j.success.Has(r.Status):
 		v.gone = true
 		v.err = statusText(r)
-	case j.soap:
+	case j.soap && (r.Status == http.StatusInternalServerError || !j.retries(r.Status, asked > 0)):
 		return j.envelope(r, v)
+	default:
+		return j.byStatus(r, v)
+	}
+	return v
+}
+
+// byStatus judges by the status, and by the body of a success where that counts.
+func (j judgement) byStatus(r exchange.Reply, v verdict) verdict {
+	switch {
+	case j.success.Has(r.Status) && !j.matches(r):
+		v.class, v.err = classFault, "success_body does not match: "+statusText(r)
 	case j.success.Has(r.Status):
 		v.outcome = Delivered
-	case j.retryOn.Has(r.Status):
+	case j.retries(r.Status, v.retryAfter > 0):
 		v.err = statusText(r)
 	default:
 		v.outcome, v.reason = Dead, ReasonRejected
 		v.err = statusText(r)
 	}
 	return v
+}
+
+// retries reports whether a status speaks of the endpoint and not of the
+// payload. A status outside HTTP's counts as 5xx (RFC 9110, section 15). A 421
+// is meant for another connection, and what asks to come again means that: 409
+// while an earlier attempt is still worked on, 413 while there is no room.
+func (j judgement) retries(status int, asked bool) bool {
+	switch {
+	case j.success.Has(status):
+		return false
+	case status < http.StatusOK: // never asked for
+		return true
+	case status > 599:
+		status = http.StatusInternalServerError
+	case status == http.StatusMisdirectedRequest:
+		return true
+	case asked && (status == http.StatusConflict || status == http.StatusRequestEntityTooLarge):
+		return true
+	}
+	return j.retryOn.Has(status)
+}
+
+// matches reports whether the body is that of a success. Of one that was packed
+// or written in another charset, the text counts.
+func (j judgement) matches(r exchange.Reply) bool {
+	if j.successBody == nil {
+		return true
+	}
+	text, err := content(r, j.maxResponse)
+	if err != nil {
+		text = r.Body
+	}
+	return j.successBody.Match(text)
 }
 
 // envelope judges the answer of a SOAP service, whose status tells only half:
-// one that speaks of the endpoint (a wrong password, a proxy in between) is
-// believed, else the envelope decides.
+// one that speaks of the endpoint (a wrong password, a proxy in between) was
+// believed already, else the envelope decides. A one-way operation has none to
+// send back: 202 says so, and nothing at all.
 func (j judgement) envelope(r exchange.Reply, v verdict) verdict {
-	if r.Status != http.StatusInternalServerError && j.retryOn.Has(r.Status) {
-		v.err = statusText(r)
-		return v
+	success := j.success.Has(r.Status)
+	if success && (r.Status == http.StatusAccepted || len(bytes.TrimSpace(r.Body)) == 0) {
+		return j.byStatus(r, v)
 	}
-	if len(r.Body) == 0 && j.success.Has(r.Status) &&
-		(r.Status == http.StatusAccepted || r.Status == http.StatusNoContent) {
-		v.outcome = Delivered // a one-way operation has no envelope to send back
-		return v
+	var f *fault
+	text, err := content(r, j.maxResponse)
+	if err == nil {
+		f, err = readSOAP(text)
 	}
-	f, err := readSOAP(r.Body)
 	switch {
-	case r.Cut:
-		v.class, v.err = classFault, "soap answer is longer than max_response"
-	case err != nil:
-		v.class, v.err = classFault, fmt.Sprintf("status %d: %v", r.Status, err)
-	case f != nil && f.sender():
-		v.outcome, v.reason = Dead, ReasonRejected
-		v.class, v.err = classFault, f.String()
 	case f != nil:
 		v.class, v.err = classFault, f.String()
-	case j.success.Has(r.Status):
-		v.outcome = Delivered
-	case j.retryOn.Has(r.Status):
-		v.err = statusText(r)
+		if f.sender() {
+			v.outcome, v.reason = Dead, ReasonRejected
+		}
+	case err != nil && (!success || j.strict):
+		v.class, v.err = classFault, fmt.Sprintf("status %d: %v", r.Status, err)
 	default:
-		v.outcome, v.reason = Dead, ReasonRejected
-		v.err = statusText(r)
+		return j.byStatus(r, v)
 	}
 	return v
 }
 
-// failure judges an attempt that got no whole answer. It is always retried.
+// cutOff judges an attempt whose answer did not come to its end: the status
+// line may have said already that the endpoint took the event.
+func (j judgement) cutOff(r exchange.Reply, err error, now time.Time) verdict {
+	// Of a body that had hardly begun, soap.unreadable decides.
+	unread := j.soap && j.strict && r.Status != http.StatusAccepted && len(bytes.TrimSpace(r.Body)) == 0
+	if j.success.Has(r.Status) && !unread {
+		if v := j.answer(r, now); v.outcome == Delivered || v.class == classFault && j.soap {
+			return v
+		}
+	}
+	v := failure(err)
+	v.status, v.retryAfter = r.Status, retryAfter(r.Header, now)
+	return v
+}
+
+// failure judges an attempt that got no answer. It is always retried.
 func failure(err error) verdict {
 	return verdict{class: classOfError(err), err: err.Error()}
 }
 
-// classOf is the class of a status. One that is none of HTTP's is the
-// connection's fault.
+// classOf is the class of a status. One that is none of HTTP's counts as 5xx,
+// and one that is no answer as the connection's fault.
 func classOf(status int) string {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return "429"
 	case status >= 200 && status <= 599:
 		return hundreds[status/100]
+	case status > 599:
+		return "5xx"
 	default:
 		return classConnect
 	}

@@ -16,7 +16,9 @@ import (
 func defaults(t testing.TB, soap bool) judgement {
 	t.Helper()
 	s := tableOf(t, t.TempDir(), service("crm", "http://127.0.0.1/", "")).Service("crm")
-	return judgement{success: s.Success, retryOn: s.RetryOn, soap: soap}
+	j := newJudgement(&s.Service)
+	j.soap = soap
+	return j
 }
 
 func TestJudgeOfStatuses(t *testing.T) {
@@ -39,7 +41,12 @@ func TestJudgeOfStatuses(t *testing.T) {
 		{"the endpoint asks to slow down", 429, "429", Retry},
 		{"the endpoint is broken", 500, "5xx", Retry},
 		{"the endpoint is away", 503, "5xx", Retry},
-		{"no status of HTTP", 999, classConnect, Dead},
+		{"no status of HTTP counts as 5xx", 600, "5xx", Retry},
+		{"nor does the last one", 999, "5xx", Retry},
+		{"another protocol, never asked for", 101, classConnect, Retry},
+		{"a connection for another host", 421, "4xx", Retry},
+		{"a conflict", 409, "4xx", Dead},
+		{"a payload that is too large", 413, "4xx", Dead},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := j.answer(exchange.Reply{Status: test.status}, time.Now())
@@ -95,19 +102,39 @@ func TestRetryAfter(t *testing.T) {
 		{"seconds", "3", 3 * time.Second},
 		{"white space", " 120 ", 2 * time.Minute},
 		{"at most an hour", "86400", time.Hour},
-		{"a huge number", "99999999999999999999", 0},
+		{"a huge number", "99999999999999999999", time.Hour},
+		{"a number beyond all measure", strings.Repeat("9", 400), time.Hour},
+		{"more than 32 bits", "4294967296", time.Hour},
+		{"leading zeros", "000000000000000000000000003", 3 * time.Second},
+		{"decimals", "2.5", 2500 * time.Millisecond},
+		{"decimals of nothing", "3.0", 3 * time.Second},
+		{"a plus", "+3", 0},
+		{"hexadecimal", "0x3", 0},
+		{"a unit", "3s", 0},
+		{"not a number", "NaN", 0},
+		{"a date in UTC", "Fri, 02 Jan 2026 03:04:35 UTC", 30 * time.Second},
+		{"a date with an offset", "Fri, 02 Jan 2026 03:04:35 +0000", 30 * time.Second},
+		{"a date in small letters", "Fri, 02 Jan 2026 03:04:35 gmt", 30 * time.Second},
 		{"a negative number", "-5", 0},
 		{"a date", "Fri, 02 Jan 2026 03:04:35 GMT", 30 * time.Second},
 		{"a date in the past", "Fri, 02 Jan 2026 03:00:00 GMT", 0},
 		{"a date far away", "Fri, 02 Jan 2027 03:00:00 GMT", time.Hour},
 		{"nonsense", "soon", 0},
-		{"a fraction", "1.5", 0},
+		{"a date of RFC 850", "Friday, 02-Jan-26 03:04:35 GMT", 30 * time.Second},
+		{"a date of asctime", "Fri Jan  2 03:04:35 2026", 30 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := retryAfter(exchange.Headers{{Name: "Retry-After", Value: test.text}}, now); got != test.want {
+			if got := retryAfter(fieldsOf("Retry-After", test.text), now); got != test.want {
 				t.Errorf("retryAfter(%q) = %s, want %s", test.text, got, test.want)
 			}
 		})
+	}
+}
+
+func TestTheFirstReadableRetryAfterCounts(t *testing.T) {
+	h := fieldsOf("Retry-After", "", "retry-after", "soon", "Retry-After", "4", "Retry-After", "9")
+	if got := retryAfter(h, time.Now()); got != 4*time.Second {
+		t.Errorf("got %s, want 4s", got)
 	}
 }
 

@@ -389,6 +389,7 @@ func TestHangingAndDrippingEndpointsTimeOut(t *testing.T) {
 	}{
 		{"no answer", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
 		{"a body that never ends", func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadGateway)
 			tick := time.NewTicker(5 * time.Millisecond)
 			defer tick.Stop()
 			for {
@@ -418,6 +419,26 @@ func TestHangingAndDrippingEndpointsTimeOut(t *testing.T) {
 				t.Errorf("the attempt took %s", p99)
 			}
 		})
+	}
+}
+
+// Its status says that the endpoint took the event, so it is not called again.
+func TestASuccessWhoseBodyIsCutOffIsDelivered(t *testing.T) {
+	rc := newReceiver(t)
+	rc.respond(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte("ok"))
+		_ = http.NewResponseController(w).Flush()
+		if r.Header.Get("Webhook-Id") == "hangs" {
+			<-r.Context().Done()
+		}
+		panic(http.ErrAbortHandler)
+	})
+	r := rigged(t, service("crm", rc.URL, "timeout = \"150ms\"\nretry_schedule = [\"10ms\"]"))
+	r.owe("crm", "breaks", "hangs")
+	r.until("both are delivered", func() bool { return r.status("crm").Delivered == 2 })
+	if rc.count() != 2 {
+		t.Errorf("%d calls, want one each", rc.count())
 	}
 }
 
@@ -562,7 +583,7 @@ func TestSoapFaultsEndAsTheContractSays(t *testing.T) {
 			status(200, in(envelope11, "<ok/>"))(w, r)
 		}
 	})
-	r := rigged(t, fmt.Sprintf("[[service]]\nname = \"crm\"\ntype = \"soap\"\nurl = %q\nretry_schedule = [\"10ms\"]\n[service.soap]\n"+
+	r := rigged(t, fmt.Sprintf("[[service]]\nname = \"crm\"\ntype = \"soap\"\nurl = %q\nretry_schedule = [\"10ms\"]\n[service.soap]\nunreadable = \"retry\"\n"+
 		"operation = \"Add\"\nnamespace = \"urn:crm\"\naction = \"urn:crm#Add\"\nparams = { agent = \"#agent_id#\" }", rc.URL))
 	r.owe("crm", "client", "server", "cut", "good")
 	r.until("all have ended", func() bool { return r.status("crm").Delivered == 3 && len(r.letters("crm")) == 1 })

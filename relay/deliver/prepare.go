@@ -100,7 +100,7 @@ func (s *setup) exchange(ctx context.Context, a *exchange.Attempt, start time.Ti
 	if exchange.TimedOut(err) && elapsed >= s.service.Timeout {
 		err = fmt.Errorf("no whole answer within %s: %w", s.service.Timeout, context.DeadlineExceeded)
 	}
-	return failure(err), reply, elapsed
+	return s.judge.cutOff(reply, err, start.Add(elapsed)), reply, elapsed
 }
 
 // address is a rendered URL and what it reads as.

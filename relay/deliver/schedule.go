@@ -3,6 +3,7 @@ package deliver
 import (
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -33,18 +34,31 @@ func delay(schedule []time.Duration, attempts int, retryAfter time.Duration) tim
 
 // retryAfter reads the Retry-After of an answer, in seconds or as a date, cut to
 // an hour. It is 0 when there is none, when it is in the past and when it
-// cannot be read.
+// cannot be read. Of several the first that can be read counts.
 func retryAfter(h exchange.Headers, now time.Time) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text == "" {
-		return 0
+	for _, f := range h {
+		if !strings.EqualFold(f.Name, "Retry-After") {
+			continue
+		}
+		if d, ok := parseRetryAfter(strings.TrimSpace(f.Value), now); ok {
+			return min(max(d, 0), maxRetryAfter)
+		}
 	}
-	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	return 0
+}
+
+// seconds are those of a Retry-After: of any length, and, as some send them,
+// with decimals.
+var seconds = regexp.MustCompile(`^[0-9]+(\.[0-9]*)?$`)
+
+// zoneless is the end of a date that says GMT in another way.
+var zoneless = regexp.MustCompile(`(?i) (utc|gmt|[+-]0000)$`)
+
+func parseRetryAfter(text string, now time.Time) (time.Duration, bool) {
+	if seconds.MatchString(text) {
+		n, _ := strconv.ParseFloat(text, 64) // too much is infinite
+		return time.Duration(min(n, maxRetryAfter.Seconds()) * float64(time.Second)), true
 	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return min(max(at.Sub(now), 0), maxRetryAfter)
+	at, err := http.ParseTime(zoneless.ReplaceAllLiteralString(text, " GMT"))
+	return at.Sub(now), err == nil
 }

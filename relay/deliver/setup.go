@@ -46,7 +46,7 @@ type environment struct {
 func newSetup(s *route.Service, env environment, old *setup) *setup {
 	n := &setup{
 		service:    s,
-		judge:      judgement{success: s.Success, retryOn: s.RetryOn, soap: s.Type == "soap"},
+		judge:      newJudgement(&s.Service),
 		mask:       newMask(&s.Service),
 		recordings: env.recordings,
 		late:       env.late,

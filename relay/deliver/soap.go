@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"callrelay/relay/exchange"
@@ -21,15 +22,25 @@ const (
 // fault is a SOAP fault, of either version.
 type fault struct {
 	code    string // as sent, e.g. "soap:Server" or "env:Receiver"
-	subcode string // the first one, version 1.2 only
+	subcode string // all of them, separated by spaces; version 1.2 only
 	reason  string
 }
 
+// held are the faults that are mended at the relay or by time, and not by
+// another payload: all of WS-Security 1.0 and 1.1, and SOAP 1.1's own example.
+var held = []string{
+	"unsupportedsecuritytoken", "unsupportedalgorithm", "invalidsecurity", "invalidsecuritytoken",
+	"failedauthentication", "failedcheck", "securitytokenunavailable", "messageexpired",
+}
+
 // sender reports whether the fault blames the request as it was written, so
-// that the same bytes would be refused again. Refused credentials do not count:
-// they are mended in the configuration.
+// that the same bytes would be refused again. Refused credentials and clocks do
+// not count.
 func (f fault) sender() bool {
-	if strings.Contains(f.subcode, "FailedAuthentication") || strings.Contains(f.subcode, "InvalidSecurity") {
+	names := strings.FieldsFunc(strings.ToLower(f.subcode+" "+f.code), func(r rune) bool { return r == ':' || r == '.' || r == ' ' })
+	if slices.ContainsFunc(names, func(name string) bool {
+		return slices.Contains(held, name) || strings.HasPrefix(name, "authentication")
+	}) {
 		return false
 	}
 	_, code, qualified := strings.Cut(f.code, ":")
@@ -44,24 +55,49 @@ func (f fault) String() string {
 	return fmt.Sprintf("fault %s: %s", f.code, f.reason)
 }
 
-// readSOAP reads a whole SOAP answer. It returns its fault, or nil when there
-// is none, and an error for everything that is not one complete envelope with a
-// body: text that ends early, a DOCTYPE, another kind of document.
+// readSOAP reads a SOAP answer, as far as it takes to tell what it says: its
+// fault, or nil when its body holds something else or nothing. So it reads
+// answers that end early or are spoilt behind that. It returns an error for
+// everything else: a DOCTYPE, another kind of document.
 func readSOAP(answer []byte) (*fault, error) {
-	r := soapReader{decoder: xml.NewDecoder(bytes.NewReader(answer))}
-	r.decoder.CharsetReader = latinReader
-	for {
+	r := soapReader{decoder: xml.NewDecoder(bytes.NewReader(plainXML(answer)))}
+	r.decoder.Entity = xml.HTMLEntity
+	for !r.told {
 		token, err := r.decoder.Token()
-		if errors.Is(err, io.EOF) {
-			return r.end()
+		if err == nil {
+			err = r.take(token)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read soap answer: %w", err)
-		}
-		if err := r.take(token); err != nil {
+		switch {
+		case err == nil:
+		case r.fault != nil: // what was read of it counts
+			return r.fault, nil
+		case errors.Is(err, io.EOF) && r.version == "":
+			return nil, errors.New("read soap answer: is empty")
+		case errors.Is(err, io.EOF):
+			return nil, errors.New("read soap answer: has no body")
+		default:
 			return nil, fmt.Errorf("read soap answer: %w", err)
 		}
 	}
+	return r.fault, nil
+}
+
+// plainXML makes of any answer XML 1.0 in UTF-8, which the decoder takes: it
+// leaves out the declaration, and what only XML 1.1 has a way to write.
+func plainXML(answer []byte) []byte {
+	answer = bytes.TrimLeft(answer, " \t\r\n")
+	if bytes.HasPrefix(answer, []byte("<?xml")) {
+		if _, rest, found := bytes.Cut(answer, []byte("?>")); found {
+			answer = rest
+		}
+	}
+	answer = bytes.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' && r != '\r' && r != '\n' || r == '\ufffe' || r == '\uffff' {
+			return -1
+		}
+		return r
+	}, answer)
+	return bytes.ReplaceAll(answer, []byte("&#"), []byte("&amp;#")) // a character that XML 1.0 refuses stays its number
 }
 
 // soapReader collects from the tokens of an answer what judging it takes.
@@ -69,8 +105,9 @@ type soapReader struct {
 	decoder *xml.Decoder
 	version string   // namespace of the envelope
 	path    []string // local names down to the element that is open
-	body    bool
 	fault   *fault
+	into    *string // where the text of the element goes that is open; nil: nowhere
+	told    bool    // the rest does not matter
 }
 
 func (r *soapReader) take(token xml.Token) error {
@@ -80,7 +117,9 @@ func (r *soapReader) take(token xml.Token) error {
 	case xml.StartElement:
 		return r.open(t.Name)
 	case xml.EndElement:
-		r.path = r.path[:len(r.path)-1]
+		// The end of the fault, or of a body that holds nothing.
+		r.told = r.fault != nil && len(r.path) == 3 || len(r.path) == 2 && r.path[1] == "Body"
+		r.path, r.into = r.path[:len(r.path)-1], nil
 	case xml.CharData:
 		return r.text(string(t))
 	}
@@ -88,81 +127,59 @@ func (r *soapReader) take(token xml.Token) error {
 }
 
 func (r *soapReader) open(name xml.Name) error {
+	r.into = nil
 	switch depth := len(r.path); {
 	case depth == 0 && r.version != "":
-		return errors.New("goes on after its envelope")
+		return errors.New("has no body")
 	case depth == 0:
 		if name.Local != "Envelope" || (name.Space != soap11 && name.Space != soap12) {
 			return fmt.Errorf("is no envelope but <%s>", exchange.Clip(name.Local))
 		}
 		r.version = name.Space
-	case depth == 1 && name.Local == "Body" && name.Space == r.version:
-		r.body = true
-	case depth == 2 && r.path[1] == "Body" && name.Local == "Fault" && name.Space == r.version:
-		r.fault = &fault{}
+	case depth == 1 && name.Local == "Body" && name.Space != r.version:
+		name.Local = "" // another one's
+	case depth == 2 && r.path[1] == "Body":
+		if r.told = !isFault(name); !r.told {
+			r.fault = &fault{}
+		}
 	case depth == maxDepth:
 		return errors.New("is nested too deep")
+	case r.fault != nil && depth > 2:
+		r.into = r.field(strings.Join(append(r.path[3:], name.Local), "/"))
 	}
 	r.path = append(r.path, name.Local)
 	return nil
 }
 
+// isFault reports whether an element of the body is a fault: some servers leave
+// out the namespace, or take that of the other version.
+func isFault(name xml.Name) bool {
+	return name.Local == "Fault" && (name.Space == "" || name.Space == soap11 || name.Space == soap12)
+}
+
 func (r *soapReader) text(text string) error {
-	if len(r.path) == 0 {
-		if strings.Trim(text, " \t\r\n\ufeff") != "" {
-			return errors.New("is no XML")
-		}
-		return nil
-	}
-	if r.fault == nil || len(r.path) < 4 {
-		return nil
-	}
-	field := r.field(strings.Join(r.path[3:], "/"))
-	if field != nil && *field == "" {
-		*field = strings.TrimSpace(text)
+	switch {
+	case len(r.path) == 0 && strings.Trim(text, " \t\r\n\ufeff") != "":
+		return errors.New("is no XML")
+	case r.into != nil:
+		*r.into = strings.TrimSpace(*r.into + text)
 	}
 	return nil
 }
 
 // field is where the text of an element of a fault belongs, by its path below
-// the fault.
+// the fault. Of several reasons it is the first.
 func (r *soapReader) field(path string) *string {
-	switch path {
-	case "faultcode", "Code/Value":
+	switch {
+	case path == "faultcode" || path == "Code/Value":
 		return &r.fault.code
-	case "Code/Subcode/Value":
+	case strings.HasPrefix(path, "Code/Subcode/") && strings.HasSuffix(path, "/Value"):
+		if r.fault.subcode != "" {
+			r.fault.subcode += " "
+		}
 		return &r.fault.subcode
-	case "faultstring", "Reason/Text":
+	case (path == "faultstring" || path == "Reason/Text") && r.fault.reason == "":
 		return &r.fault.reason
 	}
 	return nil
-}
-
-func (r *soapReader) end() (*fault, error) {
-	switch {
-	case r.version == "":
-		return nil, errors.New("read soap answer: is empty")
-	case !r.body:
-		return nil, errors.New("read soap answer: has no body")
-	}
-	return r.fault, nil
-}
-
-// latinReader lets the decoder read the one-byte encodings that old servers
-// still declare. Others are refused.
-func latinReader(charset string, input io.Reader) (io.Reader, error) {
-	switch strings.ToLower(charset) {
-	case "us-ascii", "iso-8859-1", "latin1", "windows-1252":
-	default:
-		return nil, fmt.Errorf("is written in %s", exchange.Clip(charset))
-	}
-	raw, err := io.ReadAll(input)
-	if err != nil {
-		return nil, err
-	}
-	text := make([]rune, len(raw))
-	for i, b := range raw {
-		text[i] = rune(b)
-	}
-	return strings.NewReader(string(text)), nil
 }
