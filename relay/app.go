@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"callrelay/config"
-	"callrelay/relay/route"
 	"callrelay/relay/web"
 )
 
@@ -32,6 +30,14 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	config   string // -c
+	version  string // of this binary
+}
+
+// Run runs the command that args name, as a process whose release was built as
+// version (empty: it is none), and returns the exit status.
+func Run(ctx context.Context, version string, args []string) int {
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, version: buildVersion(version)}
+	return a.execute(ctx, args)
 }
 
 // execute runs the command that args name and returns the exit status.
@@ -78,7 +84,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Long:          "Relay takes events from a call server on a unix socket, keeps them on disk,\nand delivers each to the web services bound to it.\n\nThe exit status is 0 when it is done, 1 when it failed, 2 after wrong usage.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       buildVersion(),
+		Version:       a.version,
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -140,36 +146,4 @@ func explain(err error) error {
 		return hintError{err, howToStart}
 	}
 	return err
-}
-
-// A setup is a configuration that was checked whole and can be put in force.
-type setup struct {
-	config   *config.Config
-	table    *route.Table
-	warnings []config.Problem
-}
-
-// loadSetup reads and compiles the configuration. The error is a
-// [problemsError] with all there are.
-func loadSetup(path string) (*setup, error) {
-	c, problems := config.Load(path)
-	if c == nil {
-		return nil, problemsError(problems)
-	}
-	table, more, warnings := route.Compile(c)
-	if problems = append(problems, unsaid(more, problems)...); len(problems) > 0 {
-		config.Sort(problems)
-		return nil, problemsError(problems)
-	}
-	warnings = append(c.Warnings(), warnings...)
-	config.Sort(warnings)
-	return &setup{config: c, table: table, warnings: warnings}, nil
-}
-
-// unsaid leaves out the problems of lines that have one already: a template
-// that is no URL is none to config and to render.
-func unsaid(problems, said []config.Problem) []config.Problem {
-	return slices.DeleteFunc(problems, func(p config.Problem) bool {
-		return p.Line > 0 && slices.ContainsFunc(said, func(other config.Problem) bool { return other.Line == p.Line })
-	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callrelay/config"
 	"callrelay/queue"
 	"callrelay/relay/web"
 )
@@ -98,11 +99,13 @@ func writeBelow(dir, path string, data io.Reader) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// backup writes what the queue holds.
-func (p operator) backup(ctx context.Context, create func(path string) (io.Writer, error)) error {
-	m, err := p.queue.Backup(ctx, create)
-	if err == nil {
-		p.log.Info("queue backed up", "streams", len(m.Streams))
+// mustBeHere refuses what a cluster does by itself.
+func mustBeHere(c *config.Config) error {
+	if len(c.Queue.Servers) == 0 {
+		return nil
 	}
-	return err
+	return hintError{
+		errors.New("the queue is a NATS cluster, which has backups of its own"),
+		"nats stream backup and nats stream restore, for each stream of the site",
+	}
 }

@@ -76,7 +76,7 @@ func (a *app) demo(ctx context.Context, once bool) (err error) {
 // a log of warnings only. The returned function stops it and waits.
 func (a *app) startDemoRelay(ctx context.Context, config string) (stop func() error, err error) {
 	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	p, err := build(ctx, processOptions{Config: config, Log: log})
+	p, err := build(ctx, processOptions{Config: config, Version: a.version, Log: log})
 	if err != nil {
 		return nil, err
 	}

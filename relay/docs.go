@@ -30,7 +30,7 @@ func writeDocs(root *cobra.Command, share string) error {
 		return err
 	}
 	root.DisableAutoGenTag = true
-	head := &doc.GenManHeader{Section: "1", Source: "relay " + buildVersion(), Manual: "Relay"}
+	head := &doc.GenManHeader{Section: "1", Source: "relay " + root.Version, Manual: "Relay"}
 	if err := doc.GenManTree(root, head, pages); err != nil {
 		return err
 	}

@@ -72,39 +72,6 @@ func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, err
 	return append([]web.Finding{{Level: "warning", What: "relay", Text: "does not run", Do: howToStart}}, webFindings(list)...), nil
 }
 
-// doctor looks through the queue of the running relay.
-func (p operator) doctor(ctx context.Context) []web.Finding {
-	return webFindings(p.queue.Examine(ctx, configured(p.table().Config)))
-}
-
-func webFindings(list []queue.Finding) []web.Finding {
-	found := make([]web.Finding, len(list))
-	for i, f := range list {
-		found[i] = web.Finding{Level: f.Level.String(), What: f.What, Text: f.Text, Do: f.Do}
-	}
-	return found
-}
-
-// configured are the names of all services.
-func configured(c *config.Config) []string {
-	names := make([]string, len(c.Services))
-	for i, s := range c.Services {
-		names[i] = s.Name
-	}
-	return names
-}
-
-// queueOptions are those that say where the queue lies and what it may hold.
-func queueOptions(c *config.Config) queue.Options {
-	q := c.Queue
-	o := queue.Options{
-		Dir: q.Dir, MaxBytes: q.MaxBytes, DeadMaxBytes: q.DeadMaxBytes,
-		Keep: q.Keep, DeadKeep: q.DeadKeep, AttemptsKeep: q.AttemptsKeep, DedupWindow: q.DedupWindow,
-	}
-	inCluster(&o, q)
-	return o
-}
-
 func (a *app) printFindings(found []web.Finding, asJSON bool) {
 	if asJSON {
 		e := json.NewEncoder(a.out)

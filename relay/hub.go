@@ -49,7 +49,7 @@ func (a *app) hub(ctx context.Context) (*queue.Hub, *config.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	o := hubOf(&c.Queue)
+	o := hubOf(&c.Queue, a.version)
 	if o == nil || len(o.URLs) == 0 {
 		return nil, nil, hintError{
 			errors.New("no hub: " + a.configPath() + " has no [queue.hub]"),

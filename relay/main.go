@@ -8,9 +8,11 @@ import (
 	_ "time/tzdata" // zones of relay.toml work where the system has none
 )
 
+// version is set by the linker when a release is built.
+var version string
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal kills
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	os.Exit(a.execute(ctx, os.Args[1:]))
+	os.Exit(Run(ctx, version, os.Args[1:]))
 }

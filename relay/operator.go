@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"slices"
 	"time"
 
+	"callrelay/config"
 	"callrelay/queue"
 	"callrelay/relay/call"
 	"callrelay/relay/deliver"
@@ -40,7 +42,7 @@ func (p *process) operator() web.Relay {
 
 func (p operator) status() web.Status {
 	st := web.Status{
-		Version: buildVersion(), PID: os.Getpid(), Started: p.started,
+		Version: p.version, PID: os.Getpid(), Started: p.started,
 		Healthy: true, Ready: !p.stopping.Load(),
 		Config: p.configState(), Queue: p.queueState(), Hub: p.hubState(),
 	}
@@ -249,4 +251,35 @@ func source(s asterisk.Status) web.Source {
 		v.State = "connected"
 	}
 	return v
+}
+
+// doctor looks through the queue of the running relay.
+func (p operator) doctor(ctx context.Context) []web.Finding {
+	return webFindings(p.queue.Examine(ctx, configured(p.table().Config)))
+}
+
+func webFindings(list []queue.Finding) []web.Finding {
+	found := make([]web.Finding, len(list))
+	for i, f := range list {
+		found[i] = web.Finding{Level: f.Level.String(), What: f.What, Text: f.Text, Do: f.Do}
+	}
+	return found
+}
+
+// configured are the names of all services.
+func configured(c *config.Config) []string {
+	names := make([]string, len(c.Services))
+	for i, s := range c.Services {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// backup writes what the queue holds.
+func (p operator) backup(ctx context.Context, create func(path string) (io.Writer, error)) error {
+	m, err := p.queue.Backup(ctx, create)
+	if err == nil {
+		p.log.Info("queue backed up", "streams", len(m.Streams))
+	}
+	return err
 }

@@ -26,6 +26,7 @@ import (
 // processOptions are what a [process] is built from.
 type processOptions struct {
 	Config   string       // path
+	Version  string       // of this binary
 	Log      *slog.Logger // required
 	Listener net.Listener // the intake socket, when the service manager opened it
 }
@@ -33,6 +34,7 @@ type processOptions struct {
 // A process is one relay: its parts, built in order, run together and torn down
 // in reverse.
 type process struct {
+	version  string
 	path     string
 	listener net.Listener
 	log      *slog.Logger
@@ -61,7 +63,7 @@ type process struct {
 // After an error nothing is left behind.
 func build(ctx context.Context, o processOptions) (*process, error) {
 	p := &process{
-		path: o.Config, listener: o.Listener, log: o.Log, started: time.Now(),
+		version: o.Version, path: o.Config, listener: o.Listener, log: o.Log, started: time.Now(),
 	}
 	p.alarms = newAlarms(o.Log, p.acceptOwn)
 	for _, step := range []func(context.Context) error{
@@ -87,7 +89,7 @@ func (p *process) openConfig(context.Context) error {
 	}
 	p.first = s
 	p.inForce(s, nil)
-	p.registry = web.NewRegistry(buildVersion())
+	p.registry = web.NewRegistry(p.version)
 	return nil
 }
 
@@ -95,7 +97,7 @@ func (p *process) openQueue(ctx context.Context) error {
 	c := p.first.config.Queue
 	o := queueOptions(p.first.config)
 	o.Listen, o.Log, o.OnHigh = c.Listen, p.log, p.queueHigh
-	o.Hub = hubOf(&c)
+	o.Hub = hubOf(&c, p.version)
 	q, err := queue.Open(ctx, o)
 	if err != nil {
 		return err
@@ -132,7 +134,7 @@ func (p *process) openRecordings(context.Context) error {
 
 func (p *process) openDeliver(context.Context) error {
 	o := deliver.Options{
-		Queue: p.queue, Log: p.log, Version: buildVersion(),
+		Queue: p.queue, Log: p.log, Version: p.version,
 		Own: p.ownListeners(), Tracer: p.tracer,
 		Raise: p.alarms.raise,
 	}
@@ -147,7 +149,7 @@ func (p *process) openDeliver(context.Context) error {
 func (p *process) openIntake(context.Context) error {
 	s, err := intake.New(intake.Options{
 		Config: p.first.config.Intake, Queue: p.queue, Table: p.table,
-		Log: p.log, Metrics: p.registry, Version: buildVersion(), Listener: p.listener,
+		Log: p.log, Metrics: p.registry, Version: p.version, Listener: p.listener,
 	})
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func (a *app) render(_ context.Context, name, event string) (err error) {
 }
 
 func (a *app) renderOne(s *route.Service, e *call.Event, links deliver.Recordings) error {
-	preview, err := deliver.NewPreview(s, e, links, buildVersion())
+	preview, err := deliver.NewPreview(s, e, links, a.version)
 	if err == nil {
 		r := preview.Request
 		a.printf("%s\n\n", web.ExchangeText(r.Method+" "+r.URL, r.Headers, r.Body))

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/spf13/cobra"
 )
 
 const (
@@ -18,33 +17,20 @@ const (
 	abortTimeout = 17 * time.Second // what is in flight then goes back to the queue
 )
 
-func (a *app) runCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "run",
-		Short: "Run the relay",
-		Long:  "Run the relay until SIGTERM or SIGINT. SIGHUP reloads the configuration;\none with problems changes nothing and is reported.",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.run(cmd.Context())
-		},
-	}
-}
-
-func (a *app) run(ctx context.Context) error {
+// serve runs a relay as a service manager does: it logs to stderr, takes the
+// socket that it may inherit, and reloads at SIGHUP. The error is a
+// [problemsError] when the configuration cannot be put in force.
+func serve(ctx context.Context, config, version string, stderr io.Writer) error {
 	hangup := make(chan os.Signal, 1) // before anything else: it must not kill
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 
 	limitMemory()
-	log := newLogger(a.err)
 	listener, err := inheritedListener()
 	if err != nil {
 		return err
 	}
-	p, err := build(ctx, processOptions{Config: a.configPath(), Log: log, Listener: listener})
-	if problems := problemsError(nil); errors.As(err, &problems) {
-		return hintError{err, "relay check -c " + a.configPath()}
-	}
+	p, err := build(ctx, processOptions{Config: config, Version: version, Log: newLogger(stderr), Listener: listener})
 	if err != nil {
 		return err
 	}
@@ -72,7 +58,7 @@ func (p *process) run(ctx context.Context, hangup <-chan os.Signal) error {
 	front.start(ctx, part{"reload", func(ctx context.Context) error { return p.reloadOn(ctx, hangup) }})
 	front.start(ctx, part{"watchdog", p.watchdog})
 	notifyReady()
-	p.log.Info("relay started", "version", buildVersion(), "config", p.path, "fingerprint", p.current.Load().config.Fingerprint())
+	p.log.Info("relay started", "version", p.version, "config", p.path, "fingerprint", p.current.Load().config.Fingerprint())
 
 	<-ctx.Done()
 	stopped := time.Now()

@@ -17,7 +17,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"callrelay/config"
 	"callrelay/relay/source/freeswitch"
 	"callrelay/relay/web"
 )
@@ -170,14 +169,6 @@ func (s *sender) sendDocument(ctx context.Context, c freeswitch.Converter, in io
 		}
 	}
 	return s.flush(ctx)
-}
-
-// converter reads FreeSWITCH's records as the relay's own listener does.
-func converter(c *config.Config) freeswitch.Converter {
-	if c.Recordings == nil {
-		return freeswitch.Converter{}
-	}
-	return freeswitch.Converter{Recordings: c.Recordings.Dir}
 }
 
 // sendReply is what the intake answers.

@@ -28,7 +28,7 @@ func (p *process) openTraces(ctx context.Context) error {
 		return fmt.Errorf("traces: %w", err)
 	}
 	about, err := resource.New(ctx, resource.WithHost(), resource.WithAttributes(
-		attribute.String("service.name", "relay"), attribute.String("service.version", buildVersion())), resource.WithFromEnv())
+		attribute.String("service.name", "relay"), attribute.String("service.version", p.version)), resource.WithFromEnv())
 	if err != nil {
 		return fmt.Errorf("traces: %w", err)
 	}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Run the relay",
+		Long:  "Run the relay until SIGTERM or SIGINT. SIGHUP reloads the configuration;\none with problems changes nothing and is reported.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.run(cmd.Context())
+		},
+	}
+}
+
+func (a *app) run(ctx context.Context) error {
+	err := serve(ctx, a.configPath(), a.version, a.err)
+	if problems := problemsError(nil); errors.As(err, &problems) {
+		return hintError{err, "relay check -c " + a.configPath()}
+	}
+	return err
+}
