@@ -6,6 +6,8 @@ import (
 	"os/signal"
 	"syscall"
 	_ "time/tzdata" // zones of relay.toml work where the system has none
+
+	"callrelay/relay/command"
 )
 
 // version is set by the linker when a release is built.
@@ -14,5 +16,5 @@ var version string
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal kills
-	os.Exit(Run(ctx, version, os.Args[1:]))
+	os.Exit(command.Run(ctx, version, os.Args[1:]))
 }

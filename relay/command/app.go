@@ -1,0 +1,150 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/config"
+	"callrelay/relay/daemon"
+	"callrelay/relay/web"
+)
+
+// Exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// configPlaces are tried in order when neither -c nor RELAY_CONFIG is given.
+var configPlaces = [...]string{"relay.toml", "/etc/relay/relay.toml"}
+
+// app is one invocation of relay: where it reads and writes, and the flags that
+// all commands share.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	config   string // -c
+	version  string // of this binary
+}
+
+// Run runs the command that args name, as a process whose release was built as
+// version (empty: it is none), and returns the exit status.
+func Run(ctx context.Context, version string, args []string) int {
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, version: buildVersion(version)}
+	return a.execute(ctx, args)
+}
+
+// execute runs the command that args name and returns the exit status.
+func (a *app) execute(ctx context.Context, args []string) int {
+	started := false
+	root := a.rootCommand()
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups())
+		started = err == nil
+		return err
+	}
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if usage := (usageError{}); !started || errors.As(err, &usage) {
+		try := cmd.CommandPath() + " --help"
+		if strings.HasPrefix(err.Error(), "accepts ") { // so many arguments
+			try = strings.TrimSuffix(cmd.UseLine(), " [flags]")
+		}
+		a.complain(err, try)
+		return exitUsage
+	}
+	a.complain(err, "")
+	return exitFailed
+}
+
+// complain writes an error as one line, and what may mend it as another.
+func (a *app) complain(err error, try string) {
+	if hint := (hintError{}); errors.As(err, &hint) {
+		try = hint.try
+	}
+	_, _ = fmt.Fprintln(a.err, "relay:", err)
+	if try != "" {
+		_, _ = fmt.Fprintln(a.err, "try:", try)
+	}
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "relay",
+		Short:         "Turn call events into web-service calls",
+		Long:          "Relay takes events from a call server on a unix socket, keeps them on disk,\nand delivers each to the web services bound to it.\n\nThe exit status is 0 when it is done, 1 when it failed, 2 after wrong usage.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       a.version,
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetVersionTemplate("relay {{.Version}}\n")
+	root.PersistentFlags().StringVarP(&a.config, "config", "c", "",
+		"configuration file (default $RELAY_CONFIG, relay.toml, /etc/relay/relay.toml)")
+	root.AddCommand(
+		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.statusCommand(),
+		a.sendCommand(), a.renderCommand(), a.testCommand(), a.tailCommand(), a.debugCommand(),
+		a.deadCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(), a.eraseCommand(),
+		a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.moveCommand(), a.contextCommand(), a.hubCommand(), a.tagsCommand(), a.demoCommand(), a.docsCommand(),
+		a.versionCommand(),
+	)
+	return root
+}
+
+// configPath is the configuration file to use.
+func (a *app) configPath() string {
+	if a.config != "" {
+		return a.config
+	}
+	if path := os.Getenv("RELAY_CONFIG"); path != "" {
+		return path
+	}
+	for _, path := range configPlaces {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return configPlaces[0]
+}
+
+// settings reads the configuration for a command that only needs to find the
+// running relay. Its problems are the business of check and run.
+func (a *app) settings() (*config.Config, error) {
+	c, problems := config.Load(a.configPath())
+	if c == nil {
+		return nil, hintError{daemon.Problems(problems), "relay -c FILE, or set RELAY_CONFIG"}
+	}
+	return c, nil
+}
+
+// client makes a client for the running relay.
+func (a *app) client() (*web.Client, error) {
+	c, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	return web.NewClient(c.Admin.Socket), nil
+}
+
+// howToStart starts a relay by hand, or where the package is installed.
+const howToStart = "relay run, or systemctl start relay"
+
+// explain adds what to do when no relay runs.
+func explain(err error) error {
+	if errors.Is(err, web.ErrNotRunning) {
+		return hintError{err, howToStart}
+	}
+	return err
+}

@@ -1,0 +1,133 @@
+package command
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// result is what one command did.
+type result struct {
+	status   int
+	out, err string
+}
+
+// command runs one command as a shell would.
+func command(t *testing.T, in string, args ...string) result {
+	t.Helper()
+	return commandCtx(t.Context(), in, args...)
+}
+
+func commandCtx(ctx context.Context, in string, args ...string) result {
+	var out, errs strings.Builder
+	a := &app{in: strings.NewReader(in), out: &out, err: &errs, version: "devel"}
+	status := a.execute(ctx, args)
+	return result{status, out.String(), errs.String()}
+}
+
+// writeConfig writes a configuration into a folder with a short path.
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "relay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "relay.toml")
+	writeFile(t, path, text)
+	return path
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const idleConfig = `
+[queue]
+listen = ""
+[admin]
+listen = ""
+[[service]]
+name = "crm"
+url = "http://127.0.0.1:1/calls"
+json = '{ "agent": "#agent_id|number#", "name": "#agent_username#" }'
+[[binding]]
+event = "agent_termination"
+service = "crm"
+`
+
+func TestCommands(t *testing.T) {
+	good := writeConfig(t, idleConfig)
+	bad := writeConfig(t, idleConfig+"\n[[binding]]\nevent = \"call_end\"\nservice = [\"crm\", \"crm2\"]\n[[service]]\nurl = \"x\"\n")
+	for _, test := range []struct {
+		name string
+		in   string
+		args []string
+		want int
+		out  string // contained in the output
+		err  string // contained in the errors
+	}{
+		{"version", "", []string{"version"}, 0, "relay ", ""},
+		{"no such command", "", []string{"frobnicate"}, 2, "", "try: relay --help"},
+		{"no such flag", "", []string{"status", "--frob"}, 2, "", "try: relay status --help"},
+		{"a service is missing", "", []string{"pause"}, 2, "", "try: relay pause SERVICE"},
+		{"a good configuration", "", []string{"check", "-c", good}, 0, "ok: 1 service (1 active), 1 binding", ""},
+		{"a bad configuration: all problems", "", []string{"check", "-c", bad}, 1, "", `service "crm2" is not defined`},
+		{"a bad configuration: all problems, again", "", []string{"check", "-c", bad}, 1, "", "url"},
+		{"a bad configuration does not run", "", []string{"run", "-c", bad}, 1, "", "try: relay check -c " + bad},
+		{"no configuration", "", []string{"check", "-c", "/nowhere/relay.toml"}, 1, "", "/nowhere/relay.toml"},
+		{"no relay runs", "", []string{"status", "-c", good}, 1, "", "try: relay run"},
+		{"no relay takes events", `{"event":"call_end"}`, []string{"send", "-c", good}, 1, "", "try: relay run"},
+		{"nothing to send", " \n", []string{"send", "-c", good}, 1, "", "no events"},
+		{"what is sent is no JSON", `{"event":`, []string{"send", "-c", good}, 1, "", "read event 1"},
+		{"all dead letters are not replayed by accident", "", []string{"dead", "replay", "-c", good}, 2, "", "try: --all"},
+		{"nobody to erase", "", []string{"erase", "-c", good}, 2, "", "try: relay erase --help"},
+		{"a time that is none", "", []string{"dead", "list", "-c", good, "--since", "yesterday"}, 2, "", "--since"},
+		{"a reason that is none", "", []string{"dead", "list", "-c", good, "--reason", "rejectd"}, 2, "", "try: one of rejected, expired"},
+		{"a letter that is none", "", []string{"dead", "drop", "-c", good, "x"}, 2, "", "not the number"},
+		{"render of a given event", `{"event":"agent_termination","agent_id":7,"agent_username":"O\"Neil"}`, []string{"render", "crm", "-c", good, "-e", "-"}, 0, `{ "agent": 7, "name": "O\"Neil" }`, "#agent_username#"},
+		{"render of a made-up event", "", []string{"render", "crm", "-c", good}, 0, "ann@example.com", ""},
+		{"render for nobody", "", []string{"render", "crm2", "-c", good}, 1, "", "try: one of crm"},
+		{"render of a bad event", `{"event":7}`, []string{"render", "crm", "-c", good, "-e", "-"}, 1, "", "event"},
+		{"tags", "", []string{"tags"}, 0, "#agent_username#", ""},
+		{"tags for the README", "", []string{"tags", "--markdown"}, 0, "| `#uii#` | text |", ""},
+		{"services are completed", "", []string{"__complete", "-c", good, "pause", ""}, 0, "crm", ""},
+		{"contexts need a queue that listens", "", []string{"context", "-c", good}, 1, "", "queue.listen is empty"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := command(t, test.in, test.args...)
+			if got.status != test.want || !strings.Contains(got.out, test.out) || !strings.Contains(got.err, test.err) {
+				t.Errorf("exit %d, out:\n%s\nerr:\n%s\nwant exit %d, out with %q, err with %q",
+					got.status, got.out, got.err, test.want, test.out, test.err)
+			}
+		})
+	}
+}
+
+// TestExampleIsGood keeps the example in the root without problem or warning.
+func TestExampleIsGood(t *testing.T) {
+	got := command(t, "", "check", "-c", "../../relay.toml")
+	if got.status != 0 || got.err != "" {
+		t.Errorf("exit %d: %s", got.status, got.err)
+	}
+}
+
+func TestDemo(t *testing.T) {
+	got := command(t, "", "demo", "--once")
+	if got.status != 0 || got.err != "" || !strings.Contains(got.out, "2 webhooks, 2 recordings") {
+		t.Errorf("exit %d, out:\n%s\nerr:\n%s", got.status, got.out, got.err)
+	}
+}
+
+func TestDemoThatIsInterruptedFails(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := commandCtx(ctx, "", "demo", "--once"); got.status == 0 {
+		t.Errorf("exit 0, out:\n%s", got.out)
+	}
+}

@@ -1,0 +1,111 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/config"
+	"callrelay/queue"
+	"callrelay/relay/web"
+)
+
+func (a *app) backupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup DIR",
+		Short: "Copy what the running relay keeps into a new folder",
+		Long: "Copy the streams, what of them is done, and the relay's own state into DIR, which\n" +
+			"is made or empty, while the relay runs. What was delivered meanwhile may be\n" +
+			"delivered again after a restore. The configuration, its secrets and recordings\n" +
+			"are files of yours and not in it.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.backup(cmd.Context(), args[0])
+		},
+	}
+}
+
+func (a *app) backup(ctx context.Context, dir string) error {
+	settings, err := a.settings()
+	if err == nil {
+		err = mustBeHere(settings)
+	}
+	if err != nil {
+		return err
+	}
+	if err := makeEmpty(dir); err != nil {
+		return err
+	}
+	err = web.NewClient(settings.Admin.Socket).Backup(ctx, func(path string, data io.Reader) error { return writeBelow(dir, path, data) })
+	if err != nil {
+		return explain(fmt.Errorf("backup %s is not whole: %w", dir, err))
+	}
+	data, err := os.ReadFile(filepath.Join(dir, queue.ManifestFile))
+	if err != nil {
+		return fmt.Errorf("backup %s is not whole: %w", dir, err)
+	}
+	var m queue.Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return fmt.Errorf("backup %s: %w", dir, err)
+	}
+	a.printf("backed up %s to %s\n", held(m), dir)
+	return nil
+}
+
+// held is what a backup holds, in few words.
+func held(m queue.Manifest) string {
+	var records, bytes uint64
+	for _, s := range m.Streams {
+		records += s.Messages
+		bytes += s.Bytes
+	}
+	return fmt.Sprintf("%s (%s)", plural(int(records), "record"), web.Size(int64(bytes)))
+}
+
+// makeEmpty makes a folder for its owner alone, and refuses one that holds
+// anything.
+func makeEmpty(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	list, err := os.ReadDir(dir)
+	if err == nil && len(list) > 0 {
+		err = hintError{fmt.Errorf("%s is not empty", dir), "a new folder"}
+	}
+	return err
+}
+
+// writeBelow writes a file below a folder, and returns once it is on disk.
+func writeBelow(dir, path string, data io.Reader) error {
+	if !filepath.IsLocal(path) {
+		return fmt.Errorf("write %q: %w", path, fs.ErrInvalid)
+	}
+	path = filepath.Join(dir, filepath.FromSlash(path))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, data)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// mustBeHere refuses what a cluster does by itself.
+func mustBeHere(c *config.Config) error {
+	if len(c.Queue.Servers) == 0 {
+		return nil
+	}
+	return hintError{
+		errors.New("the queue is a NATS cluster, which has backups of its own"),
+		"nats stream backup and nats stream restore, for each stream of the site",
+	}
+}

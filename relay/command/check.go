@@ -1,0 +1,58 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/relay/daemon"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration and report every problem in it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.check(cmd.Context())
+		},
+	}
+}
+
+// check prints all problems and fails, or prints a summary and the warnings.
+func (a *app) check(_ context.Context) error {
+	path := a.configPath()
+	s, err := daemon.Load(path)
+	if problems := daemon.Problems(nil); errors.As(err, &problems) {
+		for _, line := range problems.Lines() {
+			_, _ = fmt.Fprintln(a.err, line)
+		}
+		return fmt.Errorf("%s: %s", path, plural(len(problems), "problem"))
+	}
+	if err != nil {
+		return err
+	}
+	for _, line := range daemon.ProblemLines(s.Warnings) {
+		_, _ = fmt.Fprintln(a.err, "warning:", line)
+	}
+	c := s.Config
+	active := 0
+	for _, service := range c.Services {
+		if service.Active {
+			active++
+		}
+	}
+	_, err = fmt.Fprintf(a.out, "%s: ok: %s (%d active), %s, %s, %s; fingerprint %s\n", path,
+		plural(len(c.Services), "service"), active, plural(len(c.Bindings), "binding"),
+		plural(len(c.Sources), "source"), plural(len(s.Warnings), "warning"), c.Fingerprint())
+	return err
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,271 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/relay/deliver"
+	"callrelay/relay/web"
+)
+
+// deadFlags choose dead letters on the command line.
+type deadFlags struct {
+	service, reason, call string
+	since, until          string
+	all, dryRun, asJSON   bool
+	limit, rate           int
+	hub                   string // an edge
+}
+
+func (a *app) deadCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dead",
+		Short: "List, show, replay or drop dead letters",
+		Long:  "Dead letters are deliveries that were given up. They are kept with the reason\nuntil they are replayed, dropped, or older than queue.dead_keep.",
+	}
+	cmd.AddCommand(a.deadListCommand(), a.deadShowCommand(), a.deadReplayCommand(), a.deadDropCommand())
+	return cmd
+}
+
+func (a *app) deadListCommand() *cobra.Command {
+	var f deadFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List dead letters, oldest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.hub != "" {
+				return a.hubLetters(cmd.Context(), f)
+			}
+			return a.deadList(cmd.Context(), f)
+		},
+	}
+	f.listHub(cmd)
+	f.choose(a, cmd)
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print a JSON object a line")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "stop after this many (default: all)")
+	return cmd
+}
+
+func (a *app) deadShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NUMBER|ID",
+		Short: "Show one dead letter whole",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.deadShow(cmd.Context(), args[0])
+		},
+	}
+}
+
+func (a *app) deadReplayCommand() *cobra.Command {
+	var f deadFlags
+	cmd := &cobra.Command{
+		Use:   "replay [NUMBER...]",
+		Short: "Put dead letters back into the queue, each for its service only",
+		Long:  "Put dead letters back into the queue, each for its service only, under the id it\nhad. Age and attempts start anew. It can be stopped at any moment and run again:\nwhat was put back is no dead letter any more.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.hub != "" {
+				return a.hubReplay(cmd.Context(), f, args)
+			}
+			return a.deadMove(cmd.Context(), f, args, "replayed", (*web.Client).Replay)
+		},
+	}
+	f.replayHub(cmd)
+	f.choose(a, cmd)
+	f.confirm(cmd)
+	cmd.Flags().IntVar(&f.rate, "rate", 0, "put back at most so many a second (default: as fast as the queue takes them)")
+	return cmd
+}
+
+func (a *app) deadDropCommand() *cobra.Command {
+	var f deadFlags
+	cmd := &cobra.Command{
+		Use:   "drop [NUMBER...]",
+		Short: "Remove dead letters for good",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.deadMove(cmd.Context(), f, args, "dropped", dropLetters)
+		},
+	}
+	f.choose(a, cmd)
+	f.confirm(cmd)
+	return cmd
+}
+
+func dropLetters(c *web.Client, ctx context.Context, f web.Filter, _ func(int)) (int, error) {
+	return c.DropLetters(ctx, f)
+}
+
+// deathReasons are all there are.
+var deathReasons = []string{deliver.ReasonRejected, deliver.ReasonExpired, deliver.ReasonRender, deliver.ReasonOverflow, deliver.ReasonRemoved}
+
+func (f *deadFlags) choose(a *app, cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.service, "service", "", "only of this service")
+	flags.StringVar(&f.reason, "reason", "", "only with this reason: rejected, expired, render, overflow or removed")
+	flags.StringVar(&f.call, "call", "", "only of this call (uii)")
+	flags.StringVar(&f.since, "since", "", "only those given up since: a time, or a span such as 2h before now")
+	flags.StringVar(&f.until, "until", "", "only those given up until: a time, or a span such as 2h before now")
+	complete := cobra.FixedCompletions(deathReasons, cobra.ShellCompDirectiveNoFileComp)
+	_ = cmd.RegisterFlagCompletionFunc("reason", complete)
+	_ = cmd.RegisterFlagCompletionFunc("service", a.completeService)
+	if cmd.Name() == "list" {
+		flags.BoolVar(&f.all, "all", true, "without a filter: all")
+		_ = flags.MarkHidden("all")
+	}
+}
+
+func (f *deadFlags) confirm(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.all, "all", false, "without a filter: all of them")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say how many there are")
+}
+
+// filter reads the flags, and the numbers given as arguments.
+func (f *deadFlags) filter(args []string, now time.Time) (web.Filter, error) {
+	filter := web.Filter{Service: f.service, Reason: f.reason, Call: f.call, Rate: f.rate}
+	for _, arg := range args {
+		seq, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil {
+			return filter, usageError{fmt.Errorf("%q is not the number of a dead letter", arg)}
+		}
+		filter.Seqs = append(filter.Seqs, seq)
+	}
+	var err error
+	if filter.Since, err = parseWhen("since", f.since, now); err != nil {
+		return filter, err
+	}
+	if filter.Until, err = parseWhen("until", f.until, now); err != nil {
+		return filter, err
+	}
+	if f.reason != "" && !slices.Contains(deathReasons, f.reason) {
+		return filter, hintError{usageError{fmt.Errorf("--reason %q is none", f.reason)}, "one of " + strings.Join(deathReasons, ", ")}
+	}
+	if f.rate < 0 {
+		return filter, usageError{fmt.Errorf("--rate %d is less than 0", f.rate)}
+	}
+	if filter.Empty() && !f.all {
+		return filter, hintError{usageError{errors.New("this would take every dead letter")}, "--all, or a filter such as --service"}
+	}
+	return filter, nil
+}
+
+// parseWhen reads a time, or a span of time before now.
+func parseWhen(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if days, ok := daysOf(text); ok {
+		return now.AddDate(0, 0, -days), nil
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, hintError{
+		usageError{fmt.Errorf("--%s %q is neither a time nor a span", flag, text)},
+		"2h, 7d, 2026-01-31, \"2026-01-31 15:00\" or 2026-01-31T15:00:00Z",
+	}
+}
+
+func daysOf(text string) (int, bool) {
+	if text == "" || text[len(text)-1] != 'd' {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text[:len(text)-1])
+	return n, err == nil && n >= 0
+}
+
+func (a *app) deadList(ctx context.Context, f deadFlags) error {
+	filter, err := f.filter(nil, time.Now())
+	if err != nil {
+		return err
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	list := a.letterTable()
+	if f.asJSON {
+		list = letterLines{json.NewEncoder(a.out)}
+	}
+	n := 0
+	err = c.Letters(ctx, filter, f.asJSON, func(l web.Letter) bool {
+		list.letter(l)
+		n++
+		return n != f.limit
+	})
+	if n == 0 && err == nil {
+		list.none(filter)
+		return nil
+	}
+	list.end()
+	return explain(err)
+}
+
+func (a *app) deadShow(ctx context.Context, which string) error {
+	filter := web.Filter{ID: which}
+	if seq, err := strconv.ParseUint(which, 10, 64); err == nil {
+		filter = web.Filter{Seqs: []uint64{seq}}
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	found := false
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err = c.Letters(ctx, filter, true, func(l web.Letter) bool {
+		found = true
+		return e.Encode(l) == nil
+	})
+	if err == nil && !found {
+		return hintError{fmt.Errorf("no dead letter %s", which), "relay dead list"}
+	}
+	return explain(err)
+}
+
+// deadMove replays or drops, or only counts.
+func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done string,
+	move func(*web.Client, context.Context, web.Filter, func(int)) (int, error),
+) error {
+	filter, err := f.filter(args, time.Now())
+	if err != nil {
+		return err
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	if f.dryRun {
+		n, err := countLetters(ctx, c, filter)
+		if err != nil {
+			return explain(err)
+		}
+		a.printf("would have %s %s\n", done, plural(n, "dead letter"))
+		return nil
+	}
+	n, err := move(c, ctx, filter, a.progress(done, lettersOf(ctx, c, filter)))
+	if err == nil && n == 0 && len(filter.Seqs) > 0 {
+		return hintError{fmt.Errorf("no dead letter %s", strings.Join(args, ", ")), "relay dead list"}
+	}
+	if err == nil || n > 0 {
+		a.printf("%s %s\n", done, plural(n, "dead letter"))
+	}
+	if err != nil && n > 0 {
+		return hintError{err, "the same again: what is done stays done"}
+	}
+	return explain(err)
+}

@@ -1,0 +1,42 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestDocsCoverEveryCommand(t *testing.T) {
+	share := t.TempDir()
+	if r := command(t, "", "docs", share); r.status != exitDone {
+		t.Fatalf("docs: status %d, %s", r.status, r.err)
+	}
+	walk((&app{}).rootCommand(), func(c *cobra.Command) {
+		page := strings.ReplaceAll(c.CommandPath(), " ", "-") + ".1"
+		text, err := os.ReadFile(filepath.Join(share, "man", "man1", page))
+		if got := err == nil; got != c.IsAvailableCommand() && c.HasParent() {
+			t.Errorf("man page of %q: %v, want one: %v", c.CommandPath(), got, !got)
+		}
+		if err == nil && !strings.Contains(string(text), c.Short) {
+			t.Errorf("%s lacks %q", page, c.Short)
+		}
+	})
+	for _, name := range []string{
+		"bash-completion/completions/relay", "zsh/vendor-completions/_relay", "fish/vendor_completions.d/relay.fish",
+	} {
+		if text, err := os.ReadFile(filepath.Join(share, name)); err != nil || !strings.Contains(string(text), "relay") {
+			t.Errorf("completion %s: %v, %d bytes", name, err, len(text))
+		}
+	}
+}
+
+// walk visits a command and all below it.
+func walk(c *cobra.Command, visit func(*cobra.Command)) {
+	visit(c)
+	for _, sub := range c.Commands() {
+		walk(sub, visit)
+	}
+}

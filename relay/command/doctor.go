@@ -1,0 +1,97 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/config"
+	"callrelay/queue"
+	"callrelay/relay/daemon"
+	"callrelay/relay/web"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look through the queue and say what is wrong and what to do",
+		Long: "Look through the queue of the relay, whether it runs or is stopped: its folder and\n" +
+			"the disk below it, the clock, what is delivered and what is owed, and what\n" +
+			"JetStream says of its streams and of records it has lost. Nothing is changed.\n" +
+			"It fails when there is a fault.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.doctor(cmd.Context(), asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object a line")
+	return cmd
+}
+
+func (a *app) doctor(ctx context.Context, asJSON bool) error {
+	c, problems := config.Load(a.configPath())
+	if c == nil {
+		return hintError{daemon.Problems(problems), "relay -c FILE, or set RELAY_CONFIG"}
+	}
+	found, err := a.examine(ctx, c)
+	if err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		found = append([]web.Finding{{Level: "fault", What: "configuration", Text: plural(len(problems), "problem"), Do: "relay check"}}, found...)
+	}
+	faults := 0
+	for _, f := range found {
+		if f.Level == queue.Faulty.String() {
+			faults++
+		}
+	}
+	a.printFindings(found, asJSON)
+	if faults > 0 {
+		return fmt.Errorf("%s found", plural(faults, "fault"))
+	}
+	return nil
+}
+
+// examine asks the running relay, or looks itself when none runs.
+func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, error) {
+	found, err := web.NewClient(c.Admin.Socket).Doctor(ctx)
+	if !errors.Is(err, web.ErrNotRunning) {
+		return append([]web.Finding{{Level: "ok", What: "relay", Text: "runs"}}, found...), err
+	}
+	if err := becomeOwner(c.Queue.Dir); err != nil {
+		return nil, err
+	}
+	list, err := queue.Examine(ctx, daemon.QueueOptions(c), daemon.Configured(c))
+	if err != nil {
+		return nil, err
+	}
+	return append([]web.Finding{{Level: "warning", What: "relay", Text: "does not run", Do: howToStart}}, daemon.WebFindings(list)...), nil
+}
+
+func (a *app) printFindings(found []web.Finding, asJSON bool) {
+	if asJSON {
+		e := json.NewEncoder(a.out)
+		e.SetEscapeHTML(false)
+		for _, f := range found {
+			_ = e.Encode(f)
+		}
+		return
+	}
+	p := a.painter()
+	paint := map[string]func(string) string{"ok": p.good, "warning": p.warn, "fault": p.bad}
+	wide := 0
+	for _, f := range found {
+		wide = max(wide, len(f.What))
+	}
+	for _, f := range found {
+		a.printf("%s  %-*s  %s\n", paint[f.Level](fmt.Sprintf("%-7s", f.Level)), wide, f.What, f.Text)
+		if f.Do != "" {
+			a.printf("%*s  try: %s\n", wide+9, "", f.Do)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/queue"
+	"callrelay/relay/daemon"
+	"callrelay/relay/web"
+)
+
+// allEdges is the value of --hub that stands for every edge.
+const allEdges = "*"
+
+// listHub adds --hub to the command that lists: for all edges, or one.
+func (f *deadFlags) listHub(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.hub, "hub", "", "those of all edges of the hub, or of one `EDGE`, from the hub's copy")
+	cmd.Flags().Lookup("hub").NoOptDefVal = allEdges
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if f.hub == allEdges && len(args) == 1 { // written --hub EDGE
+			f.hub = args[0]
+			return nil
+		}
+		return cobra.NoArgs(cmd, args)
+	}
+}
+
+// replayHub adds --hub to the command that replays.
+func (f *deadFlags) replayHub(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.hub, "hub", "", "those of this `EDGE` of the hub, which does it itself")
+}
+
+// edge is the edge that --hub names; empty: all of them.
+func (f *deadFlags) edge() string {
+	if f.hub == allEdges {
+		return ""
+	}
+	return f.hub
+}
+
+// edgeLetter is a dead letter of an edge in JSON.
+type edgeLetter struct {
+	Edge string `json:"edge"`
+	web.Letter
+}
+
+// hubLetters lists the dead letters of edges.
+func (a *app) hubLetters(ctx context.Context, f deadFlags) error {
+	filter, err := f.filter(nil, time.Now())
+	if err != nil {
+		return err
+	}
+	h, _, err := a.hub(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	t := letterTable{out: a.out, rows: table{head: append([]string{"EDGE"}, letterHead...)}}
+	lines, n := json.NewEncoder(a.out), 0
+	err = h.Letters(ctx, f.edge(), daemon.LetterFilter(filter), func(l queue.EdgeLetter) bool {
+		n++
+		if f.asJSON {
+			_ = lines.Encode(edgeLetter{l.Edge, daemon.Letter(l.Letter)})
+			return n != f.limit
+		}
+		t.add(append([]string{l.Edge}, letterCells(daemon.Letter(l.Letter))...)...)
+		return n != f.limit
+	})
+	t.end()
+	if n == 0 && err == nil && !f.asJSON {
+		a.printf("no dead letters\n")
+	}
+	return explainEdge(err)
+}
+
+// hubReplay has an edge replay dead letters, or only counts them.
+func (a *app) hubReplay(ctx context.Context, f deadFlags, args []string) error {
+	filter, err := f.filter(args, time.Now())
+	if err != nil {
+		return err
+	}
+	h, _, err := a.hub(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if f.dryRun {
+		n := 0
+		if err := h.Letters(ctx, f.hub, daemon.LetterFilter(filter), func(queue.EdgeLetter) bool { n++; return true }); err != nil {
+			return explainEdge(err)
+		}
+		a.printf("edge %s would have replayed %s\n", f.hub, plural(n, "dead letter"))
+		return nil
+	}
+	n, err := h.Replay(ctx, f.hub, daemon.LetterFilter(filter), a.progress("replayed", 0))
+	a.printf("edge %s replayed %s\n", f.hub, plural(n, "dead letter"))
+	return explainEdge(err)
+}
+
+// explainEdge adds what to do when the hub or the edge lacks something.
+func explainEdge(err error) error {
+	switch {
+	case errors.Is(err, queue.ErrNotKept):
+		return hintError{err, "relay hub --once, or relay hub as a service"}
+	case errors.Is(err, queue.ErrAway):
+		return hintError{fmt.Errorf("%w: only the edge itself can replay what it holds", err), "relay status --hub"}
+	case errors.Is(err, queue.ErrNotFound):
+		return hintError{err, "relay status --hub"}
+	}
+	return err
+}

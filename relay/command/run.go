@@ -1,0 +1,30 @@
+package command
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/relay/daemon"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Run the relay",
+		Long:  "Run the relay until SIGTERM or SIGINT. SIGHUP reloads the configuration;\none with problems changes nothing and is reported.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.run(cmd.Context())
+		},
+	}
+}
+
+func (a *app) run(ctx context.Context) error {
+	err := daemon.Serve(ctx, a.configPath(), a.version, a.err)
+	if problems := daemon.Problems(nil); errors.As(err, &problems) {
+		return hintError{err, "relay check -c " + a.configPath()}
+	}
+	return err
+}

@@ -1,0 +1,249 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"callrelay/relay/daemon"
+	"callrelay/relay/source/freeswitch"
+	"callrelay/relay/web"
+)
+
+// One request of send. The intake takes 1,000 events and 8 MiB.
+const (
+	sendEvents = 500
+	sendBytes  = 4 << 20
+)
+
+func (a *app) sendCommand() *cobra.Command {
+	format := formatEvents
+	cmd := &cobra.Command{
+		Use:   "send [FILE|-]",
+		Short: "Send events to the running relay and print their ids",
+		Long:  "Send events to the running relay and print their ids once they are on disk.\nThe file, or the standard input, holds JSON objects: one, an array of them,\nor one after the other.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.send(cmd.Context(), format, args)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", format, "what the file holds: events, or a freeswitch call detail record as mod_json_cdr spools it")
+	return cmd
+}
+
+// What a file to send may hold.
+const (
+	formatEvents     = "events"
+	formatFreeSWITCH = "freeswitch"
+)
+
+func (a *app) send(ctx context.Context, format string, args []string) error {
+	if format != formatEvents && format != formatFreeSWITCH {
+		return usageError{fmt.Errorf("format %q is not allowed (%s, %s)", format, formatEvents, formatFreeSWITCH)}
+	}
+	in := a.in
+	if len(args) == 1 && args[0] != "-" {
+		file, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		in = file
+	}
+	c, err := a.settings()
+	if err != nil {
+		return err
+	}
+	s := sender{client: unixClient(c.Intake.Socket), socket: c.Intake.Socket, out: bufio.NewWriter(a.out)}
+	defer s.out.Flush()
+	if format == formatFreeSWITCH {
+		return s.sendDocument(ctx, daemon.Converter(c), in)
+	}
+	return s.sendAll(ctx, in)
+}
+
+// sender posts events in requests of bounded size.
+type sender struct {
+	client *http.Client
+	socket string
+	out    *bufio.Writer
+	batch  bytes.Buffer
+	count  int // events in batch
+	sent   int // events accepted so far
+}
+
+func (s *sender) sendAll(ctx context.Context, in io.Reader) error {
+	buffered := bufio.NewReader(in)
+	decoder := json.NewDecoder(buffered)
+	if array, err := startsArray(buffered); err != nil {
+		return err
+	} else if array {
+		_, _ = decoder.Token()
+		for decoder.More() {
+			if err := s.next(ctx, decoder); err != nil {
+				return err
+			}
+		}
+		if _, err := decoder.Token(); err != nil {
+			return fmt.Errorf("read events: %w", err)
+		}
+		return s.flush(ctx)
+	}
+	for {
+		err := s.next(ctx, decoder)
+		if errors.Is(err, io.EOF) {
+			return s.flush(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// startsArray looks at the first byte that is not space.
+func startsArray(in *bufio.Reader) (bool, error) {
+	for {
+		b, err := in.ReadByte()
+		if errors.Is(err, io.EOF) {
+			return false, errors.New("no events to send")
+		}
+		if err != nil {
+			return false, err
+		}
+		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(b)) {
+			return b == '[', in.UnreadByte()
+		}
+	}
+}
+
+// next adds one event to the batch, and sends the batch when it is full.
+func (s *sender) next(ctx context.Context, decoder *json.Decoder) error {
+	var event json.RawMessage
+	if err := decoder.Decode(&event); err != nil {
+		if errors.Is(err, io.EOF) {
+			return err
+		}
+		return fmt.Errorf("read event %d: %w", s.sent+s.count+1, err)
+	}
+	return s.add(ctx, event)
+}
+
+func (s *sender) add(ctx context.Context, event json.RawMessage) error {
+	if s.count == sendEvents || s.batch.Len()+len(event) > sendBytes {
+		if err := s.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if err := json.Compact(&s.batch, event); err != nil {
+		return fmt.Errorf("read event %d: %w", s.sent+s.count+1, err)
+	}
+	s.batch.WriteByte('\n')
+	s.count++
+	return nil
+}
+
+// sendDocument sends the events of one call detail record.
+func (s *sender) sendDocument(ctx context.Context, c freeswitch.Converter, in io.Reader) error {
+	body, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	events, err := c.Convert(body)
+	if err != nil {
+		return err
+	}
+	for _, event := range events {
+		if err := s.add(ctx, event); err != nil {
+			return err
+		}
+	}
+	return s.flush(ctx)
+}
+
+// sendReply is what the intake answers.
+type sendReply struct {
+	IDs      []string `json:"ids"`
+	Error    string   `json:"error"`
+	Problems []struct {
+		Index   int    `json:"index"`
+		Field   string `json:"field"`
+		Problem string `json:"problem"`
+	} `json:"problems"`
+}
+
+func (s *sender) flush(ctx context.Context) error {
+	if s.count == 0 {
+		return nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://relay/v1/events", bytes.NewReader(s.batch.Bytes()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-ndjson")
+	reply, err := s.client.Do(req)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer reply.Body.Close()
+	var answer sendReply
+	if err := json.NewDecoder(reply.Body).Decode(&answer); err != nil {
+		return fmt.Errorf("intake answered %s: %w", reply.Status, err)
+	}
+	if reply.StatusCode != http.StatusAccepted {
+		return s.refused(reply, answer)
+	}
+	for _, id := range answer.IDs {
+		_, _ = fmt.Fprintln(s.out, id)
+	}
+	s.sent += s.count
+	s.count = 0
+	s.batch.Reset()
+	return nil
+}
+
+// refused tells which event was refused, counted from 1 over all requests.
+func (s *sender) refused(reply *http.Response, answer sendReply) error {
+	var parts []string
+	for _, p := range answer.Problems {
+		parts = append(parts, fmt.Sprintf("event %d: %s: %s", s.sent+p.Index+1, p.Field, p.Problem))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, fmt.Sprintf("%s (%d)", answer.Error, reply.StatusCode))
+	}
+	if s.sent > 0 {
+		parts = append(parts, fmt.Sprintf("the first %d were accepted", s.sent))
+	}
+	err := errors.New(strings.Join(parts, "; "))
+	if after := reply.Header.Get("Retry-After"); after != "" {
+		return hintError{err, "again in " + after + " s; relay status tells why"}
+	}
+	return err
+}
+
+func (s *sender) explain(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return explain(fmt.Errorf("%w: nobody serves %s", web.ErrNotRunning, s.socket))
+	}
+	return fmt.Errorf("send: %w", err)
+}
+
+// unixClient makes an HTTP client whose every request goes to a unix socket.
+func unixClient(socket string) *http.Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial}}
+}

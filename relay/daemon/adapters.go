@@ -1,0 +1,49 @@
+package daemon
+
+import (
+	"errors"
+	"time"
+
+	"callrelay/queue"
+	"callrelay/relay/call"
+	"callrelay/relay/deliver"
+	"callrelay/relay/recordings"
+)
+
+// Recordings are those of a relay as package deliver sees them.
+func Recordings(r *recordings.Recordings) deliver.Recordings { return recordingLinks{r} }
+
+// recordingLinks is the recordings as package deliver sees them.
+type recordingLinks struct{ *recordings.Recordings }
+
+// Look implements [deliver.Recordings].
+func (r recordingLinks) Look(path string, start, end float64) deliver.Recording {
+	return deliverable(r.Recordings.Look(path, start, end))
+}
+
+// LookAgent implements [deliver.Recordings].
+func (r recordingLinks) LookAgent(path string) deliver.Recording {
+	return deliverable(r.Recordings.LookAgent(path))
+}
+
+func deliverable(f recordings.File) deliver.Recording {
+	return deliver.Recording{State: f.State, Bytes: f.Bytes, Seconds: f.Seconds, Channels: f.Channels, SHA256: f.SHA256}
+}
+
+// Late implements [deliver.Recordings].
+func (r recordingLinks) Late(path string, e *call.Event, until time.Time) {
+	r.Recordings.Late(path, e.Body, until)
+}
+
+// store keeps the state of the parts in the queue's folder. What was never
+// saved is nothing, without an error.
+type store struct{ *queue.Queue }
+
+// Load returns what was saved under the name.
+func (s store) Load(name string) ([]byte, error) {
+	data, err := s.Queue.Load(name)
+	if errors.Is(err, queue.ErrNotFound) {
+		return nil, nil
+	}
+	return data, err
+}

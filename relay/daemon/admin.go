@@ -1,0 +1,288 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+
+	"callrelay/config"
+	"callrelay/queue"
+	"callrelay/relay/call"
+	"callrelay/relay/deliver"
+	"callrelay/relay/source/asterisk"
+	"callrelay/relay/web"
+)
+
+// operator is the process as package web sees it: each method asks one of the
+// parts and says the answer in web's words.
+type operator struct{ *Daemon }
+
+func (p *Daemon) operator() web.Relay {
+	o := operator{p}
+	return web.Relay{
+		Status:      o.status,
+		Settings:    func() string { return p.table().Config.Text() },
+		Reload:      func(context.Context) web.Reload { return p.reload() },
+		Services:    o,
+		Letters:     letterBox{p.queue},
+		Attempts:    o,
+		DropService: o.dropService,
+		Test:        o.test,
+		Erase:       o.erase,
+		Backup:      o.backup,
+		Doctor:      o.doctor,
+	}
+}
+
+func (p operator) status() web.Status {
+	st := web.Status{
+		Version: p.version, PID: os.Getpid(), Started: p.started,
+		Healthy: true, Ready: !p.stopping.Load(),
+		Config: p.configState(), Queue: p.queueState(), Hub: p.hubState(),
+	}
+	if err := p.queue.Health(); err != nil {
+		st.Healthy, st.Problem = false, err.Error()
+	}
+	if err := p.queue.Degraded(); err != nil {
+		st.Degraded = err.Error()
+	}
+	services := p.deliver.Status()
+	for _, s := range services {
+		st.Services = append(st.Services, service(s))
+	}
+	st.Gone = p.deliver.Gone(services)
+	for _, s := range p.sources {
+		st.Sources = append(st.Sources, source(s.Status()))
+	}
+	return st
+}
+
+func service(s deliver.Status) web.Service {
+	return web.Service{
+		Name: s.Name, Group: s.Group, Description: s.Description, Endpoint: hostOf(s.Endpoint),
+		State: s.State, Why: s.Why, Breaker: s.Breaker, BreakerUntil: s.BreakerUntil,
+		Waiting: s.Waiting, InFlight: s.InFlight, Retrying: s.Retrying, Oldest: s.Oldest, Dead: s.Dead,
+		Delivered: s.Delivered, PerMinute: s.Rate1m * time.Minute.Seconds(),
+		P50: s.LatencyP50.Seconds(), P99: s.LatencyP99.Seconds(),
+		LastStatus: s.LastStatus, LastError: s.LastError, LastAt: s.LastAt,
+	}
+}
+
+// hostOf is all that is shown of an endpoint: the rest may hold secrets.
+func hostOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+func (p *Daemon) queueState() web.Queue {
+	s := p.queue.Stats()
+	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled}
+}
+
+// known is an error unless the service is configured or has deliveries waiting.
+func (p operator) known(service string) error {
+	var names []string
+	for _, s := range p.deliver.Status() {
+		names = append(names, s.Name)
+	}
+	if slices.Contains(names, service) {
+		return nil
+	}
+	near := call.Nearest(service, names)
+	if near != "" {
+		return fmt.Errorf("%w: %q (did you mean %q?)", web.ErrNoService, service, near)
+	}
+	return fmt.Errorf("%w: %q", web.ErrNoService, service)
+}
+
+// Pause implements [web.Services].
+func (p operator) Pause(service, why string) error {
+	if err := p.known(service); err != nil {
+		return err
+	}
+	return p.deliver.Pause(service, why)
+}
+
+// Resume implements [web.Services].
+func (p operator) Resume(service string) error {
+	if err := p.known(service); err != nil {
+		return err
+	}
+	return p.deliver.Resume(service)
+}
+
+// Probe implements [web.Services].
+func (p operator) Probe(service string) error {
+	if err := p.known(service); err != nil {
+		return err
+	}
+	return p.deliver.Probe(service)
+}
+
+func (p operator) dropService(ctx context.Context, service string) (int, error) {
+	p.reloads.Lock() // the service must not return meanwhile
+	defer p.reloads.Unlock()
+	if err := p.known(service); err != nil {
+		return 0, err
+	}
+	if p.table().Service(service) != nil {
+		return 0, fmt.Errorf("%w: service %q is configured; take it out of %s and reload first", web.ErrRefused, service, p.path)
+	}
+	return p.queue.Sweep(ctx, service, time.Now(), queue.Death{Reason: deliver.ReasonRemoved, Error: "service removed"})
+}
+
+// Attempts implements [web.Attempts].
+func (p operator) Attempts(ctx context.Context, service string, limit int) ([]web.Attempt, error) {
+	logged, err := p.queue.History(ctx, queue.Attempts, service, limit)
+	return records(logged, attempt), err
+}
+
+// Transcripts implements [web.Attempts].
+func (p operator) Transcripts(ctx context.Context, service string, limit int) ([]web.Transcript, error) {
+	if err := p.known(service); err != nil {
+		return nil, err
+	}
+	logged, err := p.queue.History(ctx, queue.Debug, service, limit)
+	return records(logged, transcript), err
+}
+
+// Follow implements [web.Attempts].
+func (p operator) Follow(ctx context.Context, service string, visit func(web.Attempt)) error {
+	if service != "" {
+		if err := p.known(service); err != nil {
+			return err
+		}
+	}
+	return p.queue.Follow(ctx, service, func(l queue.Logged) { visit(attempt(l)) })
+}
+
+func records[T any](logged []queue.Logged, read func(queue.Logged) T) []T {
+	list := make([]T, len(logged))
+	for i, l := range logged {
+		list[i] = read(l)
+	}
+	return list
+}
+
+// attempt reads a record of ATTEMPTS. What a record of an older version lacks
+// stays empty.
+func attempt(l queue.Logged) web.Attempt {
+	var a web.Attempt
+	_ = json.Unmarshal(l.Body, &a)
+	a.Service, a.Outcome, a.At = l.Service, l.Outcome, l.At
+	return a
+}
+
+func transcript(l queue.Logged) web.Transcript {
+	var t web.Transcript
+	_ = json.Unmarshal(l.Body, &t)
+	t.Service, t.At = l.Service, l.At
+	return t
+}
+
+// letterBox is the dead letters of a queue.
+type letterBox struct{ queue *queue.Queue }
+
+// Letters implements [web.Letters].
+func (b letterBox) Letters(ctx context.Context, f web.Filter, visit func(web.Letter) bool) error {
+	return b.queue.Letters(ctx, LetterFilter(f), func(l queue.Letter) bool { return visit(Letter(l)) })
+}
+
+// Replay implements [web.Letters].
+func (b letterBox) Replay(ctx context.Context, f web.Filter, each func(web.Letter)) (int, error) {
+	return b.queue.Replay(ctx, LetterFilter(f), func(l queue.Letter) { each(Letter(l)) })
+}
+
+// Drop implements [web.Letters].
+func (b letterBox) Drop(ctx context.Context, f web.Filter) (int, error) {
+	return b.queue.DropLetters(ctx, LetterFilter(f))
+}
+
+// LetterFilter is a filter of dead letters in the queue's words.
+func LetterFilter(f web.Filter) queue.Filter {
+	return queue.Filter{
+		Service: f.Service, Reason: f.Reason, Call: f.Call, ID: f.ID,
+		Seqs: f.Seqs, Since: f.Since, Until: f.Until, Rate: f.Rate,
+	}
+}
+
+// Letter is a dead letter of the queue in web's words.
+func Letter(l queue.Letter) web.Letter {
+	return web.Letter{
+		Seq: l.Seq, Service: l.Service, Event: l.Event, ID: l.ID, Call: l.Call, Segment: l.Segment, Scope: l.Scope,
+		Reason: l.Reason, Attempts: l.Attempts, Status: l.Status, Error: l.Error,
+		Accepted: l.Accepted, Buried: l.Buried, Body: l.Body,
+	}
+}
+
+// test makes one attempt at a service outside the queue.
+func (p operator) test(ctx context.Context, service string, event []byte) (web.Transcript, error) {
+	if p.table().Service(service) == nil {
+		return web.Transcript{}, cmp.Or(p.known(service), fmt.Errorf("%w: service %q is not configured", web.ErrRefused, service))
+	}
+	events, err := DecodeEvent(p.table().Config, event)
+	if err != nil {
+		return web.Transcript{}, err
+	}
+	x, err := p.deliver.Test(ctx, service, &events[0])
+	if err != nil {
+		return web.Transcript{}, err
+	}
+	data, err := json.Marshal(x)
+	if err != nil {
+		return web.Transcript{}, err
+	}
+	return transcript(queue.Logged{Service: service, At: x.At, Body: data}), nil
+}
+
+func source(s asterisk.Status) web.Source {
+	v := web.Source{
+		Name: s.Name, Type: s.Type, State: "disconnected", Since: s.Since, LastError: cmp.Or(s.LastError, s.Refusal),
+		Behind: s.Behind.Seconds(), Turned: s.Turned, Unturned: s.Unturned, Problem: s.Problem, Gaps: s.Gaps,
+	}
+	if s.Connected {
+		v.State = "connected"
+	}
+	return v
+}
+
+// doctor looks through the queue of the running relay.
+func (p operator) doctor(ctx context.Context) []web.Finding {
+	return WebFindings(p.queue.Examine(ctx, Configured(p.table().Config)))
+}
+
+// WebFindings are findings of the queue in web's words.
+func WebFindings(list []queue.Finding) []web.Finding {
+	found := make([]web.Finding, len(list))
+	for i, f := range list {
+		found[i] = web.Finding{Level: f.Level.String(), What: f.What, Text: f.Text, Do: f.Do}
+	}
+	return found
+}
+
+// Configured are the names of all services.
+func Configured(c *config.Config) []string {
+	names := make([]string, len(c.Services))
+	for i, s := range c.Services {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// backup writes what the queue holds.
+func (p operator) backup(ctx context.Context, create func(path string) (io.Writer, error)) error {
+	m, err := p.queue.Backup(ctx, create)
+	if err == nil {
+		p.log.Info("queue backed up", "streams", len(m.Streams))
+	}
+	return err
+}

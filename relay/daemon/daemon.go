@@ -1,0 +1,255 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"callrelay/queue"
+	"callrelay/relay/deliver"
+	"callrelay/relay/intake"
+	"callrelay/relay/recordings"
+	"callrelay/relay/route"
+	"callrelay/relay/source/asterisk"
+	"callrelay/relay/source/freeswitch"
+	"callrelay/relay/web"
+)
+
+// Options are what a [process] is built from.
+type Options struct {
+	Config   string       // path
+	Version  string       // of this binary
+	Log      *slog.Logger // required
+	Listener net.Listener // the intake socket, when the service manager opened it
+}
+
+// A process is one relay: its parts, built in order, run together and torn down
+// in reverse.
+type Daemon struct {
+	version  string
+	path     string
+	listener net.Listener
+	log      *slog.Logger
+	started  time.Time
+	stopping atomic.Bool
+	alarms   *alarms
+
+	current atomic.Pointer[Loaded] // in force
+	first   *Loaded                // the one the parts were built from
+	reloads sync.Mutex             // one reload at a time
+	state   atomic.Pointer[web.Config]
+
+	registry   *prometheus.Registry
+	tracer     trace.Tracer // nil: nothing is traced
+	queue      *queue.Queue
+	recordings *recordings.Recordings // nil without [recordings]
+	deliver    *deliver.Deliverer
+	intake     *intake.Server
+	socket     *web.Socket
+	server     *web.Server // nil when admin.listen is ""
+	sources    []*asterisk.Source
+	closers    []closer
+}
+
+// New makes a process and binds all it needs, without running anything yet.
+// After an error nothing is left behind.
+func New(ctx context.Context, o Options) (*Daemon, error) {
+	p := &Daemon{
+		version: o.Version, path: o.Config, listener: o.Listener, log: o.Log, started: time.Now(),
+	}
+	p.alarms = newAlarms(o.Log, p.acceptOwn)
+	for _, step := range []func(context.Context) error{
+		p.openConfig, p.openTraces, p.openQueue, p.openRecordings, p.openDeliver, p.openIntake, p.openWeb, p.openSources,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
+	return p, nil
+}
+
+func (p *Daemon) openConfig(context.Context) error {
+	s, err := Load(p.path)
+	if err != nil {
+		return err
+	}
+	for _, line := range ProblemLines(s.Warnings) {
+		p.log.Warn("configuration warning", "text", line)
+	}
+	if path, err := filepath.Abs(p.path); err == nil {
+		p.path = path // reloads read the same file whatever the folder
+	}
+	p.first = s
+	p.inForce(s, nil)
+	p.registry = web.NewRegistry(p.version)
+	return nil
+}
+
+func (p *Daemon) openQueue(ctx context.Context) error {
+	c := p.first.Config.Queue
+	o := QueueOptions(p.first.Config)
+	o.Listen, o.Log, o.OnHigh = c.Listen, p.log, p.queueHigh
+	o.Hub = HubOf(&c, p.version)
+	q, err := queue.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	p.queue = q
+	p.onClose("queue", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout-abortTimeout)
+		defer cancel()
+		return q.Close(ctx)
+	})
+	if err := p.watchHub(); err != nil {
+		return err
+	}
+	return web.CollectState(p.registry, p.queueState, p.configState)
+}
+
+func (p *Daemon) openRecordings(context.Context) error {
+	c := p.first.Config.Recordings
+	if c == nil {
+		return nil
+	}
+	r, err := recordings.Open(c, recordings.Options{
+		Log: p.log, Metrics: p.registry, Store: store{p.queue},
+		Raise: p.acceptOwn,
+	})
+	if err != nil {
+		return err
+	}
+	p.recordings = r
+	p.onClose("recordings", r.Close)
+	_, err = r.Listen()
+	return err
+}
+
+func (p *Daemon) openDeliver(context.Context) error {
+	o := deliver.Options{
+		Queue: p.queue, Log: p.log, Version: p.version,
+		Own: p.ownListeners(), Tracer: p.tracer,
+		Raise: p.alarms.raise,
+	}
+	if p.recordings != nil {
+		o.Recordings = recordingLinks{p.recordings}
+	}
+	p.deliver = deliver.New(o)
+	p.deliver.Apply(p.first.Table)
+	return nil
+}
+
+func (p *Daemon) openIntake(context.Context) error {
+	s, err := intake.New(intake.Options{
+		Config: p.first.Config.Intake, Queue: p.queue, Table: p.table,
+		Log: p.log, Metrics: p.registry, Version: p.version, Listener: p.listener,
+	})
+	if err != nil {
+		return err
+	}
+	p.intake = s
+	p.onClose("intake", s.Close)
+	s.Handle("POST /freeswitch/cdr", freeswitch.Handler(Converter(p.first.Config),
+		func(ctx context.Context, event []byte) ([]string, error) { return s.Accept(ctx, event, false) }))
+	return nil
+}
+
+func (p *Daemon) openWeb(context.Context) error {
+	c := p.first.Config.Admin
+	relay := p.operator()
+	socket, err := web.NewSocket(c.Socket, relay, p.log)
+	if err != nil {
+		return err
+	}
+	p.socket = socket
+	p.onClose("admin socket", socket.Close)
+	if c.Listen == "" {
+		return nil
+	}
+	p.server, err = web.New(web.Options{
+		Listen: c.Listen, Relay: relay, Registry: p.registry, Metrics: p.deliver.AppendMetrics, Log: p.log,
+		Hosts: func() []string { return p.table().Config.Admin.Hosts },
+		Token: func() string { return p.table().Config.Admin.Token.Value() },
+	})
+	if err != nil {
+		return err
+	}
+	p.onClose("admin listener", p.server.Close)
+	if p.recordings != nil {
+		p.server.Handle("GET /recordings/verify", p.recordings.VerifyHandler())
+	}
+	return nil
+}
+
+func (p *Daemon) openSources(context.Context) error {
+	for _, c := range p.first.Config.Sources {
+		o := asterisk.Options{Config: c, Emit: p.emit, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
+		if r := p.first.Config.Recordings; r != nil {
+			o.RecordingsDir = r.Dir
+		}
+		p.sources = append(p.sources, asterisk.New(o))
+	}
+	return nil
+}
+
+// front are the parts that take events and make attempts; they stop first.
+func (p *Daemon) front(aborted context.Context) []part {
+	parts := []part{
+		{"intake", p.intake.Run},
+		{"deliver", func(ctx context.Context) error { return p.deliver.Run(ctx, aborted) }},
+		{"operational events", p.alarms.run},
+	}
+	for _, s := range p.sources {
+		parts = append(parts, part{"source", s.Run})
+	}
+	return parts
+}
+
+// back are the parts that show and serve; they stop when nothing is in flight.
+func (p *Daemon) back() []part {
+	parts := []part{{"admin socket", p.socket.Run}}
+	if p.server != nil {
+		parts = append(parts, part{"admin listener", p.server.Run})
+	}
+	if p.recordings != nil {
+		parts = append(parts, part{"recordings", p.recordings.Serve})
+	}
+	return parts
+}
+
+func (p *Daemon) table() *route.Table { return p.current.Load().Table }
+
+// ownListeners are the addresses that no attempt may dial.
+func (p *Daemon) ownListeners() []string {
+	c := p.first.Config
+	own := []string{c.Intake.Listen, c.Admin.Listen, c.Queue.Listen}
+	if c.Recordings != nil {
+		own = append(own, c.Recordings.Listen)
+	}
+	return own
+}
+
+// emit takes an event of a source, which may be a relay_gap. It is durable when
+// nil is returned.
+func (p *Daemon) emit(ctx context.Context, event []byte) error {
+	_, err := p.intake.Accept(ctx, event, true)
+	return err
+}
+
+// acceptOwn takes an event that the relay itself raises.
+func (p *Daemon) acceptOwn(ctx context.Context, event []byte) error {
+	_, err := p.intake.Accept(ctx, event, true)
+	return err
+}
+
+func (p *Daemon) queueHigh(bytes, limit int64) {
+	p.log.Error("queue near its limit", "bytes", bytes, "max_bytes", limit)
+	p.alarms.raise(map[string]any{"event": "relay_queue_high", "bytes": bytes, "max_bytes": limit})
+}

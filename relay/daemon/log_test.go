@@ -1,0 +1,130 @@
+package daemon
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal opens a pseudo terminal and returns both of its ends.
+func terminal(t *testing.T) (screen, tty *os.File) {
+	t.Helper()
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	t.Cleanup(func() { _ = screen.Close() })
+	if err := unix.IoctlSetPointerInt(int(screen.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	n, err := unix.IoctlGetInt(int(screen.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	tty, err = os.OpenFile(fmt.Sprint("/dev/pts/", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	t.Cleanup(func() { _ = tty.Close() })
+	return screen, tty
+}
+
+func TestLogIsTextOnATerminal(t *testing.T) {
+	screen, tty := terminal(t)
+	NewLogger(tty).Warn("attempt failed", "service", "crm", "elapsed", 1500*time.Millisecond)
+	line := make([]byte, 4096)
+	n, err := screen.Read(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(line[:n]); !strings.Contains(got, "level=WARN msg=\"attempt failed\" service=crm elapsed=1.5s") {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestLogIsJSONWithPrioritiesInTheJournal(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		journal bool // stderr is what JOURNAL_STREAM names
+		want    string
+	}{
+		{"the journal", true, "<4>{"},
+		{"a file, and a variable that was inherited", false, "{"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "log")
+			f, err := os.Create(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			var stat unix.Stat_t
+			if err := unix.Fstat(int(f.Fd()), &stat); err != nil {
+				t.Fatal(err)
+			}
+			if !test.journal {
+				stat.Ino++
+			}
+			t.Setenv("JOURNAL_STREAM", fmt.Sprintf("%d:%d", stat.Dev, stat.Ino))
+			NewLogger(f).Warn("attempt failed", "elapsed", 1500*time.Millisecond)
+			got, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := string(got); !strings.HasPrefix(text, test.want) || !strings.Contains(text, `"msg":"attempt failed","elapsed":"1.5s"}`) {
+				t.Errorf("got %s", text)
+			}
+		})
+	}
+}
+
+func TestARepeatedWarningIsToldOnceAndThenAsANumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		log := NewLogger(io.Writer(&text)).With("part", "queue")
+		for i := range 10_000 {
+			log.Warn("queue not restarted yet", "err", "disk full", "elapsed", time.Duration(i))
+			log.Info("event accepted")
+			pass(250 * time.Millisecond) // 2,500 s in all
+		}
+		log.Warn("queue not restarted yet", "err", "permission denied")
+		log.With("part", "source").Warn("queue not restarted yet", "err", "disk full")
+		pass(lastRepeat)
+		got := text.String()
+		lines := strings.Count(got, "disk full")
+		if n := strings.Count(got, "event accepted"); n != 10_000 {
+			t.Errorf("%d records of another level, want all", n)
+		}
+		if lines < 5 || lines > 10 || strings.Count(got, "permission denied") != 1 {
+			t.Errorf("%d records of 10,000 warnings, want a handful:\n%s", lines, warnings(got))
+		}
+		if !strings.Contains(got, `"repeated":239`) {
+			t.Errorf("no record tells of the repeats of the first minute:\n%s", warnings(got))
+		}
+		pass(2 * lastRepeat)
+		log.Warn("queue not restarted yet", "err", "disk full")
+		if n := strings.Count(text.String(), "disk full"); n != lines+1 {
+			t.Error("a warning that was over for long is not told when it comes back")
+		}
+		pass(2 * lastRepeat)
+	})
+}
+
+func warnings(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, slog.LevelWarn.String()) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
