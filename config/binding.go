@@ -1,5 +1,10 @@
 package config
 
+import (
+	"reflect"
+	"strings"
+)
+
 // A Binding joins events at a scope to services.
 type Binding struct {
 	Events    []string
@@ -9,9 +14,16 @@ type Binding struct {
 	Services  []string
 }
 
-// ScopeKinds returns what an event may happen at: the scope keys of a binding.
+// ScopeKinds returns what an event may happen at: the keys of a binding that
+// are marked as a scope.
 func ScopeKinds() []string {
-	return []string{"queue", "campaign", "route", "number", "ivr", "chat_queue", "account"}
+	var kinds []string
+	for field := range reflect.TypeFor[bindingTable]().Fields() {
+		if key, option, _ := strings.Cut(field.Tag.Get("toml"), ","); option == "scope" {
+			kinds = append(kinds, key)
+		}
+	}
+	return kinds
 }
 
 // Where lets an event pass whose tag equals one of the values.
@@ -41,18 +53,23 @@ type Source struct {
 // bindingTable is a [[binding]] as the file spells it.
 type bindingTable struct {
 	Event     []string `toml:"event,one"`
-	Queue     []string `toml:"queue,one"`
-	Campaign  []string `toml:"campaign,one"`
-	Route     []string `toml:"route,one"`
-	Number    []string `toml:"number,one"`
-	IVR       []string `toml:"ivr,one"`
-	ChatQueue []string `toml:"chat_queue,one"`
-	Account   []string `toml:"account,one"`
+	Queue     []string `toml:"queue,scope"`
+	Campaign  []string `toml:"campaign,scope"`
+	Route     []string `toml:"route,scope"`
+	Number    []string `toml:"number,scope"`
+	IVR       []string `toml:"ivr,scope"`
+	ChatQueue []string `toml:"chat_queue,scope"`
+	Account   []string `toml:"account,scope"`
 	Where     []Where  `toml:"where"`
 	Service   []string `toml:"service,one"`
 }
 
 // scopes returns the names listed under each of [ScopeKinds], in its order.
 func (b *bindingTable) scopes() [][]string {
-	return [][]string{b.Queue, b.Campaign, b.Route, b.Number, b.IVR, b.ChatQueue, b.Account}
+	all := make([][]string, 0, len(ScopeKinds()))
+	for _, kind := range ScopeKinds() {
+		field, _, _ := fieldOf(reflect.ValueOf(b).Elem(), kind)
+		all = append(all, field.Interface().([]string))
+	}
+	return all
 }

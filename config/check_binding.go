@@ -5,22 +5,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 var (
 	eventName = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 	tagName   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 )
-
-// OwnEvents returns the events that the relay itself raises and a binding may
-// name.
-func OwnEvents() []string {
-	return []string{
-		"relay_breaker_closed", "relay_breaker_opened", "relay_config_rejected", "relay_dead_letter",
-		"relay_gap", "relay_queue_high", "relay_test",
-	}
-}
 
 func (c *Config) checkBindings() {
 	defined := make([]string, 0, len(c.Services))
@@ -41,11 +31,8 @@ func (c *Config) checkEvents(at place, events []string) {
 		f.report(at, "event", "event is missing")
 	}
 	for i, event := range events {
-		switch {
-		case !eventName.MatchString(event):
+		if !eventName.MatchString(event) {
 			f.report(at, f.elementOf(at, "event", i), "event %q is not a name (at most 64 of a-z 0-9 _)", event)
-		case strings.HasPrefix(event, "relay_") && !slices.Contains(OwnEvents(), event):
-			f.report(at, f.elementOf(at, "event", i), "event %q is not raised by the relay (allowed: %s)", event, strings.Join(OwnEvents(), ", "))
 		}
 	}
 }
@@ -83,7 +70,7 @@ const manyServices = 20
 
 // among lists the services that are defined, or the nearest when there are many.
 func among(name string, defined []string) string {
-	near := nearest(name, defined)
+	near := Nearest(name, defined)
 	switch {
 	case len(defined) == 0:
 		return "none is defined"

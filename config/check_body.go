@@ -3,7 +3,6 @@ package config
 import (
 	"net/textproto"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -73,7 +72,7 @@ func (c *Config) checkBody(at place, s *Service) {
 	if s.Auth.WSSE != nil {
 		f.report(at.in("auth"), "wsse", `wsse needs type = "soap"`)
 	}
-	if s.Method == "GET" && slices.Contains([]string{"json", "xml", "text"}, s.Body) {
+	if s.Method == "GET" && s.Body != "" && s.Body != "params" {
 		f.report(at, s.Body, "%s cannot go with method %q (allowed: POST, PUT, PATCH, DELETE)", s.Body, s.Method)
 	}
 }

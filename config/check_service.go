@@ -9,7 +9,7 @@ import (
 // checkDefaults judges [defaults] by itself.
 func (c *Config) checkDefaults() {
 	f, at := c.file, c.place(Ref{Table: "defaults"})
-	for _, key := range append([]string{"name", "url", "soap.params", "soap.body"}, bodies()...) {
+	for _, key := range append([]string{"name", "url", "soap.params", "soap.body"}, BodyKinds()...) {
 		if f.given(at, key) {
 			f.report(at, key, "%s cannot have a default", key)
 		}

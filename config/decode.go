@@ -32,6 +32,8 @@ func (f *file) table(at place, values map[string]any, into any) {
 //	path   a path, relative to the file
 //	one    a list that may be written as its only element
 //	whole  a table that replaces what [defaults] says, instead of adding to it
+//	body   what a service sends; it gives at most one
+//	scope  what an event happens at; a binding gives at most one
 //	item   a table that problems call by its own name
 func fieldOf(dst reflect.Value, key string) (field reflect.Value, option string, ok bool) {
 	for i := range dst.NumField() {
@@ -78,7 +80,7 @@ func (f *file) value(at place, key string, value any, field reflect.Value, optio
 	case *Debug:
 		scalar(f, at, key, value, dst, parseDebug)
 	case *[]string:
-		list(f, at, key, value, dst, parseName, option == "one")
+		list(f, at, key, value, dst, parseName, option == "one" || option == "scope")
 	case *[]time.Duration:
 		list(f, at, key, value, dst, parseDuration, false)
 	case *StatusSet:

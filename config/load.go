@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // Load reads a file and checks it. The problems are in file order; with any the
@@ -133,13 +134,31 @@ func (c *Config) absolute() {
 	}
 }
 
-// bodies are the keys of which a service gives at most one.
-func bodies() []string { return []string{"params", "json", "xml", "text"} }
+// BodyKinds returns the keys of which a service gives at most one: those that
+// are marked as a body.
+func BodyKinds() []string {
+	var kinds []string
+	for field := range reflect.TypeFor[Service]().Fields() {
+		if key, option, _ := strings.Cut(field.Tag.Get("toml"), ","); option == "body" {
+			kinds = append(kinds, key)
+		}
+	}
+	return kinds
+}
+
+// BodyText returns the template of a body that is one text; empty for any other.
+func (s *Service) BodyText() string {
+	field, _, ok := fieldOf(reflect.ValueOf(s).Elem(), s.Body)
+	if !ok || field.Kind() != reflect.String {
+		return ""
+	}
+	return field.String()
+}
 
 // settle derives what of a service depends on which keys the file gives.
 func (c *Config) settle(i int) {
 	s, at := &c.Services[i], c.servicePlace(i)
-	for _, key := range bodies() {
+	for _, key := range BodyKinds() {
 		if !c.file.given(at, key) {
 			continue
 		}

@@ -8,43 +8,47 @@ import (
 // suggest says what a key that is not known may be meant to be: the nearest
 // known one, or all of them when none is near.
 func suggest(word string, known []string) string {
-	if near := nearest(word, known); near != "" {
+	if near := Nearest(word, known); near != "" {
 		return "nearest: " + near
 	}
 	return "known: " + strings.Join(known, ", ")
 }
 
-// nearest returns the known word with the fewest letters to change, or "" when
-// that is more than two of them and more than a third, or all.
-func nearest(word string, known []string) string {
-	best, least := "", min(max(2, len(word)/3)+1, len(word))
+// Nearest returns the known word that a mistyped one most likely stands for,
+// the first of those equally near; empty when none is near.
+func Nearest(word string, known []string) string {
+	nearest, least := "", max(len(word)/3, 1)+1
 	for _, k := range known {
-		if n := distance(strings.ToLower(word), k); n < least {
-			best, least = k, n
+		if d := distance(strings.ToLower(word), k); d < least {
+			nearest, least = k, d
 		}
 	}
-	return best
+	return nearest
 }
 
-// distance is how many letters to add, drop or change make a into b.
+// distance counts the letters to add, drop, change or swap with their
+// neighbour to make b of a.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := corner
-			if a[i] != b[j] {
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := last[j-1]
+			if a[i-1] != b[j-1] {
 				change++
 			}
-			corner = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			row[j] = min(last[j]+1, row[j-1]+1, change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
 		}
+		before, last = last, row
 	}
-	return row[len(b)]
+	return last[len(b)]
 }
 
 // sorted returns the words in order, each once, for the end of a problem.

@@ -38,7 +38,7 @@ type Ref struct {
 // the text is preceded by item and key.
 func (c *Config) ProblemAt(ref Ref, key, text string) Problem {
 	at := c.place(ref)
-	p := Problem{File: c.Path, Text: at.item + ": " + key + ": " + text}
+	p := Problem{File: c.Path, Text: at.item + ": " + numbered(key) + ": " + text}
 	if c.file != nil {
 		_, p.Line = c.file.find(at, key)
 	}

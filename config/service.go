@@ -15,11 +15,11 @@ type Service struct {
 	URL             string          `toml:"url"`
 	Headers         []Field         `toml:"headers"`
 	Query           []Field         `toml:"query"`
-	Params          []Field         `toml:"params"`
-	JSON            string          `toml:"json"`
-	XML             string          `toml:"xml"`
-	Text            string          `toml:"text"`
-	Body            string          // which of "params", "json", "xml" and "text" the file gives, be it empty; "": none
+	Params          []Field         `toml:"params,body"`
+	JSON            string          `toml:"json,body"`
+	XML             string          `toml:"xml,body"`
+	Text            string          `toml:"text,body"`
+	Body            string          // which of [BodyKinds] the file gives, be it empty; "": none
 	ContentType     string          `toml:"content_type"`
 	Timezone        *time.Location  `toml:"timezone"`
 	Debug           Debug           `toml:"debug"`

@@ -115,9 +115,9 @@ func second[T any](_ T, err error) error { return err }
 func TestNearest(t *testing.T) {
 	known := []string{"id", "url", "timeout", "max_response", "retry_on"}
 	for word, want := range map[string]string{
-		"timeuot": "timeout", "maxResponse": "max_response", "retry": "", "URL": "url", "xy": "", "x": "", "": "", "colour": "",
+		"timeuot": "timeout", "maxResponse": "max_response", "retry": "", "URL": "url", "xy": "", "x": "", "": "", "colour": "", "tiemout": "timeout", "urll": "url",
 	} {
-		if got := nearest(word, known); got != want {
+		if got := Nearest(word, known); got != want {
 			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
 		}
 	}

@@ -100,7 +100,7 @@ func (q *Queue) makeRoom(ctx context.Context, eng *engine) {
 		return
 	}
 	count := int(excess/max(held.Bytes/int64(held.Waiting+held.Parked+held.InFlight), 1)) + 1
-	n, err := q.sweep(ctx, service, time.Now(), count, Death{Reason: reasonOverflow, Error: "the queue is nearly full"})
+	n, err := q.sweep(ctx, service, time.Now(), count, Death{Reason: ReasonOverflow, Error: "the queue is nearly full"})
 	if n > 0 {
 		q.o.Log.Error("deliveries given up to make room", "service", service, "deliveries", n)
 	}
@@ -113,8 +113,8 @@ func (q *Queue) makeRoom(ctx context.Context, eng *engine) {
 	}
 }
 
-// reasonOverflow is the reason of dead letters that the queue makes itself.
-const reasonOverflow = "overflow"
+// ReasonOverflow is the reason of dead letters that the queue makes itself.
+const ReasonOverflow = "overflow"
 
 func (q *Queue) bytes() int64 {
 	q.cached.mu.Lock()

@@ -18,7 +18,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"queue":                 nil,
 		"queue/queuetest":       nil,
 		"render":                nil,
-		"relay/call":            nil,
+		"relay/call":            {"render"}, // its values
 		"relay/manual":          nil,
 		"relay/route":           {"config", "render", "relay/call"},
 		"relay/intake":          {"config", "queue", "relay/call", "relay/route"},

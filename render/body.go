@@ -1,25 +1,59 @@
 package render
 
-// body compiles what is sent after the headers; nil for nothing.
-func (c *compiler) body(s Spec) body {
-	switch s.Body {
-	case "":
-		return nil
-	case "params":
-		if bodiless(s.Method) {
-			return nil // they are in the query
-		}
-		f := c.form("params", s.Params, inForm)
-		f.script = s.AllScriptData
-		return f
-	case "json":
-		return c.json(s.Text, s.AllScriptData)
-	case "xml":
-		return c.document("xml", s.Text)
-	case "text":
-		return c.source("text", s.Text).all(site{place: inText})
-	default:
-		c.problem("body", "%q is not a body (params json xml text)", s.Body)
+import (
+	"slices"
+	"strings"
+)
+
+// bodyKind is a kind of body that a [Spec] may have.
+type bodyKind struct {
+	name        string
+	contentType string // where none is given
+	compile     func(c *compiler, s Spec) body
+}
+
+var bodyKinds = []bodyKind{
+	{"params", "application/x-www-form-urlencoded", (*compiler).params},
+	{"json", "application/json", (*compiler).jsonBody},
+	{"xml", "application/xml; charset=utf-8", (*compiler).xmlBody},
+	{"text", "text/plain; charset=utf-8", (*compiler).textBody},
+}
+
+// BodyKinds returns what the Body of a [Spec] may be.
+func BodyKinds() []string {
+	names := make([]string, len(bodyKinds))
+	for i, k := range bodyKinds {
+		names[i] = k.name
+	}
+	return names
+}
+
+// body compiles what is sent after the headers, and returns its content type;
+// nil for nothing.
+func (c *compiler) body(s Spec) (body, string) {
+	if s.Body == "" {
+		return nil, ""
+	}
+	i := slices.IndexFunc(bodyKinds, func(k bodyKind) bool { return k.name == s.Body })
+	if i < 0 {
+		c.problem("body", "%q is not a body (%s)", s.Body, strings.Join(BodyKinds(), " "))
+		return nil, ""
+	}
+	return bodyKinds[i].compile(c, s), bodyKinds[i].contentType
+}
+
+// params are a form; where the method has no body, they are in the query.
+func (c *compiler) params(s Spec) body {
+	if bodiless(s.Method) {
 		return nil
 	}
+	f := c.form("params", s.Params, inForm)
+	f.script = s.AllScriptData
+	return f
 }
+
+func (c *compiler) jsonBody(s Spec) body { return c.json(s.Text, s.AllScriptData) }
+
+func (c *compiler) xmlBody(s Spec) body { return c.document("xml", s.Text) }
+
+func (c *compiler) textBody(s Spec) body { return c.source("text", s.Text).all(site{place: inText}) }

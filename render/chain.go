@@ -21,27 +21,32 @@ type chain struct {
 func newChain(i instant) *chain { return &chain{instant: i, at: -1} }
 
 // add takes over the next filter.
-func (c *chain) add(f invocation) error {
-	if f.name == "time" || f.name == "zone" {
+func (c *chain) add(i invocation) error {
+	f, err := find(i)
+	if err != nil {
+		return err
+	}
+	if f.set != nil {
 		if c.at < 0 {
 			c.at = len(c.steps)
 		}
-		return c.instant.set(f)
+		c.instant.strict = true
+		return f.set(&c.instant, i.arg)
 	}
-	step, err := newTransform(f)
+	step, err := f.step(i.arg)
 	switch {
 	case err != nil:
 		return err
-	case c.last != nil && f.name != "default":
-		return fmt.Errorf("filter %s follows %s, which must be the last one", f.name, c.lastName)
-	case typed(f.name):
-		c.last, c.lastName = step, f.name
+	case c.last != nil && f.Name != "default":
+		return fmt.Errorf("filter %s follows %s, which must be the last one", f.Name, c.lastName)
+	case f.typed:
+		c.last, c.lastName = step, f.Name
 		return c.checkDefault()
 	}
 	c.steps = append(c.steps, step)
 	c.fallback = nil
-	if f.name == "default" {
-		c.fallback, c.defaults = &f.arg, true
+	if f.Name == "default" {
+		c.fallback, c.defaults = &i.arg, true
 	}
 	return c.checkDefault()
 }

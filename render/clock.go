@@ -17,15 +17,6 @@ const (
 	layoutUnixMS = "unixms"
 )
 
-// TimeTags lists the tags that hold times, and so go out in the form [ANSI]
-// where no filter says otherwise.
-func TimeTags() []string {
-	return []string{
-		"call_start", "call_end", "enqueue_time", "dequeue_time", "segment_start", "segment_end",
-		"sess_start", "sess_end", "now",
-	}
-}
-
 var errNoTime = errors.New("not a time (RFC 3339, epoch seconds or milliseconds, or 2006-01-02 15:04:05)")
 
 // ParseTime reads a time: RFC 3339, with a space for the T and without a zone

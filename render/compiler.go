@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 // wrong with them.
 type compiler struct {
 	zone, timesIn *time.Location
+	times         []string // the tags that hold times
 	problems      []Problem
 	tags          []Tag
 }
@@ -78,13 +80,16 @@ func (s source) tag(t token, start int, at site) *tag {
 		}
 		if err := filters.add(f); err != nil {
 			s.problemAt(start+f.offset, "%s: %v", t.text, err)
+			if name, unknown := errors.AsType[unknownFilter](err); unknown {
+				s.problems[len(s.problems)-1].Filter = string(name)
+			}
 		}
 	}
 	return &tag{
 		name:     t.name,
 		source:   t.text,
 		key:      s.key,
-		steps:    filters.transforms(slices.Contains(TimeTags(), t.name)),
+		steps:    filters.transforms(slices.Contains(s.times, t.name)),
 		typed:    filters.last != nil,
 		fallback: filters.defaults,
 	}

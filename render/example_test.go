@@ -11,6 +11,7 @@ func Example() {
 	template, problems := render.Compile(render.Spec{
 		Method: "POST",
 		URL:    "https://crm.example.com/queues/#queue#",
+		Times:  []string{"call_start"},
 		Body:   "json",
 		Text:   `{ "agent": "#agent_username#", "callStart": "#call_start#", "duration": "#duration|number#" }`,
 	})
@@ -42,7 +43,7 @@ func ExampleCompile_problems() {
 	}
 	// Output:
 	// url: 1:9: #queue#: a tag cannot stand in the scheme, user, host or port
-	// json: 2:29: #agent_username|uper#: filter "uper" is not known; nearest is upper (known: number json bool upper lower trim last default time zone e164 sha256)
+	// json: 2:29: #agent_username|uper#: filter "uper" is not known (known: number json bool upper lower trim last default time zone e164 sha256)
 }
 
 func ExampleParseTime() {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -13,80 +14,88 @@ import (
 // transform turns one value into another.
 type transform func(Value) (Value, error)
 
-// Filter describes a filter for the documentation.
+// A Filter turns the value of a tag into another.
 type Filter struct {
 	Name    string
 	Example string // as it is written behind the bar; with a colon when it takes an argument
 	Text    string
+
+	typed bool                                // it makes JSON of its value, and so comes last
+	step  func(arg string) (transform, error) // nil: it sets the time's form instead
+	set   func(i *instant, arg string) error  // nil: it is a step
 }
 
-// Filters lists all filters.
-func Filters() []Filter {
-	return []Filter{
-		{"number", "number", "a JSON number with the digits that came; null when empty"},
-		{"json", "json", "the JSON that came, objects and arrays too; null when empty"},
-		{"bool", "bool", "true (true yes on 1) or false (false no off 0); null when empty"},
-		{"upper", "upper", "upper case"},
-		{"lower", "lower", "lower case"},
-		{"trim", "trim", "without spaces around it"},
-		{"last", "last:4", "the last characters"},
-		{"default", "default:none", "this text when empty"},
-		{"time", "time:rfc3339", "a time as rfc3339, unix, unixms, ansi or in a Go layout such as 2006-01-02 15:04:05"},
-		{"zone", "zone:America/Chicago", "a time in this zone"},
-		{"e164", "e164:1", "a telephone number as + and digits; the argument is its country code when it has none"},
-		{"sha256", "sha256", "the SHA-256 in hexadecimal; empty when empty"},
-	}
+// filters are all there are. Each is made by one of the functions below, which
+// want its own function.
+var filters = []Filter{
+	typedFilter("number", "a JSON number with the digits that came; null when empty", number),
+	typedFilter("json", "the JSON that came, objects and arrays too; null when empty", asJSON),
+	typedFilter("bool", "true (true yes on 1) or false (false no off 0); null when empty", boolean),
+	textFilter("upper", "upper case", strings.ToUpper),
+	textFilter("lower", "lower case", strings.ToLower),
+	textFilter("trim", "without spaces around it", strings.TrimSpace),
+	filterWith("last:4", "the last characters", newLast),
+	filterWith("default:none", "this text when empty", newDefault),
+	timeFilter("time:rfc3339", "a time as rfc3339, unix, unixms, ansi or in a Go layout such as 2006-01-02 15:04:05", (*instant).setLayout),
+	timeFilter("zone:America/Chicago", "a time in this zone", (*instant).setZone),
+	filterWith("e164:1", "a telephone number as + and digits; the argument is its country code when it has none", newE164),
+	textFilter("sha256", "the SHA-256 in hexadecimal; empty when empty", digest),
 }
 
-// takesArgument tells whether the filter is written with one.
+// Filters returns all filters.
+func Filters() []Filter { return slices.Clone(filters) }
+
+// textFilter makes a filter of a function on text.
+func textFilter(name, text string, f func(string) string) Filter {
+	return Filter{Name: name, Example: name, Text: text, step: func(string) (transform, error) { return ofText(f), nil }}
+}
+
+// typedFilter is a filter that makes JSON of a value.
+func typedFilter(name, text string, f transform) Filter {
+	return Filter{Name: name, Example: name, Text: text, typed: true, step: func(string) (transform, error) { return f, nil }}
+}
+
+// filterWith is a filter that takes an argument.
+func filterWith(example, text string, f func(arg string) (transform, error)) Filter {
+	name, _, _ := strings.Cut(example, ":")
+	return Filter{Name: name, Example: example, Text: text, step: f}
+}
+
+// timeFilter is a filter that says how a time is written.
+func timeFilter(example, text string, f func(*instant, string) error) Filter {
+	name, _, _ := strings.Cut(example, ":")
+	return Filter{Name: name, Example: example, Text: text, set: f}
+}
+
+// takesArgument reports whether the filter is written with one.
 func (f Filter) takesArgument() bool { return strings.Contains(f.Example, ":") }
+
+// unknownFilter is the name of a filter that there is not.
+type unknownFilter string
+
+func (name unknownFilter) Error() string {
+	known := make([]string, len(filters))
+	for i, f := range filters {
+		known[i] = f.Name
+	}
+	return fmt.Sprintf("filter %q is not known (known: %s)", string(name), strings.Join(known, " "))
+}
 
 // find looks up the filter that was written, and refuses an argument where none
 // is taken, and a missing one.
-func find(i invocation) error {
-	names := make([]string, 0, 16)
-	for _, f := range Filters() {
-		names = append(names, f.Name)
-		switch {
-		case f.Name != i.name:
-		case i.hasArg && !f.takesArgument():
-			return fmt.Errorf("filter %s takes no argument, not %q", i.name, i.arg)
-		case !i.hasArg && f.takesArgument():
-			return fmt.Errorf("filter %s needs an argument, as in %s", i.name, f.Example)
-		default:
-			return nil
-		}
+func find(i invocation) (Filter, error) {
+	at := slices.IndexFunc(filters, func(f Filter) bool { return f.Name == i.name })
+	if at < 0 {
+		return Filter{}, unknownFilter(i.name)
 	}
-	return fmt.Errorf("filter %q is not known; nearest is %s (known: %s)", i.name, nearest(i.name, names), strings.Join(names, " "))
-}
-
-// newTransform compiles a filter; time and zone make an [instant].
-func newTransform(i invocation) (transform, error) {
-	if err := find(i); err != nil {
-		return nil, err
+	f := filters[at]
+	switch {
+	case i.hasArg && !f.takesArgument():
+		return f, fmt.Errorf("filter %s takes no argument, not %q", i.name, i.arg)
+	case !i.hasArg && f.takesArgument():
+		return f, fmt.Errorf("filter %s needs an argument, as in %s", i.name, f.Example)
 	}
-	switch i.name {
-	case "number":
-		return number, nil
-	case "json":
-		return asJSON, nil
-	case "bool":
-		return boolean, nil
-	case "upper":
-		return ofText(strings.ToUpper), nil
-	case "lower":
-		return ofText(strings.ToLower), nil
-	case "trim":
-		return ofText(strings.TrimSpace), nil
-	case "last":
-		return newLast(i.arg)
-	case "default":
-		return newDefault(i.arg), nil
-	case "e164":
-		return newE164(i.arg)
-	default:
-		return ofText(digest), nil // sha256
-	}
+	return f, nil
 }
 
 // ofText makes a transform of a function on text.
@@ -111,13 +120,13 @@ func newLast(arg string) (transform, error) {
 }
 
 // newDefault puts text in the place of an empty value.
-func newDefault(text string) transform {
+func newDefault(text string) (transform, error) {
 	return func(v Value) (Value, error) {
 		if v.text() == "" {
 			return Value{String, text}, nil
 		}
 		return v, nil
-	}
+	}, nil
 }
 
 // digest is the SHA-256 of s in hexadecimal; of nothing, nothing, so that a

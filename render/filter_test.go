@@ -120,9 +120,9 @@ func TestFilterProblems(t *testing.T) {
 		tag  string
 		want string
 	}{
-		{"unknown", "#x|nubmer#", `2:9: #x|nubmer#: filter "nubmer" is not known; nearest is number (known: number json bool upper`},
+		{"unknown", "#x|nubmer#", `2:9: #x|nubmer#: filter "nubmer" is not known (known: number json bool upper`},
 		{"empty", "#x|#", `2:9: #x|#: filter "" is not known`},
-		{"the place of a second one", "#x|upper|lst:4#", `2:15: #x|upper|lst:4#: filter "lst" is not known; nearest is last`},
+		{"the place of a second one", "#x|upper|lst:4#", `2:15: #x|upper|lst:4#: filter "lst" is not known`},
 		{"argument missing", "#x|last#", "filter last needs an argument, as in last:4"},
 		{"argument too many", "#x|upper:1#", `filter upper takes no argument, not "1"`},
 		{"last of no number", "#x|last:four#", `last: "four" is not a number of characters from 1`},
@@ -145,9 +145,26 @@ func TestFilterProblems(t *testing.T) {
 	}
 }
 
-func TestEveryFilterIsKnown(t *testing.T) {
+// TestEveryFilterHasItsFunction finds a filter that another one's function does
+// the work of, or none.
+func TestEveryFilterHasItsFunction(t *testing.T) {
 	for _, filter := range Filters() {
+		if filter.Text == "" || (filter.step == nil) == (filter.set == nil) {
+			t.Errorf("filter %s has no text, or not one function", filter.Name)
+		}
 		compile(t, Spec{Body: "text", Text: "#x|" + filter.Example + "#"})
+	}
+	const value = " Aé-1 "
+	seen := map[string]string{}
+	for _, filter := range Filters() {
+		if filter.set != nil || filter.typed || filter.Name == "default" || filter.Name == "e164" {
+			continue
+		}
+		got := string(render(t, Spec{Body: "text", Text: "#x|" + filter.Example + "#"}, map[string]Value{"x": {String, value}}).Body)
+		if other, twice := seen[got]; twice || got == value {
+			t.Errorf("filter %s makes %q of %q, as %q does", filter.Name, got, value, other)
+		}
+		seen[got] = filter.Name
 	}
 }
 

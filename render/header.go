@@ -32,28 +32,14 @@ func (c *compiler) headerValue(key, text string) sequence {
 }
 
 // contentType compiles the content type: the one given, else the body's own.
-func (c *compiler) contentType(t *Template, s Spec) sequence {
+func (c *compiler) contentType(t *Template, s Spec, own string) sequence {
 	if s.ContentType != "" {
 		return c.headerValue("content_type", s.ContentType)
 	}
 	if s.SOAP != nil || t.body == nil {
 		return t.contentType // what the version of SOAP prescribes, or none
 	}
-	return sequence{}.literal(defaultType(s.Body))
-}
-
-// defaultType is the content type of a body where none is given.
-func defaultType(body string) string {
-	switch body {
-	case "params":
-		return "application/x-www-form-urlencoded"
-	case "json":
-		return "application/json"
-	case "xml":
-		return "application/xml; charset=utf-8"
-	default:
-		return "text/plain; charset=utf-8"
-	}
+	return sequence{}.literal(own)
 }
 
 // validHeader tells whether name is a token of RFC 9110.

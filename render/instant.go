@@ -37,18 +37,15 @@ func (i instant) kind() Kind {
 	return String
 }
 
-// set takes over a time or zone filter.
-func (i *instant) set(f invocation) error {
-	if err := find(f); err != nil {
-		return err
-	}
-	i.strict = true
-	var err error
-	if f.name == "time" {
-		i.layout, err = parseLayout(f.arg)
-	} else {
-		i.zone, err = parseZone(f.arg)
-	}
+// setLayout is the filter time.
+func (i *instant) setLayout(arg string) (err error) {
+	i.layout, err = parseLayout(arg)
+	return err
+}
+
+// setZone is the filter zone.
+func (i *instant) setZone(arg string) (err error) {
+	i.zone, err = parseZone(arg)
 	return err
 }
 

@@ -20,6 +20,7 @@ type Spec struct {
 
 	Zone    *time.Location // times are rendered in it; nil: UTC
 	TimesIn *time.Location // times without a zone are read in it; nil: UTC
+	Times   []string       // the tags that hold times: they go out in the form [ANSI] where no filter says otherwise
 
 	AllScriptData bool              // add every member of the event's script object to params or json
 	Mappings      map[string]string // exact value to replacement; nil: off
@@ -54,6 +55,8 @@ type SOAP struct {
 type Problem struct {
 	Key  string // where: url, json, headers.X-Account, soap.params.name
 	Text string // what, beginning with line:column in the template where that is known
+
+	Filter string // the one that was written and is none of [Filters]; empty: it is something else
 }
 
 func (p Problem) String() string { return p.Key + ": " + p.Text }

@@ -50,16 +50,17 @@ type Request struct {
 // Compile checks s and makes a Template of it. With problems, which come in the
 // order of the fields of s, the Template is nil.
 func Compile(s Spec) (*Template, []Problem) {
-	c := &compiler{zone: orUTC(s.Zone), timesIn: orUTC(s.TimesIn)}
+	c := &compiler{zone: orUTC(s.Zone), timesIn: orUTC(s.TimesIn), times: s.Times}
 	t := &Template{method: s.Method, mappings: s.Mappings, reject: s.Reject}
 	t.url = c.address(s)
 	t.headers = c.headers(s.Headers)
+	own := ""
 	if s.SOAP != nil {
 		c.soap(t, s)
 	} else {
-		t.body = c.body(s)
+		t.body, own = c.body(s)
 	}
-	t.contentType = c.contentType(t, s)
+	t.contentType = c.contentType(t, s, own)
 	t.tags = c.tags
 	if len(c.problems) > 0 {
 		return nil, c.problems

@@ -7,9 +7,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// typed tells whether a filter makes JSON of its value.
-func typed(name string) bool { return name == "number" || name == "json" || name == "bool" }
-
 // number gives a JSON number with the digits that came, null for an empty value.
 func number(v Value) (Value, error) {
 	text := strings.TrimSpace(v.text())

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"callrelay/render"
 )
 
 // MaxName is the longest name of an event, in bytes.
@@ -51,41 +53,16 @@ func check(members []member, o Options, prefix string) (checked, *Error) {
 
 // member checks one member by itself and against those before it.
 func (c *checker) member(i int, m member) *Error {
-	switch m.name {
-	case "event":
-		return c.name(m)
-	case "id":
-		return c.id(m)
-	case "uii":
-		return c.text(m, &c.event.Call)
-	case "segment_id":
-		return c.text(m, &c.event.Segment)
-	case "queue", "campaign", "route", "number", "ivr", "chat_queue", "account":
-		return c.scope(m)
-	case "segments":
-		return c.refuse(m.name, "a segment has no segments")
-	case "recording":
-		return c.path(i, m, &c.recording[0])
-	case "agent_perspective_recording":
-		return c.path(i, m, &c.recording[1])
-	case "recording_url":
-		return c.url(m, &c.link[0])
-	case "sess_agent_perspective_recording_url":
-		return c.url(m, &c.link[1])
-	case "recording_start":
-		return c.seconds(m, &c.start)
-	case "recording_end":
-		return c.seconds(m, &c.end)
-	case "call_start", "call_end", "enqueue_time", "dequeue_time",
-		"segment_start", "segment_end", "sess_start", "sess_end":
-		c.edit(i, m, zoned(m.raw, c.o.Zone))
-	case "event_id", "attempt", "now", "scope", "recording_state", "recording_bytes",
-		"recording_seconds", "recording_channels", "recording_sha256":
-		if !c.o.Internal {
-			return c.refuse(m.name, "reserved: only the relay gives it")
-		}
+	t := byName[m.name]
+	switch {
+	case t == nil:
+		return nil
+	case t.Reserved && !c.o.Internal:
+		return c.refuse(m.name, "reserved: only the relay gives it")
+	case t.check == nil:
+		return nil
 	}
-	return nil
+	return t.check(c, i, m)
 }
 
 // whole checks what only shows once all members were seen.
@@ -103,21 +80,21 @@ func (c *checker) whole() *Error {
 	return nil
 }
 
-func (c *checker) name(m member) *Error {
+func (c *checker) name(_ int, m member) *Error {
 	v := m.value()
 	switch {
-	case v.Kind != String:
+	case v.Kind != render.String:
 		return c.refuse(m.name, "want a string")
 	case !validName(v.Text):
 		return c.refuse(m.name, "%q is not an event name: 1 to %d of a-z 0-9 _", shorten(v.Text), MaxName)
-	case strings.HasPrefix(v.Text, "relay_") && v.Text != "relay_test" && !c.o.Internal:
+	case Operational(v.Text) && !c.o.Internal:
 		return c.refuse(m.name, "%q is reserved: only the relay raises it", v.Text)
 	}
 	c.event.Name = v.Text
 	return nil
 }
 
-func (c *checker) id(m member) *Error {
+func (c *checker) id(_ int, m member) *Error {
 	if err := c.text(m, &c.given); err != nil {
 		return err
 	}
@@ -130,7 +107,7 @@ func (c *checker) id(m member) *Error {
 	return nil
 }
 
-func (c *checker) scope(m member) *Error {
+func (c *checker) scope(_ int, m member) *Error {
 	if m.raw == "null" {
 		return nil
 	}
@@ -140,6 +117,31 @@ func (c *checker) scope(m member) *Error {
 	c.event.ScopeKind = m.name
 	return c.text(m, &c.event.Scope)
 }
+
+func (c *checker) call(_ int, m member) *Error { return c.text(m, &c.event.Call) }
+
+func (c *checker) segment(_ int, m member) *Error { return c.text(m, &c.event.Segment) }
+
+func (c *checker) segments(_ int, m member) *Error {
+	return c.refuse(m.name, "a segment has no segments")
+}
+
+func (c *checker) moment(i int, m member) *Error {
+	c.edit(i, m, zoned(m.raw, c.o.Zone))
+	return nil
+}
+
+func (c *checker) recordingPath(i int, m member) *Error { return c.path(i, m, &c.recording[0]) }
+
+func (c *checker) agentRecordingPath(i int, m member) *Error { return c.path(i, m, &c.recording[1]) }
+
+func (c *checker) recordingLink(_ int, m member) *Error { return c.url(m, &c.link[0]) }
+
+func (c *checker) agentRecordingLink(_ int, m member) *Error { return c.url(m, &c.link[1]) }
+
+func (c *checker) sliceStart(_ int, m member) *Error { return c.seconds(m, &c.start) }
+
+func (c *checker) sliceEnd(_ int, m member) *Error { return c.seconds(m, &c.end) }
 
 func (c *checker) text(m member, into *string) *Error {
 	text, ok := m.text()
@@ -153,7 +155,7 @@ func (c *checker) text(m member, into *string) *Error {
 func (c *checker) path(i int, m member, given *bool) *Error {
 	v := m.value()
 	switch {
-	case v.Kind != String && v.Kind != Null:
+	case v.Kind != render.String && v.Kind != render.Null:
 		return c.refuse(m.name, "want a string")
 	case v.Text == "":
 		return nil // there is none
@@ -171,7 +173,7 @@ func (c *checker) path(i int, m member, given *bool) *Error {
 
 func (c *checker) url(m member, given *bool) *Error {
 	v := m.value()
-	if v.Kind != String && v.Kind != Null {
+	if v.Kind != render.String && v.Kind != render.Null {
 		return c.refuse(m.name, "want a string")
 	}
 	*given = v.Text != ""

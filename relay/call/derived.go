@@ -1,22 +1,35 @@
 package call
 
-import "strings"
+import (
+	"strings"
+
+	"callrelay/render"
+)
 
 // derived returns a tag that the event lacks but that follows from what it has.
-func (e *Event) derived(tag string) Value {
-	switch tag {
-	case "ani_last4":
-		return part(e.digits(), -4, 4)
-	case "ani_npa":
-		return part(national(e.digits()), 0, 3)
-	case "ani_nxx":
-		return part(national(e.digits()), 3, 3)
-	case "gate_name":
-		if e.ScopeKind == "queue" {
-			return Value{Kind: String, Text: e.Scope}
-		}
+func (e *Event) derived(tag string) render.Value {
+	t := byName[tag]
+	if t == nil || t.derive == nil {
+		return render.Value{}
 	}
-	return Value{}
+	text := t.derive(e)
+	if text == "" {
+		return render.Value{}
+	}
+	return render.Value{Kind: render.String, Text: text}
+}
+
+func lastFour(e *Event) string { return part(e.digits(), -4, 4) }
+
+func areaCode(e *Event) string { return part(national(e.digits()), 0, 3) }
+
+func exchange(e *Event) string { return part(national(e.digits()), 3, 3) }
+
+func queueName(e *Event) string {
+	if e.ScopeKind != "queue" {
+		return ""
+	}
+	return e.Scope
 }
 
 // digits returns the caller's number as digits, with its leading plus; empty
@@ -52,15 +65,15 @@ func national(digits string) string {
 	}
 }
 
-// part returns n digits from a place, which counts from the end when negative.
-// A number that is too short has no such part.
-func part(digits string, from, n int) Value {
+// part returns n digits from a place, which counts from the end when negative;
+// empty when the number is too short.
+func part(digits string, from, n int) string {
 	if from < 0 {
 		digits = strings.TrimPrefix(digits, "+")
 		from += len(digits)
 	}
 	if from < 0 || len(digits) < from+n {
-		return Value{}
+		return ""
 	}
-	return Value{Kind: String, Text: digits[from : from+n]}
+	return digits[from : from+n]
 }

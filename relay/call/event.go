@@ -1,13 +1,18 @@
 package call
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"callrelay/render"
+)
 
 // Event is one segment's event, or a whole call's where it has no segments. It
 // must not be changed; reading it is safe for concurrent use.
 type Event struct {
 	ID        string
 	Name      string
-	ScopeKind string // queue, campaign, route, number, ivr, chat_queue or account; empty: none
+	ScopeKind string // one of [ScopeKinds]; empty: none
 	Scope     string // the queue's, campaign's … name
 	Call      string // uii
 	Segment   string // segment_id
@@ -43,8 +48,8 @@ func (e *Event) note(m member) {
 		e.Call, _ = m.text()
 	case "segment_id":
 		e.Segment, _ = m.text()
-	case "queue", "campaign", "route", "number", "ivr", "chat_queue", "account":
-		if m.raw != "null" {
+	default:
+		if m.raw != "null" && slices.Contains(scopes, m.name) {
 			e.ScopeKind = m.name
 			e.Scope, _ = m.text()
 		}
@@ -54,17 +59,17 @@ func (e *Event) note(m member) {
 // Lookup returns what a tag stands for: a built-in one, a member of the event,
 // a member of a nested object by its path (a.b), or a value derived from other
 // members. It knows nothing of attempts and recordings.
-func (e *Event) Lookup(tag string) Value {
+func (e *Event) Lookup(tag string) render.Value {
 	switch {
 	case tag == "event_id", tag == "id":
-		return Value{Kind: String, Text: e.ID}
+		return render.Value{Kind: render.String, Text: e.ID}
 	case tag == "scope" && e.ScopeKind != "":
-		return Value{Kind: String, Text: e.Scope}
+		return render.Value{Kind: render.String, Text: e.Scope}
 	}
 	if m, ok := find(e.members, tag); ok {
 		return m.value()
 	}
-	if v := nested(e.members, tag); v.Kind != Absent {
+	if v := nested(e.members, tag); v.Kind != render.Absent {
 		return v
 	}
 	return e.derived(tag)
@@ -143,15 +148,15 @@ func find(members []member, name string) (member, bool) {
 }
 
 // nested follows a dotted path into objects.
-func nested(members []member, path string) Value {
+func nested(members []member, path string) render.Value {
 	for {
 		name, rest, ok := strings.Cut(path, ".")
 		if !ok {
-			return Value{}
+			return render.Value{}
 		}
 		m, ok := find(members, name)
 		if !ok || m.raw[0] != '{' {
-			return Value{}
+			return render.Value{}
 		}
 		members, path = readMembers(m.raw), rest
 		if m, ok := find(members, path); ok {

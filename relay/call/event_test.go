@@ -3,6 +3,8 @@ package call
 import (
 	"slices"
 	"testing"
+
+	"callrelay/render"
 )
 
 func TestLookup(t *testing.T) {
@@ -10,31 +12,31 @@ func TestLookup(t *testing.T) {
 		"text":"a\n\"b\"","list":[1],"a":{"b":{"c":"deep"},"d.e":"dotted"},"a.x":"flat","gate_id":""}`, Options{})[0]
 	for _, test := range []struct {
 		tag  string
-		want Value
+		want render.Value
 	}{
-		{"event", Value{String, "x"}},
-		{"event_id", Value{String, "i"}},
-		{"id", Value{String, "i"}},
-		{"scope", Value{String, "support"}},
-		{"queue", Value{String, "support"}},
-		{"campaign", Value{}},
-		{"n", Value{Number, "1.50"}},
-		{"yes", Value{Bool, "true"}},
-		{"nothing", Value{Null, ""}},
-		{"text", Value{String, "a\n\"b\""}},
-		{"list", Value{JSON, "[1]"}},
-		{"a.b", Value{JSON, `{"c":"deep"}`}},
-		{"a.b.c", Value{String, "deep"}},
-		{"a.d.e", Value{String, "dotted"}},
-		{"a.x", Value{String, "flat"}},
-		{"a.b.z", Value{}},
-		{"n.b", Value{}},
-		{"gate_name", Value{String, "support"}},
-		{"gate_id", Value{String, ""}},
-		{"ani_last4", Value{String, "0001"}},
-		{"ani_npa", Value{String, "555"}},
-		{"ani_nxx", Value{String, "123"}},
-		{"", Value{}},
+		{"event", render.Value{Kind: render.String, Text: "x"}},
+		{"event_id", render.Value{Kind: render.String, Text: "i"}},
+		{"id", render.Value{Kind: render.String, Text: "i"}},
+		{"scope", render.Value{Kind: render.String, Text: "support"}},
+		{"queue", render.Value{Kind: render.String, Text: "support"}},
+		{"campaign", render.Value{}},
+		{"n", render.Value{Kind: render.Number, Text: "1.50"}},
+		{"yes", render.Value{Kind: render.Bool, Text: "true"}},
+		{"nothing", render.Value{Kind: render.Null, Text: ""}},
+		{"text", render.Value{Kind: render.String, Text: "a\n\"b\""}},
+		{"list", render.Value{Kind: render.JSON, Text: "[1]"}},
+		{"a.b", render.Value{Kind: render.JSON, Text: `{"c":"deep"}`}},
+		{"a.b.c", render.Value{Kind: render.String, Text: "deep"}},
+		{"a.d.e", render.Value{Kind: render.String, Text: "dotted"}},
+		{"a.x", render.Value{Kind: render.String, Text: "flat"}},
+		{"a.b.z", render.Value{}},
+		{"n.b", render.Value{}},
+		{"gate_name", render.Value{Kind: render.String, Text: "support"}},
+		{"gate_id", render.Value{Kind: render.String, Text: ""}},
+		{"ani_last4", render.Value{Kind: render.String, Text: "0001"}},
+		{"ani_npa", render.Value{Kind: render.String, Text: "555"}},
+		{"ani_nxx", render.Value{Kind: render.String, Text: "123"}},
+		{"", render.Value{}},
 	} {
 		if got := e.Lookup(test.tag); got != test.want {
 			t.Errorf("Lookup(%q) = %v, want %v", test.tag, got, test.want)
@@ -63,7 +65,7 @@ func TestDerivedFromCaller(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			e := decode(t, `{"event":"x","ani":`+test.ani+`}`, Options{})[0]
 			for tag, want := range map[string]string{"ani_last4": test.last4, "ani_npa": test.npa, "ani_nxx": test.nxx} {
-				if got := e.Lookup(tag); got.Text != want || (want == "") != (got.Kind == Absent) {
+				if got := e.Lookup(tag); got.Text != want || (want == "") != (got.Kind == render.Absent) {
 					t.Errorf("%s = %v, want %q", tag, got, want)
 				}
 			}
@@ -105,7 +107,7 @@ func TestRecordingOfEvent(t *testing.T) {
 
 func TestScriptKeepsItsOrder(t *testing.T) {
 	e := decode(t, `{"event":"x","script":{"z":1,"a":"yes","m":null}}`, Options{})[0]
-	want := []Member{{"z", Value{Number, "1"}}, {"a", Value{String, "yes"}}, {"m", Value{Kind: Null}}}
+	want := []Member{{"z", render.Value{Kind: render.Number, Text: "1"}}, {"a", render.Value{Kind: render.String, Text: "yes"}}, {"m", render.Value{Kind: render.Null}}}
 	if got := e.Script(); !slices.Equal(got, want) {
 		t.Errorf("Script() = %v, want %v", got, want)
 	}

@@ -1,58 +1,115 @@
 package call
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// Names are the known events: those of the hosted product, then ours. Others
-// are accepted too.
-var Names = []string{
-	"dequeue", "agent_connect", "agent_termination", "post_call", "post_disposition",
-	"transfer_termination", "disposition", "call_start", "call_connect", "call_end",
-	"queue_event", "ivr_digit", "new_chat", "post_chat", "agent_login", "agent_logout",
-	"agent_state",
-	"queue_enter", "queue_abandon", "recording_available", "relay_test",
+// The operational events, which tell about the relay itself.
+const (
+	BreakerOpened  = operationalPrefix + "breaker_opened"
+	BreakerClosed  = operationalPrefix + "breaker_closed"
+	ConfigRejected = operationalPrefix + "config_rejected"
+	DeadLetter     = operationalPrefix + "dead_letter"
+	Gap            = operationalPrefix + "gap"
+	QueueHigh      = operationalPrefix + "queue_high"
+)
+
+// Events that the relay raises about a call.
+const (
+	RecordingAvailable = "recording_available"
+	RecordingFailed    = "recording_failed"
+	Test               = operationalPrefix + "test" // the one of its names that anybody may send
+)
+
+const operationalPrefix = "relay_"
+
+// An EventName is a known event.
+type EventName struct {
+	Name   string
+	Text   string
+	Groups []string // of tags that it has: see [Tag]
+	Tags   []string // single ones beside them, from [OperationalVocabulary]
 }
 
-// ScopeKinds are the kinds of scope an event may have, each the name of a member.
-var ScopeKinds = []string{"queue", "campaign", "route", "number", "ivr", "chat_queue", "account"}
+// events are the known events: those of the hosted product, ours, and the
+// operational ones.
+var events = []EventName{
+	{"dequeue", "a call leaves its queue for an agent", groups("queue"), nil},
+	{"agent_connect", "an agent and the caller are connected", groups("agent queue segment"), nil},
+	{"agent_termination", "an agent's part of a call is over", groups("agent queue segment disposition campaign recording"), nil},
+	{"post_call", "a call is over and all of it is known", groups("queue campaign recording"), nil},
+	{"post_disposition", "an agent has chosen the outcome of a call", groups("agent queue segment disposition campaign recording"), nil},
+	{"transfer_termination", "a transferred call is over", groups("agent queue segment recording"), nil},
+	{"disposition", "an agent has chosen one certain outcome", groups("agent queue segment disposition campaign recording"), nil},
+	{"call_start", "a call begins", groups(""), nil},
+	{"call_connect", "a call is answered", groups(""), nil},
+	{"call_end", "a call is over", groups(""), nil},
+	{"queue_event", "something happened in a queue", groups("queue"), nil},
+	{"ivr_digit", "a caller pressed a key", groups(""), nil},
+	{"new_chat", "a chat begins", groups("queue"), nil},
+	{"post_chat", "a chat is over", groups("agent queue segment disposition"), nil},
+	{"agent_login", "an agent begins work", groups("agent"), nil},
+	{"agent_logout", "an agent ends work", groups("agent"), nil},
+	{"agent_state", "an agent's state changes", groups("agent"), nil},
 
-// KnownEvent reports whether name is one of [Names].
-func KnownEvent(name string) bool {
-	return slices.Contains(Names, name)
+	{"queue_enter", "a call enters a queue", groups("queue"), nil},
+	{"queue_abandon", "a call leaves its queue unanswered", groups("queue"), nil},
+	{"agent_ring", "a phone begins to ring", groups("agent"), nil},
+	{"agent_ring_end", "a phone that rang was not answered", groups("agent ring"), nil},
+	{"call_missed", "nobody answered an inbound call", groups("queue ring"), nil},
+	{RecordingAvailable, "a recording that was missing is complete", groups("agent queue segment recording"), nil},
+	{RecordingFailed, "a recording was not complete in time, or vanished", groups("agent queue segment recording"), nil},
+	{Test, "a test of one service, or of a producer", groups("agent queue segment disposition campaign"), nil},
+
+	{BreakerOpened, "an endpoint is left alone for a while", nil, tags("service services endpoint error")},
+	{BreakerClosed, "an endpoint is well again", nil, tags("service services endpoint")},
+	{ConfigRejected, "a reload was refused", nil, tags("config problems problem")},
+	{DeadLetter, "deliveries were given up", nil, tags("service endpoint reason status error delivery")},
+	{Gap, "a source heard nothing for a while", nil, tags("source reason from to segments_ended segments_found segments_missing abandons_missing events_dropped channels_compared")},
+	{QueueHigh, "the queue is nearly full", nil, tags("bytes max_bytes")},
 }
 
-// Nearest returns the known word that a mistyped one most likely stands for,
-// the first of those equally near; empty when none is near.
-func Nearest(word string, known []string) string {
-	nearest, least := "", max(len(word)/3, 1)+1
-	for _, k := range known {
-		if d := distance(word, k); d < least {
-			nearest, least = k, d
+// groups are those of an event of a call.
+func groups(more string) []string {
+	return append([]string{"event", "attempt", "scope", "call"}, strings.Fields(more)...)
+}
+
+// tags are those of an operational event, beside what each of them brings.
+func tags(more string) []string {
+	return append([]string{"event", "event_id", "attempt", "now", "at", "host", "count"}, strings.Fields(more)...)
+}
+
+// EventNames returns the known events. Others are accepted, too.
+func EventNames() []EventName { return slices.Clone(events) }
+
+// KnownEvents returns their names.
+func KnownEvents() []string {
+	list := make([]string, len(events))
+	for i, e := range events {
+		list[i] = e.Name
+	}
+	return list
+}
+
+// Raised returns the names that begin with relay_ and mean something.
+func Raised() []string {
+	return slices.DeleteFunc(KnownEvents(), func(name string) bool { return !strings.HasPrefix(name, operationalPrefix) })
+}
+
+// Operational reports whether only the relay may raise an event of this name,
+// known or not.
+func Operational(name string) bool {
+	return strings.HasPrefix(name, operationalPrefix) && name != Test
+}
+
+// Vocabulary returns the tags of the event, in the order of the vocabulary.
+func (e EventName) Vocabulary() []Tag {
+	var list []Tag
+	for _, t := range slices.Concat(Vocabulary(), operational) {
+		if slices.Contains(e.Groups, t.Group) || slices.Contains(e.Tags, t.Name) {
+			list = append(list, t)
 		}
 	}
-	return nearest
-}
-
-// distance counts the letters to add, drop, change or swap with their
-// neighbour to make b of a.
-func distance(a, b string) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := last[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
+	return list
 }

@@ -5,31 +5,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"callrelay/render"
 )
-
-// Kind says what a [Value] is.
-type Kind uint8
-
-// The kinds of a value.
-const (
-	Absent Kind = iota // the event has no such member; the zero value
-	String
-	Number
-	Bool
-	Null
-	JSON // an object or an array
-)
-
-// Value is what a tag stands for in one event.
-type Value struct {
-	Kind Kind
-	Text string // the string itself, a number's digits as they came, true or false, or the JSON text
-}
 
 // Member is one named value of an object.
 type Member struct {
 	Name  string
-	Value Value
+	Value render.Value
 }
 
 // member is a member as it was written: name is unescaped, raw is not.
@@ -39,18 +22,18 @@ type member struct {
 }
 
 // value is what the member stands for.
-func (m member) value() Value {
+func (m member) value() render.Value {
 	switch m.raw[0] {
 	case '"':
-		return Value{Kind: String, Text: unquote(m.raw)}
+		return render.Value{Kind: render.String, Text: unquote(m.raw)}
 	case '{', '[':
-		return Value{Kind: JSON, Text: m.raw}
+		return render.Value{Kind: render.JSON, Text: m.raw}
 	case 't', 'f':
-		return Value{Kind: Bool, Text: m.raw}
+		return render.Value{Kind: render.Bool, Text: m.raw}
 	case 'n':
-		return Value{Kind: Null}
+		return render.Value{Kind: render.Null}
 	default:
-		return Value{Kind: Number, Text: m.raw}
+		return render.Value{Kind: render.Number, Text: m.raw}
 	}
 }
 
@@ -58,7 +41,7 @@ func (m member) value() Value {
 // value is not ok.
 func (m member) text() (text string, ok bool) {
 	v := m.value()
-	return v.Text, v.Kind == String || v.Kind == Number || v.Kind == Null
+	return v.Text, v.Kind == render.String || v.Kind == render.Number || v.Kind == render.Null
 }
 
 // unquote returns the text of a valid JSON string. It allocates only when the

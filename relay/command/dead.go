@@ -104,17 +104,14 @@ func dropLetters(c *web.Client, ctx context.Context, f web.Filter, _ func(int)) 
 	return c.DropLetters(ctx, f)
 }
 
-// deathReasons are all there are.
-var deathReasons = []string{deliver.ReasonRejected, deliver.ReasonExpired, deliver.ReasonRender, deliver.ReasonOverflow, deliver.ReasonRemoved}
-
 func (f *deadFlags) choose(a *app, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.service, "service", "", "only of this service")
-	flags.StringVar(&f.reason, "reason", "", "only with this reason: rejected, expired, render, overflow or removed")
+	flags.StringVar(&f.reason, "reason", "", "only with this reason: "+strings.Join(deliver.Reasons(), ", "))
 	flags.StringVar(&f.call, "call", "", "only of this call (uii)")
 	flags.StringVar(&f.since, "since", "", "only those given up since: a time, or a span such as 2h before now")
 	flags.StringVar(&f.until, "until", "", "only those given up until: a time, or a span such as 2h before now")
-	complete := cobra.FixedCompletions(deathReasons, cobra.ShellCompDirectiveNoFileComp)
+	complete := cobra.FixedCompletions(deliver.Reasons(), cobra.ShellCompDirectiveNoFileComp)
 	_ = cmd.RegisterFlagCompletionFunc("reason", complete)
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeService)
 	if cmd.Name() == "list" {
@@ -145,8 +142,8 @@ func (f *deadFlags) filter(args []string, now time.Time) (web.Filter, error) {
 	if filter.Until, err = parseWhen("until", f.until, now); err != nil {
 		return filter, err
 	}
-	if f.reason != "" && !slices.Contains(deathReasons, f.reason) {
-		return filter, hintError{usageError{fmt.Errorf("--reason %q is none", f.reason)}, "one of " + strings.Join(deathReasons, ", ")}
+	if f.reason != "" && !slices.Contains(deliver.Reasons(), f.reason) {
+		return filter, hintError{usageError{fmt.Errorf("--reason %q is none", f.reason)}, "one of " + strings.Join(deliver.Reasons(), ", ")}
 	}
 	if f.rate < 0 {
 		return filter, usageError{fmt.Errorf("--rate %d is less than 0", f.rate)}

@@ -13,7 +13,6 @@ import (
 
 	"callrelay/config"
 	"callrelay/queue"
-	"callrelay/relay/call"
 	"callrelay/relay/deliver"
 	"callrelay/relay/source/asterisk"
 	"callrelay/relay/web"
@@ -97,7 +96,7 @@ func (p operator) known(service string) error {
 	if slices.Contains(names, service) {
 		return nil
 	}
-	near := call.Nearest(service, names)
+	near := config.Nearest(service, names)
 	if near != "" {
 		return fmt.Errorf("%w: %q (did you mean %q?)", web.ErrNoService, service, near)
 	}

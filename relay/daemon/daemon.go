@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"callrelay/queue"
+	"callrelay/relay/call"
 	"callrelay/relay/deliver"
 	"callrelay/relay/intake"
 	"callrelay/relay/recordings"
@@ -251,5 +252,5 @@ func (p *Daemon) acceptOwn(ctx context.Context, event []byte) error {
 
 func (p *Daemon) queueHigh(bytes, limit int64) {
 	p.log.Error("queue near its limit", "bytes", bytes, "max_bytes", limit)
-	p.alarms.raise(map[string]any{"event": "relay_queue_high", "bytes": bytes, "max_bytes": limit})
+	p.alarms.raise(map[string]any{"event": call.QueueHigh, "bytes": bytes, "max_bytes": limit})
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"callrelay/relay/call"
 )
 
 const (
@@ -70,7 +72,7 @@ func (a *alarms) raise(event map[string]any) {
 // one kind, so that the last one told is how it is.
 func (a *alarms) kind(event map[string]any) *alarm {
 	name, spare := event["event"], time.Duration(0)
-	if name == "relay_breaker_opened" || name == "relay_breaker_closed" {
+	if name == call.BreakerOpened || name == call.BreakerClosed {
 		name, spare = "breaker", (alarmBurst-1)*alarmEvery
 		event = map[string]any{"endpoint": event["endpoint"]}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"callrelay/relay/call"
 	"callrelay/relay/web"
 )
 
@@ -57,7 +58,7 @@ func (p *Daemon) refuse(err error) web.Reload {
 	state.LastReload, state.Success, state.Problems = time.Now(), false, problems
 	p.state.Store(&state)
 	logReload(p.log, problems, nil, "")
-	p.alarms.raise(map[string]any{"event": "relay_config_rejected", "config": p.path, "problems": len(problems), "problem": problems[0]})
+	p.alarms.raise(map[string]any{"event": call.ConfigRejected, "config": p.path, "problems": len(problems), "problem": problems[0]})
 	return web.Reload{Problems: slices.Clone(problems)}
 }
 

@@ -15,32 +15,30 @@ import (
 func sampleEvent(now time.Time) ([]byte, error) {
 	members := map[string]any{}
 	for _, tag := range call.Vocabulary() {
-		if producerGives(tag.Name) {
+		if producerGives(tag) {
 			members[tag.Name] = exampleOf(tag)
 		}
 	}
-	members["event"] = "relay_test"
-	members["id"] = fmt.Sprintf("relay_test/%d", now.UnixNano())
+	members["event"] = call.Test
+	members["id"] = fmt.Sprintf("%s/%d", call.Test, now.UnixNano())
 	return json.Marshal(members)
 }
 
-// producerGives tells the tags of an event's own from those that the relay adds
-// and from the scopes that the sample event does not have.
-func producerGives(tag string) bool {
-	switch tag {
-	case "event_id", "attempt", "now", "scope", "source",
-		"campaign", "route", "number", "ivr", "chat_queue", "account",
-		"recording", "agent_perspective_recording", "recording_start", "recording_end",
-		"recording_url", "sess_agent_perspective_recording_url", "recording_state",
-		"recording_bytes", "recording_seconds", "recording_channels", "recording_sha256":
+// producerGives tells the tags of a call's event from those that the relay adds,
+// from recordings and from the scopes that the sample event does not have.
+func producerGives(tag call.Tag) bool {
+	switch {
+	case tag.Given == call.ByRelay, tag.Group == "recording", tag.Name == "source":
 		return false
+	case tag.Group == "ring", tag.Name == "queue_result":
+		return false // of a call that was not answered
 	}
-	return true
+	return !tag.Scope || tag.Name == "queue"
 }
 
 func exampleOf(tag call.Tag) any {
 	switch tag.Type {
-	case "integer", "number", "seconds", "object", "bool":
+	case "integer", "number", "seconds", "object", "array", "bool":
 		return json.RawMessage(tag.Example)
 	default:
 		return tag.Example

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"callrelay/config"
+	"callrelay/relay/call"
 )
 
 // breakersState is the name under which the breakers that are not closed
@@ -154,9 +155,9 @@ func (e *endpoint) announce(opened, operational bool, raise func(event string)) 
 	switch {
 	case hushed:
 	case opened:
-		raise(eventBreakerOpened)
+		raise(call.BreakerOpened)
 	default:
-		raise(eventBreakerClosed)
+		raise(call.BreakerClosed)
 	}
 }
 

@@ -70,7 +70,7 @@ func (d *delivery) parking(due time.Time, held bool) queue.Parking {
 }
 
 // operational reports whether the delivery tells of the relay itself.
-func (d *delivery) operational() bool { return operational(d.record.Event) }
+func (d *delivery) operational() bool { return call.Operational(d.record.Event) }
 
 // logAttrs are what names the delivery in a log.
 func (d *delivery) logAttrs() []slog.Attr {

@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// deadReasons lists the reasons of dead letters, so that all their series exist
-// from the start.
-var deadReasons = []string{ReasonRejected, ReasonExpired, ReasonRender, ReasonOverflow, ReasonRemoved}
-
 // AppendMetrics appends all metrics of deliveries in the Prometheus text format.
 func (d *Deliverer) AppendMetrics(b []byte) []byte {
 	names, services := d.tell.metrics.all()
@@ -92,7 +88,7 @@ func (x *exposition) letters(list []Status, gone map[string]map[string]int) {
 }
 
 func (x *exposition) lettersOf(service string, dead map[string]int) {
-	for _, reason := range deadReasons {
+	for _, reason := range Reasons() {
 		x.labelled("relay_dead_letters", "reason", reason, service, uint64(dead[reason]))
 	}
 }

@@ -34,16 +34,6 @@ func (o Outcome) String() string {
 	}
 }
 
-// The reasons of dead letters that are given here. The queue itself adds
-// overflow.
-const (
-	ReasonRejected = "rejected" // the endpoint refused the payload
-	ReasonExpired  = "expired"  // max_age has passed
-	ReasonRender   = "render"   // the event cannot be written as the service wants it
-	ReasonRemoved  = "removed"  // the operator dropped it
-	ReasonOverflow = "overflow" // the queue was nearly full: it gives this one itself
-)
-
 // The classes of attempts: those of a status, and these.
 const (
 	classTimeout = "timeout"

@@ -20,24 +20,26 @@ type tags struct {
 	recording  *Recording // once it was looked at
 }
 
+// given are the tags that the attempt gives.
+var given = map[string]func(*tags) render.Value{
+	"attempt":            func(t *tags) render.Value { return number(strconv.Itoa(t.attempt)) },
+	"now":                func(t *tags) render.Value { return text(t.now.UTC().Format(time.RFC3339Nano)) },
+	"recording_url":      (*tags).link,
+	"recording_state":    func(t *tags) render.Value { return text(t.look().State) },
+	"recording_bytes":    (*tags).bytes,
+	"recording_seconds":  (*tags).seconds,
+	"recording_channels": (*tags).channels,
+	"recording_sha256":   (*tags).sha256,
+
+	"sess_agent_perspective_recording_url": (*tags).agentLink,
+}
+
 // value is the [render.Values] of the attempt.
 func (t *tags) value(tag string) render.Value {
-	switch tag {
-	case "attempt":
-		return number(strconv.Itoa(t.attempt))
-	case "now":
-		return text(t.now.UTC().Format(time.RFC3339Nano))
-	case "recording_url":
-		return t.link()
-	case "sess_agent_perspective_recording_url":
-		return t.agentLink()
-	case "recording_state":
-		return text(t.look().State)
-	case "recording_bytes", "recording_seconds", "recording_channels", "recording_sha256":
-		return t.fact(tag)
+	if give := given[tag]; give != nil {
+		return give(t)
 	}
-	v := t.event.Lookup(tag)
-	return render.Value{Kind: render.Kind(v.Kind), Text: v.Text}
+	return t.event.Lookup(tag)
 }
 
 // link is made at each attempt, so that it never expires while it waits. An
@@ -84,22 +86,38 @@ func (t *tags) look() Recording {
 	return r
 }
 
-// fact is absent unless the recording is there.
-func (t *tags) fact(tag string) render.Value {
+// What is known of a recording is absent unless it is there.
+
+func (t *tags) bytes() render.Value {
 	r := t.look()
-	switch {
-	case r.State != RecordingReady:
+	if r.State != RecordingReady {
 		return render.Value{}
-	case tag == "recording_bytes":
-		return number(strconv.FormatInt(r.Bytes, 10))
-	case tag == "recording_seconds" && r.Seconds > 0:
-		return number(strconv.FormatFloat(r.Seconds, 'f', -1, 64))
-	case tag == "recording_channels" && r.Channels > 0:
-		return number(strconv.Itoa(r.Channels))
-	case tag == "recording_sha256" && r.SHA256 != nil:
-		return text(r.SHA256())
 	}
-	return render.Value{}
+	return number(strconv.FormatInt(r.Bytes, 10))
+}
+
+func (t *tags) seconds() render.Value {
+	r := t.look()
+	if r.State != RecordingReady || r.Seconds <= 0 {
+		return render.Value{}
+	}
+	return number(strconv.FormatFloat(r.Seconds, 'f', -1, 64))
+}
+
+func (t *tags) channels() render.Value {
+	r := t.look()
+	if r.State != RecordingReady || r.Channels <= 0 {
+		return render.Value{}
+	}
+	return number(strconv.Itoa(r.Channels))
+}
+
+func (t *tags) sha256() render.Value {
+	r := t.look()
+	if r.State != RecordingReady || r.SHA256 == nil {
+		return render.Value{}
+	}
+	return text(r.SHA256())
 }
 
 // awaited returns the paths of the recordings that the service uses of an

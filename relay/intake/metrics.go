@@ -75,7 +75,7 @@ type byEvent struct {
 
 func newByEvent(vec *prometheus.CounterVec) *byEvent {
 	b := &byEvent{vec: vec, counters: map[string]prometheus.Counter{}, left: maxNames}
-	for _, name := range call.Names {
+	for _, name := range call.KnownEvents() {
 		b.counters[name] = vec.WithLabelValues(name)
 	}
 	return b

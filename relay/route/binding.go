@@ -5,6 +5,7 @@ import (
 
 	"callrelay/config"
 	"callrelay/relay/call"
+	"callrelay/render"
 )
 
 // event is what the bindings say of one event name.
@@ -123,7 +124,7 @@ func (d *debt) services(e *call.Event) []*Service {
 	var more []*Service
 	for _, by := range d.when {
 		v := e.Lookup(by.tag)
-		if v.Kind == call.Absent {
+		if v.Kind == render.Absent {
 			continue
 		}
 		for _, r := range by.rules[v.Text] {
@@ -141,7 +142,7 @@ func (d *debt) services(e *call.Event) []*Service {
 // met reports whether the event meets the other conditions too.
 func (r rule) met(e *call.Event) bool {
 	for _, w := range r.rest {
-		if v := e.Lookup(w.Tag); v.Kind == call.Absent || !slices.Contains(w.Values, v.Text) {
+		if v := e.Lookup(w.Tag); v.Kind == render.Absent || !slices.Contains(w.Values, v.Text) {
 			return false
 		}
 	}

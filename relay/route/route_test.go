@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"callrelay/config"
 	"callrelay/relay/call"
+	"callrelay/render"
 )
 
 // load reads a relay.toml made of the text, which must be in order.
@@ -272,5 +274,49 @@ func BenchmarkOwed(b *testing.B) {
 				table.Owed(e)
 			}
 		})
+	}
+}
+
+// TestListsAgree holds together what config, render and call each have to know
+// and may not ask each other for.
+func TestListsAgree(t *testing.T) {
+	if got, want := config.ScopeKinds(), call.ScopeKinds(); !slices.Equal(got, want) {
+		t.Errorf("a binding may name the scopes %v, an event has %v", got, want)
+	}
+	if got, want := config.BodyKinds(), render.BodyKinds(); !slices.Equal(got, want) {
+		t.Errorf("a service may have the bodies %v, templates are %v", got, want)
+	}
+}
+
+// TestEveryBodyIsSent finds a kind of body whose text does not reach its template.
+func TestEveryBodyIsSent(t *testing.T) {
+	for _, kind := range config.BodyKinds() {
+		value := `"""<a>#uii#</a>"""`
+		switch kind {
+		case "json":
+			value = `'"#uii#"'`
+		case "params":
+			value = `{ a = "#uii#" }`
+		}
+		table, _ := compile(t, service("a", kind+" = "+value)+bound("call_end", "a"))
+		req, err := table.Service("a").Template.Render(decode(t, `{"event":"call_end","uii":"u-1"}`).Lookup, time.Now())
+		if err != nil || !strings.Contains(string(req.Body), "u-1") {
+			t.Errorf("a %s body is sent as %q (%v)", kind, req.Body, err)
+		}
+	}
+}
+
+func TestEventsThatTheRelayNeverRaises(t *testing.T) {
+	_, errs, _ := Compile(load(t, service("a")+"[[binding]]\nevent = [\"call_end\",\n\"relay_dead_leter\"]\nservice = \"a\"\n"))
+	const want = `relay.toml:7: binding 1: event 2: "relay_dead_leter" is not raised by the relay (nearest: relay_dead_letter) (allowed: `
+	if len(errs) != 1 || !strings.HasPrefix(errs[0].String(), want) {
+		t.Errorf("problems = %v, want one that begins with %s", errs, want)
+	}
+}
+
+func TestNearestFilter(t *testing.T) {
+	_, errs, _ := Compile(load(t, service("a", `text = "#uii|uper#"`)))
+	if len(errs) != 1 || !strings.Contains(errs[0].String(), `filter "uper" is not known`) || !strings.Contains(errs[0].String(), "(nearest: upper)") {
+		t.Errorf("problems = %v", errs)
 	}
 }

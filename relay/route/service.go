@@ -4,19 +4,9 @@ import (
 	"slices"
 
 	"callrelay/config"
+	"callrelay/relay/call"
 	"callrelay/render"
 )
-
-// The tags that need a recording to be complete.
-const (
-	tagRecordingURL      = "recording_url"
-	tagAgentRecordingURL = "sess_agent_perspective_recording_url"
-)
-
-var recordingTags = []string{
-	tagRecordingURL, "recording_state", "recording_bytes", "recording_seconds",
-	"recording_channels", "recording_sha256",
-}
 
 // compileService compiles the service at a place of the file.
 func compileService(c *config.Config, index int) (*Service, []config.Problem) {
@@ -26,14 +16,23 @@ func compileService(c *config.Config, index int) (*Service, []config.Problem) {
 	if len(found) > 0 {
 		problems := make([]config.Problem, len(found))
 		for i, p := range found {
-			problems[i] = c.ProblemAt(config.Ref{Table: "service", Index: index}, p.Key, p.Text)
+			problems[i] = c.ProblemAt(config.Ref{Table: "service", Index: index}, p.Key, p.Text+filterNear(p.Filter))
 		}
 		return s, problems
 	}
 	s.Template = template
-	s.UsesRecording = slices.ContainsFunc(recordingTags, template.Uses)
-	s.UsesAgentRecording = template.Uses(tagAgentRecordingURL)
+	s.UsesRecording = slices.ContainsFunc(call.FileTags(call.Recording), template.Uses)
+	s.UsesAgentRecording = slices.ContainsFunc(call.FileTags(call.AgentRecording), template.Uses)
 	return s, nil
+}
+
+// filterNear is the hint at a known filter.
+func filterNear(written string) string {
+	known := make([]string, 0, 16)
+	for _, f := range render.Filters() {
+		known = append(known, f.Name)
+	}
+	return nearest(written, known)
 }
 
 // spec says in words of render what a service sends.
@@ -42,17 +41,9 @@ func spec(c *config.Config, s *config.Service) render.Spec {
 		Method: s.Method, URL: s.URL,
 		Headers: fields(s.Headers), Query: fields(s.Query), Params: fields(s.Params),
 		Body: s.Body, ContentType: s.ContentType,
-		Zone: s.Timezone, TimesIn: c.Intake.Timezone,
+		Zone: s.Timezone, TimesIn: c.Intake.Timezone, Times: call.TimeTags(), Text: s.BodyText(),
 		AllScriptData: s.AllScriptData, Reject: s.Missing == "reject",
 		SOAP: soap(s),
-	}
-	switch s.Body {
-	case "json":
-		r.Text = s.JSON
-	case "xml":
-		r.Text = s.XML
-	case "text":
-		r.Text = s.Text
 	}
 	if s.Mappings {
 		r.Mappings = make(map[string]string, len(c.Mappings))

@@ -35,6 +35,7 @@ func Compile(c *config.Config) (t *Table, errors, warnings []config.Problem) {
 		t.services = append(t.services, s)
 		t.byName[s.Name] = s
 	}
+	errors = append(errors, unraised(c)...)
 	if len(errors) > 0 {
 		config.Sort(errors)
 		return nil, errors, nil

@@ -12,12 +12,9 @@ import (
 
 // warnings returns what is legal and yet hardly meant, in file order.
 func (t *Table) warnings() []config.Problem {
-	w := &warner{config: t.Config, bound: map[string]bool{}, alarms: map[string]bool{}}
-	for _, tag := range call.Vocabulary() {
-		w.known = append(w.known, tag.Name)
-	}
-	for _, tag := range call.OwnVocabulary() {
-		w.own = append(w.own, tag.Name)
+	w := &warner{
+		config: t.Config, bound: map[string]bool{}, operational: map[string]bool{},
+		known: namesOf(call.Vocabulary()), brought: namesOf(call.OperationalVocabulary()),
 	}
 	for i, b := range t.Config.Bindings {
 		w.binding(config.Ref{Table: "binding", Index: i}, b)
@@ -29,14 +26,41 @@ func (t *Table) warnings() []config.Problem {
 	return w.found
 }
 
+// unraised finds bindings to events with a name of the relay's that it never
+// raises: nothing would ever match.
+func unraised(c *config.Config) (found []config.Problem) {
+	for i, b := range c.Bindings {
+		for n, name := range b.Events {
+			if !call.Operational(name) || slices.Contains(call.Raised(), name) {
+				continue
+			}
+			key := "event"
+			if len(b.Events) > 1 {
+				key = fmt.Sprintf("event[%d]", n)
+			}
+			found = append(found, c.ProblemAt(config.Ref{Table: "binding", Index: i}, key,
+				fmt.Sprintf("%q is not raised by the relay%s (allowed: %s)", name, nearest(name, call.Raised()), strings.Join(call.Raised(), ", "))))
+		}
+	}
+	return found
+}
+
 // warner collects warnings.
 type warner struct {
-	config *config.Config
-	known  []string        // tags of the vocabulary
-	own    []string        // tags that the relay's own events bring
-	bound  map[string]bool // services that a binding names
-	alarms map[string]bool // services that get the relay's own events
-	found  []config.Problem
+	config      *config.Config
+	known       []string        // tags of the vocabulary
+	brought     []string        // tags that operational events bring
+	bound       map[string]bool // services that a binding names
+	operational map[string]bool // services that get operational events
+	found       []config.Problem
+}
+
+func namesOf(tags []call.Tag) []string {
+	list := make([]string, len(tags))
+	for i, t := range tags {
+		list[i] = t.Name
+	}
+	return list
 }
 
 func (w *warner) warn(ref config.Ref, key, format string, args ...any) {
@@ -44,18 +68,18 @@ func (w *warner) warn(ref config.Ref, key, format string, args ...any) {
 }
 
 func (w *warner) binding(ref config.Ref, b config.Binding) {
-	own := slices.ContainsFunc(b.Events, func(name string) bool { return slices.Contains(config.OwnEvents(), name) })
+	operational := slices.ContainsFunc(b.Events, call.Operational)
 	for _, name := range b.Services {
 		w.bound[name] = true
-		w.alarms[name] = w.alarms[name] || own
+		w.operational[name] = w.operational[name] || operational
 	}
 	for _, name := range b.Events {
-		if !call.KnownEvent(name) && !slices.Contains(config.OwnEvents(), name) {
-			w.warn(ref, "event", "%q is not a known event%s", name, nearest(name, call.Names))
+		if known := call.KnownEvents(); !slices.Contains(known, name) {
+			w.warn(ref, "event", "%q is not a known event%s", name, nearest(name, known))
 		}
 	}
 	for _, where := range b.Where {
-		if !own || !slices.Contains(w.own, where.Tag) {
+		if !operational || !slices.Contains(w.brought, where.Tag) {
 			w.where(ref, b, where)
 		}
 	}
@@ -65,13 +89,13 @@ func (w *warner) binding(ref config.Ref, b config.Binding) {
 func (w *warner) where(ref config.Ref, b config.Binding, where config.Where) {
 	key := "where." + where.Tag
 	switch {
-	case where.Tag == "attempt", where.Tag == "now", where.Tag == tagRecordingURL, where.Tag == tagAgentRecordingURL:
+	case slices.Contains(call.MadePerAttempt(), where.Tag):
 		w.warn(ref, key, "never matches: bindings are settled when an event is accepted, #%s# is made for each attempt", where.Tag)
 	case where.Tag == "event" && disjoint(where.Values, b.Events):
 		w.warn(ref, key, "never matches: the binding is for %s", strings.Join(b.Events, ", "))
 	case (where.Tag == b.ScopeKind || where.Tag == "scope") && b.ScopeKind != "" && disjoint(where.Values, b.Scopes):
 		w.warn(ref, key, "never matches: the binding is for the %s %s", b.ScopeKind, strings.Join(b.Scopes, ", "))
-	case where.Tag != b.ScopeKind && b.ScopeKind != "" && slices.Contains(call.ScopeKinds, where.Tag):
+	case where.Tag != b.ScopeKind && b.ScopeKind != "" && slices.Contains(call.ScopeKinds(), where.Tag):
 		w.warn(ref, key, "never matches: an event of a %s has no %s", b.ScopeKind, where.Tag)
 	case !w.knows(where.Tag):
 		w.warn(ref, key, "tag %q is not in the vocabulary%s", where.Tag, nearest(where.Tag, w.known))
@@ -83,17 +107,19 @@ func (w *warner) service(ref config.Ref, s *Service) {
 		w.warn(ref, "name", "no binding names this service: it is sent nothing")
 	}
 	var brought []string
-	if w.alarms[s.Name] {
-		brought = w.own
+	if w.operational[s.Name] {
+		brought = w.brought
 	}
 	w.tags(ref, s.Template.Tags(), brought)
 	w.unclosed(ref, w.config.Services[s.Index])
 	recordings := w.config.Recordings
 	if s.UsesRecording && recordings == nil {
-		w.warn(ref, keyOf(s.Template, recordingTags...), "there is no [recordings]: links are empty and the state is none")
+		key, _ := firstOf(s.Template, call.FileTags(call.Recording))
+		w.warn(ref, key, "there is no [recordings]: links are empty and the state is none")
 	}
 	if s.UsesAgentRecording && (recordings == nil || !recordings.AgentPerspective) {
-		w.warn(ref, keyOf(s.Template, tagAgentRecordingURL), "#%s# is empty: recordings.agent_perspective is not on", tagAgentRecordingURL)
+		key, tag := firstOf(s.Template, call.FileTags(call.AgentRecording))
+		w.warn(ref, key, "#%s# is empty: recordings.agent_perspective is not on", tag)
 	}
 }
 
@@ -124,7 +150,7 @@ func (w *warner) tags(ref config.Ref, tags []render.Tag, brought []string) {
 
 // unclosed warns of what would be a tag if it had its second number sign.
 func (w *warner) unclosed(ref config.Ref, s config.Service) {
-	templates := []config.Field{{Name: "url", Value: s.URL}, {Name: "json", Value: s.JSON}, {Name: "xml", Value: s.XML}, {Name: "text", Value: s.Text}}
+	templates := []config.Field{{Name: "url", Value: s.URL}, {Name: s.Body, Value: s.BodyText()}}
 	for _, part := range []struct {
 		key    string
 		fields []config.Field
@@ -151,20 +177,20 @@ func (w *warner) knows(tag string) bool {
 
 // nearest is the hint at a known word, if one is near.
 func nearest(word string, known []string) string {
-	if near := call.Nearest(word, known); near != "" {
+	if near := config.Nearest(word, known); near != "" {
 		return " (nearest: " + near + ")"
 	}
 	return ""
 }
 
-// keyOf returns the key of the first template that uses one of the tags.
-func keyOf(t *render.Template, names ...string) string {
+// firstOf returns the first of some tags that a template uses, and its key.
+func firstOf(t *render.Template, names []string) (key, name string) {
 	for _, tag := range t.Tags() {
 		if slices.Contains(names, tag.Name) {
-			return tag.Key
+			return tag.Key, tag.Name
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func disjoint(a, b []string) bool {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	callevent "callrelay/relay/call"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -45,8 +46,8 @@ const (
 
 // raiseGap puts a gap out, identified by its reason and its ends.
 func (m *machine) raiseGap(g gap, from, to time.Time) {
-	g.ID = m.id("relay_gap", strings.ReplaceAll(g.Reason, " ", "-"), micros(from)+"-"+micros(to))
-	g.Event, g.Source = "relay_gap", m.source
+	g.ID = m.id(callevent.Gap, strings.ReplaceAll(g.Reason, " ", "-"), micros(from)+"-"+micros(to))
+	g.Event, g.Source = callevent.Gap, m.source
 	g.From, g.To = written(from), written(to)
 	g.Count = g.Ended + g.Found + g.Missing + g.Abandon + g.Dropped
 	m.raise(g.Event, to, g)

@@ -164,7 +164,7 @@ func (s *Source) emitted(o output, err error) bool {
 // put spools what the machine turned. The caller holds mu.
 func (s *Source) put(events []output) {
 	for _, o := range events {
-		if o.Name == "relay_gap" {
+		if o.Name == callevent.Gap {
 			s.status.Gaps++
 		}
 		s.spool.put(o)

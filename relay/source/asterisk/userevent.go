@@ -6,17 +6,15 @@ import (
 	"strings"
 	"time"
 
+	callevent "callrelay/relay/call"
 	"callrelay/relay/source/asterisk/ami"
 )
-
-// scopes are the members of which an event has one at most.
-var scopes = []string{"queue", "campaign", "route", "number", "ivr", "chat_queue", "account"}
 
 // userEvent turns UserEvent(name,key: value,...) into an event of that name
 // with those members, beside what is known of the call and the segment.
 func (m *machine) userEvent(ev ami.Message, at time.Time) {
 	name := tagName(ev.Get("UserEvent"))
-	if name == "" || strings.HasPrefix(name, "relay_") {
+	if name == "" || callevent.Operational(name) {
 		m.miss("user event %.80q is no event name of a dialplan", ev.Get("UserEvent"))
 		return
 	}
@@ -78,17 +76,22 @@ func merge(r record, own map[string]string) map[string]any {
 	for name, value := range own {
 		all[name] = value
 	}
-	if slices.ContainsFunc(scopes[1:], func(s string) bool { return own[s] != "" }) {
+	if slices.ContainsFunc(narrower(), func(s string) bool { return own[s] != "" }) {
 		oneScope(all)
 	}
 	return all
+}
+
+// narrower are the scopes that go before a queue.
+func narrower() []string {
+	return slices.DeleteFunc(callevent.ScopeKinds(), func(kind string) bool { return kind == "queue" })
 }
 
 // oneScope leaves the narrower scope that the dialplan gave in place of the
 // queue, and of several the first.
 func oneScope(all map[string]any) {
 	kept := false
-	for _, name := range slices.Concat(scopes[1:], scopes[:1]) {
+	for _, name := range append(narrower(), "queue") {
 		if _, ok := all[name]; ok && kept {
 			delete(all, name)
 		} else if ok {
@@ -101,10 +104,11 @@ func oneScope(all map[string]any) {
 // relay gives: a dialplan cannot set them.
 func reserved(name string) bool {
 	switch name {
-	case "id", "event", "source", "uii", "segment_id", "segments", "event_id", "attempt", "now", "scope":
+	case "id", "event", "source", "uii", "segment_id", "segments":
 		return true
 	}
-	return strings.HasPrefix(name, "recording_") || strings.HasPrefix(name, "relay_")
+	t, _ := callevent.Find(name)
+	return t.Reserved || strings.HasPrefix(name, "recording_") || strings.HasPrefix(name, "relay_")
 }
 
 // tagName makes a name of the relay's form, 1 to 64 of a-z, 0-9 and _; empty
