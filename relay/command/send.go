@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"callrelay/relay/daemon"
-	"callrelay/relay/source/freeswitch"
 	"callrelay/relay/web"
 )
 
@@ -69,7 +68,7 @@ func (a *app) send(ctx context.Context, format string, args []string) error {
 	s := sender{client: unixClient(c.Intake.Socket), socket: c.Intake.Socket, out: bufio.NewWriter(a.out)}
 	defer s.out.Flush()
 	if format == formatFreeSWITCH {
-		return s.sendDocument(ctx, daemon.Converter(c), in)
+		return s.sendDocument(ctx, in)
 	}
 	return s.sendAll(ctx, in)
 }
@@ -154,22 +153,13 @@ func (s *sender) add(ctx context.Context, event json.RawMessage) error {
 	return nil
 }
 
-// sendDocument sends the events of one call detail record.
-func (s *sender) sendDocument(ctx context.Context, c freeswitch.Converter, in io.Reader) error {
+// sendDocument sends a call detail record.
+func (s *sender) sendDocument(ctx context.Context, in io.Reader) error {
 	body, err := io.ReadAll(in)
 	if err != nil {
 		return err
 	}
-	events, err := c.Convert(body)
-	if err != nil {
-		return err
-	}
-	for _, event := range events {
-		if err := s.add(ctx, event); err != nil {
-			return err
-		}
-	}
-	return s.flush(ctx)
+	return s.post(ctx, daemon.DocumentPath, "application/json", body)
 }
 
 // sendReply is what the intake answers.
@@ -187,11 +177,22 @@ func (s *sender) flush(ctx context.Context) error {
 	if s.count == 0 {
 		return nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://relay/v1/events", bytes.NewReader(s.batch.Bytes()))
+	if err := s.post(ctx, "/v1/events", "application/x-ndjson", s.batch.Bytes()); err != nil {
+		return err
+	}
+	s.sent += s.count
+	s.count = 0
+	s.batch.Reset()
+	return nil
+}
+
+// post makes one request and prints the ids that were taken.
+func (s *sender) post(ctx context.Context, path, form string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://relay"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/x-ndjson")
+	req.Header.Set("Content-Type", form)
 	reply, err := s.client.Do(req)
 	if err != nil {
 		return s.explain(err)
@@ -207,9 +208,6 @@ func (s *sender) flush(ctx context.Context) error {
 	for _, id := range answer.IDs {
 		_, _ = fmt.Fprintln(s.out, id)
 	}
-	s.sent += s.count
-	s.count = 0
-	s.batch.Reset()
 	return nil
 }
 

@@ -20,7 +20,6 @@ import (
 	"callrelay/relay/recordings"
 	"callrelay/relay/route"
 	"callrelay/relay/source/asterisk"
-	"callrelay/relay/source/freeswitch"
 	"callrelay/relay/web"
 )
 
@@ -157,8 +156,7 @@ func (p *Daemon) openIntake(context.Context) error {
 	}
 	p.intake = s
 	p.onClose("intake", s.Close)
-	s.Handle("POST /freeswitch/cdr", freeswitch.Handler(Converter(p.first.Config),
-		func(ctx context.Context, event []byte) ([]string, error) { return s.Accept(ctx, event, false) }))
+	s.Handle("POST "+DocumentPath, p.documents())
 	return nil
 }
 

@@ -3,7 +3,6 @@ package daemon
 import (
 	"callrelay/config"
 	"callrelay/queue"
-	"callrelay/relay/source/freeswitch"
 )
 
 // QueueOptions are those that say where the queue lies and what it may hold.
@@ -41,12 +40,4 @@ func HubOf(c *config.Queue, version string) *queue.HubOptions {
 		o.TLS = c.Hub.TLS.Client
 	}
 	return o
-}
-
-// Converter reads FreeSWITCH's records as the relay's own listener does.
-func Converter(c *config.Config) freeswitch.Converter {
-	if c.Recordings == nil {
-		return freeswitch.Converter{}
-	}
-	return freeswitch.Converter{Recordings: c.Recordings.Dir}
 }

@@ -62,7 +62,7 @@ type Server struct {
 	loopback *listener // nil: not wanted
 	web      *http.Server
 	feed     *feed          // connections to the socket that speak HTTP
-	further  *http.ServeMux // routes on loopback only
+	further  *http.ServeMux // routes added by Handle
 	large    chan struct{}  // holds one for each large request being served
 
 	wait  sync.WaitGroup // for connections to the socket that do not speak HTTP
@@ -124,9 +124,9 @@ func (s *Server) Addr() net.Addr {
 	return s.loopback.Addr()
 }
 
-// Handle adds a route to the loopback listener, behind its token. Call servers
-// that cannot send a bearer token may send it as the password of basic
-// authentication there. Call Handle before Run.
+// Handle adds a route to the socket, and to the loopback listener behind its
+// token. Call servers that cannot send a bearer token may send it as the
+// password of basic authentication there. Call Handle before Run.
 func (s *Server) Handle(pattern string, h http.Handler) {
 	s.further.Handle(pattern, h)
 }

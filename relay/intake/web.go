@@ -43,9 +43,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		s.answerRefusal(w, errForbidden, nil)
 	case events && (c.local || s.authorized(r, false)):
 		s.serveEvents(w, r)
-	case c.local:
-		s.answerRefusal(w, errNotFound, nil)
-	case !events && s.authorized(r, true):
+	case !events && (c.local || s.authorized(r, true)):
 		s.serveFurther(w, r)
 	default:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="relay"`)

@@ -1,16 +1,21 @@
-// Package freeswitch turns the call detail records of FreeSWITCH's
-// mod_json_cdr into call events.
+// Package freeswitch collects the call events of a FreeSWITCH: from the call
+// detail records that its mod_json_cdr posts.
 //
 // The module sends one document when a leg has ended, so that all events come
 // at the end. An agent's leg becomes agent_termination, and
 // transfer_termination when the agent passed the call on; the caller's leg
-// becomes queue_enter, queue_abandon, call_end and post_call. A leg is an
-// agent's when mod_callcenter says so (cc_side), when the dialplan does
-// (relay_agent), or when a user of the directory was dialled (dialed_user).
+// becomes queue_enter, queue_abandon, call_missed, call_end and post_call. A
+// leg is an agent's when mod_callcenter says so (cc_side), when the dialplan
+// does (relay_agent), or when a user of the directory was dialled
+// (dialed_user). The call is the caller's leg by its own uuid, through every
+// transfer. Legs of loopback channels are plumbing and give nothing.
 //
 // Ids are built from the leg's own, so that a document that is sent again, or
-// replayed from the module's spool, gives the same events.
+// replayed from the module's spool, gives the same events; a [Ledger] knows
+// them for longer than the queue does.
 //
-// It is made from the module's source and documents. No FreeSWITCH was at hand
-// to try it with.
+// The limits: the one document of an agent's standing leg (uuid-standby) says
+// nothing of the calls of a shift but the last. The document of an agent's leg
+// knows when the caller joined the queue to the second only, and nothing of
+// when the call began.
 package freeswitch

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,69 +15,128 @@ import (
 
 // document is what of a call detail record matters here.
 type document struct {
-	Switch    string            `json:"switchname"`
-	Variables map[string]string `json:"variables"`
-	Callflow  []flow            `json:"callflow"` // newest first
+	source string // name of the source
+
+	Switch    text            `json:"switchname"`
+	Variables map[string]text `json:"variables"`
+	Callflow  list[flow]      `json:"callflow"` // newest first
+	Log       struct {
+		Applications list[application] `json:"applications"`
+	} `json:"app_log"` // what the dialplan ran, oldest first
 }
 
 type flow struct {
-	Profile profile           `json:"caller_profile"`
-	Times   map[string]string `json:"times"` // microseconds
+	Profile profile         `json:"caller_profile"`
+	Times   map[string]text `json:"times"` // microseconds
 }
 
 type profile struct {
-	UUID       string `json:"uuid"`
-	CallerID   string `json:"caller_id_number"`
-	Dialled    string `json:"destination_number"`
-	Channel    string `json:"chan_name"`
-	Originator *struct {
-		Profiles []profile `json:"originator_caller_profiles"`
+	UUID       text `json:"uuid"`
+	CallerID   text `json:"caller_id_number"`
+	ANI        text `json:"ani"` // as the call came in; caller_id_number is rewritten by transfers
+	RDNIS      text `json:"rdnis"`
+	Dialled    text `json:"destination_number"`
+	Channel    text `json:"chan_name"`
+	Originator struct {
+		Profiles list[profile] `json:"originator_caller_profiles"`
 	} `json:"originator"` // who called this leg: it is a b-leg
+	Originatee struct {
+		Profiles list[profile] `json:"originatee_caller_profiles"`
+	} `json:"originatee"` // whom this leg called, or was bridged with
 }
+
+type application struct {
+	Name  text `json:"app_name"`
+	Data  text `json:"app_data"`
+	Stamp text `json:"app_stamp"` // microseconds
+}
+
+// list is a JSON array, or as FreeSWITCH 1.4 and 1.6 write it one object, with
+// the name of the member again for each further one.
+type list[T any] []T
+
+// UnmarshalJSON adds what data holds to the list.
+func (l *list[T]) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("[")) {
+		var more []T
+		err := json.Unmarshal(data, &more)
+		*l = append(*l, more...)
+		return err
+	}
+	var one T
+	if err := json.Unmarshal(data, &one); err != nil {
+		return err
+	}
+	*l = append(*l, one)
+	return nil
+}
+
+// text is a string or a number of a document; anything else is empty.
+type text string
+
+// UnmarshalJSON reads a string or a number.
+func (t *text) UnmarshalJSON(data []byte) error {
+	var s string
+	if json.Unmarshal(data, &s) == nil {
+		*t = text(s)
+	} else if n := json.Number(""); json.Unmarshal(data, &n) == nil {
+		*t = text(n)
+	}
+	return nil
+}
+
+// errBothEncodings says what to change. A value that is decoded together with
+// the document can close its string and go on with members of its own, so that
+// a caller's name could name a recording: such a document is not guessed at.
+var errBothEncodings = errors.New("read document: mod_json_cdr encoded it twice, so that its strings cannot be told apart any more: set encode-values (or encode) to false in json_cdr.conf.xml")
 
 // parse reads a document as the module posts it or spools it: JSON, or its
 // URL or base64 encoding, with or without the name cdr= of the form field.
 func parse(body []byte) (*document, error) {
-	text, err := plain(bytes.TrimSpace(body))
+	plain, escaped, err := decode(bytes.TrimSpace(body))
 	if err != nil {
 		return nil, err
 	}
+	plain = bytes.ToValidUTF8(plain, []byte("\uFFFD"))
+	if escaped && !json.Valid(plain) {
+		if plain = escapeControls(plain); repeats(plain) {
+			return nil, errBothEncodings
+		}
+	}
 	var d document
-	if err := json.Unmarshal(text, &d); err != nil {
+	if err := json.Unmarshal(plain, &d); err != nil {
+		if escaped {
+			return nil, errBothEncodings
+		}
 		return nil, fmt.Errorf("read document: %w", err)
 	}
 	if d.uuid() == "" {
 		return nil, errors.New("read document: no uuid")
 	}
-	if encodedValues(d.Variables) {
-		for name, value := range d.Variables {
-			if decoded, err := url.PathUnescape(value); err == nil {
-				d.Variables[name] = decoded
-			}
-		}
-	}
+	d.decodeValues()
 	return &d, nil
 }
 
-// plain undoes the encoding of the whole document, which its Content-Type does
-// not always tell: disable-100-continue drops it.
-func plain(text []byte) ([]byte, error) {
-	text = bytes.TrimPrefix(text, []byte("cdr="))
+// decode undoes the encoding of the whole document, which its Content-Type does
+// not always tell: disable-100-continue drops it. It reports whether that was
+// URL encoding.
+func decode(body []byte) (plain []byte, escaped bool, err error) {
+	body = bytes.TrimPrefix(body, []byte("cdr="))
 	switch {
-	case bytes.HasPrefix(text, []byte("{")):
-		return text, nil
-	case bytes.HasPrefix(text, []byte("%7B")), bytes.HasPrefix(text, []byte("%7b")):
-		decoded, err := url.PathUnescape(string(text))
+	case bytes.HasPrefix(body, []byte("{")):
+		return body, false, nil
+	case bytes.HasPrefix(body, []byte("%7B")), bytes.HasPrefix(body, []byte("%7b")):
+		decoded, err := url.PathUnescape(string(body))
 		if err != nil {
-			return nil, fmt.Errorf("decode document: %w", err)
+			return nil, true, fmt.Errorf("decode document: %w", err)
 		}
-		return []byte(decoded), nil
+		return []byte(decoded), true, nil
 	}
-	decoded, err := base64.StdEncoding.DecodeString(strings.Map(inLine, string(text)))
+	decoded, err := base64.StdEncoding.DecodeString(strings.Map(inLine, string(body)))
 	if err != nil {
-		return nil, errors.New("decode document: neither JSON nor its URL or base64 encoding")
+		return nil, false, errors.New("decode document: neither JSON nor its URL or base64 encoding")
 	}
-	return decoded, nil
+	return decoded, false, nil
 }
 
 // inLine drops the line ends that the module puts into base64.
@@ -87,22 +147,80 @@ func inLine(r rune) rune {
 	return r
 }
 
-// encodedValues reports whether each value of the document is URL-encoded, as
-// encode-values does by default. The document does not say it, but the dates
-// in it show it.
-func encodedValues(variables map[string]string) bool {
-	for name, value := range variables {
-		if strings.HasSuffix(name, "_stamp") && strings.Contains(value, "%3A") {
-			return true
+// escapeControls escapes the control characters in strings, of which a document
+// in JSON has none.
+func escapeControls(body []byte) []byte {
+	var out bytes.Buffer
+	inString := false
+	for i, b := range body {
+		if b == '"' && (i == 0 || body[i-1] != '\\') {
+			inString = !inString
+		}
+		if b < ' ' && inString {
+			fmt.Fprintf(&out, `\u%04x`, b)
+		} else {
+			out.WriteByte(b)
 		}
 	}
-	return false
+	return out.Bytes()
+}
+
+// repeats reports whether an object of the document names a member twice, or
+// is no JSON.
+func repeats(body []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(body))
+	var open []map[string]bool // nil: an array
+	key := false               // the next string names a member
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return false
+		}
+		if err != nil {
+			return true
+		}
+		name, isName := token.(string)
+		switch {
+		case token == json.Delim('{'):
+			open = append(open, map[string]bool{})
+		case token == json.Delim('['):
+			open = append(open, nil)
+		case token == json.Delim('}'), token == json.Delim(']'):
+			open = open[:len(open)-1]
+		case isName && key:
+			if top := open[len(open)-1]; top[name] {
+				return true
+			} else {
+				top[name] = true
+			}
+			key = false
+			continue
+		}
+		key = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
+
+// decodeValues undoes encode-values, which the module has on by default. The
+// document does not say it, but the dates in it show it.
+func (d *document) decodeValues() {
+	encoded := false
+	for name, value := range d.Variables {
+		encoded = encoded || strings.HasSuffix(name, "_stamp") && strings.Contains(string(value), "%3A")
+	}
+	if !encoded {
+		return
+	}
+	for name, value := range d.Variables {
+		if decoded, err := url.PathUnescape(string(value)); err == nil {
+			d.Variables[name] = text(strings.ToValidUTF8(decoded, "\uFFFD"))
+		}
+	}
 }
 
 func (d *document) variable(names ...string) string {
 	for _, name := range names {
 		if value := d.Variables[name]; value != "" {
-			return value
+			return string(value)
 		}
 	}
 	return ""
@@ -112,7 +230,7 @@ func (d *document) uuid() string {
 	if uuid := d.variable("uuid"); uuid != "" || len(d.Callflow) == 0 {
 		return uuid
 	}
-	return d.Callflow[0].Profile.UUID
+	return string(d.Callflow[0].Profile.UUID)
 }
 
 // first is how the leg began: its oldest profile. A transfer adds newer ones.
@@ -123,15 +241,10 @@ func (d *document) first() profile {
 	return d.Callflow[len(d.Callflow)-1].Profile
 }
 
-// called reports whether another leg called this one.
-func (d *document) called() bool {
-	return d.first().Originator != nil || d.variable("originator", "originating_leg_uuid") != ""
-}
-
 // stamp is a moment of the leg, from the variable that counts microseconds, or
 // from the times of its profiles: the first of them, or the last.
 func (d *document) stamp(variable, times string) time.Time {
-	if t := micros(d.variable(variable)); !t.IsZero() {
+	if t := micros(d.Variables[variable]); !t.IsZero() {
 		return t
 	}
 	for i := range d.Callflow {
@@ -142,16 +255,19 @@ func (d *document) stamp(variable, times string) time.Time {
 	return time.Time{}
 }
 
-func micros(text string) time.Time {
-	n, err := strconv.ParseInt(text, 10, 64)
+func (d *document) start() time.Time { return d.stamp("start_uepoch", "created_time") }
+func (d *document) end() time.Time   { return d.stamp("end_uepoch", "hangup_time") }
+
+func micros(t text) time.Time {
+	n, err := strconv.ParseInt(string(t), 10, 64)
 	if err != nil || n <= 0 {
 		return time.Time{}
 	}
 	return time.UnixMicro(n).UTC()
 }
 
-func seconds(text string) time.Time {
-	n, err := strconv.ParseInt(text, 10, 64)
+func seconds(t string) time.Time {
+	n, err := strconv.ParseInt(t, 10, 64)
 	if err != nil || n <= 0 {
 		return time.Time{}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 
 	"callrelay/relay/call"
@@ -13,33 +14,72 @@ import (
 // MaxDocument is the longest document that is taken, in bytes.
 const MaxDocument = 4 << 20
 
-// Handler takes documents as mod_json_cdr posts them, and answers 202 when
-// every event of one is durable. A document that was answered otherwise can be
-// sent again: accept knows events by their ids. The module tries again, and
-// spools what it could not deliver, at every status but 2xx.
-func Handler(c Converter, accept func(ctx context.Context, event []byte) (ids []string, err error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxDocument))
+// Intake takes documents as mod_json_cdr posts them.
+type Intake struct {
+	Converter Converter
+
+	// Accept takes one event; it is durable when nil is returned.
+	Accept func(ctx context.Context, event []byte) error
+
+	Ledger *Ledger      // what was taken before; nil: the queue alone knows
+	Log    *slog.Logger // nil: none
+}
+
+// ServeHTTP answers 202 when every event of a document is durable. A document
+// that was answered otherwise can be sent again. The module tries again, and
+// spools what it could not deliver, at every status but 2xx. A module that
+// hangs up meanwhile does not stop the document from being taken whole.
+func (n *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxDocument))
+	if err != nil {
+		refuse(w, http.StatusRequestEntityTooLarge, err)
+		return
+	}
+	records, err := n.Converter.records(body)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	ids, err := n.take(context.WithoutCancel(r.Context()), records)
+	if err != nil {
+		refuse(w, status(err), err)
+		return
+	}
+	answer(w, http.StatusAccepted, map[string]any{"accepted": len(ids), "ids": ids})
+}
+
+// take takes the events of a document that are not known yet, in order, and
+// returns the ids of all that are taken.
+func (n *Intake) take(ctx context.Context, records []record) (ids []string, err error) {
+	ids = []string{}
+	defer func() { n.note(ids) }()
+	for _, r := range records {
+		if n.Ledger != nil && n.Ledger.Knows(r.ID) {
+			ids = append(ids, r.ID)
+			continue
+		}
+		event, err := json.Marshal(r)
 		if err != nil {
-			refuse(w, http.StatusRequestEntityTooLarge, err)
-			return
+			return ids, err
 		}
-		events, err := c.Convert(body)
-		if err != nil {
-			refuse(w, http.StatusBadRequest, err)
-			return
+		if err := n.Accept(ctx, event); err != nil {
+			return ids, err
 		}
-		ids := []string{}
-		for _, event := range events {
-			more, err := accept(r.Context(), event)
-			if err != nil {
-				refuse(w, status(err), err)
-				return
-			}
-			ids = append(ids, more...)
-		}
-		answer(w, http.StatusAccepted, map[string]any{"accepted": len(ids), "ids": ids})
-	})
+		ids = append(ids, r.ID)
+	}
+	return ids, nil
+}
+
+// note makes known what was taken. When that fails the events are safe all the
+// same; only a replay could deliver them again.
+func (n *Intake) note(ids []string) {
+	if n.Ledger == nil || len(ids) == 0 {
+		return
+	}
+	n.Ledger.Note(ids...)
+	if err := n.Ledger.Save(); err != nil && n.Log != nil {
+		n.Log.Error("known ids of FreeSWITCH not saved", "err", err)
+	}
 }
 
 // status tells an event that is refused for good from a queue that takes none.

@@ -1,0 +1,143 @@
+package freeswitch
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Bounds of a ledger.
+const (
+	pageIDs     = 4096
+	ledgerPages = 64 // 262,144 ids, about 50,000 calls: 2 MiB on disk
+)
+
+// Store keeps small things durably. The queue does.
+type Store interface {
+	Save(name string, data []byte) error
+	Load(name string) ([]byte, error)
+}
+
+// Ledger knows which events of FreeSWITCH the relay has taken, for longer than
+// the queue does: a document that was spooled although it was taken may be
+// replayed days later, and what a source saw live comes again as a document.
+// It forgets the oldest ids first. It is safe for concurrent use.
+type Ledger struct {
+	store Store
+
+	mu     sync.Mutex // guards all below
+	known  map[uint64]struct{}
+	pages  [ledgerPages]page
+	page   int              // that is being filled
+	turn   uint64           // of that page: pages are numbered as they begin
+	unkept map[int]struct{} // pages that are not saved as they are
+	saving sync.Mutex       // held before mu
+}
+
+// page is a part of a ledger that is saved as a whole.
+type page struct {
+	turn uint64
+	ids  []uint64
+}
+
+// OpenLedger reads what is known. What cannot be read is returned as an error,
+// beside a ledger that knows the rest.
+func OpenLedger(store Store) (*Ledger, error) {
+	l := &Ledger{store: store, known: map[uint64]struct{}{}, unkept: map[int]struct{}{}}
+	var failed error
+	for i := range l.pages {
+		data, err := store.Load(pageName(i))
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("read known ids: %w", err))
+		}
+		if len(data) < 8 {
+			continue
+		}
+		p := &l.pages[i]
+		p.turn = binary.LittleEndian.Uint64(data)
+		for at := 8; at+8 <= len(data); at += 8 {
+			p.ids = append(p.ids, binary.LittleEndian.Uint64(data[at:]))
+			l.known[p.ids[len(p.ids)-1]] = struct{}{}
+		}
+		if p.turn >= l.turn {
+			l.turn, l.page = p.turn, i
+		}
+	}
+	return l, failed
+}
+
+// Knows reports whether an event was taken.
+func (l *Ledger) Knows(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, known := l.known[digest(id)]
+	return known
+}
+
+// Note notes that events were taken. [Ledger.Save] makes it durable.
+func (l *Ledger) Note(ids ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		sum := digest(id)
+		if _, known := l.known[sum]; known {
+			continue
+		}
+		if len(l.pages[l.page].ids) >= pageIDs {
+			l.turnPage()
+		}
+		l.known[sum] = struct{}{}
+		l.pages[l.page].ids = append(l.pages[l.page].ids, sum)
+		l.unkept[l.page] = struct{}{}
+	}
+}
+
+// turnPage begins the next page and forgets what it held.
+func (l *Ledger) turnPage() {
+	l.turn++
+	l.page = (l.page + 1) % ledgerPages
+	for _, old := range l.pages[l.page].ids {
+		delete(l.known, old)
+	}
+	l.pages[l.page] = page{turn: l.turn}
+}
+
+// Save makes what was noted durable. Calls at one moment share the work.
+func (l *Ledger) Save() error {
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	l.mu.Lock()
+	changed := map[int][]byte{}
+	for i := range l.unkept {
+		changed[i] = l.pages[i].bytes()
+	}
+	clear(l.unkept)
+	l.mu.Unlock()
+	var failed error
+	for i, data := range changed {
+		if err := l.store.Save(pageName(i), data); err != nil {
+			failed = errors.Join(failed, err)
+			l.mu.Lock()
+			l.unkept[i] = struct{}{}
+			l.mu.Unlock()
+		}
+	}
+	return failed
+}
+
+func (p page) bytes() []byte {
+	data := binary.LittleEndian.AppendUint64(make([]byte, 0, 8*(len(p.ids)+1)), p.turn)
+	for _, id := range p.ids {
+		data = binary.LittleEndian.AppendUint64(data, id)
+	}
+	return data
+}
+
+func pageName(i int) string { return fmt.Sprintf("freeswitch-ids-%02d", i) }
+
+func digest(id string) uint64 {
+	sum := sha256.Sum256([]byte(id))
+	return binary.LittleEndian.Uint64(sum[:])
+}
