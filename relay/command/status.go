@@ -101,7 +101,7 @@ func (a *app) printHeld(st web.Status, p painter) {
 	}
 	var names []string
 	for _, s := range held {
-		names = append(names, s.Name+" ("+s.Held()+")")
+		names = append(names, s.Name+" ("+s.HeldBy+")")
 	}
 	line := "held up: " + strings.Join(names, ", ")
 	if more > 0 {

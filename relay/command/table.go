@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"callrelay/relay/deliver"
 )
 
 // table prints aligned columns. A heading that starts with > is of a column
@@ -98,10 +100,10 @@ func (p painter) in(colour, s string) string {
 
 // state colours the state of a service or a breaker.
 func (p painter) state(s string) string {
-	switch s {
-	case "active", "closed":
+	switch deliver.StateNamed(s).Level {
+	case deliver.Well:
 		return p.good(s)
-	case "open", "orphaned":
+	case deliver.Ill:
 		return p.bad(s)
 	default:
 		return p.warn(s)

@@ -65,7 +65,7 @@ func (p operator) status() web.Status {
 func service(s deliver.Status) web.Service {
 	return web.Service{
 		Name: s.Name, Group: s.Group, Description: s.Description, Endpoint: hostOf(s.Endpoint),
-		State: s.State, Why: s.Why, Breaker: s.Breaker, BreakerUntil: s.BreakerUntil,
+		State: s.State, Why: s.Why, HeldBy: s.Held(), Breaker: s.Breaker, BreakerUntil: s.BreakerUntil,
 		Waiting: s.Waiting, InFlight: s.InFlight, Retrying: s.Retrying, Oldest: s.Oldest, Dead: s.Dead,
 		Delivered: s.Delivered, PerMinute: s.Rate1m * time.Minute.Seconds(),
 		P50: s.LatencyP50.Seconds(), P99: s.LatencyP99.Seconds(),

@@ -11,13 +11,6 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// The states of a breaker, as status and logs show them.
-const (
-	BreakerClosed   = "closed"
-	BreakerHalfOpen = "half-open"
-	BreakerOpen     = "open"
-)
-
 // result is what an attempt says of the endpoint.
 type result struct {
 	err         error  // nil, errUnhealthy or errGivenUp

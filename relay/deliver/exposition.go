@@ -93,15 +93,9 @@ func (x *exposition) lettersOf(service string, dead map[string]int) {
 	}
 }
 
+// breakerValue is the number of a breaker's state.
 func breakerValue(state string) float64 {
-	switch state {
-	case BreakerOpen:
-		return 2
-	case BreakerHalfOpen:
-		return 1
-	default:
-		return 0
-	}
+	return float64(max(0, slices.IndexFunc(breakerStates, func(s State) bool { return s.Name == state })))
 }
 
 func (x *exposition) text(parts ...string) {

@@ -8,14 +8,6 @@ import (
 	"callrelay/queue"
 )
 
-// The states of a service.
-const (
-	StateActive   = "active"
-	StateInactive = "inactive" // active = false: what waits is held
-	StatePaused   = "paused"   // by an operator or by its endpoint: likewise
-	StateOrphaned = "orphaned" // not configured any more, and something still waits for it
-)
-
 // Status is how one service does.
 type Status struct {
 	Name         string

@@ -108,7 +108,7 @@ func TestPageShowsSourcesAndWhatIsHeldUp(t *testing.T) {
 	relay.Status = func() Status {
 		st := status()
 		for i := range shownHeld + 3 {
-			st.Services = append(st.Services, Service{Name: fmt.Sprintf("old-%d", i), State: "orphaned"})
+			st.Services = append(st.Services, Service{Name: fmt.Sprintf("old-%d", i), State: "orphaned", HeldBy: "orphaned"})
 		}
 		st.Sources = []Source{{Name: "pbx1", Type: "asterisk", State: "disconnected", Behind: 2.5, Turned: 41, Unturned: 3, Problem: "no <queue>", Gaps: 1, LastError: "connection refused"}}
 		return st

@@ -98,7 +98,7 @@ func fakeRelay() (Relay, *fakeServices, *fakeLetters) {
 				Queue:  Queue{Bytes: 1000, MaxBytes: 4000},
 				Services: []Service{
 					{Name: "billing", State: "active", Breaker: "closed", Delivered: 12},
-					{Name: "crm", State: "active", Breaker: "open", Waiting: 7, Dead: map[string]int{"rejected": 3}, LastError: "connection refused"},
+					{Name: "crm", State: "active", Breaker: "open", HeldBy: "breaker open", Waiting: 7, Dead: map[string]int{"rejected": 3}, LastError: "connection refused"},
 				},
 			}
 		},

@@ -61,6 +61,7 @@ type Service struct {
 	Endpoint     string         `json:"endpoint,omitempty"` // host only: a path may hold secrets
 	State        string         `json:"state"`              // active, inactive, paused or orphaned
 	Why          string         `json:"why,omitempty"`      // why it is paused
+	HeldBy       string         `json:"held_by,omitempty"`  // what keeps deliveries from being made; empty: nothing, or the configuration
 	Breaker      string         `json:"breaker"`            // closed, half-open or open
 	BreakerUntil time.Time      `json:"breaker_until,omitzero"`
 	Waiting      int            `json:"waiting"`
@@ -80,25 +81,12 @@ type Service struct {
 // Owed is the number of deliveries not yet finished.
 func (s Service) Owed() int { return s.Waiting + s.InFlight + s.Retrying }
 
-// Held says what keeps deliveries to the service from being made, "" when
-// nothing does. A service that is inactive is so by its configuration.
-func (s Service) Held() string {
-	switch {
-	case s.State == "paused" || s.State == "orphaned":
-		return s.State
-	case s.Breaker == "open" || s.Breaker == "half-open":
-		return "breaker " + s.Breaker
-	default:
-		return ""
-	}
-}
-
 // Held are the services to which no delivery is made now, at most limit, and how
 // many more there are.
 func (s Status) Held(limit int) (held []Service, more int) {
 	for _, service := range s.Services {
 		switch {
-		case service.Held() == "":
+		case service.HeldBy == "":
 		case len(held) < limit:
 			held = append(held, service)
 		default:
