@@ -24,7 +24,9 @@ func TestImportsRunOneWay(t *testing.T) {
 		"relay/intake":          {"config", "queue", "relay/call", "relay/route"},
 		"relay/deliver":         {"config", "queue", "render", "relay/call", "relay/exchange", "relay/route"},
 		"relay/exchange":        {"config"},
-		"relay/recordings":      {"config", "render"},
+		"relay/recordings":      {"config"},
+		"relay/recordings/link": nil,
+		"relay/recordings/wav":  nil,
 		"relay/web":             {"config", "queue", "render"},
 		"relay/source/asterisk": {"config", "relay/call"},
 	}

@@ -7,7 +7,7 @@ import (
 	"path"
 	"time"
 
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
 )
 
 var (
@@ -30,7 +30,7 @@ type request struct {
 // A grant is what a link has been found to open.
 type grant struct {
 	name   string // of the file, canonical
-	slice  render.Slice
+	slice  link.Slice
 	access string // mode of the link
 	user   string // who gave the password
 }
@@ -50,21 +50,21 @@ func (r *refusal) Unwrap() error { return r.cause }
 // else the request holds. No file is looked at before, so a refusal says
 // nothing of which ones there are.
 func (r *Recordings) admit(ctx context.Context, s *settings, c *client, req request) (grant, error) {
-	link, err := render.ParseLink(s.prefix, req.path, req.query)
+	l, err := link.Parse(s.prefix, req.path, req.query)
 	switch {
-	case errors.Is(err, render.ErrLinkPath):
+	case errors.Is(err, link.ErrPath):
 		return grant{}, &refusal{http.StatusNotFound, err, true}
 	case err != nil:
 		return grant{}, &refusal{http.StatusForbidden, err, true}
-	case link.Signed:
-		if err := link.Verify(s.keys, time.Now()); err != nil {
+	case l.Signed:
+		if err := l.Verify(s.keys, time.Now()); err != nil {
 			return grant{}, &refusal{http.StatusForbidden, err, true}
 		}
-		return grant{name: link.Path, slice: link.Slice, access: AccessSigned}, nil
+		return grant{name: l.Path, slice: l.Slice, access: AccessSigned}, nil
 	}
-	if ids := link.PathIDs(s.keys); ids != nil {
-		if name, ok := r.tokens.find(path.Dir(link.Path), ids); ok {
-			return grant{name: name, slice: link.Slice, access: AccessAnonymous}, nil
+	if ids := l.PathIDs(s.keys); ids != nil {
+		if name, ok := r.tokens.find(path.Dir(l.Path), ids); ok {
+			return grant{name: name, slice: l.Slice, access: AccessAnonymous}, nil
 		}
 		if !s.users.any() {
 			return grant{}, &refusal{http.StatusNotFound, errToken, true}
@@ -73,7 +73,7 @@ func (r *Recordings) admit(ctx context.Context, s *settings, c *client, req requ
 	if err := s.users.admit(ctx, c, req); err != nil {
 		return grant{}, err
 	}
-	return grant{name: link.Path, slice: link.Slice, access: AccessBasic, user: req.name}, nil
+	return grant{name: l.Path, slice: l.Slice, access: AccessBasic, user: req.name}, nil
 }
 
 // admit checks the password of a link that has nothing else to open it.

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path"
 	"strings"
 
 	"callrelay/config"
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
+	"callrelay/relay/recordings/wav"
 )
 
 // errNoSlice is the error of a slice that cannot be cut: the audio is no WAV,
@@ -30,19 +30,19 @@ type content struct {
 
 // waveOf reads the header of an open file, or takes the one that raw says
 // headerless files lack.
-func waveOf(name string, file io.ReaderAt, size int64, raw *config.Raw) (wave, error) {
+func waveOf(name string, file io.ReaderAt, size int64, raw *config.Raw) (wav.Info, error) {
 	if raw == nil || !isRaw(name) {
-		return readWave(file, size)
+		return wav.Read(file, size)
 	}
-	w := rawWave(raw.Rate, raw.Channels, size)
-	if w.dataSize == 0 {
-		return wave{}, errUnfinished
+	w := wav.Raw(raw.Rate, raw.Channels, size)
+	if w.DataSize == 0 {
+		return wav.Info{}, wav.ErrUnfinished
 	}
 	return w, nil
 }
 
 // partContent is the file, or a slice of it.
-func partContent(file *os.File, info fs.FileInfo, w wave, s render.Slice) (*content, error) {
+func partContent(file *os.File, info fs.FileInfo, w wav.Info, s link.Slice) (*content, error) {
 	if s.Whole() {
 		return wholeContent(file, info, w), nil
 	}
@@ -50,39 +50,31 @@ func partContent(file *os.File, info fs.FileInfo, w wave, s render.Slice) (*cont
 }
 
 // wholeContent is the file as it is, or with the header it lacks.
-func wholeContent(file *os.File, info fs.FileInfo, w wave) *content {
-	if w.headless() {
-		return &content{file: file, head: w.headerFor(w.dataSize), n: w.dataSize}
+func wholeContent(file *os.File, info fs.FileInfo, w wav.Info) *content {
+	if w.Headless() {
+		return &content{file: file, head: w.HeaderFor(w.DataSize), n: w.DataSize}
 	}
 	return &content{file: file, n: info.Size()}
 }
 
 // sliceContent is a WAV of its own, made of the frames between two moments.
-func sliceContent(file *os.File, w wave, s render.Slice) (*content, error) {
-	if !w.cuttable() {
+func sliceContent(file *os.File, w wav.Info, s link.Slice) (*content, error) {
+	if !w.Cuttable() {
 		return nil, errNoSlice
 	}
-	frames := w.dataSize / int64(w.block)
-	start, end := w.frame(s.Start, frames), frames
+	frames := w.DataSize / int64(w.Block)
+	start, end := w.Frame(s.Start, frames), frames
 	if s.End != 0 {
-		end = w.frame(s.End, frames)
+		end = w.Frame(s.End, frames)
 	}
 	if start >= end {
 		return nil, errNoSlice
 	}
-	c := &content{file: file, at: w.dataAt + start*int64(w.block), n: (end - start) * int64(w.block)}
-	c.head = w.headerFor(c.n)
+	c := &content{file: file, at: w.DataAt + start*int64(w.Block), n: (end - start) * int64(w.Block)}
+	c.head = w.HeaderFor(c.n)
 	c.tail = make([]byte, c.n&1)
 	return c, nil
 }
-
-// frame is the frame nearest to a moment, at most the last one's end.
-func (w wave) frame(seconds float64, frames int64) int64 {
-	return int64(min(math.Round(seconds*float64(w.rate)), float64(frames)))
-}
-
-// headless reports whether the wave's header is not in its file.
-func (w wave) headless() bool { return w.format != nil && w.dataAt == 0 }
 
 func (c *content) size() int64 { return int64(len(c.head)) + c.n + int64(len(c.tail)) }
 

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"callrelay/config"
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
+	"callrelay/relay/recordings/wav"
 )
 
 // States of a recording.
@@ -43,7 +44,7 @@ type File struct {
 	Channels int     // 0: unknown
 
 	facts *facts
-	slice render.Slice
+	slice link.Slice
 }
 
 // SHA256 returns the hex sum of what is served, "" when the file is not ready
@@ -57,7 +58,7 @@ func (f File) SHA256() string {
 
 // part narrows the facts to those of a slice. One that cannot be cut is not to
 // be had.
-func (f File) part(s render.Slice) File {
+func (f File) part(s link.Slice) File {
 	if f.State != StateReady || s.Whole() {
 		return f
 	}
@@ -65,7 +66,7 @@ func (f File) part(s render.Slice) File {
 	if err != nil {
 		return File{State: StateMissing}
 	}
-	f.slice, f.Bytes, f.Seconds = s, c.size(), f.facts.wave.seconds(c.n)
+	f.slice, f.Bytes, f.Seconds = s, c.size(), f.facts.wave.Seconds(c.n)
 	return f
 }
 
@@ -103,7 +104,7 @@ func (s *shelf) look(name string) (file File, again time.Duration) {
 	}
 	return File{
 		State: StateReady, Bytes: wholeContent(nil, f.info, f.wave).size(),
-		Seconds: f.wave.seconds(f.wave.dataSize), Channels: f.wave.channels, facts: f,
+		Seconds: f.wave.Seconds(f.wave.DataSize), Channels: f.wave.Channels, facts: f,
 	}, 0
 }
 
@@ -114,8 +115,8 @@ func (s *shelf) recall(name string, info fs.FileInfo) (*facts, bool) {
 }
 
 // wave returns the header of an open file, which is read unless it is known.
-func (s *shelf) wave(name string, file *os.File, info fs.FileInfo) (wave, error) {
-	if f, ok := s.recall(name, info); ok && f.whole && f.wave.format != nil {
+func (s *shelf) wave(name string, file *os.File, info fs.FileInfo) (wav.Info, error) {
+	if f, ok := s.recall(name, info); ok && f.whole && f.wave.Format != nil {
 		return f.wave, nil
 	}
 	return waveOf(name, file, info.Size(), s.raw())
@@ -140,17 +141,17 @@ func (s *shelf) examine(name string) (*facts, error) {
 	defer func() { _ = file.Close() }()
 	f := &facts{
 		shelf: s, name: name, info: info, seen: time.Now(), steady: SteadyOther,
-		raw: s.raw(), digests: map[render.Slice]string{},
+		raw: s.raw(), digests: map[link.Slice]string{},
 	}
 	f.wave, err = waveOf(name, file, info.Size(), f.raw)
 	switch {
-	case err == nil && f.wave.headless():
+	case err == nil && f.wave.Headless():
 		f.whole = true
 	case err == nil:
 		f.whole, f.steady = true, SteadyWave
-	case errors.Is(err, errNotWave) && !isWave(name):
+	case errors.Is(err, wav.ErrNotWAV) && !isWave(name):
 		f.whole = info.Size() > 0
-	case !errors.Is(err, errNotWave) && !errors.Is(err, errUnfinished):
+	case !errors.Is(err, wav.ErrNotWAV) && !errors.Is(err, wav.ErrUnfinished):
 		return nil, err
 	}
 	return f, nil
@@ -165,10 +166,10 @@ type facts struct {
 	steady time.Duration
 	whole  bool        // its sizes agree, or it has none
 	raw    *config.Raw // what was said of headerless files
-	wave   wave
+	wave   wav.Info
 
 	mu      sync.Mutex
-	digests map[render.Slice]string // of what was asked for
+	digests map[link.Slice]string // of what was asked for
 }
 
 // same reports whether the file is still in the state that the facts are of.
@@ -184,7 +185,7 @@ func (f *facts) unsteady(now time.Time) time.Duration {
 }
 
 // sum returns the hex SHA-256 of what is served. Errors are not remembered.
-func (f *facts) sum(s render.Slice) string {
+func (f *facts) sum(s link.Slice) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if digest, ok := f.digests[s]; ok {

@@ -10,7 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
+	"callrelay/relay/recordings/wav"
 )
 
 // How long a client may take for a recording: some time, and as long as a slow
@@ -84,7 +85,7 @@ func (r *Recordings) send(w *response, req *http.Request, g grant) error {
 // contentOf returns the file, with a header that it lacks, or a slice of it.
 func (r *Recordings) contentOf(file *os.File, info fs.FileInfo, g grant) (*content, error) {
 	if g.slice.Whole() && (r.shelf.raw() == nil || !isRaw(g.name)) {
-		return wholeContent(file, info, wave{}), nil
+		return wholeContent(file, info, wav.Info{}), nil
 	}
 	w, err := r.shelf.wave(g.name, file, info)
 	if err != nil {
@@ -105,7 +106,7 @@ func unavailable(err error) error {
 
 // etag names the bytes that are served, as long as nobody changes a file and
 // sets its time back.
-func etag(info fs.FileInfo, c *content, s render.Slice) string {
+func etag(info fs.FileInfo, c *content, s link.Slice) string {
 	b := strconv.AppendInt(append(make([]byte, 0, 64), '"'), info.ModTime().UnixNano(), 36)
 	b = strconv.AppendInt(append(b, '-'), info.Size(), 36)
 	if c.head != nil {
@@ -137,7 +138,7 @@ func refuse(w http.ResponseWriter, c *client, err error) {
 		h.Set("Retry-After", "1")
 	}
 	text := http.StatusText(status)
-	if errors.Is(err, render.ErrLinkExpired) {
+	if errors.Is(err, link.ErrExpired) {
 		text = err.Error() // the signature was right
 	}
 	http.Error(w, text, status)

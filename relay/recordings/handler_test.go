@@ -20,7 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callrelay/config"
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
 )
 
 // serveTest starts the recording server and returns its address.
@@ -147,8 +147,8 @@ func TestRefused(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 
 	now, later := time.Now(), time.Now().Add(time.Hour)
-	key := render.LinkKey{ID: "k1", Secret: []byte(testKey)}
-	sign := func(name string) string { return render.SignedLink("/recordings", name, key, later, render.Slice{}) }
+	key := link.Key{ID: "k1", Secret: []byte(testKey)}
+	sign := func(name string) string { return link.Signed("/recordings", name, key, later, link.Slice{}) }
 	link := func(name, access string, start, end float64) string {
 		return target(t, r.Link(name, access, now, start, end))
 	}

@@ -3,7 +3,7 @@ package recordings
 import (
 	"time"
 
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
 )
 
 // Link returns the link to the recording at path, in the access mode given or
@@ -33,24 +33,24 @@ func (r *Recordings) Link(path, access string, now time.Time, start, end float64
 	return r.link(s, name, access, now, slice)
 }
 
-func (r *Recordings) link(s *settings, name, access string, now time.Time, slice render.Slice) string {
+func (r *Recordings) link(s *settings, name, access string, now time.Time, slice link.Slice) string {
 	if access == "" {
 		access = s.access
 	}
 	switch {
 	case access == AccessBasic:
-		return render.BasicLink(s.base, name, slice)
+		return link.Basic(s.base, name, slice)
 	case len(s.keys) == 0:
 		return ""
 	case access == AccessAnonymous:
 		r.tokens.add(name)
-		return render.AnonymousLink(s.base, name, s.keys[0], slice)
+		return link.Anonymous(s.base, name, s.keys[0], slice)
 	}
-	return render.SignedLink(s.base, name, s.keys[0], now.Add(s.expires), slice)
+	return link.Signed(s.base, name, s.keys[0], now.Add(s.expires), slice)
 }
 
 // sliceOf turns two moments, where a negative one is not given, into a slice.
-func sliceOf(start, end float64) (render.Slice, bool) {
-	s := render.Slice{Start: max(start, 0), End: max(end, 0)}
+func sliceOf(start, end float64) (link.Slice, bool) {
+	s := link.Slice{Start: max(start, 0), End: max(end, 0)}
 	return s, s.Valid() && end != 0
 }

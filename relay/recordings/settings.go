@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"callrelay/config"
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
 )
 
 // settings are the part of the configuration that a reload replaces, ready
@@ -18,7 +18,7 @@ type settings struct {
 	prefix  string // its path
 	access  string
 	expires time.Duration
-	keys    []render.LinkKey
+	keys    []link.Key
 	users   *users
 	raw     *config.Raw
 	served  bool // by the relay itself
@@ -41,7 +41,7 @@ func newSettings(c *config.Recordings) (*settings, error) {
 	}
 	for _, k := range c.Keys {
 		if secret := k.Secret.Value(); secret != "" {
-			s.keys = append(s.keys, render.LinkKey{ID: k.ID, Secret: []byte(secret)})
+			s.keys = append(s.keys, link.Key{ID: k.ID, Secret: []byte(secret)})
 		}
 	}
 	if s.users, err = newUsers(c.Users); err != nil {

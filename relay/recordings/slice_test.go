@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"callrelay/config"
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
+	"callrelay/relay/recordings/wav"
 )
 
 // waveFile is a WAV file of n frames that are all different, in a codec.
 func waveFile(codec, channels, rate, bytesPerSample, n int, more ...[]byte) []byte {
-	w := rawWave(rate, channels, 0)
-	format := w.format
+	w := wav.Raw(rate, channels, 0)
+	format := w.Format
 	format[0], format[12], format[14] = byte(codec), byte(channels*bytesPerSample), byte(8*bytesPerSample)
 	audio := make([]byte, n*channels*bytesPerSample)
 	for i := range audio {
@@ -32,23 +33,23 @@ func TestSliceIsThePartOfTheOriginal(t *testing.T) {
 		"call.wav":       testFile(t, "stereo.wav"),
 		"mono.wav":       testFile(t, "mono.wav"),
 		"call.raw":       testFile(t, "stereo.wav")[44:],
-		"mulaw.wav":      waveFile(codecMuLaw, 1, 8000, 1, 24001),
-		"alaw.wav":       waveFile(codecALaw, 2, 8000, 1, 24001, chunk("LIST", []byte("odd"), -1)),
-		"pcm24.wav":      waveFile(codecPCM, 1, 44100, 3, 44101*3),
-		"pcm8-odd.wav":   waveFile(codecPCM, 1, 11025, 1, 33075),
-		"float.wav":      waveFile(codecFloat, 2, 16000, 4, 48000),
-		"extensible.wav": waveFile(codecPCM, 6, 48000, 2, 48000*3),
+		"mulaw.wav":      waveFile(wav.MuLaw, 1, 8000, 1, 24001),
+		"alaw.wav":       waveFile(wav.ALaw, 2, 8000, 1, 24001, chunk("LIST", []byte("odd"), -1)),
+		"pcm24.wav":      waveFile(wav.PCM, 1, 44100, 3, 44101*3),
+		"pcm8-odd.wav":   waveFile(wav.PCM, 1, 11025, 1, 33075),
+		"float.wav":      waveFile(wav.Float, 2, 16000, 4, 48000),
+		"extensible.wav": waveFile(wav.PCM, 6, 48000, 2, 48000*3),
 	}
 	for name, data := range files {
 		putOld(t, r, name, data)
-		for _, s := range []render.Slice{{Start: 1, End: 2}, {Start: 0.5}, {End: 1.25}, {Start: 1.00007, End: 2.99993}, {Start: 2.9, End: 1000}, {End: 0.0002}} {
+		for _, s := range []link.Slice{{Start: 1, End: 2}, {Start: 0.5}, {End: 1.25}, {Start: 1.00007, End: 2.99993}, {Start: 2.9, End: 1000}, {End: 0.0002}} {
 			t.Run(name+" "+s.String(), func(t *testing.T) { checkSlice(t, r, addr, name, data, s) })
 		}
 	}
 }
 
 // checkSlice fetches a slice whole and in ranges.
-func checkSlice(t *testing.T, r *Recordings, addr, name string, original []byte, s render.Slice) {
+func checkSlice(t *testing.T, r *Recordings, addr, name string, original []byte, s link.Slice) {
 	t.Helper()
 	raw := r.settings.Load().raw
 	whole, err := waveOf(name, bytes.NewReader(original), int64(len(original)), raw)
@@ -66,12 +67,12 @@ func checkSlice(t *testing.T, r *Recordings, addr, name string, original []byte,
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "audio/wav" || resp.Header.Get("Etag") == "" {
 		t.Fatalf("GET %s = %d, %v", link, resp.StatusCode, resp.Header)
 	}
-	got, err := readWave(bytes.NewReader(body), int64(len(body)))
+	got, err := wav.Read(bytes.NewReader(body), int64(len(body)))
 	if err != nil {
 		t.Fatalf("slice is no WAV file: %v", err)
 	}
-	if !bytes.Equal(got.format, whole.format) || !bytes.Equal(body[got.dataAt:got.dataAt+got.dataSize], want) {
-		t.Errorf("slice has %d bytes of audio, want %d, or they are not the same", got.dataSize, len(want))
+	if !bytes.Equal(got.Format, whole.Format) || !bytes.Equal(body[got.DataAt:got.DataAt+got.DataSize], want) {
+		t.Errorf("slice has %d bytes of audio, want %d, or they are not the same", got.DataSize, len(want))
 	}
 	for _, step := range []int{1 + len(body)/7, 43, 50} { // some begin within the header
 		if parts := inRanges(t, addr, link, len(body), step); !bytes.Equal(parts, body[:len(parts)]) {
@@ -86,26 +87,26 @@ func checkSlice(t *testing.T, r *Recordings, addr, name string, original []byte,
 // checkFacts holds that what is known of a slice is what its link served.
 func checkFacts(t *testing.T, r *Recordings, name string, start, end float64, served []byte) {
 	t.Helper()
-	w, err := readWave(bytes.NewReader(served), int64(len(served)))
+	w, err := wav.Read(bytes.NewReader(served), int64(len(served)))
 	if err != nil {
 		t.Fatalf("slice is no WAV file: %v", err)
 	}
-	seconds := float64(w.dataSize/int64(w.block)) / float64(w.rate)
+	seconds := float64(w.DataSize/int64(w.Block)) / float64(w.Rate)
 	f := r.Look(name, start, end)
-	if f.State != StateReady || f.Bytes != int64(len(served)) || f.Seconds != seconds || f.Channels != w.channels || f.SHA256() != sum(served) {
+	if f.State != StateReady || f.Bytes != int64(len(served)) || f.Seconds != seconds || f.Channels != w.Channels || f.SHA256() != sum(served) {
 		t.Errorf("Look = %s, %d bytes, %v s, %d channels, or another sum; served are %d bytes, %v s, %d channels",
-			f.State, f.Bytes, f.Seconds, f.Channels, len(served), seconds, w.channels)
+			f.State, f.Bytes, f.Seconds, f.Channels, len(served), seconds, w.Channels)
 	}
 }
 
 // cut takes the samples between two moments, frame by frame.
-func cut(w wave, file []byte, s render.Slice) []byte {
+func cut(w wav.Info, file []byte, s link.Slice) []byte {
 	var out []byte
-	for i := range int(w.dataSize) / w.block {
-		at := (float64(i) + 0.5) / float64(w.rate) // a frame belongs to the moment in its middle
+	for i := range int(w.DataSize) / w.Block {
+		at := (float64(i) + 0.5) / float64(w.Rate) // a frame belongs to the moment in its middle
 		if at > s.Start && (s.End == 0 || at <= s.End) {
-			from := int(w.dataAt) + i*w.block
-			out = append(out, file[from:from+w.block]...)
+			from := int(w.DataAt) + i*w.Block
+			out = append(out, file[from:from+w.Block]...)
 		}
 	}
 	return out

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
 )
 
 const (
@@ -40,7 +40,7 @@ func newTokens(t *tree) *tokens {
 }
 
 // add makes a path known that is being linked.
-func (t *tokens) add(name string) { t.recent.put(render.PathID(name), name) }
+func (t *tokens) add(name string) { t.recent.put(link.PathID(name), name) }
 
 // find returns the path in folder dir that has one of the ids.
 func (t *tokens) find(dir string, ids []pathID) (string, bool) {
@@ -144,7 +144,7 @@ func (f *tokenFolder) list(t *tree, dir string) bool {
 		var some []string
 		some, err = file.Readdirnames(namesAtATime)
 		for _, name := range some {
-			names[render.PathID(path.Join(dir, name))] = name
+			names[link.PathID(path.Join(dir, name))] = name
 		}
 	}
 	if !errors.Is(err, io.EOF) {

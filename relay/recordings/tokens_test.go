@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
 )
 
 // TestTokensOfManyFiles finds files of a large folder as after a restart, when
@@ -25,7 +25,7 @@ func TestTokensOfManyFiles(t *testing.T) {
 	tokens := newTokens(r.tree)
 	find := func(i int) bool {
 		want := fmt.Sprintf("2020/%d.wav", i)
-		got, ok := tokens.find("2020", []pathID{{}, render.PathID(want)})
+		got, ok := tokens.find("2020", []pathID{{}, link.PathID(want)})
 		return ok && got == want
 	}
 	for i := range files {
@@ -51,7 +51,7 @@ func TestTokensLetGo(t *testing.T) {
 	}
 	for i := range indexedFolders + 10 {
 		name := fmt.Sprintf("%d/a.wav", i)
-		if got, ok := r.tokens.find(path.Dir(name), []pathID{render.PathID(name)}); !ok || got != name {
+		if got, ok := r.tokens.find(path.Dir(name), []pathID{link.PathID(name)}); !ok || got != name {
 			t.Fatalf("find(%s) = %q, %v", name, got, ok)
 		}
 	}
@@ -75,7 +75,7 @@ func BenchmarkTokens(b *testing.B) {
 	for i := range 100_000 {
 		put(b, r, fmt.Sprint(i, ".wav"), nil)
 	}
-	id := []pathID{render.PathID("99.wav")}
+	id := []pathID{link.PathID("99.wav")}
 	b.Run("first", func(b *testing.B) {
 		for b.Loop() {
 			if _, ok := newTokens(r.tree).find(".", id); !ok {

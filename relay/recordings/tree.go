@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"callrelay/render"
+	"callrelay/relay/recordings/link"
 )
 
 // rootCheck is how often the folder is looked at for having been replaced.
@@ -52,7 +52,7 @@ func (t *tree) canonical(name string) (string, bool) {
 		name = rel
 	}
 	name = filepath.Clean(name)
-	return name, render.CanonicalPath(name)
+	return name, link.CanonicalPath(name)
 }
 
 func (t *tree) belowReal(name string) (rel string, below bool) {

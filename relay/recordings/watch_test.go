@@ -11,6 +11,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
+
+	"callrelay/relay/recordings/wav"
 )
 
 // soon bounds a wait for what should happen: far more than it takes.
@@ -112,7 +114,7 @@ var ways = []struct {
 			info, _ := f.Stat()
 			n := min(int(max(info.Size(), 44))+4800, len(data))
 			_, _ = f.WriteAt(data[44:n], 44)
-			_, _ = f.WriteAt(rawWave(8000, 1, 0).headerFor(int64(n-44)), 0)
+			_, _ = f.WriteAt(wav.Raw(8000, 1, 0).HeaderFor(int64(n-44)), 0)
 			if n == len(data) {
 				w.completed()
 				return

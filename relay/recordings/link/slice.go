@@ -1,4 +1,4 @@
-package render
+package link
 
 import (
 	"math"
@@ -48,12 +48,12 @@ func parseSlice(start, end string) (Slice, error) {
 		}
 		f, err := strconv.ParseFloat(part.text, 64)
 		if err != nil || f == 0 || seconds(f) != part.text {
-			return Slice{}, ErrLinkQuery
+			return Slice{}, ErrQuery
 		}
 		*part.into = f
 	}
 	if !s.Valid() {
-		return Slice{}, ErrLinkQuery
+		return Slice{}, ErrQuery
 	}
 	return s, nil
 }

@@ -1,4 +1,4 @@
-package render
+package link
 
 import (
 	"crypto/aes"
@@ -16,32 +16,32 @@ import (
 	"unicode/utf8"
 )
 
-// linkVersion is the first line of what a link's signature covers, so that a
+// version is the first line of what a link's signature covers, so that a
 // later form can never be taken for this one.
-const linkVersion = "v1"
+const version = "v1"
 
 // tokenBytes is the size of an anonymous link's token: 128 bits.
 const tokenBytes = 16
 
-// Errors of [ParseLink] and [Link.Verify]. They say nothing of what the link
+// Errors of [Parse] and [Link.Verify]. They say nothing of what the link
 // holds, so they may be logged and shown.
 var (
-	ErrLinkPath      = errors.New("path is not below the recordings")
-	ErrLinkQuery     = errors.New("parameters are not those of a link")
-	ErrLinkKey       = errors.New("key is unknown")
-	ErrLinkSignature = errors.New("signature does not fit")
-	ErrLinkExpired   = errors.New("link is expired")
+	ErrPath      = errors.New("path is not below the recordings")
+	ErrQuery     = errors.New("parameters are not those of a link")
+	ErrKey       = errors.New("key is unknown")
+	ErrSignature = errors.New("signature does not fit")
+	ErrExpired   = errors.New("link is expired")
 )
 
-// A LinkKey makes and verifies links. The secret is 32 bytes or more.
-type LinkKey struct {
+// A Key makes and verifies links. The secret is 32 bytes or more.
+type Key struct {
 	ID     string
 	Secret []byte
 }
 
-// SignedLink returns the link that opens path below base until exp, by its
+// Signed returns the link that opens path below base until exp, by its
 // signature alone.
-func SignedLink(base, path string, key LinkKey, exp time.Time, s Slice) string {
+func Signed(base, path string, key Key, exp time.Time, s Slice) string {
 	l := Link{Path: path, Slice: s, exp: strconv.FormatInt(exp.Unix(), 10), kid: key.ID}
 	query := "exp=" + l.exp + "&kid=" + url.QueryEscape(l.kid) + "&sig=" + l.signature(key)
 	if part := s.String(); part != "" {
@@ -50,14 +50,14 @@ func SignedLink(base, path string, key LinkKey, exp time.Time, s Slice) string {
 	return base + "/" + EscapePath(path) + "?" + query
 }
 
-// BasicLink returns the link for which the server asks a name and a password.
-func BasicLink(base, path string, s Slice) string {
+// Basic returns the link for which the server asks a name and a password.
+func Basic(base, path string, s Slice) string {
 	return withSlice(base+"/"+EscapePath(path), s)
 }
 
-// AnonymousLink returns the link that opens path to everyone who has it: a
+// Anonymous returns the link that opens path to everyone who has it: a
 // token stands in place of the file's name.
-func AnonymousLink(base, name string, key LinkKey, s Slice) string {
+func Anonymous(base, name string, key Key, s Slice) string {
 	id := PathID(name)
 	var token [tokenBytes]byte
 	key.tokenCipher(s).Encrypt(token[:], id[:])
@@ -104,19 +104,19 @@ type Link struct {
 	exp, kid, sig string
 }
 
-// ParseLink reads a link as it was requested: the escaped path, which has to
+// Parse reads a link as it was requested: the escaped path, which has to
 // be below prefix, and the query. Only the one way to write a path is read:
-// dot segments, empty ones and encoded slashes are [ErrLinkPath]. A parameter
+// dot segments, empty ones and encoded slashes are [ErrPath]. A parameter
 // that is unknown, repeated, missing or not in its canonical form is
-// [ErrLinkQuery].
-func ParseLink(prefix, escapedPath, rawQuery string) (Link, error) {
+// [ErrQuery].
+func Parse(prefix, escapedPath, rawQuery string) (Link, error) {
 	rest, below := strings.CutPrefix(escapedPath, prefix+"/")
 	if !below || strings.Contains(strings.ToLower(rest), "%2f") {
-		return Link{}, ErrLinkPath
+		return Link{}, ErrPath
 	}
 	name, err := url.PathUnescape(rest)
 	if err != nil || !CanonicalPath(name) {
-		return Link{}, ErrLinkPath
+		return Link{}, ErrPath
 	}
 	l := Link{Path: name}
 	if err := l.parseQuery(rawQuery); err != nil {
@@ -140,7 +140,7 @@ func (l *Link) parseQuery(raw string) error {
 		value, err := url.QueryUnescape(escaped)
 		into := l.parameter(name, &start, &end)
 		if err != nil || into == nil || *into != "" || value == "" {
-			return ErrLinkQuery
+			return ErrQuery
 		}
 		*into = value
 	}
@@ -170,32 +170,32 @@ func (l *Link) parameter(name string, start, end *string) *string {
 
 // Verify checks the signature and the expiry of a signed link. Every key
 // verifies; the signature is compared in constant time.
-func (l Link) Verify(keys []LinkKey, now time.Time) error {
+func (l Link) Verify(keys []Key, now time.Time) error {
 	exp, err := strconv.ParseInt(l.exp, 10, 64)
 	if err != nil || strconv.FormatInt(exp, 10) != l.exp {
-		return ErrLinkQuery
+		return ErrQuery
 	}
 	for _, key := range keys {
 		if key.ID != l.kid {
 			continue
 		}
 		if !hmac.Equal([]byte(l.signature(key)), []byte(l.sig)) {
-			return ErrLinkSignature
+			return ErrSignature
 		}
 		if now.Unix() > exp {
-			return ErrLinkExpired
+			return ErrExpired
 		}
 		return nil
 	}
-	return ErrLinkKey
+	return ErrKey
 }
 
 // signature covers version, key id, expiry, path and slice, one a line. None
 // of them can hold a line break: the path is escaped, and the key id is one
 // of the configuration's.
-func (l Link) signature(key LinkKey) string {
+func (l Link) signature(key Key) string {
 	mac := hmac.New(sha256.New, key.Secret)
-	mac.Write([]byte(strings.Join([]string{linkVersion, l.kid, l.exp, EscapePath(l.Path), l.Slice.String()}, "\n")))
+	mac.Write([]byte(strings.Join([]string{version, l.kid, l.exp, EscapePath(l.Path), l.Slice.String()}, "\n")))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
@@ -203,7 +203,7 @@ func (l Link) signature(key LinkKey) string {
 // [PathID] names it; none when the last element of the path is no token. A
 // token made with none of the keys, or for another slice, gives the ids of
 // paths that do not exist.
-func (l Link) PathIDs(keys []LinkKey) [][tokenBytes]byte {
+func (l Link) PathIDs(keys []Key) [][tokenBytes]byte {
 	text := path.Base(l.Path)
 	token, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(token) != tokenBytes || base64.RawURLEncoding.EncodeToString(token) != text {
@@ -226,9 +226,9 @@ func PathID(path string) [tokenBytes]byte {
 // tokenCipher returns the permutation that turns path ids into tokens. Every
 // key and slice has its own one, so a token says nothing of any other, and a
 // server finds the path of a token without trying all of them.
-func (k LinkKey) tokenCipher(s Slice) cipher.Block {
+func (k Key) tokenCipher(s Slice) cipher.Block {
 	mac := hmac.New(sha256.New, k.Secret)
-	mac.Write([]byte(strings.Join([]string{linkVersion, k.ID, "anonymous", s.String()}, "\n")))
+	mac.Write([]byte(strings.Join([]string{version, k.ID, "anonymous", s.String()}, "\n")))
 	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {
 		panic(err) // a SHA-256 sum is an AES-256 key
