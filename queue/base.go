@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -23,9 +22,8 @@ type base interface {
 	start(ctx context.Context) (*engine, error)
 	// shape makes the configurations of the streams what they have to be here.
 	shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig
-	// recover takes up what the streams hold, and returns the ids that are
-	// known; nil: JetStream knows them. first is false after a restart.
-	recover(ctx context.Context, eng *engine, first bool) (*recent, error)
+	// recover takes up what the streams hold. first is false after a restart.
+	recover(ctx context.Context, eng *engine, first bool) error
 	// attachAll attaches the lanes of all services that have records, or had, and
 	// counts what they have.
 	attachAll(ctx context.Context, eng *engine) error
@@ -75,24 +73,17 @@ type base interface {
 	settled(ctx context.Context) error
 	// alone reports whether nobody else writes to the streams.
 	alone() bool
-	// remove runs an operation that deletes from a stream, whose committer
-	// waits, and makes its outcome durable.
-	remove(ctx context.Context, eng *engine, stream string, operate func(context.Context, *engine) error) error
 	// erased tells whoever else may hold records of a service that they are gone.
 	erased(eng *engine, stream, service string, seqs []uint64)
-	// removed makes durable that records of a stream expired, or that an
-	// operator deleted some.
-	removed(ctx context.Context, eng *engine, stream string) error
+	// removed is told that records of a stream expired, or that an operator
+	// deleted some.
+	removed(ctx context.Context, eng *engine, stream string)
 	// trim removes finished records from EVENTS.
 	trim(ctx context.Context, eng *engine, keep time.Duration) error
 	// read returns a stored record, for sure if there is one.
 	read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error)
 	// examine looks through the records of a queue that runs.
 	examine(ctx context.Context, x *exam, eng *engine)
-	// find returns the sequences of the dead letters that may have the call or id
-	// of a filter, in order, and whether that was possible faster than by reading
-	// them all.
-	find(ctx context.Context, eng *engine, f Filter) ([]uint64, bool)
 	// run does what has to be done all the time, until ctx ends.
 	run(ctx context.Context)
 	// probe returns nil when a start may succeed.
@@ -125,7 +116,6 @@ func (b unserved) keeps() bool                                      { return fal
 // its own, and floors that it keeps itself.
 type embedded struct {
 	q        *Queue
-	survey   *survey // of the last start
 	settling *settling
 }
 
@@ -140,6 +130,7 @@ func (b *embedded) load(context.Context) error {
 		return err
 	}
 	b.q.floors = file
+	b.q.retries.parkedTo = fl.parked
 	for name, p := range fl.lanes {
 		b.q.lane(name).win.restore(p.high, p.open)
 	}
@@ -150,15 +141,6 @@ func (b *embedded) load(context.Context) error {
 func (b *embedded) patience() (open, start time.Duration) { return 0, 0 }
 
 func (b *embedded) start(ctx context.Context) (*engine, error) {
-	for _, c := range b.q.committers() {
-		c.commitMu.Lock() // what began over the server before is over, and counted, from here on
-		err := b.q.folder.undo(c.stream).restore()
-		c.commitMu.Unlock()
-		if err != nil {
-			return nil, err
-		}
-	}
-	b.survey = beginSurvey(b.q.folder, b.q.clock, b.q.o.DedupWindow)
 	return startEngine(ctx, b.q.folder, b.q.o)
 }
 
@@ -173,27 +155,16 @@ func (b *embedded) keeps() bool         { return true }
 func (b *embedded) term() uint64        { return embeddedTerm }
 func (b *embedded) stamp(uint64) string { return "" }
 
-func (b *embedded) recover(ctx context.Context, eng *engine, first bool) (*recent, error) {
-	if err := b.q.identify(ctx, eng); err != nil {
-		return nil, err
+func (b *embedded) recover(ctx context.Context, eng *engine, first bool) error {
+	if !first {
+		return b.q.disown(ctx, eng)
 	}
-	// What a killed process had written without an acknowledgement is taken for
-	// stored from here on, so it has to be on disk.
-	if err := syncTree(b.q.folder.dir); err != nil {
-		return nil, err
+	if b.q.folder.unclean {
+		if err := b.q.secure(ctx, eng); err != nil {
+			return err
+		}
 	}
-	seen := b.survey
-	b.survey = nil // it is large
-	ids, err := seen.recentIDs(ctx, eng)
-	if err != nil {
-		return nil, err
-	}
-	all, err := seen.allParked(ctx, eng, b.q.clock)
-	if err != nil {
-		return nil, err
-	}
-	b.q.recoverRetries(all, first)
-	return ids, nil
+	return b.q.loading.begin(ctx, eng)
 }
 
 func (b *embedded) attachAll(ctx context.Context, eng *engine) error {
@@ -213,12 +184,18 @@ func (b *embedded) accept(l *Lane, e *Entry, at place) bool { return l.accept(e,
 
 func (b *embedded) feeds(*Lane) bool   { return true }
 func (b *embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.feed.size/2 }
-func (b *embedded) open(*Lane) bool    { return true }
+
+// open keeps an ordered lane back until all is known that may come before.
+func (b *embedded) open(l *Lane) bool { return l.chains == nil || b.q.loading.over.Load() }
 
 func (b *embedded) settle(_ *Lane, e *Entry) { b.settling.add(e.ack) }
 
 func (b *embedded) writer(ctx context.Context, eng *engine, stream string) (writer, error) {
-	return newPublisher(ctx, eng, stream, newDisk(b.q.folder, stream))
+	p, err := newPublisher(ctx, eng, stream)
+	if err == nil {
+		p.alone = true
+	}
+	return p, err
 }
 
 func (b *embedded) waiting(l *Lane) int { return max(l.feed.waiting, 0) + l.held() }
@@ -239,39 +216,13 @@ func (b *embedded) settled(ctx context.Context) error {
 func (b *embedded) disk() string { return b.q.o.Dir }
 func (b *embedded) alone() bool  { return true }
 
-// remove keeps the blocks as they were until the outcome is durable.
-func (b *embedded) remove(ctx context.Context, eng *engine, stream string, operate func(context.Context, *engine) error) error {
-	old := b.q.folder.undo(stream)
-	if err := old.keep(); err != nil {
-		return err
-	}
-	err := operate(context.WithoutCancel(ctx), eng)
-	if errors.Is(err, ErrUnavailable) { // JetStream did not answer, and may be at it still
-		b.q.fail(err)
-		return err
-	}
-	// A crash here has the next start put the old blocks back. When they cannot
-	// be forgotten that start has to be now: it would take back what is stored
-	// from here on.
-	failed := syncTree(b.q.folder.stream(stream))
-	if failed == nil {
-		failed = old.forget()
-	}
-	if failed != nil {
-		b.q.fail(failed)
-	}
-	return errors.Join(err, failed)
-}
-
 func (b *embedded) erased(*engine, string, string, []uint64) {}
 
-// removed also counts what is left to the lanes.
-func (b *embedded) removed(ctx context.Context, eng *engine, stream string) error {
-	err := syncTree(b.q.folder.stream(stream))
+// removed counts what is left to the lanes.
+func (b *embedded) removed(ctx context.Context, eng *engine, stream string) {
 	if stream == events {
 		b.q.recount(ctx, eng)
 	}
-	return err
 }
 
 func (b *embedded) trim(ctx context.Context, eng *engine, keep time.Duration) error {
@@ -285,6 +236,7 @@ func (b *embedded) read(ctx context.Context, eng *engine, stream string, seq uin
 
 func (b *embedded) run(ctx context.Context) {
 	b.q.background(b.q.watchServer)
+	b.q.background(b.q.loading.run)
 	b.q.background(func(ctx context.Context) { b.settling.run(ctx, b.q.engine.Load) })
 	b.q.saveFloors(ctx)
 }

@@ -48,9 +48,14 @@ func (l *Lane) SetOrdered(ordered bool) {
 		return
 	}
 	if ordered {
-		l.formChains()
+		l.formChains() // and once more when all is loaded
 		return
 	}
+	l.dropChains()
+}
+
+// dropChains lets go what waits for its turn.
+func (l *Lane) dropChains() {
 	for _, c := range l.chains {
 		for _, f := range c.followers {
 			l.unfollow(f)
@@ -209,12 +214,14 @@ func (l *Lane) replaceFollowers(entries []*Entry, items []*parked) {
 			at = slices.IndexFunc(c.followers, func(f follower) bool { return f.entry == e })
 		}
 		if at < 0 {
+			l.q.retries.release(items[i].seq)
 			l.q.forgetParked(items[i])
 			continue
 		}
 		c.followers[at] = follower{item: items[i]}
 		l.following--
 		l.leave(e)
+		l.q.retries.release(items[i].seq)
 		l.settle(e)
 	}
 }

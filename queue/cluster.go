@@ -96,7 +96,7 @@ func (c *cluster) shape(streams []jetstream.StreamConfig) []jetstream.StreamConf
 			s.FirstSeq = movedRoom + 1
 		}
 		if s.Discard == jetstream.DiscardNew {
-			s.Duplicates, s.AllowAtomicPublish = c.q.o.DedupWindow, true
+			s.Duplicates = c.q.o.DedupWindow
 		}
 	}
 	return append(streams, leaseConfig(c.q.o))
@@ -143,12 +143,7 @@ func (c *cluster) settled(ctx context.Context) error {
 func (c *cluster) disk() string { return "" }
 func (c *cluster) alone() bool  { return false }
 
-// remove leaves it to the servers to make what they do durable.
-func (c *cluster) remove(ctx context.Context, eng *engine, _ string, operate func(context.Context, *engine) error) error {
-	return operate(context.WithoutCancel(ctx), eng)
-}
-
-func (c *cluster) removed(context.Context, *engine, string) error { return nil }
+func (c *cluster) removed(context.Context, *engine, string) {}
 
 // start connects to any of the servers.
 func (c *cluster) start(ctx context.Context) (*engine, error) {
@@ -230,10 +225,10 @@ func (c *cluster) identify() error {
 }
 
 // recover becomes the keeper if there is none.
-func (c *cluster) recover(ctx context.Context, eng *engine, first bool) (*recent, error) {
+func (c *cluster) recover(ctx context.Context, eng *engine, first bool) error {
 	last, err := eng.lastSeq(ctx, events)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if c.spool == nil || !c.spool.bridges() { // else something behind may be in doubt
 		c.seen.Store(last)
@@ -243,7 +238,7 @@ func (c *cluster) recover(ctx context.Context, eng *engine, first bool) (*recent
 	if first && err == nil {
 		c.takeTurn(ctx, eng)
 	}
-	return nil, err
+	return err
 }
 
 // attachAll leaves each lane to its first use: two hundred consumers take a
@@ -327,9 +322,6 @@ func (c *cluster) close(ctx context.Context, eng *engine) (err error) {
 	return err
 }
 
-// find does not: the files are elsewhere.
-func (c *cluster) find(context.Context, *engine, Filter) ([]uint64, bool) { return nil, false }
-
 // read asks the leader of the stream, for a follower may not have a record yet.
 // That a delivery is gone is believed of a leader that knows of later ones.
 func (c *cluster) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {
@@ -381,6 +373,10 @@ func (e *engine) getStored(ctx context.Context, stream string, request []byte) (
 	return m, found.Message.Seq, nil
 }
 
-func (c *cluster) writer(_ context.Context, eng *engine, stream string) (writer, error) {
-	return newQuorum(eng, stream, stream == events && c.spool != nil)
+func (c *cluster) writer(ctx context.Context, eng *engine, stream string) (writer, error) {
+	p, err := newPublisher(ctx, eng, stream)
+	if err == nil {
+		p.strict = stream == events && c.spool != nil
+	}
+	return p, err
 }

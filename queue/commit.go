@@ -46,6 +46,8 @@ type committer struct {
 	commitMu sync.Mutex // held while a commit runs
 	out      writer
 	recent   *recent // ids seen lately; nil: duplicates are not looked for
+	created  time.Time
+	durable  uint64 // the last sequence that was acknowledged, or that there was at the first start
 	drafts   []draft
 }
 
@@ -91,10 +93,10 @@ func newCommitter(stream string, failed func(error)) *committer {
 	}
 }
 
-// attach lets the committer write through out, which knows the ids of recent.
-func (c *committer) attach(out writer, ids *recent) {
+// attach lets the committer write through out.
+func (c *committer) attach(out writer) {
 	c.commitMu.Lock()
-	c.out, c.recent = out, ids
+	c.out = out
 	c.commitMu.Unlock()
 	c.setRefuse(nil)
 }
@@ -245,8 +247,12 @@ func (c *committer) store(drafts []draft) error {
 			c.forget(d)
 			continue
 		}
+		c.durable = max(c.durable, d.seq)
 		if d.group.seqs != nil {
 			d.group.seqs[d.index] = d.seq
+		}
+		if c.recent != nil {
+			c.recent.stored(d.hash, d.record().Service, d.seq)
 		}
 		if !d.known {
 			c.stored(d.record(), d.seq)

@@ -112,10 +112,6 @@ func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) 
 	if eng == nil {
 		return ErrUnavailable
 	}
-	f, some := q.located(ctx, eng, f)
-	if !some {
-		return nil
-	}
 	if len(f.Seqs) > 0 {
 		return q.lettersBySeq(ctx, f, visit)
 	}
@@ -127,19 +123,6 @@ func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) 
 		l := readLetter(m, at.seq, at.at)
 		return !f.matches(&l) || visit(l)
 	})
-}
-
-// located finds the letters of a call or an id, where that is faster than to
-// read all, and reports whether there may be some.
-func (q *Queue) located(ctx context.Context, eng *engine, f Filter) (Filter, bool) {
-	if len(f.Seqs) > 0 || f.Call == "" && f.ID == "" {
-		return f, true
-	}
-	seqs, ok := q.base.find(ctx, eng, f)
-	if ok {
-		f.Seqs = seqs
-	}
-	return f, !ok || len(seqs) > 0
 }
 
 func (q *Queue) lettersBySeq(ctx context.Context, f Filter, visit func(Letter) bool) error {
@@ -274,7 +257,7 @@ func (q *Queue) moveBatch(ctx context.Context, f Filter, batch []Letter, use fun
 // what matches before its end. JetStream could purge one subject of several, too,
 // but reads the whole stream for that.
 func (q *Queue) removeLetters(ctx context.Context, f Filter, letters []Letter) error {
-	return q.remove(ctx, dead, func(ctx context.Context, eng *engine) error {
+	return q.remove(ctx, func(ctx context.Context, eng *engine) error {
 		if f.whole() && eng.holdsOnly(ctx, dead, f.subject()) {
 			return eng.purge(ctx, dead, "", letters[len(letters)-1].Seq+1)
 		}

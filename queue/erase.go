@@ -177,7 +177,7 @@ const eraseBatch = 16
 
 func (e *erasure) erase(ctx context.Context, stream, service string, seqs map[uint64]bool) error {
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(seqs)), eraseBatch) {
-		err := e.q.remove(ctx, stream, func(ctx context.Context, eng *engine) error { return eng.eraseEach(ctx, stream, part) })
+		err := e.q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.eraseEach(ctx, stream, part) })
 		if err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (e *engine) eraseEach(ctx context.Context, stream string, seqs []uint64) er
 		if err == nil {
 			continue
 		}
-		if _, _, missing := e.getDirect(ctx, stream, body); !errors.Is(missing, ErrNotFound) {
+		if e.anyLeft(ctx, stream, []uint64{seq}) {
 			return fmt.Errorf("record %d of %s: %w", seq, stream, err)
 		}
 	}

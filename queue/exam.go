@@ -15,8 +15,8 @@ import (
 
 // Examine looks through the folder of a relay that does not run: the disk below
 // it, the clock, its floors, and what JetStream makes of its streams. It starts
-// JetStream as the relay would, unless that would cut something off, and delivers
-// and changes nothing else. Of a cluster it looks at the streams there. Services
+// JetStream as the relay would, which cuts off what is damaged, and delivers and
+// changes nothing else. Of a cluster it looks at the streams there. Services
 // are the configured ones. It returns an error when it could not look, as when a
 // relay runs.
 func Examine(ctx context.Context, o Options, services []string) ([]Finding, error) {
@@ -26,11 +26,14 @@ func Examine(ctx context.Context, o Options, services []string) ([]Finding, erro
 		x.doubt("folder", "relay run makes it; is queue.dir the right one?", "%s is missing", o.Dir)
 		return x.list, nil
 	}
-	lock, err := lockFolder(o.Dir)
+	lock, unclean, err := lockFolder(o.Dir)
 	if err != nil {
 		return nil, err
 	}
 	f := &folder{dir: o.Dir, lock: lock}
+	if !unclean {
+		defer func() { _ = f.clean() }()
+	}
 	defer f.close()
 	if !x.place(f) {
 		return x.list, nil
@@ -40,15 +43,6 @@ func Examine(ctx context.Context, o Options, services []string) ([]Finding, erro
 		return x.list, nil
 	}
 	fl := x.floorFiles(f)
-	for _, stream := range [...]string{events, retry, dead} {
-		if err := f.undo(stream).restore(); err != nil {
-			return nil, err
-		}
-	}
-	if !x.blocks(f) {
-		x.doubt("streams", "", "not looked into, for JetStream was not started")
-		return x.list, nil
-	}
 	if err := x.stopped(ctx, f, fl); err != nil {
 		x.fault("streams", "copy the folder away before anything else; relay restore fills an empty one from a backup", "JetStream does not start: %v", err)
 	}
@@ -79,8 +73,7 @@ func (q *Queue) Examine(ctx context.Context, services []string) []Finding {
 
 func (b *embedded) examine(ctx context.Context, x *exam, eng *engine) {
 	x.floorFiles(b.q.folder)
-	x.blocks(b.q.folder)
-	x.streams(ctx, eng, b.q.folder)
+	x.streams(ctx, eng)
 }
 
 // exam is one examination.
@@ -106,7 +99,7 @@ func (x *exam) stopped(ctx context.Context, f *folder, fl floors) error {
 		x.doubt("recovery", "", "JetStream says: %s", text)
 	}
 	x.well("recovery", "JetStream took the folder up in %s", time.Since(start).Round(time.Millisecond))
-	known := x.streams(ctx, eng, f)
+	known := x.streams(ctx, eng)
 	return x.owed(ctx, eng, fl, known[events])
 }
 

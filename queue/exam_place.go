@@ -177,12 +177,13 @@ func (x *exam) clock() {
 
 // floorFiles looks at both slots of the floors and returns the newer one.
 func (x *exam) floorFiles(f *folder) floors {
-	newest, generation, whole := floors{lanes: map[string]progress{}}, uint64(0), 0
+	newest, generation, whole, written := floors{lanes: map[string]progress{}}, uint64(0), 0, false
 	for _, name := range [...]string{"floors.0", "floors.1"} {
 		data, err := os.ReadFile(f.path(name))
 		if err != nil || len(data) == 0 {
 			continue // never written
 		}
+		written = true
 		g, fl, err := decodeFloors(data)
 		if err != nil {
 			x.doubt("floors", "", "%s is torn, as by a crash while it was written: the other one holds", name)
@@ -196,13 +197,10 @@ func (x *exam) floorFiles(f *folder) floors {
 	switch {
 	case whole > 0:
 		x.well("floors", "of %s, saved %s", many(len(newest.lanes), "service"), many(int(generation), "time"))
-	case x.hasEvents(f):
+	case written:
 		x.fault("floors", "restore floors.0 from a backup, or let all be delivered again", "none is whole: what was delivered and is kept for replay would be delivered again")
 	default:
 		x.well("floors", "none yet")
 	}
 	return newest
 }
-
-// hasEvents reports whether anything was ever stored.
-func (x *exam) hasEvents(f *folder) bool { return treeSize(f.stream(events, "msgs")) > 0 }

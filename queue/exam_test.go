@@ -35,7 +35,7 @@ func TestAnExaminationFindsWhatIsWrong(t *testing.T) {
 		want   string
 	}{
 		{"healthy", func(*testing.T, string) {}, Well, "service crm", "1 owed, 1 parked, 1 dead letter"},
-		{"healthy, and a stream is told of", func(*testing.T, string) {}, Well, "EVENTS", "5 records of 1.0 KiB, 1 to 5, in 1 file of 1.0 KiB"},
+		{"healthy, and a stream is told of", func(*testing.T, string) {}, Well, "EVENTS", "5 records of 1.3 KiB, 1 to 5"},
 		{"a service is not configured any more", func(*testing.T, string) {}, Doubtful, "service old", "1 owed, 0 parked, 0 dead letters, and it is not configured"},
 		{"others may read it", func(t *testing.T, dir string) {
 			if err := os.Chmod(dir, 0o755); err != nil {
@@ -75,20 +75,10 @@ func TestAnExaminationFindsWhatIsWrong(t *testing.T) {
 		{"a block is damaged", func(t *testing.T, dir string) {
 			msgs := filepath.Join(dir, "jetstream", "$G", "streams", events, "msgs")
 			overwrite(t, filepath.Join(msgs, "1.blk"), 0.5)
-		}, Faulty, events, "1 record is damaged, the first in 1.blk"},
-		{"a crash has cut the last record", func(t *testing.T, dir string) {
-			path := filepath.Join(dir, "jetstream", "$G", "streams", events, "msgs", "1.blk")
-			info, err := os.Stat(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Truncate(path, info.Size()-20); err != nil {
-				t.Fatal(err)
-			}
-		}, Doubtful, events, "1.blk ends within a record, as after a crash"},
+		}, Faulty, events, " of 5 records can be read"},
 		{"the configuration of a stream is damaged", func(t *testing.T, dir string) {
 			overwrite(t, filepath.Join(dir, "jetstream", "$G", "streams", dead, "meta.sum"), 0.5)
-		}, Faulty, dead, "the stream has 1 file, and JetStream did not take it up"},
+		}, Faulty, dead, "JetStream did not take it up"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -170,21 +160,8 @@ func TestAnExaminationChangesNothing(t *testing.T) {
 func TestAClockThatWasSetBackIsAFault(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	x := &exam{o: Options{}.withDefaults()}
-	dir := examined(t)
-	x.stream(&folder{dir: dir}, events, streamState{Last: time.Now().Add(time.Hour)})
+	x.stream(events, streamState{Last: time.Now().Add(time.Hour)})
 	if len(x.list) == 0 || x.list[0].What != "clock" || x.list[0].Level != Faulty {
 		t.Errorf("got %+v", x.list)
 	}
-}
-
-func FuzzCheckBlock(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(make([]byte, recordFixed+recordChecksum))
-	f.Add([]byte("\x40\x00\x00\x80\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xffa.b.c\x14\x00\x00\x00Nats-Msg-Id: abc\r\n\r\nbody12345678"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		damaged, whole := checkBlock(data, blockKey(events, 1))
-		if len(data) == 0 && (damaged != 0 || !whole) || len(data) > 0 && whole && damaged == 0 {
-			t.Errorf("%d damaged and whole %v of %d bytes at random", damaged, whole, len(data))
-		}
-	})
 }

@@ -97,6 +97,7 @@ func (l *Lane) attach(ctx context.Context, eng *engine) error {
 func (l *Lane) attachAt(ctx context.Context, eng *engine, last uint64) error {
 	l.mu.Lock()
 	l.win.clamp(last)
+	l.lot.clamp(last)
 	start, sub := l.win.floor()+1, l.feed.sub
 	if l.feed.eng != eng {
 		sub = nil
@@ -173,6 +174,38 @@ func (l *Lane) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.win, l.fresh, l.moved, l.restored = window{}, nil, true, 0
+}
+
+// loseParked forgets what lay in RETRY. What is in flight or ready of it has its
+// body, and goes on.
+func (l *Lane) loseParked() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lot, l.unread = parkingLot{}, 0
+	for call, c := range l.chains {
+		c.followers = slices.DeleteFunc(c.followers, func(f follower) bool { return f.item != nil })
+		c.turns = l.holders(call)
+		if c.turns == 0 {
+			c.turns = 1
+			l.advance(call)
+		}
+	}
+}
+
+// holders is how many entries of a call have the turn, but for parked ones.
+func (l *Lane) holders(call string) int {
+	n := 0
+	for e := range l.out {
+		if e.Call == call {
+			n++
+		}
+	}
+	for _, e := range l.ready {
+		if e.Call == call {
+			n++
+		}
+	}
+	return n
 }
 
 // keepTaken drops the entries that JetStream will deliver again.
@@ -336,7 +369,7 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 	if found {
 		return false
 	}
-	e.shadow = l.lot.tookOver(e.Seq)
+	e.shadow = l.lot.tookOver(e)
 	if e.shadow {
 		l.shadows++
 	}

@@ -15,6 +15,8 @@ import (
 type floors struct {
 	lanes map[string]progress
 	gone  []uint64 // finished in RETRY but not deleted from it yet, ascending
+	// parked: what lies in RETRY up to this sequence has been released in EVENTS.
+	parked uint64
 }
 
 // progress of one lane: everything up to high is finished but what is open.
@@ -118,6 +120,7 @@ func encodeFloors(b []byte, generation uint64, fl floors) []byte {
 		b = appendAscending(b, p.open)
 	}
 	b = appendAscending(b, fl.gone)
+	b = binary.AppendUvarint(b, fl.parked)
 	payload := b[floorHeaderSize:]
 	binary.LittleEndian.PutUint32(b[16:], uint32(len(payload)))
 	binary.LittleEndian.PutUint32(b[20:], crc32.Checksum(payload, castagnoli)^uint32(generation))
@@ -156,6 +159,9 @@ func decodeFloors(data []byte) (uint64, floors, error) {
 		fl.lanes[name] = progress{high, r.ascending()}
 	}
 	fl.gone = r.ascending()
+	if len(r.data) > 0 { // a relay before this one did not know
+		fl.parked = r.next()
+	}
 	if r.bad {
 		return 0, fl, errTorn
 	}

@@ -16,8 +16,9 @@ const formatVersion = 1
 
 // folder is the queue's place on disk, locked against a second relay.
 type folder struct {
-	dir  string
-	lock *os.File
+	dir     string
+	lock    *os.File
+	unclean bool // who had it before did not close it
 }
 
 // openFolder makes the folder when missing, takes its lock and checks its
@@ -29,11 +30,11 @@ func openFolder(dir string) (*folder, error) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
-	lock, err := lockFolder(dir)
+	lock, unclean, err := lockFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{dir: dir, lock: lock}
+	f := &folder{dir: dir, lock: lock, unclean: unclean}
 	if err := f.checkFormat(); err != nil {
 		f.close()
 		return nil, err
@@ -60,14 +61,12 @@ func (f *folder) path(parts ...string) string {
 	return filepath.Join(append([]string{f.dir}, parts...)...)
 }
 
-// stream is where JetStream keeps a stream.
-func (f *folder) stream(name string, parts ...string) string {
-	return f.path(append([]string{"jetstream", "$G", "streams", name}, parts...)...)
-}
-
 // close gives the lock back. The file stays: removing it would let two relays
 // lock two files of one name.
 func (f *folder) close() { _ = f.lock.Close() }
+
+// clean notes that all in the folder was closed as it should be.
+func (f *folder) clean() error { return f.lock.Truncate(0) }
 
 // checkFormat writes the format number into a new folder and refuses a folder
 // that a newer relay has written.
@@ -93,25 +92,29 @@ func (f *folder) checkFormat() error {
 }
 
 // lockFolder locks the folder for as long as the returned file is open, which
-// the kernel ends also when the process is killed.
-func lockFolder(dir string) (*os.File, error) {
+// the kernel ends also when the process is killed. It reports whether the file
+// names a process still, which then did not get so far as to close the folder.
+func lockFolder(dir string) (lock *os.File, unclean bool, err error) {
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open queue: %w", err)
+		return nil, false, fmt.Errorf("open queue: %w", err)
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer file.Close()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("open queue %s: lock: %w", dir, err)
+			return nil, false, fmt.Errorf("open queue %s: lock: %w", dir, err)
 		}
-		return nil, fmt.Errorf("queue %s is %w (%s)", dir, ErrBusy, holder(file))
+		return nil, false, fmt.Errorf("queue %s is %w (%s)", dir, ErrBusy, holder(file))
 	}
+	unclean = holder(file) != unknownHolder
 	if err := errors.Join(file.Truncate(0), writeAt(file, strconv.Itoa(os.Getpid())+"\n")); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("open queue %s: lock: %w", dir, err)
+		return nil, false, fmt.Errorf("open queue %s: lock: %w", dir, err)
 	}
-	return file, nil
+	return file, unclean, nil
 }
+
+const unknownHolder = "pid unknown"
 
 func holder(file *os.File) string {
 	buf := make([]byte, 32)
@@ -119,7 +122,7 @@ func holder(file *os.File) string {
 	if pid := strings.TrimSpace(string(buf[:n])); pid != "" {
 		return "pid " + pid
 	}
-	return "pid unknown"
+	return unknownHolder
 }
 
 func writeAt(file *os.File, text string) error {

@@ -53,7 +53,7 @@ func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
 			return 0, fmt.Errorf("forward: %w", err)
 		}
 	}
-	err = s.local.remove(ctx, events, func(ctx context.Context, eng *engine) error {
+	err = s.local.remove(ctx, func(ctx context.Context, eng *engine) error {
 		return eng.purge(ctx, events, "", last+1)
 	})
 	if err == nil {

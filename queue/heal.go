@@ -62,6 +62,7 @@ func (q *Queue) fail(err error) {
 		q.down = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	down := q.down
+	q.failedAgain = err
 	q.downMu.Unlock()
 	if !first {
 		return
@@ -115,9 +116,6 @@ func (q *Queue) heal(ctx context.Context) {
 			return
 		case <-q.broken:
 		}
-		if eng := q.engine.Swap(nil); eng != nil {
-			eng.stop()
-		}
 		for last := ""; !q.restart(ctx, &last); {
 			select {
 			case <-ctx.Done():
@@ -128,24 +126,46 @@ func (q *Queue) heal(ctx context.Context) {
 	}
 }
 
-// restart tries to start the server and reports whether that is settled.
-// A reason that repeats is told once.
+// restart tries to start the server in the place of the one that runs, and
+// reports whether that is settled. A reason that repeats is logged once.
 func (q *Queue) restart(ctx context.Context, last *string) bool {
+	if eng := q.engine.Swap(nil); eng != nil {
+		eng.stop()
+	}
 	if err := q.base.probe(); err != nil {
 		return false
 	}
-	if err := q.restartIn(ctx); err != nil {
+	q.downMu.Lock()
+	q.failedAgain = nil
+	q.downMu.Unlock()
+	err := q.restartIn(ctx)
+	if err == nil {
+		err = q.upAgain()
+	}
+	if err != nil {
 		if err.Error() != *last {
 			*last = err.Error()
 			q.o.Log.Warn("queue not restarted yet", "err", err)
 		}
 		return false
 	}
-	q.downMu.Lock()
-	q.down = nil
-	q.downMu.Unlock()
 	q.o.Log.Info("queue takes events again")
 	return true
+}
+
+// upAgain ends the time in which nothing is taken, unless something failed since
+// the restart began: that takes another one.
+func (q *Queue) upAgain() error {
+	q.downMu.Lock()
+	defer q.downMu.Unlock()
+	if q.failedAgain != nil {
+		for _, c := range q.committers() {
+			c.setRefuse(q.down)
+		}
+		return q.failedAgain
+	}
+	q.down = nil
+	return nil
 }
 
 // restartIn starts within the time that a start may take here.

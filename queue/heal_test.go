@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -133,7 +134,7 @@ func TestCommitterThatEndedTakesNothingAfterARestart(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir()})
 	out := q.retry.out
 	shut(t, q)
-	q.retry.attach(out, nil) // as a heal does that Close overtook
+	q.retry.attach(out) // as a heal does that Close overtook
 	if _, err := q.retry.write(record("crm", 1), nil, ""); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
@@ -178,7 +179,9 @@ func TestAFrozenStreamIsNoticedThoughNobodyWrites(t *testing.T) {
 	write(t, q, records("crm", 0, 3)...)
 	frozen := q.engine.Load()
 	breakWrites(t, dir, events)
-	_ = frozen.deleteEach(testContext(t), events, []uint64{2}) // the deletion cannot be written
+	_ = q.remove(testContext(t), func(ctx context.Context, eng *engine) error { // the deletion cannot be written
+		return eng.deleteEach(ctx, events, []uint64{2})
+	})
 	eventually(t, "the queue takes records again", func() bool {
 		eng := q.engine.Load()
 		return eng != nil && eng != frozen && q.Health() == nil

@@ -30,7 +30,10 @@ type Lane struct {
 	following   int    // entries in memory that wait in chains
 	shadows     int    // of fresh
 	restored    uint64 // see awaitsEarlier
-	spilling    bool   // some of them are being parked
+	unread      int    // what is parked and not read yet, see [loading]
+	wokenAll    bool   // so is this: Wake came meanwhile
+	wokenHeld   bool
+	spilling    bool // some of them are being parked
 
 	trimmedTo uint64 // what was purged last
 	trimmedAt time.Time
@@ -78,6 +81,7 @@ const (
 func (l *Lane) Wake(w Wake) {
 	l.mu.Lock()
 	l.lot.wake(w == WakeAll, time.Now())
+	l.wokenAll, l.wokenHeld = l.wokenAll || w == WakeAll, l.wokenHeld || w == WakeHeld
 	l.mu.Unlock()
 	l.poke()
 }
@@ -227,6 +231,7 @@ func (l *Lane) exchange(e *Entry, item *parked) {
 		l.lot.push(item)
 	}
 	l.mu.Unlock()
+	l.q.retries.release(item.seq)
 	l.settle(e)
 	l.poke()
 }

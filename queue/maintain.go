@@ -17,7 +17,7 @@ const (
 // room when there is little, until the queue closes.
 func (q *Queue) maintain(ctx context.Context) {
 	trimmed := time.Now()
-	synced := q.removed()
+	seen := q.removed()
 	for eng := range q.engines(ctx, maintainInterval) {
 		if eng == nil {
 			continue
@@ -31,7 +31,7 @@ func (q *Queue) maintain(ctx context.Context) {
 		if !q.base.keeps() {
 			continue
 		}
-		synced = q.followRemoved(ctx, eng, synced)
+		seen = q.followRemoved(ctx, eng, seen)
 		if q.watchLevel() {
 			q.makeRoom(ctx, eng)
 		}
@@ -45,16 +45,13 @@ func (q *Queue) maintain(ctx context.Context) {
 	}
 }
 
-// followRemoved makes durable what JetStream wrote anew when records expired or
-// an operator deleted some, counts what is left, and returns what is synced.
-func (q *Queue) followRemoved(ctx context.Context, eng *engine, synced map[string]removal) map[string]removal {
+// followRemoved has what is left counted after records expired or an operator
+// deleted some, and returns what was seen.
+func (q *Queue) followRemoved(ctx context.Context, eng *engine, seen map[string]removal) map[string]removal {
 	removed := q.removed()
 	for stream, now := range removed {
-		if before, known := synced[stream]; !known || before == now {
-			continue
-		}
-		if err := q.base.removed(ctx, eng, stream); err != nil {
-			q.fail(err)
+		if before, known := seen[stream]; known && before != now {
+			q.base.removed(ctx, eng, stream)
 		}
 	}
 	return removed

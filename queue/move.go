@@ -96,7 +96,7 @@ func (m *move) run(ctx context.Context, from, to Options) (err error) {
 // its own when they are old.
 func (m *move) end(ctx context.Context) error {
 	if m.src.base.alone() {
-		err := m.src.remove(ctx, events, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", 0) })
+		err := m.src.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", 0) })
 		if err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func openToMove(ctx context.Context, o Options) (*Queue, error) {
 	}
 	s, err := q.engine.Load().stream(ctx, events)
 	if err == nil && s.CachedInfo().State.Msgs == 0 && s.CachedInfo().State.FirstSeq <= movedRoom {
-		err = q.remove(ctx, events, func(ctx context.Context, eng *engine) error {
+		err = q.remove(ctx, func(ctx context.Context, eng *engine) error {
 			return eng.purge(ctx, events, "", movedRoom+1)
 		})
 		if err == nil { // it counts the sequences

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"container/heap"
+	"maps"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type parked struct {
 	due      time.Duration // since this process began
 	accepted int64         // as it is stored, see [clock]
 	size     int64
+	key      uint64 // a hash of what the record is known by
 	call     string
 	held     bool   // waits because of the endpoint
 	term     uint64 // of the keeper who knows it, see [base]
@@ -21,8 +23,8 @@ type parked struct {
 // parkingLot holds the parked deliveries of a lane by the time they come due.
 // It is not safe for concurrent use.
 type parkingLot struct {
-	items []*parked // a heap
-	over  map[uint64]bool
+	items []*parked         // a heap
+	over  map[uint64]uint64 // by sequence in EVENTS: the key of what lay there and was parked before a crash
 }
 
 func (p *parkingLot) Len() int           { return len(p.items) }
@@ -100,17 +102,21 @@ func (p *parkingLot) remove(max int, match func(*parked) bool) []*parked {
 func (p *parkingLot) take(item *parked) {
 	p.push(item)
 	if p.over == nil {
-		p.over = map[uint64]bool{}
+		p.over = map[uint64]uint64{}
 	}
-	p.over[item.origin] = true
+	p.over[item.origin] = item.key
 }
 
-// tookOver reports whether the record of this sequence in EVENTS was parked
-// before a crash that kept it from being released there.
-func (p *parkingLot) tookOver(seq uint64) bool {
-	if !p.over[seq] {
-		return false
-	}
-	delete(p.over, seq)
-	return true
+// clamp forgets what EVENTS, which ends there, does not have: the sequences are
+// given anew.
+func (p *parkingLot) clamp(last uint64) {
+	maps.DeleteFunc(p.over, func(seq, _ uint64) bool { return seq > last })
+}
+
+// tookOver reports whether this record of EVENTS was parked before a crash that
+// kept it from being released there.
+func (p *parkingLot) tookOver(e *Entry) bool {
+	key, found := p.over[e.Seq]
+	delete(p.over, e.Seq)
+	return found && key == shortHash(&e.Record)
 }

@@ -22,6 +22,7 @@ type Queue struct {
 	deadSpace *space
 
 	engine  atomic.Pointer[engine] // nil while the server is down
+	loading *loading
 	events  *committer
 	retry   *committer
 	dead    *committer
@@ -29,7 +30,6 @@ type Queue struct {
 	logs    *logbook
 	edge    *edge // nil without a hub
 	cached  statsCache
-	created time.Time // of EVENTS
 
 	buried atomic.Pointer[func(Death, []Record)]
 
@@ -47,6 +47,8 @@ type Queue struct {
 	downMu sync.Mutex
 	down   error // why nothing can be written now
 	broken chan struct{}
+
+	failedAgain error // since a restart began
 
 	ctx       context.Context // of the goroutines; ended by Close
 	cancel    context.CancelFunc
@@ -77,7 +79,8 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.events = newCommitter(events, q.fail)
 	q.events.stored = q.base.stored
 	q.retry = newCommitter(retry, q.fail)
-	q.retry.stored = func(_ *Record, seq uint64) { q.retries.keep(seq) }
+	q.retry.stored = func(_ *Record, seq uint64) { q.retries.stored(seq) }
+	q.loading = newLoading(q)
 	q.dead = newCommitter(dead, q.fail)
 	if err := q.base.load(ctx); err != nil {
 		folder.close()
@@ -139,8 +142,10 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 	if err := ensureStreams(ctx, eng, q.base.shape(streamConfigs(q.o))); err != nil {
 		return err
 	}
-	ids, err := q.base.recover(ctx, eng, first)
-	if err != nil {
+	if err := q.identify(ctx, eng); err != nil {
+		return err
+	}
+	if err := q.base.recover(ctx, eng, first); err != nil {
 		return err
 	}
 	q.engine.Store(eng) // lanes hand out as soon as they are attached
@@ -149,36 +154,59 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 	}
 	var outs [3]writer
 	for i, c := range q.committers() {
-		if outs[i], err = q.base.writer(ctx, eng, c.stream); err != nil {
+		out, err := q.base.writer(ctx, eng, c.stream)
+		if err != nil {
 			return err
 		}
+		outs[i] = out
 	}
 	for i, c := range q.committers() {
-		known := ids
-		if c != q.events {
-			known = nil
-		}
-		c.attach(outs[i], known)
+		c.attach(outs[i])
 	}
 	return nil
 }
 
-// identify notes which EVENTS this is. When it is not the one that the lanes
-// know, as after an operator deleted it, they begin anew.
+// identify notes which streams these are. What the lanes know of one that is not
+// the one of before, as after an operator deleted it, is forgotten.
 func (q *Queue) identify(ctx context.Context, eng *engine) error {
-	s, err := eng.js.Stream(ctx, events)
-	if err != nil {
-		return err
+	for _, c := range q.committers() {
+		s, err := eng.stream(ctx, c.stream)
+		if err != nil {
+			return err
+		}
+		created, state := s.CachedInfo().Created, s.CachedInfo().State
+		c.commitMu.Lock()
+		replaced := !c.created.IsZero() && !c.created.Equal(created)
+		if c.created.IsZero() || replaced {
+			c.created, c.durable = created, state.LastSeq
+		}
+		c.commitMu.Unlock()
+		if replaced {
+			q.lose(c.stream)
+		}
 	}
-	created := s.CachedInfo().Created
-	if !q.created.IsZero() && !q.created.Equal(created) {
-		q.o.Log.Error("stream EVENTS was replaced, what it held is lost")
+	return nil
+}
+
+// lose forgets what a stream held that is gone.
+func (q *Queue) lose(stream string) {
+	q.o.Log.Error("stream was replaced, what it held is lost", "stream", stream)
+	switch stream {
+	case events:
+		q.events.commitMu.Lock()
+		if q.events.recent != nil {
+			q.events.recent = newRecent(q.o.DedupWindow)
+		}
+		q.events.commitMu.Unlock()
 		for _, l := range q.allLanes() {
 			l.reset()
 		}
+	case retry:
+		q.retries.lose()
+		for _, l := range q.allLanes() {
+			l.loseParked()
+		}
 	}
-	q.created = created
-	return nil
 }
 
 func (q *Queue) committers() [3]*committer { return [3]*committer{q.events, q.retry, q.dead} }
@@ -208,7 +236,9 @@ func (q *Queue) attachLanes(ctx context.Context, eng *engine) error {
 		return err
 	}
 	for subject := range counts {
-		q.lane(serviceOf(subject))
+		if service := serviceOf(subject); service != markService {
+			q.lane(service)
+		}
 	}
 	last, err := eng.lastSeq(ctx, events)
 	if err != nil {
@@ -311,6 +341,7 @@ func (q *Queue) close(ctx context.Context) error {
 	err = errors.Join(err, q.base.close(ctx, eng))
 	if eng != nil {
 		eng.stop()
+		err = errors.Join(err, q.folder.clean())
 	}
 	q.release()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 // table of places in it. It is not safe for concurrent use.
 type recent struct {
 	keep  time.Duration
+	most  int // ids
 	seeds [2]maphash.Seed
 
 	chunks [][]seen // oldest first; every chunk but the last is full
@@ -18,6 +19,21 @@ type recent struct {
 	next   uint32   // number of the next entry
 	table  []uint32 // number+1 of an entry, by its hash; 0 is free
 	used   int
+
+	fresh map[hash128]lying // what was stored since older ids are being read; nil: none are
+}
+
+// lying says where a record lies in EVENTS.
+type lying struct {
+	service string
+	seq     uint64
+}
+
+// stored notes where what was added lies.
+func (r *recent) stored(h hash128, service string, seq uint64) {
+	if r.fresh != nil {
+		r.fresh[h] = lying{service, seq}
+	}
 }
 
 // hash128 is a keyed hash of an id: two ids never share one by accident nor by
@@ -34,8 +50,13 @@ const (
 	forgotten = math.MinInt64
 )
 
+// MaxIDs is how many ids the queue remembers at most, in about 30 bytes each. At
+// a rate that stores more within [Options].DedupWindow, the window is as long as
+// they last.
+const MaxIDs = 2 << 20
+
 func newRecent(keep time.Duration) *recent {
-	return &recent{keep: keep, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, table: make([]uint32, 1024)}
+	return &recent{keep: keep, most: MaxIDs, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, table: make([]uint32, 1024)}
 }
 
 func (r *recent) hash(key string) hash128 {
@@ -44,10 +65,20 @@ func (r *recent) hash(key string) hash128 {
 
 // add remembers h and reports whether it was new.
 func (r *recent) add(h hash128, now time.Time) bool {
-	r.expire(now)
+	return r.addAt(seen{h, sinceBegan(now).Milliseconds()})
+}
+
+// addAt does so for one that was seen before. Those may come in any order.
+func (r *recent) addAt(s seen) bool {
+	h, oldest := s.hash, s.at-r.keep.Milliseconds()
+	r.expire(oldest)
 	at, found := r.find(h)
-	if found {
+	if found && r.entry(r.table[at]-1).at > oldest {
 		return false
+	}
+	if found { // it lies behind younger ones, or it would be gone
+		r.forget(h)
+		at, _ = r.find(h)
 	}
 	if r.used*4 >= len(r.table)*3 {
 		r.rebuild(len(r.table) * 2)
@@ -60,7 +91,7 @@ func (r *recent) add(h hash128, now time.Time) bool {
 		r.chunks = append(r.chunks, make([]seen, 0, chunkLen))
 	}
 	last := &r.chunks[len(r.chunks)-1]
-	*last = append(*last, seen{h, sinceBegan(now).Milliseconds()})
+	*last = append(*last, s)
 	r.next++
 	r.table[at] = r.next // number+1
 	r.used++
@@ -77,12 +108,12 @@ func (r *recent) forget(h hash128) {
 	r.remove(at)
 }
 
-// expire drops what is older than the window.
-func (r *recent) expire(now time.Time) {
-	oldest := sinceBegan(now.Add(-r.keep)).Milliseconds()
+// expire drops what is older than the window, and the oldest when there are too
+// many.
+func (r *recent) expire(oldest int64) {
 	for r.first != r.next {
 		e := r.entry(r.first)
-		if e.at > oldest {
+		if e.at > oldest && r.used < r.most {
 			break
 		}
 		if e.at != forgotten {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +75,19 @@ func sizeOf(r *Record) int64 {
 	return int64(len(r.Body) + len(r.Service)*2 + len(r.Event) + len(r.ID)*2 + len(r.Call) + len(r.Segment) + len(r.Scope) + 200)
 }
 
+// shortSeed keys the hashes of this process.
+var shortSeed = maphash.MakeSeed()
+
+// shortHash is by what a record is known again in memory.
+func shortHash(r *Record) uint64 {
+	var h maphash.Hash
+	h.SetSeed(shortSeed)
+	_, _ = h.WriteString(r.Service)
+	_ = h.WriteByte('@')
+	_, _ = h.WriteString(r.ID)
+	return h.Sum64()
+}
+
 // key is what a record is known by: the id of its event at its service.
 func (r *Record) key() string { return r.ID + "@" + r.Service }
 
@@ -124,14 +138,14 @@ func readRecord(m *nats.Msg) Record {
 }
 
 // idOf is what a record is known by.
-func idOf(h headers) string {
+func idOf(h nats.Header) string {
 	if id := h.Get(headKey); id != "" {
 		return id
 	}
 	return h.Get(headMsgID)
 }
 
-func headInt(h headers, key string) int64 {
+func headInt(h nats.Header, key string) int64 {
 	n, _ := strconv.ParseInt(h.Get(key), 10, 64)
 	return n
 }

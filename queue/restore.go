@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
 )
 
 // restoring is a file of the folder while a restore is not finished.
@@ -123,7 +124,7 @@ func (r *restore) run(ctx context.Context) error {
 	if err := r.files(); err != nil {
 		return err
 	}
-	if err := syncTree(r.folder.dir); err != nil {
+	if err := unix.Syncfs(int(r.folder.lock.Fd())); err != nil {
 		return err
 	}
 	if err := os.Remove(r.folder.path(restoring)); err != nil {

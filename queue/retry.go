@@ -16,8 +16,12 @@ type retries struct {
 	mu    sync.Mutex
 	known window   // open: needed
 	gone  []uint64 // not needed, not deleted yet
-	moved bool     // gone changed since it was saved
-	wake  chan struct{}
+	// moving are those that were stored and are not released in EVENTS yet, and
+	// up to parkedTo all are, as far as the floors tell.
+	moving   map[uint64]bool
+	parkedTo uint64
+	moved    bool // gone changed since it was saved
+	wake     chan struct{}
 }
 
 // parkNote is what is stored beside a parked record.
@@ -76,7 +80,7 @@ func (q *Queue) keepParked(e *Entry, p Parking, seq, term uint64) *parked {
 	q.retries.keep(seq)
 	return &parked{
 		seq: seq, origin: e.Seq, due: sinceBegan(p.Due), accepted: e.stored,
-		size: sizeOf(&e.Record), call: e.Call, held: p.Held, term: term,
+		size: sizeOf(&e.Record), key: shortHash(&e.Record), call: e.Call, held: p.Held, term: term,
 	}
 }
 
@@ -118,10 +122,65 @@ func (q *Queue) forgetParked(item *parked) {
 	q.stir()
 }
 
-func (r *retries) keep(seq uint64) {
+// keep notes that a record is needed, and reports whether that is new.
+func (r *retries) keep(seq uint64) bool {
 	r.mu.Lock()
-	r.known.take(seq)
+	defer r.mu.Unlock()
+	return r.known.hold(seq)
+}
+
+// stored notes that a record was parked.
+func (r *retries) stored(seq uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known.hold(seq)
+	if r.moving == nil {
+		r.moving = map[uint64]bool{}
+	}
+	r.moving[seq] = true
+}
+
+// release notes that what was parked is released in EVENTS.
+func (r *retries) release(seq uint64) {
+	r.mu.Lock()
+	delete(r.moving, seq)
 	r.mu.Unlock()
+}
+
+// released is the sequence up to which all that was parked is released.
+func (r *retries) released() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	to := r.known.high
+	for seq := range r.moving {
+		to = min(to, seq-1)
+	}
+	return to
+}
+
+// clamp forgets what RETRY, which ends there, does not have, and returns up to
+// where all that was parked is released.
+func (r *retries) clamp(last uint64) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gone = slices.DeleteFunc(r.gone, func(seq uint64) bool { return seq > last })
+	r.parkedTo = min(r.parkedTo, last)
+	r.known.high = max(r.known.high, r.parkedTo)
+	return r.parkedTo
+}
+
+// notDeleted returns what is not needed and lies there still.
+func (r *retries) notDeleted() []uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.gone)
+}
+
+// lose forgets all of a stream that is gone.
+func (r *retries) lose() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known, r.gone, r.moving, r.parkedTo, r.moved = window{}, nil, nil, 0, true
 }
 
 // reset forgets what is needed, which is about to be read anew, and returns what
@@ -130,11 +189,7 @@ func (r *retries) reset() map[uint64]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known = window{}
-	gone := map[uint64]bool{}
-	for _, seq := range r.gone {
-		gone[seq] = true
-	}
-	return gone
+	return setOf(r.gone)
 }
 
 func (r *retries) forget(seq uint64) {
@@ -181,10 +236,10 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 		return nil
 	}
 	below := 0
-	if q.base.alone() { // else what lies between may be another relay's
+	if q.base.alone() && q.loading.over.Load() { // else what lies between may be needed
 		below, _ = slices.BinarySearch(gone, floor+1)
 	}
-	err := q.remove(ctx, retry, func(ctx context.Context, eng *engine) error {
+	err := q.remove(ctx, func(ctx context.Context, eng *engine) error {
 		rest := gone
 		if below > deletesInFlight {
 			if err := eng.purge(ctx, retry, "", floor+1); err != nil {
@@ -212,62 +267,22 @@ func (r *retries) deleted(gone []uint64) {
 	r.moved = true
 }
 
-// recoverRetries reads what is parked. On the first call it fills the lanes;
-// later ones, after a restart of the server, only remove what nobody knows:
-// the copy of an entry whose parking was reported as failed.
-func (q *Queue) recoverRetries(all []parkedRecord, first bool) {
-	gone := map[uint64]bool{}
-	for _, seq := range q.retries.gone {
-		gone[seq] = true
-	}
-	for _, p := range all {
-		switch {
-		case gone[p.item.seq]:
-		case first:
-			q.retries.keep(p.item.seq)
-			q.lane(p.service).restore(p.item)
-		case !q.retries.needs(p.item.seq):
-			q.retries.forget(p.item.seq)
-		}
-	}
-}
-
 func (r *retries) needs(seq uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.known.isOut(seq)
 }
 
-// headers are those of a record, from JetStream or from a block file.
-type headers interface{ Get(key string) string }
-
-// parkedIn reads a record that JetStream sent without its body.
+// parkedIn reads a record that JetStream sent without its body. It comes due as
+// long after it was parked as it was to, however the clock was set since.
 func parkedIn(m *nats.Msg, at place, c *clock, term uint64) *parked {
-	return parkedOf(serviceOf(m.Subject), m.Header, at.seq, at.at.UnixNano(), int(headInt(m.Header, "Nats-Msg-Size")), c, term)
-}
-
-// parkedOf reads what was stored beside a parked record. It comes due as long
-// after it was parked as it was to, however the clock was set since.
-func parkedOf(service string, h headers, seq uint64, stored int64, body int, c *clock, term uint64) *parked {
-	r := Record{Service: service, Event: h.Get(headEvent), ID: h.Get(headID), Call: h.Get(headCall), Segment: h.Get(headSegment), Scope: h.Get(headScope)}
+	h, r := m.Header, recordOfParked(m)
 	due := sinceBegan(time.UnixMilli(0))
-	if at := headInt(h, headDue); at != 0 {
-		due = sinceBegan(c.moment(stored, time.Now())) + time.UnixMilli(at).Sub(time.Unix(0, stored))
+	if wanted := headInt(h, headDue); wanted != 0 {
+		due = sinceBegan(c.moment(at.at.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.at)
 	}
 	return &parked{
-		seq: seq, origin: uint64(headInt(h, headOrigin)), due: due, accepted: headInt(h, headAccepted),
-		size: sizeOf(&r) + int64(body), call: r.Call, held: h.Get(headHeld) != "", term: term,
-	}
-}
-
-// restore takes up an entry that was parked before the restart.
-func (l *Lane) restore(item *parked) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.restored = max(l.restored, item.origin)
-	if item.origin > l.win.floor() {
-		l.lot.take(item)
-	} else {
-		l.lot.push(item)
+		seq: at.seq, origin: uint64(headInt(h, headOrigin)), due: due, accepted: headInt(h, headAccepted),
+		size: sizeOf(&r) + headInt(h, "Nats-Msg-Size"), key: shortHash(&r), call: r.Call, held: h.Get(headHeld) != "", term: term,
 	}
 }

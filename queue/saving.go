@@ -125,13 +125,19 @@ func (q *Queue) snapshot() floors {
 // currentFloors collects the floors.
 func (q *Queue) currentFloors() floors {
 	fl := floors{lanes: map[string]progress{}}
+	released, shadowed := q.retries.released(), false
 	for _, l := range q.allLanes() {
 		l.mu.Lock()
 		fl.lanes[l.name] = progress{l.win.high, l.win.unfinished(nil)}
+		shadowed = shadowed || len(l.lot.over)+l.shadows > 0
 		l.mu.Unlock()
 	}
 	q.retries.mu.Lock()
 	fl.gone = ascending(q.retries.gone)
+	if !shadowed {
+		q.retries.parkedTo = max(q.retries.parkedTo, released)
+	}
+	fl.parked = q.retries.parkedTo
 	q.retries.mu.Unlock()
 	return fl
 }

@@ -19,6 +19,10 @@ import (
 // never is an interval that does not come.
 const never = 10 * 365 * 24 * time.Hour
 
+// compactInterval is how often JetStream looks for files that hold little more
+// than what was purged, and writes them anew.
+const compactInterval = 10 * time.Second
+
 // slackBytes is what the server may store beyond the limits of the streams.
 const slackBytes = 1 << 30
 
@@ -80,7 +84,8 @@ func serverOptions(f *folder, o Options, users []*natsserver.User) (*natsserver.
 		ServerName:             "relay",
 		StoreDir:               f.dir,
 		JetStream:              true,
-		SyncInterval:           never, // what is to last is synced by [disk], before it is acknowledged
+		SyncAlways:             true,            // what is acknowledged is on disk
+		SyncInterval:           compactInterval, // of what purges leave behind, too
 		JetStreamMaxStore:      2*o.MaxBytes + o.DeadMaxBytes + 3*maxWaitingBytes + attemptsMaxBytes + debugMaxBytes + slackBytes,
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamLimits:        natsserver.JSLimitOpts{DefaultMaxConsumers: -1},
@@ -227,9 +232,6 @@ func (e *engine) health() error {
 	return nil
 }
 
-// writeErrorSaid is how the server says that a stream takes nothing any more.
-const writeErrorSaid = "Critical write error"
-
 // serverLog passes the server's warnings on and remembers why a start failed, or
 // a stream froze.
 type serverLog struct {
@@ -265,9 +267,6 @@ func (l *serverLog) Errorf(format string, v ...any) {
 		return
 	}
 	l.log.Error("embedded server reported an error", "err", said)
-	if strings.Contains(said, writeErrorSaid) {
-		l.note(errors.New(said))
-	}
 }
 
 func (l *serverLog) Warnf(format string, v ...any) {

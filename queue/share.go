@@ -94,7 +94,7 @@ func (c *cluster) accept(l *Lane, e *Entry, at place) (known bool) {
 		f.unsettled = true // one was lost on its way, and an earlier one it may be
 	}
 	f.nth = at.nth
-	if l.acks.has(e.Seq) || l.erasing.has(e) || l.lot.tookOver(e.Seq) {
+	if l.acks.has(e.Seq) || l.erasing.has(e) || l.lot.tookOver(e) {
 		return true
 	}
 	if !c.feeds(l) {

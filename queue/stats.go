@@ -80,7 +80,7 @@ func (l *Lane) stats() ServiceStats {
 	s := ServiceStats{
 		Waiting:  l.q.base.waiting(l),
 		InFlight: len(l.out),
-		Parked:   len(l.lot.items) + l.feed.elsewhere,
+		Parked:   len(l.lot.items) + l.feed.elsewhere + l.unread,
 	}
 	for _, c := range l.chains {
 		for _, f := range c.followers {

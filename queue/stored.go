@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,22 +39,22 @@ func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (
 	return m, seq, err
 }
 
-// remove runs an operation that deletes from a stream. No commit runs
-// meanwhile, so that none of its syncs makes a new name durable before its
-// contents.
-func (q *Queue) remove(ctx context.Context, stream string, operate func(context.Context, *engine) error) error {
+// remove runs an operation that deletes from a stream. One that JetStream could
+// not store has the queue begin anew.
+func (q *Queue) remove(ctx context.Context, operate func(context.Context, *engine) error) error {
 	eng := q.engine.Load()
 	if eng == nil {
 		return ErrUnavailable
 	}
-	for _, c := range q.committers() {
-		if c.stream == stream {
-			c.commitMu.Lock()
-			defer c.commitMu.Unlock()
-		}
+	err := operate(context.WithoutCancel(ctx), eng)
+	if errors.Is(err, errNotDeleted) {
+		q.fail(err)
 	}
-	return q.base.remove(ctx, eng, stream, operate)
+	return err
 }
+
+// errNotDeleted means that JetStream could not delete.
+var errNotDeleted = fmt.Errorf("%w: deletion failed", ErrUnavailable)
 
 // purge removes the records of a subject below seq; an empty subject is all.
 func (e *engine) purge(ctx context.Context, stream, subject string, seq uint64) error {
@@ -101,6 +102,7 @@ func (e *engine) deleteEach(ctx context.Context, stream string, seqs []uint64) e
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	for part := range slices.Chunk(seqs, deletesInFlight) {
+		failed := error(nil)
 		for _, seq := range part {
 			body := append(strconv.AppendUint([]byte(`{"no_erase":true,"seq":`), seq, 10), '}')
 			if err := e.nc.PublishRequest("$JS.API.STREAM.MSG.DELETE."+e.name(stream), sub.Subject, body); err != nil {
@@ -108,12 +110,26 @@ func (e *engine) deleteEach(ctx context.Context, stream string, seqs []uint64) e
 			}
 		}
 		for range part {
-			if _, err := nextMsg(ctx, sub); err != nil {
+			m, err := nextMsg(ctx, sub)
+			if err != nil {
 				return fmt.Errorf("%w: delete from %s: %w", ErrUnavailable, stream, err)
 			}
+			failed = cmp.Or(answered(m), failed)
+		}
+		if failed != nil && e.anyLeft(ctx, stream, part) {
+			return fmt.Errorf("delete from %s: %w", stream, failed)
 		}
 	}
 	return nil
+}
+
+// anyLeft reports whether one of the records is there still. JetStream calls it
+// a failure, too, to delete what is gone already.
+func (e *engine) anyLeft(ctx context.Context, stream string, seqs []uint64) bool {
+	return slices.ContainsFunc(seqs, func(seq uint64) bool {
+		_, _, err := e.getDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+		return !errors.Is(err, ErrNotFound)
+	})
 }
 
 // call makes one request to JetStream and returns its error.
@@ -124,14 +140,27 @@ func (e *engine) call(ctx context.Context, subject string, body []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
+	return answered(m)
+}
+
+const (
+	codeNotDeleted = 10057 // JetStream's errors: a record could not be deleted,
+	codeNotPurged  = 10110 // or many
+)
+
+// answered is the error in an answer of JetStream.
+func answered(m *nats.Msg) error {
 	var answer struct {
 		Error *jetstream.APIError `json:"error"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	if answer.Error != nil {
-		return errors.New(answer.Error.Description)
+	if answer.Error == nil {
+		return nil
 	}
-	return nil
+	if code := answer.Error.ErrorCode; code == codeNotDeleted || code == codeNotPurged {
+		return fmt.Errorf("%w: %s", errNotDeleted, answer.Error.Description)
+	}
+	return errors.New(answer.Error.Description)
 }

@@ -37,7 +37,7 @@ const (
 func streamConfigs(o Options) []jetstream.StreamConfig {
 	kept := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
-		AllowDirect: true, Duplicates: lostReplyWindow,
+		AllowDirect: true, Duplicates: lostReplyWindow, AllowAtomicPublish: true,
 	}
 	shown := jetstream.StreamConfig{
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,

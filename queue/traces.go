@@ -6,19 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
-// Traces returns how many files of the streams hold one of the texts still.
+// Traces returns how many files of the folder hold one of the texts still.
 // Records that were delivered, replayed or expired before they were erased leave
 // their bytes behind until JetStream writes their file again.
 func (q *Queue) Traces(ctx context.Context, texts []string) (int, error) {
 	n := 0
-	err := filepath.WalkDir(q.folder.path("jetstream"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(q.folder.dir, func(path string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".blk") {
+		if err != nil || !d.Type().IsRegular() {
 			return nil // a file may go at any time
 		}
 		data, err := os.ReadFile(path)

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 )
@@ -60,11 +59,7 @@ func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (ui
 	if keep == 0 {
 		return end, nil
 	}
-	since, err := json.Marshal(map[string]any{"start_time": time.Now().Add(-keep), "next_by_subj": ">"})
-	if err != nil {
-		return 0, err
-	}
-	_, seq, err := eng.getDirect(ctx, events, since)
+	seq, err := eng.seqSince(ctx, events, time.Now().Add(-keep))
 	if errors.Is(err, ErrNotFound) {
 		return end, nil
 	}
@@ -80,7 +75,7 @@ func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, 
 	if finished <= 0 || !due || (finished < worthTrimming && !pressing) {
 		return nil
 	}
-	return q.remove(ctx, events, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "events."+l.name+".>", to) })
+	return q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "events."+l.name+".>", to) })
 }
 
 // trimHead purges all records below a sequence, if there are any.
@@ -89,7 +84,7 @@ func (q *Queue) trimHead(ctx context.Context, eng *engine, to uint64) error {
 	if err != nil || s.CachedInfo().State.FirstSeq >= to || s.CachedInfo().State.Msgs == 0 {
 		return err
 	}
-	return q.remove(ctx, events, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", to) })
+	return q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", to) })
 }
 
 // trimDue reports whether it is time to purge the lane up to a sequence.

@@ -118,7 +118,7 @@ func TestRecentAgreesWithAMap(t *testing.T) {
 		}
 	}
 	for range 4 {
-		r.expire(now.Add(2 * keep))
+		r.expire(sinceBegan(now.Add(keep)).Milliseconds())
 	}
 	if r.used != 0 || len(r.table) > 4096 {
 		t.Errorf("%d ids and a table of %d are left", r.used, len(r.table))

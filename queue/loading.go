@@ -1,0 +1,293 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// loadFirst is how many of the newest ids are read before anything is taken:
+	// what was on its way when the process was killed is sent again first.
+	loadFirst = 10_000
+	// loadStep is how many ids are taken up at a time, between two commits.
+	loadStep = 512
+)
+
+// loading takes up what EVENTS and RETRY hold from before this process: the ids
+// of the window, and what is parked. A million of either takes JetStream some
+// seconds to tell, so little of it is read before the queue takes records, and
+// the rest beside its work. Until all is read an ordered lane hands out nothing,
+// and a second copy of a record whose id was read too late is taken back.
+type loading struct {
+	q      *Queue
+	ids    span // of EVENTS, still to be read
+	newest time.Time
+	parked span // of RETRY
+	over   atomic.Bool
+	done   chan struct{} // closed when it is over
+}
+
+// span is a part of a stream, its ends included.
+type span struct{ from, to uint64 }
+
+func newLoading(q *Queue) *loading { return &loading{q: q, done: make(chan struct{})} }
+
+// begin reads what must be known before the queue takes records: the newest ids,
+// and what was parked since the floors were saved, for that may lie in EVENTS
+// still.
+func (l *loading) begin(ctx context.Context, eng *engine) error {
+	if err := l.beginIDs(ctx, eng); err != nil {
+		return err
+	}
+	s, err := eng.stream(ctx, retry)
+	if err != nil {
+		return err
+	}
+	state := s.CachedInfo().State
+	l.parked = span{state.FirstSeq, l.q.retries.clamp(state.LastSeq)}
+	err = l.readParked(ctx, eng, span{max(l.parked.to+1, state.FirstSeq), state.LastSeq}, func(lane *Lane, item *parked) { lane.restore(item) })
+	if err != nil || state.Msgs == 0 {
+		l.parked = span{1, 0}
+		return err
+	}
+	return l.countUnread(ctx, eng)
+}
+
+// beginIDs reads the newest ids. The window ends with the newest record, so that
+// it is right however the clock was set since.
+func (l *loading) beginIDs(ctx context.Context, eng *engine) error {
+	ids := newRecent(l.q.o.DedupWindow)
+	l.q.events.recent = ids
+	s, err := eng.stream(ctx, events)
+	if err != nil {
+		return err
+	}
+	state := s.CachedInfo().State
+	l.newest = state.LastTime
+	if now := time.Now(); l.newest.After(now) {
+		l.newest = now
+	}
+	l.ids = span{1, 0}
+	first, err := eng.seqSince(ctx, events, l.newest.Add(-l.q.o.DedupWindow))
+	if state.Msgs == 0 || errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if state.LastSeq > MaxIDs/2 {
+		first = max(first, state.LastSeq-MaxIDs/2)
+	}
+	if state.LastSeq >= first+loadFirst {
+		l.ids = span{first, state.LastSeq - loadFirst}
+		ids.fresh = map[hash128]lying{}
+	}
+	return l.readIDs(ctx, eng, span{max(first, state.LastSeq-min(loadFirst, state.LastSeq)+1), state.LastSeq}, func(known []knownID) {
+		for _, id := range known {
+			ids.addAt(id.seen)
+		}
+	})
+}
+
+// countUnread has the lanes count what is parked and not read yet.
+func (l *loading) countUnread(ctx context.Context, eng *engine) error {
+	if l.parked.from > l.parked.to {
+		return nil
+	}
+	counts, err := eng.serviceCounts(ctx, retry)
+	if err != nil {
+		return err
+	}
+	for service, n := range counts {
+		lane := l.q.lane(service)
+		lane.mu.Lock()
+		lane.unread = max(n-lane.lot.Len(), 0)
+		lane.mu.Unlock()
+	}
+	return nil
+}
+
+// run reads the rest, through whatever engine runs.
+func (l *loading) run(ctx context.Context) {
+	for l.q.engine.Load() == nil || !l.step(ctx, l.q.engine.Load()) {
+		if pause(ctx, reattachPause); ctx.Err() != nil {
+			return
+		}
+	}
+	l.end()
+}
+
+// step reads on, and reports whether that was all.
+func (l *loading) step(ctx context.Context, eng *engine) bool {
+	err := l.readIDs(ctx, eng, l.ids, func(known []knownID) {
+		l.takeUp(ctx, known)
+		l.ids.from = known[len(known)-1].seq + 1
+	})
+	if err == nil {
+		l.ids = span{1, 0}
+		err = l.readParked(ctx, eng, l.parked, func(lane *Lane, item *parked) {
+			lane.unparked(item)
+			l.parked.from = item.seq + 1
+		})
+	}
+	if err != nil && ctx.Err() == nil {
+		l.q.o.Log.Debug("stored records not all read yet", "err", err)
+	}
+	return err == nil
+}
+
+// end lets the ordered lanes go.
+func (l *loading) end() {
+	c := l.q.events
+	c.commitMu.Lock()
+	c.recent.fresh = nil
+	c.commitMu.Unlock()
+	for _, lane := range l.q.allLanes() {
+		lane.mu.Lock()
+		lane.unread = 0
+		if lane.chains != nil {
+			lane.dropChains()
+			lane.formChains()
+		}
+		lane.mu.Unlock()
+	}
+	l.over.Store(true)
+	close(l.done)
+	for _, lane := range l.q.allLanes() {
+		lane.poke()
+	}
+}
+
+// knownID is the id of a record.
+type knownID struct {
+	seen
+	seq uint64
+}
+
+// readIDs passes the ids in a part of EVENTS on, some at a time.
+func (l *loading) readIDs(ctx context.Context, eng *engine, s span, take func([]knownID)) error {
+	var some []knownID
+	hash := l.q.events.recent.hash
+	err := eng.readSpan(ctx, events, s, func(m *nats.Msg, at place) {
+		moment := time.Now().Add(-max(l.newest.Sub(at.at), 0))
+		some = append(some, knownID{seen{hash(idOf(m.Header)), sinceBegan(moment).Milliseconds()}, at.seq})
+		if len(some) == loadStep {
+			take(some)
+			some = some[:0]
+		}
+	})
+	if len(some) > 0 {
+		take(some)
+	}
+	return err
+}
+
+// takeUp adds ids, and takes back what was stored meanwhile under one of them.
+func (l *loading) takeUp(ctx context.Context, known []knownID) {
+	c := l.q.events
+	var copies []lying
+	c.commitMu.Lock()
+	for _, id := range known {
+		at, stored := c.recent.fresh[id.hash]
+		if !c.recent.addAt(id.seen) && stored && at.seq > id.seq {
+			copies = append(copies, at)
+		}
+	}
+	c.commitMu.Unlock()
+	for _, at := range copies {
+		if err := l.q.takeBack(ctx, at); err != nil {
+			l.q.o.Log.Warn("a record stored twice after the start was not taken back", "service", at.service, "err", err)
+		}
+	}
+}
+
+// takeBack deletes a record of EVENTS that is a copy, unless it is under way.
+func (q *Queue) takeBack(ctx context.Context, at lying) error {
+	q.moving.RLock()
+	defer q.moving.RUnlock()
+	l := q.lane(at.service)
+	l.letGo(erasing{stored: map[uint64]bool{at.seq: true}})
+	err := q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.deleteEach(ctx, events, []uint64{at.seq}) })
+	l.mu.Lock()
+	l.erasing = erasing{}
+	l.mu.Unlock()
+	return err
+}
+
+// readParked passes what is parked in a part of RETRY on, but for what is
+// finished, or known already.
+func (l *loading) readParked(ctx context.Context, eng *engine, s span, take func(*Lane, *parked)) error {
+	gone := setOf(l.q.retries.notDeleted())
+	return eng.readSpan(ctx, retry, s, func(m *nats.Msg, at place) {
+		if !gone[at.seq] && l.q.retries.keep(at.seq) {
+			take(l.q.lane(serviceOf(m.Subject)), parkedIn(m, at, l.q.clock, embeddedTerm))
+		}
+	})
+}
+
+// loaded waits until all is read.
+func (q *Queue) loaded(ctx context.Context) error {
+	select {
+	case <-q.loading.done:
+		return nil
+	case <-q.closed:
+		return fmt.Errorf("%w: closed", ErrUnavailable)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// restore takes up an entry that was parked shortly before a crash, which may
+// have kept it from being released in EVENTS.
+func (l *Lane) restore(item *parked) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.restored = max(l.restored, item.origin)
+	if item.origin > l.win.high || l.win.isOpen(item.origin) {
+		l.lot.take(item)
+	} else {
+		l.lot.push(item)
+	}
+}
+
+// unparked takes up an entry that was parked long before.
+func (l *Lane) unparked(item *parked) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.restored = max(l.restored, item.origin)
+	l.unread = max(l.unread-1, 0)
+	if l.wokenAll || l.wokenHeld && item.held {
+		item.due = min(item.due, sinceBegan(time.Now()))
+	}
+	l.lot.push(item)
+	if l.lot.items[0] == item {
+		l.poke()
+	}
+}
+
+// readSpan passes the records of a part of a stream to visit, without their
+// bodies.
+func (e *engine) readSpan(ctx context.Context, stream string, s span, visit func(*nats.Msg, place)) error {
+	if s.from > s.to {
+		return nil
+	}
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(s.from, 1), HeadersOnly: true}
+	return e.read(ctx, stream, cfg, func(m *nats.Msg, at place) bool {
+		if at.seq <= s.to {
+			visit(m, at)
+		}
+		return at.seq < s.to
+	})
+}
+
+// seqSince is the first sequence of a stream that was stored at a time or later.
+func (e *engine) seqSince(ctx context.Context, stream string, since time.Time) (uint64, error) {
+	_, seq, err := e.getDirect(ctx, stream, fmt.Appendf(nil, `{"start_time":%q,"next_by_subj":">"}`, since.UTC().Format(time.RFC3339Nano)))
+	return seq, err
+}

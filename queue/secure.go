@@ -1,0 +1,113 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sys/unix"
+)
+
+// markService is whose a mark is: no service has a name like it.
+const markService = "="
+
+// disownStep is how many bytes of a failed commit are deleted for each record that
+// is overwritten: less than a file of JetStream holds.
+const disownStep = 1 << 20
+
+// secure makes durable what a process that was killed had written without an
+// acknowledgement: from here on it is taken for stored.
+func (q *Queue) secure(ctx context.Context, eng *engine) error {
+	if err := unix.Syncfs(int(q.folder.lock.Fd())); err != nil {
+		return fmt.Errorf("sync queue: %w", err)
+	}
+	return q.mark(ctx, eng)
+}
+
+// disown removes what was written and not acknowledged before JetStream was
+// started anew: whoever sent it was refused, and sends it again. After an error
+// of the disk its bytes may be in memory alone, though a later sync succeeds: a
+// power cut would lose them, and what is stored behind them.
+func (q *Queue) disown(ctx context.Context, eng *engine) error {
+	for _, c := range q.committers() {
+		if err := q.disownTail(ctx, eng, c); err != nil {
+			return fmt.Errorf("remove what was refused from %s: %w", c.stream, err)
+		}
+	}
+	return q.mark(ctx, eng)
+}
+
+func (q *Queue) disownTail(ctx context.Context, eng *engine, c *committer) error {
+	c.commitMu.Lock() // a commit that began over the server before is over, and counted, from here on
+	durable := c.durable
+	c.commitMu.Unlock()
+	var overwrite, remove []uint64
+	last, size := uint64(0), int64(disownStep)
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: durable + 1, HeadersOnly: true}
+	err := eng.read(ctx, c.stream, cfg, func(m *nats.Msg, at place) bool {
+		if size >= disownStep { // the first one, too
+			overwrite, size = append(overwrite, at.seq), 0
+		} else {
+			remove = append(remove, at.seq)
+		}
+		size += headInt(m.Header, "Nats-Msg-Size") + int64(m.Size())
+		last = at.seq
+		return true
+	})
+	if err != nil || last == 0 {
+		return err
+	}
+	if n := len(remove); n > 0 && remove[n-1] == last {
+		overwrite, remove = append(overwrite, last), remove[:n-1]
+	}
+	return errors.Join(eng.eraseEach(ctx, c.stream, overwrite), eng.deleteEach(ctx, c.stream, remove))
+}
+
+// mark stores a record in each stream and overwrites it: for that JetStream
+// writes anew the file that ends the stream, and syncs it, whatever it was in
+// doubt of before.
+func (q *Queue) mark(ctx context.Context, eng *engine) error {
+	if q.space.take(0, time.Now()) != nil {
+		return nil // the disk is full, and was written to long ago
+	}
+	for _, c := range q.committers() {
+		last, err := eng.lastSeq(ctx, c.stream)
+		if err != nil {
+			return err
+		}
+		if last == 0 {
+			continue
+		}
+		r := Record{Service: markService, Event: "mark"}
+		at := subject(c.stream, &r, note{headReason, "mark"})
+		if err := eng.removeMarks(ctx, c.stream, at); err != nil { // of a start that was cut short
+			return err
+		}
+		ack, err := eng.js.Publish(ctx, at, nil)
+		if err != nil {
+			return fmt.Errorf("mark %s: %w", c.stream, err)
+		}
+		if err := eng.eraseEach(ctx, c.stream, []uint64{ack.Sequence}); err != nil {
+			return fmt.Errorf("mark %s: %w", c.stream, err)
+		}
+	}
+	return nil
+}
+
+func (e *engine) removeMarks(ctx context.Context, stream, subject string) error {
+	for {
+		_, seq, err := e.getDirect(ctx, stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			err = e.deleteEach(ctx, stream, []uint64{seq})
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
