@@ -21,13 +21,14 @@ func TestImportsRunOneWay(t *testing.T) {
 		"relay/call":            {"render"}, // its values
 		"relay/manual":          nil,
 		"relay/route":           {"config", "render", "relay/call"},
-		"relay/intake":          {"config", "queue", "relay/call", "relay/route"},
+		"relay/intake":          {"config", "queue", "relay/call", "relay/route", "relay/unixsock"},
+		"relay/unixsock":        nil,
 		"relay/deliver":         {"config", "queue", "render", "relay/call", "relay/exchange", "relay/route"},
 		"relay/exchange":        {"config"},
 		"relay/recordings":      {"config"},
 		"relay/recordings/link": nil,
 		"relay/recordings/wav":  nil,
-		"relay/web":             {"config", "queue", "render"},
+		"relay/web":             {"config", "queue", "render", "relay/unixsock"},
 		"relay/source/asterisk": {"config", "relay/call"},
 	}
 	libraries := map[string][]string{

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"callrelay/relay/unixsock"
 )
 
 // A demoCall is a call of two agents with a recording each.
@@ -68,7 +70,7 @@ func (c *demoCall) send(ctx context.Context, socket string) error {
 	if err != nil {
 		return err
 	}
-	s := sender{client: unixClient(socket), socket: socket, out: bufio.NewWriter(io.Discard)}
+	s := sender{client: unixsock.Client(socket), socket: socket, out: bufio.NewWriter(io.Discard)}
 	s.batch.Write(append(event, '\n'))
 	s.count = 1
 	return s.flush(ctx)

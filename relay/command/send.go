@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"callrelay/relay/daemon"
+	"callrelay/relay/unixsock"
 	"callrelay/relay/web"
 )
 
@@ -65,7 +65,7 @@ func (a *app) send(ctx context.Context, format string, args []string) error {
 	if err != nil {
 		return err
 	}
-	s := sender{client: unixClient(c.Intake.Socket), socket: c.Intake.Socket, out: bufio.NewWriter(a.out)}
+	s := sender{client: unixsock.Client(c.Intake.Socket), socket: c.Intake.Socket, out: bufio.NewWriter(a.out)}
 	defer s.out.Flush()
 	if format == formatFreeSWITCH {
 		return s.sendDocument(ctx, in)
@@ -235,13 +235,4 @@ func (s *sender) explain(err error) error {
 		return explain(fmt.Errorf("%w: nobody serves %s", web.ErrNotRunning, s.socket))
 	}
 	return fmt.Errorf("send: %w", err)
-}
-
-// unixClient makes an HTTP client whose every request goes to a unix socket.
-func unixClient(socket string) *http.Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
-	}
-	return &http.Client{Transport: &http.Transport{DialContext: dial}}
 }

@@ -3,7 +3,6 @@ package intake
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/user"
@@ -13,10 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"callrelay/config"
+	"callrelay/relay/unixsock"
 )
-
-// maxSocketPath is the longest path that a unix socket may have, in bytes.
-const maxSocketPath = 107
 
 // unixSocket is the bound socket with the lock that keeps a second relay away.
 type unixSocket struct {
@@ -35,8 +32,8 @@ func listenSocket(c config.Intake) (net.Listener, error) {
 	fail := func(err error) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", c.Socket, err)
 	}
-	if len(c.Socket) > maxSocketPath {
-		return fail(fmt.Errorf("the path is %d bytes long: at most %d", len(c.Socket), maxSocketPath))
+	if err := unixsock.CheckPath(c.Socket); err != nil {
+		return fail(err)
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Socket), 0o755); err != nil {
 		return nil, err
@@ -68,12 +65,7 @@ func lockSocket(path string) (*os.File, error) {
 }
 
 func bindSocket(c config.Intake) (*net.UnixListener, error) {
-	if err := removeStale(c.Socket); err != nil {
-		return nil, err
-	}
-	before := unix.Umask(0o177) // nobody else gets in before mode and group are set
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Socket, Net: "unix"})
-	unix.Umask(before)
+	l, err := unixsock.Listen(c.Socket) // nobody else gets in before mode and group are set
 	if err != nil {
 		return nil, err
 	}
@@ -96,42 +88,6 @@ func admit(c config.Intake) error {
 		}
 	}
 	return os.Chmod(c.Socket, c.SocketMode)
-}
-
-// removeStale removes a socket that nobody listens on. Anything else at the
-// path is an error.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("there is a %s, which is not touched", kindOf(info.Mode()))
-	}
-	c, err := net.Dial("unix", path)
-	switch {
-	case err == nil:
-		_ = c.Close()
-		return errors.New("another process listens there")
-	case !errors.Is(err, unix.ECONNREFUSED):
-		return fmt.Errorf("another process may listen there: %w", err)
-	}
-	return os.Remove(path)
-}
-
-func kindOf(mode fs.FileMode) string {
-	switch mode.Type() {
-	case 0:
-		return "file"
-	case fs.ModeDir:
-		return "folder"
-	case fs.ModeSymlink:
-		return "symbolic link"
-	default:
-		return "special file"
-	}
 }
 
 // groupID finds a group by name or number.

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"syscall"
+
+	"callrelay/relay/unixsock"
 )
 
 // ErrNotRunning says that no relay serves the admin socket.
@@ -28,11 +29,7 @@ type Client struct {
 
 // NewClient makes a client for the admin socket at path. It does not connect.
 func NewClient(path string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}
-	return &Client{path: path, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+	return &Client{path: path, http: unixsock.Client(path)}
 }
 
 // Status asks for the relay's state.

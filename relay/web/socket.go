@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"callrelay/relay/unixsock"
 )
 
 const (
@@ -32,9 +31,9 @@ type Socket struct {
 // NewSocket binds the admin socket at path, mode 0600, without serving it yet.
 // A stale socket is replaced; one that somebody listens on is an error.
 func NewSocket(path string, relay Relay, log *slog.Logger) (*Socket, error) {
-	l, err := listenUnix(path)
+	l, err := unixsock.Listen(path)
 	if err != nil {
-		return nil, fmt.Errorf("admin socket: %w", err)
+		return nil, fmt.Errorf("admin socket %s: %w", path, err)
 	}
 	return &Socket{relay: relay, listener: l, log: log}, nil
 }
@@ -144,31 +143,11 @@ func (s *Socket) tail(w http.ResponseWriter, r *http.Request) {
 type peer struct{}
 
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	uid, err := peerUID(c)
+	uid, err := unixsock.PeerUID(c)
 	if err != nil {
 		return ctx
 	}
 	return context.WithValue(ctx, peer{}, uid)
-}
-
-func peerUID(c net.Conn) (uint32, error) {
-	conn, ok := c.(*net.UnixConn)
-	if !ok {
-		return 0, errors.New("not a unix socket")
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var cred *unix.Ucred
-	var credErr error
-	err = raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err = errors.Join(err, credErr); err != nil {
-		return 0, err
-	}
-	return cred.Uid, nil
 }
 
 // onlyOwner answers root and the relay's own user. The mode of the socket

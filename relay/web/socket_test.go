@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -267,33 +266,5 @@ func TestClientSaysThatNoRelayRuns(t *testing.T) {
 	_, err := NewClient(filepath.Join(shortDir(t), "admin.sock")).Status(t.Context())
 	if !errors.Is(err, ErrNotRunning) {
 		t.Errorf("got %v, want ErrNotRunning", err)
-	}
-}
-
-func TestListenUnix(t *testing.T) {
-	path := filepath.Join(shortDir(t), "sub", "admin.sock")
-	first, err := listenUnix(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode = %v, %v; want 0600", info.Mode(), err)
-	}
-	if _, err := listenUnix(path); err == nil || !strings.Contains(err.Error(), "another relay") {
-		t.Errorf("second listener: %v", err)
-	}
-	first.(*net.UnixListener).SetUnlinkOnClose(false)
-	_ = first.Close()
-	second, err := listenUnix(path)
-	if err != nil {
-		t.Fatalf("stale socket: %v", err)
-	}
-	_ = second.Close()
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := listenUnix(path); err == nil || !strings.Contains(err.Error(), "not a socket") {
-		t.Errorf("file in the way: %v", err)
 	}
 }
