@@ -36,6 +36,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"github.com/sony/gobreaker":    {"relay/deliver"},
 		"github.com/BurntSushi/toml":   {"config"},
 		"github.com/spf13/cobra":       {"relay/command"},
+		"github.com/cpuguy83/":         {"relay/manual"},
 		"github.com/coreos/go-systemd": {"relay/daemon"},
 		"go.opentelemetry.io/":         {"relay/daemon", "relay/deliver"},
 	}

@@ -57,10 +57,10 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	}
 	if usage := (usageError{}); !started || errors.As(err, &usage) {
 		try := cmd.CommandPath() + " --help"
-		if strings.HasPrefix(err.Error(), "accepts ") { // so many arguments
+		if arguments := (argumentError{}); errors.As(err, &arguments) {
 			try = strings.TrimSuffix(cmd.UseLine(), " [flags]")
 		}
-		a.complain(err, try)
+		a.complain(plainError(err), try)
 		return exitUsage
 	}
 	a.complain(err, "")
@@ -83,6 +83,8 @@ func (a *app) rootCommand() *cobra.Command {
 		Use:           "relay",
 		Short:         "Turn call events into web-service calls",
 		Long:          "Relay takes events from a call server on a unix socket, keeps them on disk,\nand delivers each to the web services bound to it.\n\nThe exit status is 0 when it is done, 1 when it failed, 2 after wrong usage.",
+		Args:          cobra.ArbitraryArgs,
+		RunE:          parent,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       a.version,
@@ -100,6 +102,9 @@ func (a *app) rootCommand() *cobra.Command {
 		a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.moveCommand(), a.contextCommand(), a.hubCommand(), a.tagsCommand(), a.demoCommand(), a.docsCommand(),
 		a.versionCommand(),
 	)
+	root.SetHelpCommand(a.helpCommand())
+	root.InitDefaultHelpCmd()
+	group(root)
 	return root
 }
 

@@ -25,7 +25,7 @@ func (a *app) backupCommand() *cobra.Command {
 			"is made or empty, while the relay runs. What was delivered meanwhile may be\n" +
 			"delivered again after a restore. The configuration, its secrets and recordings\n" +
 			"are files of yours and not in it.",
-		Args: cobra.ExactArgs(1),
+		Args: takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.backup(cmd.Context(), args[0])
 		},

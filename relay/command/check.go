@@ -14,7 +14,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and report every problem in it",
-		Args:  cobra.NoArgs,
+		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.check(cmd.Context())
 		},

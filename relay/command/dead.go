@@ -28,6 +28,8 @@ type deadFlags struct {
 func (a *app) deadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dead",
+		Args:  cobra.ArbitraryArgs,
+		RunE:  parent,
 		Short: "List, show, replay or drop dead letters",
 		Long:  "Dead letters are deliveries that were given up. They are kept with the reason\nuntil they are replayed, dropped, or older than queue.dead_keep.",
 	}
@@ -40,7 +42,7 @@ func (a *app) deadListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List dead letters, oldest first",
-		Args:  cobra.NoArgs,
+		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.hub != "" {
 				return a.hubLetters(cmd.Context(), f)
@@ -59,7 +61,7 @@ func (a *app) deadShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NUMBER|ID",
 		Short: "Show one dead letter whole",
-		Args:  cobra.ExactArgs(1),
+		Args:  takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.deadShow(cmd.Context(), args[0])
 		},

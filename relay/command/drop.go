@@ -14,7 +14,7 @@ func (a *app) dropCommand() *cobra.Command {
 		Use:               "drop SERVICE",
 		Short:             "Make what waits for a removed service dead letters",
 		Long:              "Make what waits for a service that is no longer configured dead letters,\nwith the reason removed. They can still be replayed if the service returns.",
-		Args:              cobra.ExactArgs(1),
+		Args:              takes,
 		ValidArgsFunction: a.completeOrphan,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.drop(cmd.Context(), args[0])

@@ -21,7 +21,7 @@ func (a *app) eraseCommand() *cobra.Command {
 			"calls from a number, from every stream, and overwrite them on disk. What was\n" +
 			"still owed of them is not delivered any more. Recordings are files of the call\n" +
 			"server and stay; they are named. Logs and backups stay too.",
-		Args: cobra.NoArgs,
+		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.erase(cmd.Context(), who, dryRun)
 		},

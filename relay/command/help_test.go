@@ -48,3 +48,74 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("differs from %s (UPDATE_GOLDEN=1 rewrites it):\n%s", path, got)
 	}
 }
+
+// TestEveryCommandHasAGroup fails for a command that the list of commands would
+// leave without a heading, and for a heading's command that there is not.
+func TestEveryCommandHasAGroup(t *testing.T) {
+	root := (&app{}).rootCommand()
+	for _, c := range root.Commands() {
+		if !c.Hidden && c.GroupID == "" {
+			t.Errorf("%s stands below no heading", c.Name())
+		}
+	}
+	for _, g := range groups {
+		for name := range strings.FieldsSeq(g.commands) {
+			if found, _, err := root.Find([]string{name}); name != "completion" && (err != nil || found == root) {
+				t.Errorf("%q names %s, which is no command", g.title, name)
+			}
+		}
+	}
+}
+
+func TestHelpOfTopics(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		args []string
+		want int
+		out  string
+		err  string
+	}{
+		{"a page of the manual", []string{"help", "deliveries"}, 0, "DELIVERIES\n", ""},
+		{"a command", []string{"help", "dead", "list"}, 0, "relay dead list [flags]", ""},
+		{"a command that is no topic", []string{"help", "status"}, 0, "relay status [flags]", ""},
+		{"neither", []string{"help", "frobnicate"}, 2, "", "events"},
+		{"nothing: the commands", []string{"help"}, 0, "Run and check:", ""},
+		{"the topics", []string{"help", "help"}, 0, "troubleshooting", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := command(t, "", test.args...)
+			if got.status != test.want || !strings.Contains(got.out, test.out) || !strings.Contains(got.err, test.err) {
+				t.Errorf("exit %d, out:\n%s\nerr:\n%s", got.status, got.out, got.err)
+			}
+			for line := range strings.Lines(got.out) {
+				if test.name == "a page of the manual" && len([]rune(line)) > helpWidth+1 && !strings.HasPrefix(line, "    ") {
+					t.Errorf("%d columns: %q", len([]rune(line)), line)
+				}
+			}
+		})
+	}
+}
+
+// TestNoVoiceOfTheLibrary looks at what is wrong with a command line in our own words.
+func TestNoVoiceOfTheLibrary(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		err  string
+	}{
+		{[]string{"pause"}, "relay: pause needs SERVICE\ntry: relay pause SERVICE\n"},
+		{[]string{"pause", "a", "b"}, "relay: too much behind pause: \"b\"\ntry: relay pause SERVICE\n"},
+		{[]string{"status", "extra"}, "relay: too much behind status: \"extra\"\ntry: relay status\n"},
+		{[]string{"dead", "replay", "--rate", "x"}, "relay: --rate: \"x\" is not a number\ntry: relay dead replay --help\n"},
+		{[]string{"dead", "list", "--since"}, "relay: --since needs a value\ntry: relay dead list --help\n"},
+		{[]string{"status", "--frob"}, "relay: flag --frob is not known\ntry: relay status --help\n"},
+		{[]string{"status", "-x"}, "relay: flag -x is not known\ntry: relay status --help\n"},
+		{[]string{"stats"}, "relay: command \"stats\" is not known; nearest is status\ntry: relay --help\n"},
+		{[]string{"dead", "lst"}, "relay: command \"lst\" is not known; nearest is list\ntry: relay dead --help\n"},
+		{[]string{"frobnicate"}, "relay: command \"frobnicate\" is not known\ntry: relay --help\n"},
+		{[]string{"test", "crm", "--timeout"}, "relay: flag --timeout is not known\ntry: relay test --help\n"},
+	} {
+		if got := command(t, "", test.args...); got.status != exitUsage || got.err != test.err {
+			t.Errorf("%q: exit %d, %q, want %q", test.args, got.status, got.err, test.err)
+		}
+	}
+}

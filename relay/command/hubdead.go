@@ -26,7 +26,7 @@ func (f *deadFlags) listHub(cmd *cobra.Command) {
 			f.hub = args[0]
 			return nil
 		}
-		return cobra.NoArgs(cmd, args)
+		return takes(cmd, args)
 	}
 }
 

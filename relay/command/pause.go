@@ -12,7 +12,7 @@ func (a *app) pauseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "pause SERVICE",
 		Short:             "Hold what is owed to a service, also over restarts, until resume",
-		Args:              cobra.ExactArgs(1),
+		Args:              takes,
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.pause(cmd.Context(), args[0], why)

@@ -11,7 +11,7 @@ func (a *app) probeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "probe SERVICE",
 		Short:             "Try the endpoint of a service now, instead of when it is due",
-		Args:              cobra.ExactArgs(1),
+		Args:              takes,
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.probe(cmd.Context(), args[0])

@@ -13,7 +13,7 @@ func (a *app) reloadCommand() *cobra.Command {
 		Use:   "reload",
 		Short: "Have the running relay read its configuration again",
 		Long:  "Have the running relay read its configuration again, as SIGHUP does.\nA configuration with problems changes nothing.",
-		Args:  cobra.NoArgs,
+		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.reload(cmd.Context())
 		},

@@ -21,7 +21,7 @@ func (a *app) restoreCommand() *cobra.Command {
 			"what relay backup wrote to DIR. Run it as root or as the user that runs the relay.\n" +
 			"All that was owed then is delivered once the relay starts, also what has been\n" +
 			"delivered since: stop or pause what must not get it again.",
-		Args: cobra.ExactArgs(1),
+		Args: takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.restore(cmd.Context(), args[0])
 		},

@@ -11,7 +11,7 @@ func (a *app) resumeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "resume SERVICE",
 		Short:             "End the pause of a service",
-		Args:              cobra.ExactArgs(1),
+		Args:              takes,
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.resume(cmd.Context(), args[0])

@@ -33,7 +33,7 @@ func (a *app) sendCommand() *cobra.Command {
 		Use:   "send [FILE|-]",
 		Short: "Send events to the running relay and print their ids",
 		Long:  "Send events to the running relay and print their ids once they are on disk.\nThe file, or the standard input, holds JSON objects: one, an array of them,\nor one after the other.",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.send(cmd.Context(), format, args)
 		},

@@ -19,7 +19,7 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the running relay: its services, what waits, what is wrong",
-		Args:  cobra.NoArgs,
+		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if hub {
 				return a.hubStatus(cmd.Context(), asJSON)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestEveryPageIsATopic fails for a page that no topic names, a topic without a
@@ -99,5 +100,21 @@ func TestText(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestManPages(t *testing.T) {
+	for _, topic := range Topics() {
+		file, page := topic.Man("1.2.3", time.Unix(0, 0).UTC())
+		want := "relay-" + topic.Name + ".7"
+		if topic.Name == "config" {
+			want = "relay.toml.5"
+		}
+		if file != want {
+			t.Errorf("got file %s, want %s", file, want)
+		}
+		if !strings.Contains(string(page), ".SH NAME") || !strings.Contains(string(page), "Jan 1970") {
+			t.Errorf("%s begins with %.200q", file, page)
+		}
 	}
 }
