@@ -47,6 +47,7 @@ type Source struct {
 	Password       Secret   `toml:"password"`
 	RecordingsFrom string   `toml:"recordings_from"` // the call server's own name for Recordings.Dir; empty: the same
 	Queues         []string `toml:"queues"`          // only these; empty: all
+	Phones         []string `toml:"phones"`          // patterns of devices that are agents' phones; empty: names of digits, and members of queues
 	TLS            *TLS     `toml:"tls"`             // nil: plain TCP
 }
 

@@ -13,50 +13,136 @@ type call struct {
 	ID        string    // Linkedid
 	Start     time.Time // when it first appeared; zero: before the source listened
 	ANI, DNIS string
-	Traced    bool   // they are those of the caller's own leg
-	Queue     string // the last one its caller entered, of those wanted
-	Wanted    bool   // it is in one of the source's queues, or the source takes all
-	Started   bool   // call_start was raised
-	Ended     bool   // call_end was raised
+	Traced    bool     // they are those of the caller's own leg
+	From      string   // the device that began it; empty: not seen
+	Phone     bool     // that is an agent's phone
+	Direction string   // inbound, outbound or internal; empty: not known yet
+	Login     bool     // an agent waits in it for calls: it is no call itself
+	Guests    []string // legs of other calls with segments of this one
+	Queue     string   // the last one its caller entered, of those wanted
+	Left      string   // how a caller left a queue unserved, the last time
+	Dial      string   // how the last attempt to reach somebody ended
+	Connected bool     // two have spoken
+	Doubt     bool     // it was in progress in a gap, or before the source listened
+	Wanted    bool     // it is in one of the source's queues, or the source takes all
+	Started   bool     // call_start was raised
+	Ended     bool     // call_end was raised
+	Rang      []string
 	Legs      map[string]*leg
+	Past      []*segment // done, for what Asterisk says late
 }
+
+// Directions of a call.
+const (
+	inbound  = "inbound"
+	outbound = "outbound"
+	internal = "internal"
+)
 
 // leg is one channel, by its Uniqueid.
 type leg struct {
 	ID, Channel string
+	Number      string    // of whom the channel is
+	Name        string    // likewise
+	Other       string    // the other half, of a Local channel
 	Caller      bool      // it waits or waited in a queue
 	Gone        bool      // its Hangup was seen
 	Unsure      bool      // it was found alive after a gap: what it did before is not known
 	Bridge      string    // it is in this bridge now
-	Entered     time.Time // its first BridgeEnter
-	Left        time.Time // its last BridgeLeave, zero when it came back
+	Holding     bool      // there it waits, and hears nobody: parked, or logged in to a pool
+	Bridged     []span    // when it was in bridges
 	Place       string    // in the dialplan, when it entered its bridge
 	Hung        bool      // its own end asked for the hangup
-	Queue       string    // that calls this leg, as found after a gap; its AgentConnect may be lost
-	Member      string    // the agent's name in that queue
+	Held        time.Time // it has put its peer on hold since then
+	Dial        *dial     // it was called
+	Offer       *offer    // by a queue
+	Wait        *stay     // in a queue
+	Asked       string    // the queue that the dialplan named last
+	Files       []*file   // it is recorded to them
+	Options     string    // of the MixMonitor that the dialplan starts
 	Segment     *segment  // what it is to an agent; nil: it is no agent's leg
+	Segments    int       // how many it has had without a queue
 
 	call  *call
 	stale bool // alive before the gap, not seen again yet
 }
 
+// span is a time that may not be over.
+type span struct{ From, To time.Time }
+
+// dial is a call to a leg.
+type dial struct {
+	By       string // the leg that called; empty: Asterisk itself
+	At, End  time.Time
+	Status   string // how it ended, as Asterisk has it
+	Rang     bool   // agent_ring was raised
+	Answered bool
+}
+
+// offer is a queue's call to one of its members.
+type offer struct{ Queue, Agent, Username string }
+
+// stay is a caller's time in a queue.
+type stay struct {
+	Queue     string
+	Left      time.Time // zero: waits
+	Abandoned bool      // Asterisk counts the caller among those who gave up
+}
+
+// file is a recording of a leg.
+type file struct {
+	Name        string // as Asterisk has it
+	Start, Stop time.Time
+	Bridged     bool   // it has only what is heard in bridges
+	Dual        bool   // agent and caller on a channel each
+	Told        bool   // MixMonitorStart came
+	Used        string // the segment that it was given to as its own
+}
+
 // segment is one agent's part of a call.
 type segment struct {
-	ID             string // the Uniqueid of the leg it began on
+	ID             string
 	Queue          string
-	Agent          string // the interface
-	Username       string // the member's name
-	Recording      string // as Asterisk names the file
-	Dual           bool   // the recording holds agent and caller on a channel each
-	Connected      bool   // agent_connect was raised
-	Reason         string // what AgentComplete says
-	Transferred    bool   // the agent passed the call on
-	First          bool   // the agent left the bridge before the peer
-	Peer           string // the leg that left the bridge before the agent
-	PeerMoved      bool   // and went elsewhere in the dialplan
-	Done           bool   // agent_termination was raised
+	Agent          string // as the queue names it, else the device
+	Username       string
+	Device         string
+	Claim          string    // the leg that the queue called
+	Call           string    // the call it is part of, when that is not its leg's
+	Start          time.Time // they hear each other since then
+	Unsure         bool      // since when is not known
+	Alone          time.Time // nobody is left since then
 	End            time.Time
-	TransferRaised bool
+	Held           time.Duration
+	Connected      bool     // agent_connect was raised
+	Done           bool     // agent_termination was raised
+	Reason         string   // what AgentComplete says
+	Transferred    bool     // the agent passed the call on
+	TransferRaised bool     // transfer_termination was raised
+	Peers          []string // the legs of the others
+	Left           string   // the leg that left last
+	LeftMoved      bool     // and went elsewhere in the dialplan
+	PeerHung       bool     // one of the others asked for the hangup before
+	Sources        []*source
+	Files          []part // what was recorded of it, once it is done
+}
+
+// source is a leg that is or was recorded, and heard in a segment.
+type source struct {
+	Leg   string
+	Own   bool // it is or stands for the agent's
+	Files []*file
+
+	leg *leg // nil: gone before a restart
+}
+
+// part is what a recording has of a segment.
+type part struct {
+	Name       string
+	Dual       bool
+	Own        bool // of the agent's side
+	Slice      bool // it has more than this segment
+	From, To   time.Duration
+	Start, End time.Time
 }
 
 // alive counts the legs that have not hung up.
@@ -87,8 +173,56 @@ func (l *leg) device() string {
 	return name
 }
 
+// half is the channel's name without the ;1 or ;2 of a Local channel.
+func (l *leg) half() string {
+	name, _, _ := cutLast(l.Channel, ";")
+	return name
+}
+
 // open reports whether the leg is an agent's that has not ended.
 func (l *leg) open() bool { return l.Segment != nil && !l.Segment.Done && !l.Gone }
+
+// enter notes that the leg is in a bridge.
+func (l *leg) enter(bridge string, holding bool, at time.Time) {
+	l.Bridge, l.Holding = bridge, holding
+	if n := len(l.Bridged); n < 100 && (n == 0 || !l.Bridged[n-1].To.IsZero()) {
+		l.Bridged = append(l.Bridged, span{From: at})
+	}
+}
+
+// leave notes that it is in none.
+func (l *leg) leave(at time.Time) {
+	l.Bridge, l.Holding = "", false
+	if n := len(l.Bridged); n > 0 && l.Bridged[n-1].To.IsZero() {
+		l.Bridged[n-1].To = at
+	}
+}
+
+// during is how much of the span was between from and to.
+func (s span) during(from, to time.Time) time.Duration {
+	if from.Before(s.From) {
+		from = s.From
+	}
+	if !s.To.IsZero() && s.To.Before(to) {
+		to = s.To
+	}
+	return max(to.Sub(from), 0)
+}
+
+// position is how much was recorded to a file of the leg at a moment.
+func (l *leg) position(f *file, at time.Time) time.Duration {
+	if !f.Stop.IsZero() && f.Stop.Before(at) {
+		at = f.Stop
+	}
+	if !f.Bridged {
+		return max(at.Sub(f.Start), 0)
+	}
+	total := time.Duration(0)
+	for _, s := range l.Bridged {
+		total += s.during(f.Start, at)
+	}
+	return total
+}
 
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {

@@ -1,269 +1,302 @@
 package asterisk
 
 import (
-	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"callrelay/relay/source/asterisk/ami"
 )
 
-// Bounds of what the machine remembers.
-const (
-	maxCalls = 20_000 // in progress; beyond it the oldest is forgotten and counted
-	maxPast  = 1_000  // ended, for events that come late
-)
+// fileVariable is the channel variable that MixMonitor sets.
+const fileVariable = "MIXMONITOR_FILENAME"
 
-// machine turns manager events into call events. It does no I/O and reads no
-// clock. It is not safe for concurrent use.
+// machine turns manager events into call events: it translates them into what
+// its [tracker] follows. It does no I/O and reads no clock. It is not safe for
+// concurrent use.
 type machine struct {
-	source  string
-	queues  []string // only these; empty: all
-	files   files
-	since   time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
-	last    time.Time // when it was heard last, by the same clock
-	calls   map[string]*call
-	legs    map[string]*leg // of all calls, by Uniqueid
-	past    []*call         // ended ones, oldest first
-	tallies map[string]tally
-	missed  int    // events that could not be turned
-	problem string // why the last of them
-
-	out  []output
-	born *call // it appeared with the event at hand
+	tracker
+	hearing hearing
 }
 
-// output is one call event.
-type output struct {
-	Name string
-	Body []byte
-	At   time.Time // the stamp of the manager event it comes from
-}
-
-func newMachine(source string, queues []string, f files) *machine {
-	return &machine{
-		source: source, queues: queues, files: f,
-		calls: map[string]*call{}, legs: map[string]*leg{}, tallies: map[string]tally{},
-	}
+func newMachine(source string, queues, patterns []string, f files) *machine {
+	return &machine{tracker: tracker{
+		graph: newGraph(), reporter: reporter{source: source, queues: queues, files: f},
+		phones: newPhones(patterns), calls: map[string]*call{}, tallies: map[string]tally{},
+	}}
 }
 
 // apply takes the next manager event, with its stamp, and returns the call
 // events that follow from it, in order.
 func (m *machine) apply(ev ami.Message, at time.Time) []output {
-	m.out, m.born = nil, nil
+	m.out = nil
+	m.overdue(at)
+	m.hearing.hear(ev)
 	m.turn(ev, at)
-	if m.born != nil {
-		m.start(m.born)
-		if n := len(m.out) - 1; n > 0 && m.born.Started {
-			m.out = slices.Concat(m.out[n:], m.out[:n]) // a call starts before anything happens in it
-		}
-	}
 	return m.out
 }
 
-// heard notes that Asterisk was heard at that moment of its clock.
-func (m *machine) heard(at time.Time) {
+// tick takes a moment of Asterisk's clock, and returns what is due by then.
+func (m *machine) tick(at time.Time) []output {
+	m.out = nil
 	if at.After(m.last) {
 		m.last = at
 	}
+	m.overdue(at)
+	return m.out
 }
 
 // turn is the table of what each manager event means.
 func (m *machine) turn(ev ami.Message, at time.Time) {
-	switch ev.Event() {
+	switch name := ev.Event(); name {
 	case "Newchannel":
-		m.join(ev, "", at)
-	case "QueueCallerJoin":
-		m.queueEnter(ev, at)
-	case "QueueCallerAbandon":
-		m.queueAbandon(ev, at)
-	case "AgentConnect":
-		m.agentConnect(ev, at)
-	case "AgentComplete":
-		m.agentComplete(ev, at)
+		m.leg(ev, "", at)
+	case "NewCallerid":
+		m.newCallerID(ev, at)
+	case "LocalBridge":
+		m.leg(ev, "LocalOne", at)
+		m.leg(ev, "LocalTwo", at)
+	case "DialBegin", "DialEnd":
+		m.dialEvent(ev, at)
+	case "AgentCalled", "AgentConnect", "AgentComplete", "QueueMemberAdded", "QueueMember":
+		m.agentEvent(ev, at)
+	case "QueueCallerJoin", "QueueCallerAbandon", "QueueCallerLeave":
+		m.callerEvent(ev, at)
 	case "VarSet":
 		m.varSet(ev, at)
 	case "Newexten":
-		m.newExten(ev)
-	case "MixMonitorStart":
-		m.recorded(m.join(ev, "", at))
-	case "BridgeEnter":
-		m.bridgeEnter(ev, at)
-	case "BridgeLeave":
-		m.bridgeLeave(ev, at)
+		m.newExten(ev, at)
+	case "MixMonitorStart", "MixMonitorStop":
+		m.mixMonitor(ev, at)
+	case "BridgeEnter", "BridgeLeave":
+		m.bridgeEvent(ev, at)
+	case "Hold", "Unhold":
+		m.hold(ev, at)
 	case "BlindTransfer":
-		m.transferred(ev, "Transferer", at)
+		m.transferEvent(ev, "Transferer", at)
 	case "AttendedTransfer":
-		m.transferred(ev, "OrigTransferer", at)
-		m.transferred(ev, "SecondTransferer", at)
+		m.transferEvent(ev, "OrigTransferer", at)
+		m.transferEvent(ev, "SecondTransferer", at)
 	case "HangupRequest":
-		if l := m.find(ev, "", at); l != nil {
+		if l := m.known(ev, "", at); l != nil {
 			l.Hung = true
 		}
 	case "Hangup":
-		m.hangup(ev, at)
+		if l := m.known(ev, "", at); l != nil {
+			m.hangup(l, ev.Get("Cause"), at)
+		}
 	case "UserEvent":
 		m.userEvent(ev, at)
 	}
 }
 
-// find returns the leg an event speaks of, nil when it is not known. The
-// prefix tells the leg apart where an event has several: Dest, Transferer.
-func (m *machine) find(ev ami.Message, prefix string, at time.Time) *leg {
-	l := m.legs[ev.Get(prefix+"Uniqueid")]
-	if l == nil {
-		return nil
+// partyOf is what an event says of one of its legs. The prefix tells it apart
+// where an event has several: Dest, Transferer.
+func partyOf(ev ami.Message, prefix string) party {
+	return party{
+		ID: ev.Get(prefix + "Uniqueid"), Linked: ev.Get(prefix + "Linkedid"), Channel: ev.Get(prefix + "Channel"),
+		Number: ev.Get(prefix + "CallerIDNum"), Name: ev.Get(prefix + "CallerIDName"),
+		Connected: ev.Get(prefix + "ConnectedLineNum"), Exten: ev.Get(prefix + "Exten"),
 	}
-	l.stale = false
-	if linked := ev.Get(prefix + "Linkedid"); older(linked, l.call.ID) {
-		m.move(l, linked, at)
-	}
-	return l
 }
 
-// join returns the leg an event speaks of, made known if it was not; nil when
+// known returns the leg an event speaks of, nil when it is not known.
+func (m *machine) known(ev ami.Message, prefix string, at time.Time) *leg {
+	return m.find(partyOf(ev, prefix), at)
+}
+
+// leg returns the leg an event speaks of, made known if it was not; nil when
 // the event names none.
-func (m *machine) join(ev ami.Message, prefix string, at time.Time) *leg {
-	if l := m.find(ev, prefix, at); l != nil {
-		return l
-	}
-	id, linked := ev.Get(prefix+"Uniqueid"), ev.Get(prefix+"Linkedid")
-	if id == "" || linked == "" {
+func (m *machine) leg(ev ami.Message, prefix string, at time.Time) *leg {
+	p := partyOf(ev, prefix)
+	if p.ID == "" || p.Linked == "" && m.legs[p.ID] == nil {
 		m.miss("%s names no %s leg", ev.Event(), prefix)
 		return nil
 	}
-	l := &leg{ID: id, Channel: ev.Get(prefix + "Channel")}
-	m.enrol(l, m.callOf(linked, at))
-	m.identify(l, ev, prefix)
-	return l
+	return m.join(p, at)
 }
 
-// identify takes the caller's and the called number from the caller's leg:
-// the one that the call began with, or else the first that enters a queue.
-// Until one of them is seen, the others know with whom they are connected.
-func (m *machine) identify(l *leg, ev ami.Message, prefix string) {
-	c := l.call
-	switch {
-	case c.Traced:
-	case l.ID == c.ID, ev.Event() == "QueueCallerJoin":
-		c.Traced = true
-		c.ANI = ev.Get(prefix + "CallerIDNum")
-		if !c.Start.IsZero() {
-			c.DNIS = ev.Get(prefix + "Exten")
-		}
+// newCallerID takes the number of the caller that comes late.
+func (m *machine) newCallerID(ev ami.Message, at time.Time) {
+	l := m.known(ev, "", at)
+	if l == nil || l.Bridge != "" {
+		return
+	}
+	p := partyOf(ev, "")
+	l.Number, l.Name = p.Number, p.Name
+	if l.ID == l.call.ID {
+		p.Exten = ""
+		m.identify(l, p, false)
+	}
+}
+
+func (m *machine) dialEvent(ev ami.Message, at time.Time) {
+	l := m.leg(ev, "Dest", at)
+	if l == nil {
+		return
+	}
+	var by *leg
+	if ev.Get("Uniqueid") != "" {
+		by = m.leg(ev, "", at)
+	}
+	if ev.Event() == "DialEnd" {
+		m.dialEnd(l, ev.Get("DialStatus"), at)
+		return
+	}
+	m.dialled(by, l, ev.Get("DialString"), at)
+}
+
+func (m *machine) callerEvent(ev ami.Message, at time.Time) {
+	l, queue := m.leg(ev, "", at), ev.Get("Queue")
+	switch name := ev.Event(); {
+	case l == nil && name == "QueueCallerAbandon":
+		m.count(queue, tally{Abandoned: 1})
+	case l == nil:
+	case name == "QueueCallerJoin":
+		m.queueEnter(l, partyOf(ev, ""), queue, at)
+	case name == "QueueCallerAbandon":
+		m.queueAbandon(l, queue, at)
 	default:
-		c.ANI = ev.Get(prefix + "ConnectedLineNum")
+		m.queueLeave(l, at)
 	}
 }
 
-// callOf returns the call in progress of that Linkedid, made known if it was
-// not. Its beginning is known unless it began before the source listened.
-func (m *machine) callOf(linked string, at time.Time) *call {
-	if c := m.calls[linked]; c != nil {
-		return c
-	}
-	if c := m.revive(linked); c != nil {
-		return c
-	}
-	c := &call{ID: linked, Legs: map[string]*leg{}, Wanted: len(m.queues) == 0}
-	if sec, _, ok := born(linked); !ok || sec >= m.since.Unix() {
-		c.Start, m.born = at, c
-	}
-	m.bound()
-	m.calls[linked] = c
-	return c
-}
-
-func (m *machine) enrol(l *leg, c *call) {
-	l.call = c
-	c.Legs[l.ID] = l
-	m.legs[l.ID] = l
-}
-
-// move takes a leg over to another call: Asterisk gives all that were ever
-// joined in one conversation the oldest Linkedid among them.
-func (m *machine) move(l *leg, linked string, at time.Time) {
-	from := l.call
-	delete(from.Legs, l.ID)
-	m.enrol(l, m.callOf(linked, at))
-	if from.alive() == 0 {
-		m.end(from, at)
-	}
-}
-
-// hangup ends a leg: the segment that was on it, and the call if it was its
-// last leg.
-func (m *machine) hangup(ev ami.Message, at time.Time) {
-	l := m.find(ev, "", at)
-	if l == nil || l.Gone {
+// agentEvent takes what a queue says of its members and of those it calls.
+func (m *machine) agentEvent(ev ami.Message, at time.Time) {
+	o := offer{ev.Get("Queue"), ev.Get("Interface"), ev.Get("MemberName")}
+	switch ev.Event() {
+	case "QueueMember", "QueueMemberAdded":
+		m.learn(ev)
+		return
+	case "AgentComplete":
+		m.agentComplete(ev.Get("DestUniqueid"), ev.Get("Linkedid"), o, ev.Get("Reason"), at)
 		return
 	}
-	l.Gone = true
-	if l.Segment != nil {
-		m.terminate(l, at)
-	}
-	m.part(l, at)
-}
-
-// part lets go of a leg that is gone. An agent's is remembered until the call
-// ends: its transfer may be told late.
-func (m *machine) part(l *leg, at time.Time) {
-	if l.Segment == nil {
-		delete(l.call.Legs, l.ID)
-		delete(m.legs, l.ID)
-	}
-	if l.call.alive() == 0 {
-		m.end(l.call, at)
-	}
-}
-
-// end closes a call that has no leg left.
-func (m *machine) end(c *call, at time.Time) {
-	m.start(c)
-	if c.Wanted && !c.Ended {
-		c.Ended = true
-		m.raiseCall("call_end", c, "", at)
-		m.raiseCall("post_call", c, c.Queue, at)
-	}
-	delete(m.calls, c.ID)
-	m.past = append(m.past, c)
-	if len(m.past) > maxPast {
-		m.forget(m.past[0])
-		m.past = m.past[1:]
-	}
-}
-
-// revive brings an ended call back that has a new leg: its end was told too
-// early, because not all of its legs show in the events of this login.
-func (m *machine) revive(linked string) *call {
-	i := slices.IndexFunc(m.past, func(c *call) bool { return c.ID == linked })
-	if i < 0 {
-		return nil
-	}
-	c := m.past[i]
-	m.past = slices.Delete(m.past, i, i+1)
-	m.calls[linked] = c
-	return c
-}
-
-func (m *machine) forget(c *call) {
-	for id := range c.Legs {
-		delete(m.legs, id)
-	}
-}
-
-// bound forgets the oldest call when there are too many to remember. It can
-// only be that their ends are never told.
-func (m *machine) bound() {
-	if len(m.calls) < maxCalls {
+	l := m.leg(ev, "Dest", at)
+	if l == nil {
 		return
 	}
-	var oldest *call
-	for _, c := range m.calls {
-		if oldest == nil || older(c.ID, oldest.ID) {
-			oldest = c
+	if ev.Event() == "AgentCalled" {
+		l.Offer = &o
+		return
+	}
+	var caller *leg
+	if ev.Get("Uniqueid") != "" {
+		caller = m.leg(ev, "", at)
+	}
+	m.agentConnect(caller, l, o, at)
+}
+
+// learn takes a member of a queue, from a list or when it is added.
+func (m *machine) learn(ev ami.Message) {
+	agent, name := ev.Get("Location"), ev.Get("Name")
+	if agent == "" {
+		agent, name = ev.Get("Interface"), ev.Get("MemberName")
+	}
+	m.phones.learn(ev.Get("Queue"), agent, ev.Get("StateInterface"), name)
+}
+
+// varSet takes the name of the file that a leg is recorded to, and what Queue()
+// says of a caller whom it lets go.
+func (m *machine) varSet(ev ami.Message, at time.Time) {
+	name, value := ev.Get("Variable"), ev.Get("Value")
+	if value == "" || name != fileVariable && name != "QUEUESTATUS" {
+		return
+	}
+	l := m.leg(ev, "", at)
+	switch {
+	case l == nil:
+	case name == fileVariable:
+		m.recordedTo(l, value, at)
+	default:
+		m.queueStatus(l, value, at)
+	}
+}
+
+// newExten learns from the arguments of MixMonitor(file,options,command) what
+// the file will hold, and from those of Queue(name,...) what a caller asks for.
+func (m *machine) newExten(ev ami.Message, at time.Time) {
+	l := m.known(ev, "", at)
+	if l == nil {
+		return
+	}
+	first, rest, _ := strings.Cut(ev.Get("AppData"), ",")
+	m.goesOn(l)
+	switch ev.Get("Application") {
+	case "MixMonitor":
+		l.Options, _, _ = strings.Cut(rest, ",")
+	case "Queue":
+		l.Asked = first
+	}
+}
+
+func (m *machine) mixMonitor(ev ami.Message, at time.Time) {
+	l := m.leg(ev, "", at)
+	switch {
+	case l == nil:
+	case ev.Event() == "MixMonitorStart":
+		m.recording(l, at)
+	default:
+		l.silenced(at)
+	}
+}
+
+// bridgeEvent moves a leg into a bridge or out of one.
+func (m *machine) bridgeEvent(ev ami.Message, at time.Time) {
+	bridge := ev.Get("BridgeUniqueid")
+	if ev.Event() == "BridgeLeave" {
+		if l := m.known(ev, "", at); l != nil {
+			m.leaves(l, bridge, l.Place != "" && place(ev) != l.Place, at)
 		}
+		return
 	}
-	m.forget(oldest)
-	delete(m.calls, oldest.ID)
-	m.miss("more than %d calls in progress", maxCalls)
+	l := m.leg(ev, "", at)
+	if l == nil {
+		return
+	}
+	kind, tech := ev.Get("BridgeType"), ev.Get("BridgeTechnology")
+	holding := tech == "holding_bridge" || kind == "agent_hold" || kind == "parking"
+	if kind == "agent_hold" {
+		l.call.Login = true
+	}
+	l.Place = place(ev)
+	m.enters(l, m.legs[ev.Get("SwapUniqueid")], bridge, holding, at)
+}
+
+// place is where in the dialplan a leg is. It changes under a leg that is
+// redirected, before it leaves its bridge.
+func place(ev ami.Message) string {
+	return ev.Get("Context") + "," + ev.Get("Exten") + "," + ev.Get("Priority")
+}
+
+func (m *machine) hold(ev ami.Message, at time.Time) {
+	l := m.known(ev, "", at)
+	switch {
+	case l == nil:
+	case ev.Event() == "Hold" && l.Held.IsZero():
+		l.Held = at
+	case ev.Event() == "Unhold":
+		l.unhold(at)
+	}
+}
+
+func (m *machine) transferEvent(ev ami.Message, prefix string, at time.Time) {
+	if ev.Get("Result") == "Success" {
+		m.transferred(m.known(ev, prefix, at), at)
+	}
+}
+
+// named takes the file of a leg that was found after a gap.
+func (m *machine) named(id, name string) {
+	if l := m.legs[id]; l != nil && !l.Gone && name != "" {
+		m.recordedTo(l, name, time.Time{})
+	}
+}
+
+func number(ev ami.Message, name string) int {
+	n, err := strconv.Atoi(ev.Get(name))
+	if err != nil {
+		return 0
+	}
+	return n
 }

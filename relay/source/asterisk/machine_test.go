@@ -18,7 +18,13 @@ import (
 // transcript reads what an Asterisk sent, as it was received.
 func transcript(t testing.TB, name string) []ami.Message {
 	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name+".ami.gz"))
+	return messages(t, filepath.Join("testdata", name+".ami.gz"))
+}
+
+// messages reads a file of messages.
+func messages(t testing.TB, name string) []ami.Message {
+	t.Helper()
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +34,7 @@ func transcript(t testing.TB, name string) []ami.Message {
 		t.Fatal(err)
 	}
 	var all []ami.Message
-	for r := ami.NewReader(text); ; {
+	for r := ami.NewReader(io.MultiReader(text, strings.NewReader("\n\n"))); ; {
 		m, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return all
@@ -42,7 +48,7 @@ func transcript(t testing.TB, name string) []ami.Message {
 
 // testMachine is a machine as relay.toml of the tests would have it.
 func testMachine(queues ...string) *machine {
-	return newMachine("pbx1", queues, files{From: "/cs/rec"})
+	return newMachine("pbx1", queues, nil, files{From: "/cs/rec"})
 }
 
 // play applies manager events and returns the call events, each held against

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,18 +44,21 @@ const (
 )
 
 // raiseGap puts a gap out, identified by its reason and its ends.
-func (m *machine) raiseGap(g gap, from, to time.Time) {
-	g.ID = m.id(callevent.Gap, strings.ReplaceAll(g.Reason, " ", "-"), micros(from)+"-"+micros(to))
-	g.Event, g.Source = callevent.Gap, m.source
+func (t *tracker) raiseGap(g gap, from, to time.Time) {
+	g.ID = t.id(callevent.Gap, strings.ReplaceAll(g.Reason, " ", "-"), micros(from)+"-"+micros(to))
+	g.Event, g.Source = callevent.Gap, t.source
 	g.From, g.To = written(from), written(to)
 	g.Count = g.Ended + g.Found + g.Missing + g.Abandon + g.Dropped
-	m.raise(g.Event, to, g)
+	t.raise(g.Event, to, g)
 }
 
 // resume begins to listen again at a moment of Asterisk's clock. Until
 // [machine.reconcile], what was alive before the gap is in doubt.
 func (m *machine) resume(since time.Time) {
 	m.since = since
+	for _, c := range m.calls {
+		c.Doubt = true
+	}
 	for _, l := range m.legs {
 		l.stale = !l.Gone
 	}
@@ -68,25 +70,32 @@ func (m *machine) resume(since time.Time) {
 // first start, with nothing known before, there is one only when agents are in
 // conversation.
 func (m *machine) reconcile(reason string, from time.Time, channels, queues []ami.Message) []output {
-	m.out, m.born = nil, nil
+	m.out = nil
 	g := gap{Reason: reason, Checked: true}
+	for _, ev := range queues {
+		if ev.Event() == "QueueMember" {
+			m.learn(ev)
+		}
+	}
 	var found []*leg
 	for _, ev := range channels {
 		if l := m.listed(ev); l != nil {
 			found = append(found, l)
 		}
 	}
-	m.serve(channels, queues)
-	for _, l := range found {
-		if l.Segment != nil {
-			g.Found++
-		}
-	}
+	m.wait(channels)
+	m.serve(channels)
 	ended := map[string]int{}
 	for _, l := range m.stale() {
 		if m.vanish(l) {
 			g.Ended++
 			ended[l.Segment.Queue]++
+		}
+	}
+	m.converse(channels)
+	for _, l := range found {
+		if l.Segment != nil {
+			g.Found++
 		}
 	}
 	for _, ev := range queues {
@@ -108,7 +117,7 @@ func (m *machine) reconcile(reason string, from time.Time, channels, queues []am
 // unreconciled says that Asterisk did not tell which channels are alive: what
 // is known stays as it was.
 func (m *machine) unreconciled(reason string, from time.Time) []output {
-	m.out, m.born = nil, nil
+	m.out = nil
 	for _, l := range m.stale() {
 		l.stale = false
 	}
@@ -126,25 +135,64 @@ func (m *machine) dropped(lost loss) []output {
 // listed takes a channel that is alive. It returns the leg when it is, or just
 // was, in conversation and was not heard to begin it.
 func (m *machine) listed(ev ami.Message) (found *leg) {
-	l := m.find(ev, "", m.since)
+	l := m.known(ev, "", m.since)
 	if l == nil {
-		if l = m.join(ev, "", time.Time{}); l == nil { // nobody knows when it began
+		if l = m.leg(ev, "", time.Time{}); l == nil { // nobody knows when it began
 			return nil
 		}
 		l.Caller = ev.Get("Application") == "Queue"
 	}
+	seen := l.Bridge != "" || len(l.Bridged) > 0 || l.Unsure || l.open()
+	m.displace(l)
 	l.Bridge = ev.Get("BridgeId")
+	if l.Bridge != "" {
+		m.place(l, l.Bridge)
+	}
 	answered := ev.Get("Application") == "AppQueue" && ev.Get("ChannelState") == "6"
-	if l.Bridge == "" && !answered || !l.Entered.IsZero() || l.Unsure {
+	if l.Bridge == "" && !answered || seen {
 		return nil
 	}
 	l.Unsure = true
 	return l
 }
 
+// wait marks the bridges in which there are only channels that wait: parked,
+// or logged in to a pool.
+func (m *machine) wait(channels []ami.Message) {
+	waits := map[string]bool{}
+	for _, ev := range channels {
+		app, bridge := ev.Get("Application"), ev.Get("BridgeId")
+		all, seen := waits[bridge]
+		waits[bridge] = (all || !seen) && (app == "AgentLogin" || app == "Park" || app == "ParkedCall")
+		if l := m.legs[ev.Get("Uniqueid")]; l != nil && app == "AgentLogin" {
+			l.call.Login = true
+		}
+	}
+	for _, ev := range channels {
+		if l := m.legs[ev.Get("Uniqueid")]; l != nil && l.Bridge != "" {
+			l.Holding = waits[l.Bridge]
+		}
+	}
+}
+
+// converse begins the segments of those who are in conversation, since when is
+// not known, and notes who has left the others.
+func (m *machine) converse(channels []ami.Message) {
+	for _, ev := range channels {
+		l := m.legs[ev.Get("Uniqueid")]
+		if l == nil || l.Gone {
+			continue
+		}
+		if l.open() && l.Segment.Start.IsZero() && (l.Segment.Claim != "" || len(m.parties(l)) > 0) {
+			l.Segment.Unsure = true
+		}
+		m.settle(time.Time{}, nil, false, l)
+	}
+}
+
 // serve finds out for which queue, and under which name, the agents answer
 // that are alive.
-func (m *machine) serve(channels, queues []ami.Message) {
+func (m *machine) serve(channels []ami.Message) {
 	callers := map[string][]waiting{}
 	for _, ev := range channels {
 		if ev.Get("Application") != "Queue" {
@@ -153,25 +201,21 @@ func (m *machine) serve(channels, queues []ami.Message) {
 		queue, _, _ := strings.Cut(ev.Get("ApplicationData"), ",")
 		linked := ev.Get("Linkedid")
 		callers[linked] = append(callers[linked], waiting{queue, ev.Get("BridgeId")})
-		if c := m.calls[linked]; c != nil && m.wants(queue) {
+		if c := m.calls[linked]; c != nil && m.wants(queue, c) {
 			c.Wanted, c.Queue = true, cmp.Or(c.Queue, queue)
-		}
-	}
-	members := map[member]string{}
-	for _, ev := range queues {
-		if ev.Event() == "QueueMember" {
-			members[member{ev.Get("Queue"), ev.Get("Location")}] = ev.Get("Name")
 		}
 	}
 	for _, ev := range channels {
 		l := m.legs[ev.Get("Uniqueid")]
-		if l == nil || ev.Get("Application") != "AppQueue" {
+		if l == nil || ev.Get("Application") != "AppQueue" || !l.Unsure && l.open() {
 			continue
 		}
-		l.Queue = served(l, callers[ev.Get("Linkedid")], members)
-		l.Member = members[member{l.Queue, l.device()}]
-		if l.Unsure {
-			l.mark()
+		who := m.member(l, callers[ev.Get("Linkedid")])
+		l.Offer = &who
+		if phone := m.behind(l); l.Unsure && (phone == nil || !phone.open()) {
+			s := m.mark(l)
+			s.Queue, s.Agent, s.Username, s.Claim = who.Queue, who.Agent, who.Username, l.ID
+			m.handOn(l, phone)
 		}
 	}
 }
@@ -179,34 +223,27 @@ func (m *machine) serve(channels, queues []ami.Message) {
 // waiting is a caller in Queue(name,...), in a bridge or in none yet.
 type waiting struct{ queue, bridge string }
 
-// member is who answers for a queue.
-type member struct{ queue, agent string }
-
-// served is the queue that an agent answers for: that of the caller in the
-// same bridge, or else the only one of which the agent is a member, first
-// among those of the call's callers, then among all.
-func served(l *leg, callers []waiting, members map[member]string) string {
-	var near, far []string
+// member is for whom an agent answers: the queue of the caller in the same
+// bridge, or else the only one of which the agent is a member, first among
+// those of the call's callers, then among all.
+func (m *machine) member(l *leg, callers []waiting) offer {
+	var near []member
 	for _, w := range callers {
+		who, name, is := m.phones.find(w.queue, l.device())
 		if w.bridge == l.Bridge && w.bridge != "" {
-			return w.queue
+			return offer{w.queue, cmp.Or(who.agent, l.device()), name}
 		}
-		if _, is := members[member{w.queue, l.device()}]; is {
-			near = append(near, w.queue)
-		}
-	}
-	for m := range members {
-		if m.agent == l.device() {
-			far = append(far, m.queue)
+		if is {
+			near = append(near, who)
 		}
 	}
-	switch {
-	case len(near) == 1:
-		return near[0]
-	case len(near) == 0 && len(far) == 1:
-		return far[0]
+	if len(near) == 0 {
+		near = m.phones.of(l.device())
 	}
-	return ""
+	if len(near) == 1 {
+		return offer{near[0].queue, near[0].agent, m.phones.members[near[0]]}
+	}
+	return offer{Agent: l.device()}
 }
 
 // stale returns the legs in doubt, in an order that does not change.
@@ -221,14 +258,22 @@ func (m *machine) stale() []*leg {
 // ended with it; when that was is known only if its last events were heard.
 func (m *machine) vanish(l *leg) (ended bool) {
 	s := l.Segment
-	ended = l.open() && (l.Unsure || s.Queue != "" || !l.Entered.IsZero())
+	ended = l.open() && (s.Unsure || s.Queue != "" || !s.Start.IsZero())
 	l.Gone, l.stale = true, false
+	m.displace(l)
 	if ended {
-		if s.Reason != "" && l.Bridge == "" {
-			s.End = l.Left
+		if s.Reason == "" || l.Bridge != "" {
+			s.Alone = time.Time{}
 		}
-		m.finish(l, s.End)
-	} else {
+		s.Unsure = s.Unsure || s.Start.IsZero()
+		m.finish(l, s.Alone)
+	} else if !l.open() {
+		m.archive(l)
+	}
+	if l.Wait != nil {
+		m.served(l)
+	}
+	if l.Segment != nil && !l.Segment.Done {
 		l.Segment = nil // answered at most; if there was more, the queue counted it
 	}
 	m.part(l, time.Time{})
@@ -240,7 +285,7 @@ func (m *machine) vanish(l *leg) (ended bool) {
 // hold nothing of what ended then.
 func (m *machine) retally(ev ami.Message) (missed tally, anew bool) {
 	queue := ev.Get("Queue")
-	if !m.wants(queue) {
+	if !m.wants(queue, &call{}) {
 		return tally{}, false
 	}
 	now := tally{number(ev, "Completed"), number(ev, "Abandoned")}
@@ -256,16 +301,8 @@ func (m *machine) retally(ev ami.Message) (missed tally, anew bool) {
 }
 
 // count goes on with a queue's tally as the queue itself does.
-func (m *machine) count(queue string, more tally) {
-	if t, known := m.tallies[queue]; known {
-		m.tallies[queue] = tally{t.Completed + more.Completed, t.Abandoned + more.Abandoned}
+func (t *tracker) count(queue string, more tally) {
+	if n, known := t.tallies[queue]; known {
+		t.tallies[queue] = tally{n.Completed + more.Completed, n.Abandoned + more.Abandoned}
 	}
-}
-
-func number(ev ami.Message, name string) int {
-	n, err := strconv.Atoi(ev.Get(name))
-	if err != nil {
-		return 0
-	}
-	return n
 }

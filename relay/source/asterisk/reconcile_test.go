@@ -105,8 +105,8 @@ func gapped(t *testing.T, events []ami.Message, from, to int) (all []output, aft
 	after.resume(events[to].Stamp())
 	all = append(all, after.reconcile(gapRestart, heard, channelsOf(whole, events[:to]), queuesOf(whole))...)
 	for id, l := range whole.legs {
-		if l.Segment != nil {
-			after.named(id, l.Segment.Recording)
+		if len(l.Files) > 0 {
+			after.named(id, l.Files[0].Name)
 		}
 	}
 	for _, ev := range events[to:] {
@@ -222,7 +222,7 @@ func TestFoundInProgress(t *testing.T) {
 	end := m.apply(ami.Message{{Name: "Event", Value: "Hangup"}, {Name: "Uniqueid", Value: "1795442309.2"}, {Name: "Linkedid", Value: "1795442309.1"}}, at.Add(time.Second))
 	checkAccepted(t, end)
 	got, want := string(end[0].Body), `{"id":"pbx1/1795442309.1/1795442309.2/agent_termination","event":"agent_termination","source":"pbx1","queue":"support",`+
-		`"uii":"1795442309.1","segment_id":"1795442309.2","agent_id":"PJSIP/a1","agent_username":"Agent One","ani":"15550100",`+
+		`"uii":"1795442309.1","direction":"inbound","segment_id":"1795442309.2","agent_id":"PJSIP/a1","agent_username":"Agent One","agent_device":"PJSIP/a1","ani":"15550100",`+
 		`"segment_end":"2026-11-23T14:00:01.000000Z","term_reason":"","recording":"x.wav"}`
 	if len(end) != 1 || got != want {
 		t.Errorf("end of a segment found in progress:\n%s\nwant what is known and no more:\n%s", got, want)

@@ -1,17 +1,11 @@
 package asterisk
 
 import (
-	"maps"
 	"path"
 	"slices"
 	"strings"
 	"time"
-
-	"callrelay/relay/source/asterisk/ami"
 )
-
-// fileVariable is the channel variable that MixMonitor sets.
-const fileVariable = "MIXMONITOR_FILENAME"
 
 // files says where a recording is found that Asterisk names by its own path.
 type files struct {
@@ -28,55 +22,116 @@ func (f files) below(name string) string {
 	return rel
 }
 
-// varSet takes the name of the file that a leg is recorded to.
-func (m *machine) varSet(ev ami.Message, at time.Time) {
-	if ev.Get("Variable") == fileVariable && ev.Get("Value") != "" {
-		m.recordedTo(m.join(ev, "", at), ev.Get("Value"))
+// recordedTo notes the file that a leg is recorded to from now on.
+func (t *tracker) recordedTo(l *leg, name string, at time.Time) {
+	f := &file{Name: name, Start: at, Bridged: hasFlag(l.Options, 'b'), Dual: hasFlag(l.Options, 'D')}
+	l.Options = ""
+	l.Files = append(l.Files, f)
+	if t.files.below(name) == "" && t.files.From != "" {
+		t.miss("recording %.200q is not below %q", name, t.files.From)
+	}
+	t.heard(l, at)
+}
+
+// recording notes that recording has begun; the file may have been named.
+func (t *tracker) recording(l *leg, at time.Time) {
+	if n := len(l.Files); n > 0 && !l.Files[n-1].Told {
+		l.Files[n-1].Start, l.Files[n-1].Told = at, true
+		return
+	}
+	l.Files = append(l.Files, &file{Start: at, Told: true})
+	t.heard(l, at)
+}
+
+// heard takes a recording of a leg into the segments in which it is heard.
+func (t *tracker) heard(l *leg, at time.Time) {
+	if l.Bridge != "" || l.local() {
+		t.settle(at, l, false, l)
 	}
 }
 
-// recordedTo notes the file of a leg that is recorded.
-func (m *machine) recordedTo(l *leg, name string) {
-	s := m.recorded(l)
-	if s == nil {
-		return
+// silenced notes that the oldest recording that runs was stopped.
+func (l *leg) silenced(at time.Time) {
+	for _, f := range l.Files {
+		if f.Stop.IsZero() {
+			f.Stop = at
+			return
+		}
 	}
-	s.Recording = name
-	if m.files.below(name) == "" && m.files.From != "" {
-		m.miss("recording %.200q is not below %q", name, m.files.From)
+}
+
+// hear notes what is recorded of the conversation that a segment is.
+func (t *tracker) hear(l *leg) {
+	s := l.Segment
+	for _, x := range t.around(l) {
+		own := x == l || x.local() && !t.callers(x)
+		if len(x.Files) == 0 || !own && x.ID != x.call.ID && !x.Caller && !x.local() && t.agent(x) {
+			continue
+		}
+		i := slices.IndexFunc(s.Sources, func(r *source) bool { return r.Leg == x.ID })
+		if i < 0 {
+			s.Sources = append(s.Sources, &source{Leg: x.ID, Own: own, leg: x})
+			i = len(s.Sources) - 1
+		}
+		s.Sources[i].Files = x.Files
 	}
+}
+
+// callers reports whether a Local channel stands for a caller: the call began
+// with it, or it waits in a queue.
+func (t *tracker) callers(l *leg) bool {
+	is := func(x *leg) bool { return x != nil && (x.Caller || x.ID == x.call.ID) }
+	return is(l) || is(t.legs[l.Other])
+}
+
+// gather says what was recorded of a segment that ends: the files of its own
+// side, or else its part of those of the call.
+func (t *tracker) gather(l *leg) {
+	s := l.Segment
+	own := false
+	for _, r := range s.Sources {
+		if r.Leg == l.ID {
+			r.Files = l.Files
+		}
+		for _, f := range r.Files {
+			if f.Name == "" || !f.Start.Before(s.End) && !s.End.IsZero() || !f.Stop.IsZero() && f.Stop.Before(s.Start) {
+				continue
+			}
+			p := part{Name: f.Name, Dual: f.Dual, Own: r.Own && (f.Used == "" || f.Used == s.ID), Start: f.Start, End: s.End}
+			p.Slice = !p.Own || r.Leg != l.ID && s.Transferred && r.leg != nil && !r.leg.Gone // it goes on
+			if !f.Stop.IsZero() && f.Stop.Before(s.End) {
+				p.End = f.Stop
+			}
+			if s.Start.After(p.Start) {
+				p.Start = s.Start
+			}
+			if p.Own {
+				f.Used = s.ID
+				own = true
+			}
+			if r.leg != nil && !s.Start.IsZero() {
+				p.From, p.To = r.leg.position(f, s.Start), r.leg.position(f, s.End)
+			}
+			s.Files = append(s.Files, p)
+		}
+	}
+	s.Files = slices.DeleteFunc(s.Files, func(p part) bool { return own && !p.Own || !p.Own && p.To <= p.From })
+	slices.SortStableFunc(s.Files, func(a, b part) int { return a.Start.Compare(b.Start) })
+	s.Sources = nil
 }
 
 // unnamed returns the legs found in conversation after a gap of which it is
 // not known whether they are recorded, and to which file.
-func (m *machine) unnamed() []*leg {
-	found := slices.Collect(maps.Values(m.legs))
-	found = slices.DeleteFunc(found, func(l *leg) bool {
-		return !l.Unsure || l.Gone || l.Caller || l.ID == l.call.ID || l.Segment != nil && l.Segment.Recording != ""
-	})
+func (t *tracker) unnamed() []*leg {
+	var found []*leg
+	for _, l := range t.legs {
+		doubtful := l.Unsure && !l.Caller && l.ID != l.call.ID || l.open() && l.Segment.Unsure
+		if doubtful && !l.Gone && len(l.Files) == 0 {
+			found = append(found, l)
+		}
+	}
 	slices.SortFunc(found, byID)
 	return found
-}
-
-// named takes the file of a leg that was found after a gap.
-func (m *machine) named(id, name string) {
-	if l := m.legs[id]; l != nil && !l.Gone && name != "" {
-		m.recordedTo(l, name)
-	}
-}
-
-// newExten learns from the arguments of MixMonitor(file,options,command)
-// whether the file holds agent and caller on a channel each: option D.
-func (m *machine) newExten(ev ami.Message) {
-	l := m.legs[ev.Get("Uniqueid")]
-	if l == nil || ev.Get("Application") != "MixMonitor" {
-		return
-	}
-	_, options, _ := strings.Cut(ev.Get("AppData"), ",")
-	options, _, _ = strings.Cut(options, ",")
-	if s := m.recorded(l); s != nil {
-		s.Dual = hasFlag(options, 'D')
-	}
 }
 
 // hasFlag reports whether a dialplan option is given, outside the arguments

@@ -46,7 +46,7 @@ func TestRecordings(t *testing.T) {
 }
 
 func TestRecordingElsewhere(t *testing.T) {
-	m := newMachine("pbx1", nil, files{From: "/srv/rec"})
+	m := newMachine("pbx1", nil, nil, files{From: "/srv/rec"})
 	for _, o := range play(t, m, transcript(t, "single")) {
 		if r, ok := decode(t, o)["recording"]; ok {
 			t.Errorf("recording %v of a file that the relay cannot serve", r)

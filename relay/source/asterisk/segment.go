@@ -2,9 +2,9 @@ package asterisk
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"time"
-
-	"callrelay/relay/source/asterisk/ami"
 )
 
 // Reasons why a segment ended.
@@ -14,229 +14,323 @@ const (
 	reasonTransfer = "transfer"
 )
 
-// mark makes a leg an agent's.
-func (l *leg) mark() *segment {
-	if l.Segment == nil {
-		l.Segment = &segment{ID: l.ID, Agent: l.device()}
+// enters puts a leg into a bridge, in the place of half of a Local channel
+// that Asterisk takes out of the way, if there is one: its segment goes on. In
+// a bridge where it waits, a segment of it is over.
+func (t *tracker) enters(l, out *leg, bridge string, holding bool, at time.Time) {
+	t.goesOn(l)
+	t.displace(l)
+	l.enter(bridge, holding, at)
+	t.place(l, bridge)
+	if out != nil && out.local() && out.open() && !l.open() {
+		t.handOn(out, l)
 	}
-	s := l.Segment
-	s.Queue, s.Username = cmp.Or(s.Queue, l.Queue), cmp.Or(s.Username, l.Member)
-	return s
-}
-
-// recorded marks a leg that the dialplan records as an agent's. A recording of
-// the caller's leg belongs to no agent: on a transfer the next one overwrites
-// it.
-func (m *machine) recorded(l *leg) *segment {
-	if l == nil || l.ID == l.call.ID || l.Caller {
-		return nil
-	}
-	if l.Segment == nil && l.local() {
-		return nil
-	}
-	return l.mark()
-}
-
-func (m *machine) queueEnter(ev ami.Message, at time.Time) {
-	l := m.join(ev, "", at)
-	if l == nil {
-		return
-	}
-	l.Caller = true
-	m.identify(l, ev, "")
-	queue := ev.Get("Queue")
-	if !m.wants(queue) {
-		return
-	}
-	l.call.Queue = queue
-	m.want(l.call)
-	m.raiseQueue("queue_enter", l, queue, at)
-}
-
-// queueAbandon is raised for a caller who hung up and for one whose wait the
-// queue ended: Asterisk does not tell them apart.
-func (m *machine) queueAbandon(ev ami.Message, at time.Time) {
-	queue := ev.Get("Queue")
-	m.count(queue, tally{Abandoned: 1})
-	if l := m.join(ev, "", at); l != nil && m.wants(queue) {
-		m.want(l.call)
-		m.raiseQueue("queue_abandon", l, queue, at)
-	}
-}
-
-func (m *machine) agentConnect(ev ami.Message, at time.Time) {
-	if l := m.join(ev, "", at); l != nil {
-		l.Caller = true
-	}
-	l := m.join(ev, "Dest", at)
-	if l == nil {
-		return
-	}
-	s := l.mark()
-	s.Queue, s.Agent, s.Username = ev.Get("Queue"), ev.Get("Interface"), ev.Get("MemberName")
-	l.Unsure = false // it begins now
-	if m.wants(s.Queue) {
-		m.want(l.call)
-		m.raiseSegment("dequeue", l, at)
-	}
-	if !l.Entered.IsZero() {
-		m.connect(l, l.Entered)
-	}
-}
-
-// agentComplete adds the reason to a segment that is still open. It is no key:
-// the fields of either leg may be missing, and after a redirect it comes at
-// the end of the call, when the segment it means is long done. If there never
-// was one, it began and ended while nobody listened.
-func (m *machine) agentComplete(ev ami.Message, at time.Time) {
-	m.count(ev.Get("Queue"), tally{Completed: 1})
-	l, sure := m.completed(ev)
-	if l == nil {
-		if m.wants(ev.Get("Queue")) && !m.served(ev) {
-			m.raiseGap(gap{Reason: gapUnseen, Missing: 1, Checked: true}, time.Time{}, at)
+	switch {
+	case holding && l.open():
+		t.finish(l, at)
+	case holding:
+	default:
+		if !l.open() && len(l.Bridged) > 1 {
+			l.Unsure = false
 		}
-		return
+		t.settle(at, nil, false, l)
 	}
-	if !sure && l.Segment.Reason != "" {
-		return
-	}
-	switch reason := ev.Get("Reason"); reason {
-	case reasonAgent, reasonCaller, reasonTransfer:
-		l.Segment.Reason = reason
-	}
-}
-
-// completed finds the open segment of an AgentComplete. It is sure when the
-// event names the leg itself.
-func (m *machine) completed(ev ami.Message) (l *leg, sure bool) {
-	if l := m.legs[ev.Get("DestUniqueid")]; l != nil && l.Segment != nil {
-		if !l.open() {
-			return nil, false
+	if l.local() {
+		for _, x := range l.call.sorted() {
+			t.ring(x)
 		}
-		return l, true
 	}
-	return only(m.legs, func(l *leg) bool { return l.open() && l.serves(ev) }), false
 }
 
-// served reports whether a segment of an AgentComplete is known, open or done.
-func (m *machine) served(ev ami.Message) bool {
-	for _, l := range m.legs {
-		if l.serves(ev) {
+// leaves takes a leg out of a bridge; moved says that it went elsewhere in the
+// dialplan.
+func (t *tracker) leaves(l *leg, bridge string, moved bool, at time.Time) {
+	if l.Bridge != bridge {
+		return
+	}
+	rest := t.beside(l)
+	t.displace(l)
+	l.leave(at)
+	t.settle(at, l, moved, append(rest, l)...)
+}
+
+// unhold notes that the leg is back from hold.
+func (l *leg) unhold(at time.Time) {
+	if s := l.Segment; !l.Held.IsZero() && s != nil && !s.Done && !s.Start.IsZero() {
+		s.Held += max(at.Sub(l.Held), 0)
+	}
+	l.Held = time.Time{}
+}
+
+// settle looks again at all who are connected with the legs, of whom one has
+// just come, or left if it is not nil; moved says that it went elsewhere in
+// the dialplan.
+func (t *tracker) settle(at time.Time, left *leg, moved bool, legs ...*leg) {
+	var all []*leg
+	for _, l := range legs {
+		for _, x := range t.around(l) {
+			if !slices.Contains(all, x) {
+				all = append(all, x)
+			}
+		}
+	}
+	for _, l := range all {
+		if l.local() && l.open() {
+			t.handOn(l, t.behind(l))
+		}
+	}
+	for _, l := range all {
+		t.weigh(l, at, left, moved)
+	}
+}
+
+// weigh begins the segment of a leg that is an agent's and hears somebody, or
+// notes since when it hears nobody any more. What happens to a segment then is
+// not sure before the leg hangs up: an agent who consults comes back.
+func (t *tracker) weigh(l *leg, at time.Time, left *leg, moved bool) {
+	others := t.parties(l)
+	if len(others) > 0 && !l.local() {
+		t.met(l, others)
+	}
+	if !l.open() && (len(others) == 0 || !t.agent(l) || t.consults(l, others)) {
+		return
+	}
+	s := t.mark(l)
+	switch {
+	case len(others) > 0:
+		s.Alone, s.Left = time.Time{}, ""
+		for _, o := range others {
+			if !slices.Contains(s.Peers, o.ID) {
+				s.Peers = append(s.Peers, o.ID)
+			}
+		}
+		if s.Start.IsZero() && !s.Unsure {
+			s.Start = at
+		}
+		t.hear(l)
+		if !l.local() {
+			t.connect(l)
+		}
+	case s.Start.IsZero() && !s.Unsure: // it did not begin
+	case s.Alone.IsZero() && !t.expects(l):
+		s.Alone, s.PeerHung = at, t.hungUp(s)
+		if left != nil {
+			s.Left, s.LeftMoved = left.ID, moved
+		}
+	case left == nil && t.expects(l):
+		s.Alone = time.Time{} // it consults
+	}
+}
+
+// met notes that two speak.
+func (t *tracker) met(l *leg, others []*leg) {
+	for _, o := range others {
+		l.call.Connected, o.call.Connected = true, true
+		t.reaches(l.call, o)
+	}
+}
+
+// agent reports whether a leg that hears somebody is an agent's without a
+// queue: its phone's, as far as dials are heard, or one that the dialplan
+// records and that is no caller's and not of one whom a phone called.
+func (t *tracker) agent(l *leg) bool {
+	switch {
+	case l.local(), l.Gone:
+		return false
+	case t.dials && t.phone(l):
+		return true
+	}
+	return len(l.Files) > 0 && l.ID != l.call.ID && !l.Caller && !l.call.Phone
+}
+
+// consults reports whether a conversation is a consultation: one of the two
+// has somebody waiting. It is no segment; if the call is passed on, the
+// segment begins then.
+func (t *tracker) consults(l *leg, others []*leg) bool {
+	return len(others) == 1 && (t.awaited(others[0], l) || t.awaited(l, others[0]))
+}
+
+// awaited reports whether somebody else waits for the one on the leg: in a
+// segment of the leg, or of another line of the phone that called out.
+func (t *tracker) awaited(l, other *leg) bool {
+	for _, x := range t.legs {
+		if !x.open() || x != l && (l.Dial != nil || x.device() != l.device()) {
+			continue
+		}
+		if slices.ContainsFunc(x.Segment.Peers, func(id string) bool {
+			p := t.legs[id]
+			return p != nil && !p.Gone && p != other && !slices.Contains(t.around(l), p)
+		}) {
 			return true
 		}
 	}
 	return false
 }
 
-// serves reports whether a queue's event can be about the leg's segment: of
-// that queue and agent, and of that call unless the event names none.
-func (l *leg) serves(ev ami.Message) bool {
-	s, linked := l.Segment, ev.Get("Linkedid")
-	return s != nil && s.Agent == ev.Get("Interface") && (s.Queue == "" || s.Queue == ev.Get("Queue")) &&
-		(linked == "" || linked == l.call.ID)
+// mark returns the segment of a leg, made if there is none that goes on.
+func (t *tracker) mark(l *leg) *segment {
+	if l.open() {
+		return l.Segment
+	}
+	t.archive(l)
+	id := l.ID
+	if l.Segments++; l.Segments > 1 {
+		id = fmt.Sprintf("%s-%d", l.ID, l.Segments)
+	}
+	s := &segment{ID: id, Agent: l.device(), Device: l.device(), Username: t.nameOf(l), Unsure: l.Unsure}
+	l.Segment, l.Unsure = s, false
+	return s
 }
 
-// only returns the one leg for which ok holds; nil when none or several do.
-func only(legs map[string]*leg, ok func(*leg) bool) *leg {
-	var found *leg
-	for _, l := range legs {
-		switch {
-		case !ok(l):
-		case found != nil:
-			return nil
-		default:
-			found = l
-		}
+// nameOf is whose phone a leg is: the queues' name for it, or its own.
+func (t *tracker) nameOf(l *leg) string {
+	return cmp.Or(t.phones.devices[l.device()], l.Name)
+}
+
+// archive keeps a segment that is done apart from the leg's next one.
+func (t *tracker) archive(l *leg) {
+	if l.Segment != nil {
+		c := t.callFor(l)
+		c.Past = append(c.Past, l.Segment)
+		l.Segment = nil
 	}
-	return found
+}
+
+// callFor is the call that the leg's segment is part of.
+func (t *tracker) callFor(l *leg) *call {
+	if l.Segment == nil || l.Segment.Call == "" {
+		return l.call
+	}
+	if c := t.calls[l.Segment.Call]; c != nil {
+		return c
+	}
+	if i := slices.IndexFunc(t.past, func(c *call) bool { return c.ID == l.Segment.Call }); i >= 0 {
+		return t.past[i]
+	}
+	return l.call
+}
+
+// handOn gives the segment of a Local channel to the phone that it stands for.
+func (t *tracker) handOn(l, phone *leg) {
+	switch {
+	case phone == nil, phone.Gone:
+		return
+	case phone.open() && phone.Segment.Queue != "":
+		return // of another queue: two in one phone stay two
+	case phone.open(): // it was seen to speak before the queue said so
+		s, own := l.Segment, phone.Segment
+		own.Queue, own.Agent, own.Username, own.Claim = s.Queue, s.Agent, s.Username, s.Claim
+		l.Segment = nil
+		return
+	}
+	from := l.call
+	t.archive(phone)
+	phone.Segment, l.Segment = l.Segment, nil
+	s := phone.Segment
+	if !phone.local() {
+		s.Device = phone.device()
+	}
+	if phone.call != from && s.Call == "" {
+		t.lend(s, from, phone)
+	}
+}
+
+// lend makes a segment on a leg of another call part of this one.
+func (t *tracker) lend(s *segment, c *call, l *leg) {
+	s.Call = c.ID
+	c.Guests = append(c.Guests, l.ID)
 }
 
 // connect raises agent_connect once, when the agent hears somebody.
-func (m *machine) connect(l *leg, at time.Time) {
-	s := l.Segment
-	if s == nil || s.Connected {
+func (t *tracker) connect(l *leg) {
+	s, c := l.Segment, t.callFor(l)
+	if s.Connected || s.Unsure {
 		return
 	}
 	s.Connected = true
-	if m.wantsSegment(l) {
-		m.raiseSegment("agent_connect", l, at)
+	if t.wants(s.Queue, c) {
+		t.segment("agent_connect", c, s, s.Start)
 	}
 }
 
-// terminate raises the end of the segment on a leg that hung up. A leg that
+// finish raises the end of a segment: agent_termination, and
+// transfer_termination after it when the agent passed the call on. One that
 // never heard anybody was no segment.
-func (m *machine) terminate(l *leg, at time.Time) {
-	s := l.Segment
-	if s.Done || l.Entered.IsZero() && !l.Unsure {
+func (t *tracker) finish(l *leg, at time.Time) {
+	s, c := l.Segment, t.callFor(l)
+	if s.Done {
+		return
+	}
+	if s.Start.IsZero() && !s.Unsure {
 		s.Done = true
 		return
 	}
-	s.End = l.Left
-	if s.End.IsZero() {
+	t.connect(l)
+	if s.End = s.Alone; s.End.IsZero() {
 		s.End = at
 	}
-	m.finish(l, at)
-}
-
-// finish raises agent_termination, and transfer_termination after it when the
-// agent passed the call on. The segment's End is zero when it was not seen.
-func (m *machine) finish(l *leg, at time.Time) {
-	s := l.Segment
-	if !l.Unsure && !l.Entered.IsZero() {
-		m.connect(l, l.Entered)
+	if !l.Held.IsZero() && !s.End.IsZero() {
+		s.Held += max(s.End.Sub(l.Held), 0)
 	}
-	s.Reason = m.reason(l)
+	s.Reason = t.reason(l)
+	t.gather(l)
 	s.Done = true
-	if !m.wantsSegment(l) {
+	if !t.wants(s.Queue, c) {
 		return
 	}
-	m.raiseSegment("agent_termination", l, at)
+	t.segment("agent_termination", c, s, at)
 	if s.Transferred {
-		m.raiseTransfer(l, at)
+		t.passedOn(c, s, at)
 	}
 }
 
 // reason says who ended the segment: as AgentComplete has it if that came in
 // time, else from what was seen of the legs.
-func (m *machine) reason(l *leg) string {
+func (t *tracker) reason(l *leg) string {
 	s := l.Segment
-	peer := m.legs[s.Peer]
 	switch {
 	case s.Transferred:
 		return reasonTransfer
 	case s.Reason != "":
 		return s.Reason
-	case l.Hung, s.First:
+	case l.Hung, s.Left == l.ID:
 		return reasonAgent
-	case peer != nil && peer.Hung:
+	case s.PeerHung, t.hungUp(s):
 		return reasonCaller
-	case s.PeerMoved:
+	case s.LeftMoved:
 		return reasonTransfer
-	case s.Peer != "":
+	case s.Left != "":
 		return reasonCaller
 	}
 	return ""
 }
 
+// hungUp reports whether one of the others asked for the hangup.
+func (t *tracker) hungUp(s *segment) bool {
+	return slices.ContainsFunc(s.Peers, func(id string) bool { p := t.legs[id]; return p != nil && p.Hung })
+}
+
 // transferred notes that the agent on a leg passed the call on. Its
-// transfer_termination follows the end of the leg; when that came first, it
-// comes now.
-func (m *machine) transferred(ev ami.Message, prefix string, at time.Time) {
-	l := m.find(ev, prefix, at)
-	if l == nil || l.Segment == nil || ev.Get("Result") != "Success" {
+// transfer_termination follows the end of the segment; when that came first,
+// it comes now.
+func (t *tracker) transferred(l *leg, at time.Time) {
+	if l != nil && l.local() && l.Segment == nil {
+		l = t.behind(l)
+	}
+	if l == nil || l.Segment == nil {
 		return
 	}
-	s := l.Segment
+	s, c := l.Segment, t.callFor(l)
 	s.Transferred = true
-	if s.Done && m.wantsSegment(l) {
+	if s.Done && t.wants(s.Queue, c) {
 		s.Reason = reasonTransfer
-		m.raiseTransfer(l, at)
+		t.passedOn(c, s, at)
 	}
 }
 
-func (m *machine) raiseTransfer(l *leg, at time.Time) {
-	if !l.Segment.TransferRaised {
-		l.Segment.TransferRaised = true
-		m.raiseSegment("transfer_termination", l, at)
+func (t *tracker) passedOn(c *call, s *segment, at time.Time) {
+	if !s.TransferRaised {
+		s.TransferRaised = true
+		t.segment("transfer_termination", c, s, at)
 	}
 }

@@ -118,7 +118,7 @@ func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
 	stamp := m.Stamp()
 	if !stamp.IsZero() {
 		s.status.heard(stamp, now)
-		n.resume(s.machine, stamp)
+		s.put(n.resume(s.machine, stamp))
 	} else {
 		stamp = now // timestampevents is off, or m answers an action
 	}
@@ -140,13 +140,13 @@ func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
 
 // resume tells the machine once from when on it hears all, by Asterisk's own
 // clock.
-func (n *session) resume(m *machine, stamp time.Time) {
+func (n *session) resume(m *machine, stamp time.Time) []output {
 	if n.resumed {
-		m.heard(stamp)
-		return
+		return m.tick(stamp)
 	}
 	n.resumed = true
 	m.resume(stamp)
+	return nil
 }
 
 // collect keeps what belongs to the lists that were asked for, and reports

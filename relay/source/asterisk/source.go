@@ -70,7 +70,7 @@ func New(o Options) *Source {
 		o:       o,
 		log:     o.Log.With("source", o.Config.Name),
 		spool:   newSpool(),
-		machine: newMachine(o.Config.Name, o.Config.Queues, files{From: from}),
+		machine: newMachine(o.Config.Name, o.Config.Queues, o.Config.Phones, files{From: from}),
 		status:  Status{Name: o.Config.Name, Type: o.Config.Type, Address: o.Config.Address},
 		dirty:   make(chan struct{}, 1),
 	}

@@ -23,7 +23,7 @@ func TestSource(t *testing.T) {
 	if want := names(play(t, testMachine(), transcript(t, "single"))); !slices.Equal(names(got), want) {
 		t.Errorf("events %s, want %s", names(got), want)
 	}
-	until(t, "all settled", func() bool { return s.Status().Turned == 7 })
+	until(t, "all settled", func() bool { return s.Status().Turned == 8 })
 	if st := s.Status(); st.Spooled != 0 || st.Unturned != 0 || st.Gaps != 0 || st.Calls != 0 || st.Since.IsZero() {
 		t.Errorf("status %+v", st)
 	}
@@ -44,11 +44,11 @@ func TestBreak(t *testing.T) {
 	f.is(time.Unix(1795442400, 0), nil)
 	f.hangUp()
 	got := r.await(t, "relay_gap")
-	want := []string{"call_start", "queue_enter", "dequeue", "agent_connect", "agent_termination", "call_end", "post_call", "relay_gap"}
+	want := []string{"call_start", "queue_enter", "agent_ring", "dequeue", "agent_connect", "agent_termination", "call_end", "post_call", "relay_gap"}
 	if !slices.Equal(names(got), want) {
 		t.Fatalf("events %s, want %s", names(got), want)
 	}
-	segment, gap := decode(t, got[4]), decode(t, got[7])
+	segment, gap := decode(t, got[5]), decode(t, got[8])
 	for _, unknown := range []string{"segment_end", "agent_duration", "duration"} {
 		if v, ok := segment[unknown]; ok {
 			t.Errorf("%s = %v of a segment whose end nobody saw", unknown, v)
@@ -76,11 +76,11 @@ func TestNoRightToCompare(t *testing.T) {
 	until(t, "a second gap", func() bool { return s.Status().Gaps == 2 })
 	f.send(events[end:]...)
 	got := r.await(t, "post_call")
-	want := []string{"relay_gap", "call_start", "queue_enter", "dequeue", "agent_connect", "relay_gap", "agent_termination", "call_end", "post_call"}
+	want := []string{"relay_gap", "call_start", "queue_enter", "agent_ring", "dequeue", "agent_connect", "relay_gap", "agent_termination", "call_end", "post_call"}
 	if !slices.Equal(names(got), want) {
 		t.Fatalf("events %s, want %s", names(got), want)
 	}
-	if gap := decode(t, got[5]); gap["channels_compared"] != false || gap["count"] != 0.0 {
+	if gap := decode(t, got[6]); gap["channels_compared"] != false || gap["count"] != 0.0 {
 		t.Errorf("gap %v, want one that compared nothing", gap)
 	}
 }
@@ -115,13 +115,13 @@ func TestRestart(t *testing.T) {
 	until(t, "a gap", func() bool { return s.Status().Gaps == 1 })
 	f.send(events[end:]...)
 	got := r.await(t, "post_call")
-	want := []string{"call_start", "queue_enter", "dequeue", "agent_connect", "relay_gap", "agent_termination", "call_end", "post_call"}
+	want := []string{"call_start", "queue_enter", "agent_ring", "dequeue", "agent_connect", "relay_gap", "agent_termination", "call_end", "post_call"}
 	if !slices.Equal(names(got), want) {
 		t.Fatalf("events %s, want %s", names(got), want)
 	}
 	whole = testMachine()
-	if all := play(t, whole, events); string(got[5].Body) != string(all[4].Body) {
-		t.Errorf("segment across a restart:\n%s\nwant:\n%s", got[5].Body, all[4].Body)
+	if all := play(t, whole, events); string(got[6].Body) != string(all[5].Body) {
+		t.Errorf("segment across a restart:\n%s\nwant:\n%s", got[6].Body, all[5].Body)
 	}
 }
 
@@ -131,18 +131,18 @@ func TestRefusal(t *testing.T) {
 	f, r := newFake(t), newTaker()
 	r.refuse(errors.New("queue full"))
 	s := New(options(f, r))
-	s.spool.maxEvents = 5
+	s.spool.maxEvents = 6
 	run(t, s)
 	until(t, "a connection", func() bool { return s.Status().Connected })
 	f.send(transcript(t, "single")...)
-	until(t, "a full spool", func() bool { st := s.Status(); return st.Spooled == 5 && st.Calls == 0 && st.Refusal == "queue full" })
+	until(t, "a full spool", func() bool { st := s.Status(); return st.Spooled == 6 && st.Calls == 0 && st.Refusal == "queue full" })
 	r.refuse(nil)
 	got := r.await(t, "relay_gap")
-	want := []string{"call_start", "queue_enter", "dequeue", "agent_connect", "agent_termination", "relay_gap"}
+	want := []string{"call_start", "queue_enter", "agent_ring", "dequeue", "agent_connect", "agent_termination", "relay_gap"}
 	if !slices.Equal(names(got), want) {
 		t.Fatalf("events %s, want %s", names(got), want)
 	}
-	if gap := decode(t, got[5]); gap["reason"] != gapSpool || gap["events_dropped"] != 2.0 || gap["count"] != 2.0 {
+	if gap := decode(t, got[6]); gap["reason"] != gapSpool || gap["events_dropped"] != 2.0 || gap["count"] != 2.0 {
 		t.Errorf("gap %v, want one that counts 2", gap)
 	}
 }
@@ -157,7 +157,7 @@ func TestRefusedForGood(t *testing.T) {
 	run(t, s)
 	until(t, "a connection", func() bool { return s.Status().Connected })
 	f.send(transcript(t, "abandon")...)
-	until(t, "all events given up", func() bool { return s.Status().Unturned == 5 })
+	until(t, "all events given up", func() bool { return s.Status().Unturned == 8 })
 	if st := s.Status(); !strings.Contains(st.Problem, "too large") || st.Turned != 0 || st.Spooled != 0 {
 		t.Errorf("status %+v", st)
 	}

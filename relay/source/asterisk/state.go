@@ -9,7 +9,7 @@ import (
 
 // stateFormat is the number of the form in which a state is kept. One of
 // another form is not read: the source then starts as if for the first time.
-const stateFormat = 1
+const stateFormat = 2
 
 // state is what a source keeps across a restart of the relay: the calls in
 // progress, and the events that the relay had not taken yet.
@@ -18,13 +18,14 @@ type state struct {
 	Last    time.Time         `json:"last"`
 	Calls   map[string]*call  `json:"calls"`
 	Tallies map[string]tally  `json:"tallies"`
+	Dials   bool              `json:"dials"`
 	Pending []json.RawMessage `json:"pending"`
 }
 
 // save returns the state, with the events that are still to be taken.
 func (m *machine) save(pending []json.RawMessage) ([]byte, error) {
 	return json.Marshal(state{
-		Format: stateFormat, Last: m.last, Calls: m.calls, Tallies: m.tallies, Pending: pending,
+		Format: stateFormat, Last: m.last, Calls: m.calls, Tallies: m.tallies, Dials: m.dials, Pending: pending,
 	})
 }
 
@@ -37,14 +38,31 @@ func (m *machine) restore(data []byte) ([]json.RawMessage, error) {
 	if s.Format != stateFormat {
 		return nil, fmt.Errorf("read state: format %d, want %d", s.Format, stateFormat)
 	}
-	m.last = s.Last
+	m.last, m.dials = s.Last, s.Dials
 	for id, c := range s.Calls {
 		m.calls[id] = c
 		for _, l := range c.Legs {
 			l.call = c
-			m.legs[l.ID] = l
+			m.add(l)
+			if l.Wait != nil && !l.Wait.Left.IsZero() {
+				m.owed = append(m.owed, l)
+			}
+		}
+	}
+	for _, l := range m.legs {
+		if l.open() {
+			m.relink(l.Segment)
 		}
 	}
 	maps.Copy(m.tallies, s.Tallies)
 	return s.Pending, nil
+}
+
+// relink joins a segment's recordings with the legs that they are of.
+func (m *machine) relink(s *segment) {
+	for _, r := range s.Sources {
+		if r.leg = m.legs[r.Leg]; r.leg != nil {
+			r.Files = r.leg.Files
+		}
+	}
 }

@@ -19,13 +19,14 @@ func (m *machine) userEvent(ev ami.Message, at time.Time) {
 		return
 	}
 	r := record{Event: name, Source: m.source}
-	l := m.find(ev, "", at)
+	l := m.known(ev, "", at)
 	if l != nil {
 		r = m.record(name, l.call, at)
 		r.Queue = l.call.Queue
 		if s := l.Segment; s != nil {
-			r.Queue, r.SegmentID, r.AgentID, r.AgentUsername = s.Queue, s.ID, s.Agent, s.Username
-			r.SegmentStart = written(l.Entered)
+			r = m.record(name, m.callFor(l), at)
+			r.Queue, r.SegmentID, r.AgentID, r.AgentUsername, r.AgentDevice = s.Queue, s.ID, s.Agent, s.Username, s.Device
+			r.SegmentStart = written(s.Start)
 		}
 	} else if linked := ev.Get("Linkedid"); linked != "" {
 		r.UII = linked
@@ -45,7 +46,7 @@ func (m *machine) userEvent(ev ami.Message, at time.Time) {
 // queues, or outside any queue in a call that was in one or in no call.
 func (m *machine) wantsUser(queue string, l *leg) bool {
 	if queue != "" {
-		return m.wants(queue)
+		return m.wants(queue, nil)
 	}
 	return l == nil || l.call.Wanted
 }

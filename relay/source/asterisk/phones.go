@@ -1,0 +1,96 @@
+package asterisk
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// accounts are the technologies whose devices are named after accounts, so
+// that a name of digits is an extension and no line.
+var accounts = []string{"PJSIP", "SIP", "IAX2", "SCCP", "Skinny", "MGCP"}
+
+// phones knows which devices are agents' phones, and whose they are.
+type phones struct {
+	patterns []string // only these; empty: names of digits, and members of queues
+	members  map[member]string
+	states   map[member]string // the device that says whether a member is in use
+	devices  map[string]string // of members, and their names
+}
+
+// member is who answers for a queue, as the queue names it.
+type member struct{ queue, agent string }
+
+func newPhones(patterns []string) phones {
+	return phones{patterns: patterns, members: map[member]string{}, states: map[member]string{}, devices: map[string]string{}}
+}
+
+// learn takes a member of a queue; state is the device that tells whether it
+// is in use.
+func (p phones) learn(queue, agent, state, name string) {
+	if queue == "" || agent == "" {
+		return
+	}
+	p.members[member{queue, agent}] = name
+	for _, device := range []string{agent, state} {
+		tech, rest, ok := strings.Cut(device, "/")
+		if ok && tech != "Local" && rest != "" && !strings.Contains(tech, ":") {
+			p.devices[device] = name
+			p.states[member{queue, agent}] = device
+		}
+	}
+}
+
+// is reports whether a device is an agent's phone.
+func (p phones) is(device string) bool {
+	tech, name, _ := strings.Cut(device, "/")
+	if len(p.patterns) > 0 {
+		return slices.ContainsFunc(p.patterns, func(pattern string) bool {
+			whole, _ := path.Match(pattern, device)
+			short, _ := path.Match(pattern, name)
+			return whole || short
+		})
+	}
+	if _, ok := p.devices[device]; ok {
+		return true
+	}
+	return name != "" && strings.Trim(name, "0123456789") == "" && slices.Contains(accounts, tech)
+}
+
+// find returns how a queue names the member that a channel is called for, and
+// the member's name: a Local channel has lost its options, as /n.
+func (p phones) find(queue, channel string) (m member, name string, ok bool) {
+	for _, options := range []string{"", "/n"} {
+		if name, ok = p.members[member{queue, channel + options}]; ok {
+			return member{queue, channel + options}, name, true
+		}
+	}
+	for m, name := range p.members {
+		if m.queue == queue && plain(m.agent) == channel {
+			return m, name, true
+		}
+	}
+	return member{}, "", false
+}
+
+// of returns the queues of which a channel is a member.
+func (p phones) of(channel string) []member {
+	var found []member
+	for m := range p.members {
+		if plain(m.agent) == channel {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// plain is a member's interface without the options of a Local channel.
+func plain(agent string) string {
+	if !strings.HasPrefix(agent, "Local/") {
+		return agent
+	}
+	if i := strings.LastIndex(agent, "/"); i > len("Local") {
+		return agent[:i]
+	}
+	return agent
+}

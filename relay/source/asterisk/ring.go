@@ -1,0 +1,149 @@
+package asterisk
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// dialled notes that a leg is called: by another one, or by Asterisk itself.
+func (t *tracker) dialled(by, l *leg, text string, at time.Time) {
+	t.dials = true
+	if by != nil {
+		t.goesOn(by)
+		if l.call != by.call && l.ID != l.call.ID {
+			t.transfer(l, by.call, at)
+		}
+	}
+	l.Dial = &dial{At: at}
+	if by != nil {
+		l.Dial.By = by.ID
+		if w := by.Wait; w != nil && l.Offer == nil {
+			_, name, _ := t.phones.find(w.Queue, plain(text))
+			l.Offer = &offer{w.Queue, text, name}
+		}
+	}
+	t.reaches(l.call, l)
+	for _, x := range l.call.sorted() { // the phones that a Local channel calls may ring before it is called itself
+		t.ring(x)
+	}
+}
+
+// ring raises agent_ring once for a phone of which it is known by now who
+// calls it.
+func (t *tracker) ring(l *leg) {
+	d := l.Dial
+	if d == nil || d.Rang || d.Answered || !d.End.IsZero() || l.Gone || l.local() || !t.phone(l) {
+		return
+	}
+	o, known := t.ringer(l)
+	if !known {
+		return
+	}
+	d.Rang = true
+	if l.call.ID == l.ID || !t.wants(o.Queue, l.call) {
+		return
+	}
+	if !slices.Contains(l.call.Rang, l.device()) {
+		l.call.Rang = append(l.call.Rang, l.device())
+	}
+	t.ringing("agent_ring", l, o, "", d.At)
+}
+
+// ringer says for which queue and agent a phone rings: whatever Local channels
+// stand between. It is not known while one of them is not called yet.
+func (t *tracker) ringer(l *leg) (o offer, known bool) {
+	for x := l; ; {
+		if x.Offer != nil {
+			return *x.Offer, true
+		}
+		by := t.legs[x.Dial.By]
+		if by == nil || !by.local() || by.Caller || by.ID == by.call.ID {
+			return t.itself(l), true
+		}
+		first := t.legs[by.Other]
+		if first == nil || first.Caller || first.ID == first.call.ID || first.Bridge != "" {
+			return t.itself(l), true
+		}
+		if first.Dial == nil && first.Offer == nil {
+			return offer{}, false
+		}
+		x = first
+	}
+}
+
+// itself is who a phone rings for without a queue.
+func (t *tracker) itself(l *leg) offer {
+	return offer{Agent: l.device(), Username: t.nameOf(l)}
+}
+
+// dialEnd notes how a call to a leg ended.
+func (t *tracker) dialEnd(l *leg, status string, at time.Time) {
+	d := l.Dial
+	if d == nil || !d.End.IsZero() {
+		return
+	}
+	d.End, d.Status, d.Answered = at, status, status == "ANSWER"
+	l.call.Dial = cmp.Or(status, l.call.Dial)
+}
+
+// Causes of a hangup, as Q.850 counts them.
+const (
+	causeBusy      = "17"
+	causeNoAnswer  = "19"
+	causeRejected  = "21"
+	causeElsewhere = "26"
+)
+
+// unrung raises agent_ring_end for a phone that rang and hangs up unanswered.
+func (t *tracker) unrung(l *leg, cause string, at time.Time) {
+	d := l.Dial
+	if d == nil || !d.Rang || d.Answered || l.ID == l.call.ID || len(l.Bridged) > 0 {
+		return
+	}
+	if !d.End.IsZero() {
+		at = d.End
+	}
+	if o, _ := t.ringer(l); t.wants(o.Queue, l.call) {
+		t.ringing("agent_ring_end", l, o, t.ringResult(l, cause), at)
+	}
+}
+
+// ringResult is why a phone rang in vain, from how the calls to it and to the
+// Local channels that stand for it ended, and from its own cause.
+func (t *tracker) ringResult(l *leg, cause string) string {
+	switch {
+	case cause == causeElsewhere:
+		return "answered_elsewhere"
+	case cause == causeRejected:
+		return "rejected"
+	}
+	for x := l; x != nil && x.Dial != nil; {
+		switch x.Dial.Status {
+		case "NOANSWER":
+			return "no_answer"
+		case "BUSY":
+			return "busy"
+		case "CONGESTION", "CHANUNAVAIL":
+			return "unreachable"
+		case "":
+			if cause == causeNoAnswer {
+				return "no_answer"
+			}
+		}
+		if cause == causeBusy {
+			return "busy"
+		}
+		by := t.legs[x.Dial.By]
+		if by == nil {
+			break
+		}
+		if t.answered(by) {
+			return "answered_elsewhere"
+		}
+		if x = t.legs[by.Other]; by.Other == "" {
+			break
+		}
+	}
+	return "cancelled"
+}

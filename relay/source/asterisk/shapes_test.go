@@ -1,0 +1,154 @@
+package asterisk
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"callrelay/relay/source/asterisk/ami"
+)
+
+// shape is a transcript and what is right for it. A row's list is "any of
+// these", null and an absent member are not compared, optional may be missing.
+type shape struct {
+	Events []string         `json:"events"` // the kinds that are compared
+	Rows   []map[string]any `json:"rows"`
+}
+
+// TestShapes plays calls as people have them, recorded from a real Asterisk:
+// each gives exactly what its table says.
+func TestShapes(t *testing.T) {
+	for _, folder := range []string{"testdata/shapes", "testdata/calls"} {
+		text, err := os.ReadFile(filepath.Join(folder, "want.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shapes map[string]shape
+		if err := json.Unmarshal(text, &shapes); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range shapes {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				want.hold(t, playShape(t, filepath.Join(folder, name)))
+			})
+		}
+	}
+}
+
+// playShape has a source see a transcript as a session does: first the lists
+// of members and channels, then the events.
+func playShape(t *testing.T, name string) []output {
+	t.Helper()
+	list := func(names ...string) []ami.Message {
+		for _, n := range names {
+			if _, err := os.Stat(n); err == nil {
+				return messages(t, n)
+			}
+		}
+		return nil
+	}
+	m := testMachine()
+	events := messages(t, name+".ami.gz")
+	since := events[slices.IndexFunc(events, func(m ami.Message) bool { return !m.Stamp().IsZero() })].Stamp().Add(-time.Second)
+	m.resume(since)
+	all := m.reconcile(gapStart, time.Time{}, list(name+".channels.gz"),
+		list(name+".members.gz", filepath.Join(filepath.Dir(name), "members.gz")))
+	for _, ev := range events {
+		all = append(all, m.apply(ev, ev.Stamp())...)
+	}
+	all = append(all, m.tick(m.last.Add(time.Minute))...)
+	checkAccepted(t, all)
+	if m.missed > 0 {
+		t.Errorf("%d events missed: %s", m.missed, m.problem)
+	}
+	return all
+}
+
+// hold compares the events with the rows, whatever their order.
+func (s shape) hold(t *testing.T, all []output) {
+	t.Helper()
+	var got []map[string]any
+	for _, o := range all {
+		if slices.Contains(s.Events, o.Name) {
+			got = append(got, decode(t, o))
+		}
+	}
+	left := slices.Clone(got)
+	for _, row := range s.Rows {
+		best, diff := -1, ""
+		for i, e := range left {
+			d := differs(row, e)
+			if d == "" {
+				best, diff = i, ""
+				break
+			}
+			if e["event"] == row["event"] && (diff == "" || len(d) < len(diff)) {
+				diff = d
+			}
+		}
+		switch {
+		case best >= 0:
+			left = slices.Delete(left, best, best+1)
+		case row["optional"] != true:
+			t.Errorf("no %v %v: %s", row["event"], row["agent_id"], diff)
+		}
+	}
+	for _, e := range left {
+		t.Errorf("not wanted: %s", short(e))
+	}
+	if t.Failed() {
+		for _, o := range all {
+			t.Log(short(decode(t, o)))
+		}
+	}
+}
+
+func short(e map[string]any) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v:", e["event"])
+	for _, name := range []string{
+		"queue", "agent_id", "agent_device", "agent_username", "ani", "dnis", "uii", "segment_id", "direction", "agent_duration", "term_reason",
+		"recording", "recording_start", "recording_end", "recordings", "ring_result", "ring_duration", "queue_result", "call_result", "rang", "hold_duration",
+	} {
+		if v, ok := e[name]; ok {
+			fmt.Fprintf(&b, " %s=%v", name, v)
+		}
+	}
+	return b.String()
+}
+
+// differs says in what an event is not the row; empty when it is.
+func differs(row, e map[string]any) string {
+	var d []string
+	for name, want := range row {
+		if name == "optional" || want == nil {
+			continue
+		}
+		anyOf, ok := want.([]any)
+		if !ok {
+			anyOf = []any{want}
+		}
+		if !slices.ContainsFunc(anyOf, func(w any) bool { return same(w, e[name]) }) {
+			d = append(d, fmt.Sprintf("%s %v, want %v", name, e[name], want))
+		}
+	}
+	return strings.Join(d, "; ")
+}
+
+func same(want, got any) bool {
+	switch w := want.(type) {
+	case float64:
+		g, ok := got.(float64)
+		return ok && math.Abs(g-w) <= 0.05
+	case string:
+		return w == got || w == "" && got == nil
+	}
+	return fmt.Sprint(want) == fmt.Sprint(got)
+}
