@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -122,6 +123,11 @@ func (c *Config) checkSources() {
 		}
 		f.present(at, "user", s.User)
 		f.required(at, "password", s.Password, plainSecret, "")
+		for _, pattern := range s.Phones {
+			if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+				f.report(at, "phones", "phones %q is no pattern such as \"PJSIP/2[0-9][0-9]\"", pattern)
+			}
+		}
 		if s.RecordingsFrom != "" && !filepath.IsAbs(s.RecordingsFrom) {
 			f.report(at, "recordings_from", "recordings_from %q is not an absolute path", s.RecordingsFrom)
 		}

@@ -310,14 +310,15 @@ retry_schedule = ["5s", "soon"]
 		`1: mapping 1: to is missing`,
 		`4: mapping 2: from "a" is mapped twice`,
 	}},
-	{"sources", "[[source]]\ntype = \"pbx\"\naddress = \"x\"\nuser = \"\"\nrecordings_from = \"rec\"\n[[source]]\nname = \"a\"\npassword = \"x\"\n[[source]]\nname = \"a\"\npassword = \"x\"", []string{
+	{"sources", "[[source]]\ntype = \"pbx\"\naddress = \"x\"\nuser = \"\"\nrecordings_from = \"rec\"\nphones = [\"2[\"]\n[[source]]\nname = \"a\"\npassword = \"x\"\n[[source]]\nname = \"a\"\npassword = \"x\"", []string{
 		`1: source 1: name is missing`,
 		`1: source 1: password: environment variable RELAY_AMI_SECRET is not set`,
 		`2: source 1: type "pbx" is not allowed (allowed: asterisk)`,
 		`3: source 1: address "x" is not an address (such as "127.0.0.1:8765")`,
 		`4: source 1: user is missing`,
 		`5: source 1: recordings_from "rec" is not an absolute path`,
-		`10: source "a": name "a" is taken`,
+		`6: source 1: phones "2[" is no pattern such as "PJSIP/2[0-9][0-9]"`,
+		`11: source "a": name "a" is taken`,
 	}},
 }
 
