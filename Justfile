@@ -31,7 +31,7 @@ fuzz package target time="1m":
 
 # measure the relay beside the machine's limits, in one run (-only deliver -scale 0.1 for a quick look)
 bench *args:
-    go run ./scripts/bench {{args}}
+    go run ./scripts/trial/bench {{args}}
 
 # run the benchmarks of one package, e.g. just gobench ./render
 gobench package="./...":
@@ -39,31 +39,31 @@ gobench package="./...":
 
 # compare the benchmarks of two commits, e.g. just compare main~5 main ./render
 compare old new package="./...":
-    scripts/compare {{old}} {{new}} {{package}}
+    scripts/trial/compare {{old}} {{new}} {{package}}
 
 # hold the promises against the built binary
 e2e:
-    go test -count=1 -v ./scripts/e2e
+    go test -count=1 -v ./scripts/trial/e2e
 
 # do to the relay what a bad night does (FAULTS_POWERFS=<binary> cuts the power too)
 faults:
-    FAULTS=long go test -count=1 -v -timeout 60m ./scripts/faults
+    FAULTS=long go test -count=1 -v -timeout 60m ./scripts/trial/faults
 
 # run beside a real Asterisk with SIPp callers and agents; needs root, apt and ../shared/tools/callserver
 callserver *args:
-    scripts/callserver.sh {{args}}
+    scripts/trial/callserver/run.sh {{args}}
 
 # run under load and random faults, e.g. just soak 2h
 soak for="10m":
-    go run ./scripts/soak -for {{for}}
+    go run ./scripts/trial/soak -for {{for}}
 
 # prove what the README says of a hub over many edges, with a nats-server and 100 of them
 hub *args:
-    go run ./scripts/hub {{args}}
+    go run ./scripts/trial/hub {{args}}
 
 # prove what the README says of a cluster, with three nats-server; or run a command against them, e.g. just cluster go test ./queue
 cluster *args:
-    go run ./scripts/cluster {{args}}
+    go run ./scripts/trial/cluster {{args}}
 
 # run the linter, which is installed when missing
 lint:
@@ -96,7 +96,7 @@ monitoring:
 
 # prove the relay against npm's SOAP server and Standard Webhooks, nginx, a token server and promtool
 peers *args:
-    scripts/peers/run.sh {{args}}
+    scripts/trial/peers/run.sh {{args}}
 
 # install the relay, its unit and a first configuration on a machine without dpkg
 install: build

@@ -46,7 +46,7 @@ func startHub(t testing.TB) *hubServer {
 	for name, value := range env {
 		_ = os.Setenv(name, strconv.Quote(value)) // fails for no name like these
 	}
-	opts, err := natsserver.ProcessConfigFile("../scripts/hub/nats-server.conf")
+	opts, err := natsserver.ProcessConfigFile("../scripts/examples/hub/nats-server.conf")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
 // Package queuetest lets one variable choose what the tests of this project
 // keep their records in: the embedded queue, or a cluster of three servers that
-// scripts/cluster has started.
+// scripts/trial/cluster has started.
 package queuetest

@@ -4,6 +4,6 @@
 // queuetest set, and without one the proofs of the relay in a cluster. Then it
 // stops them.
 //
-//	go run ./scripts/cluster                        # the proofs, over TLS
-//	go run ./scripts/cluster go test ./queue/...    # a suite against the cluster
+//	go run ./scripts/trial/cluster                        # the proofs, over TLS
+//	go run ./scripts/trial/cluster go test ./queue/...    # a suite against the cluster
 package main

@@ -5,6 +5,6 @@
 // away, rebuilt or renamed, when dead letters are replayed, and when the hub is
 // away under load.
 //
-//	go run ./scripts/hub              # a hundred edges
-//	go run ./scripts/hub -edges 10    # a quick look
+//	go run ./scripts/trial/hub              # a hundred edges
+//	go run ./scripts/trial/hub -edges 10    # a quick look
 package main

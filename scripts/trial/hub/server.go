@@ -1,7 +1,6 @@
 package main
 
 import (
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,13 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"callrelay/scripts/examples/hub"
 	"callrelay/scripts/trial"
 )
-
-// example is the configuration that the README shows.
-//
-//go:embed nats-server.conf
-var example string
 
 // userOfParis is what the example says of one edge.
 var userOfParis = regexp.MustCompile(`(?s)      \{ user: paris.*?\n      \} \}\n`)
@@ -56,7 +51,7 @@ func (h *server) path(name string) string { return filepath.Join(h.dir, name) }
 
 // configure writes the example with ports that are free and more edges.
 func (h *server) configure(names []string) {
-	block := userOfParis.FindString(example)
+	block := userOfParis.FindString(hub.ServerConfig)
 	if block == "" {
 		h.stage.Fatalf("the example has no user paris")
 	}
@@ -64,7 +59,7 @@ func (h *server) configure(names []string) {
 	for _, name := range names {
 		users.WriteString(strings.ReplaceAll(strings.Replace(block, "$HUB_PARIS", strconv.Quote(password(name)), 1), "paris", name))
 	}
-	text := strings.Replace(example, block, block+users.String(), 1)
+	text := strings.Replace(hub.ServerConfig, block, block+users.String(), 1)
 	text = strings.Replace(text, "0.0.0.0:7422", h.leaf, 1)
 	text = strings.Replace(text, "127.0.0.1:4222", trial.FreeAddress(h.stage), 1)
 	text += fmt.Sprintf("\nhttp: %q\n", h.monitor)

@@ -2,9 +2,9 @@
 # Tries nginx-recordings.conf: a real nginx sends recordings that a real relay
 # judges. Prints a line for each attempt; exits 1 when one went wrong.
 #
-#   scripts/nginx-recordings.sh [RELAY]      # the program; built when not given
+#   scripts/examples/nginx/nginx-recordings.sh [RELAY]      # the program; built when not given
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../../.."
 nginx=$(command -v nginx || echo /usr/sbin/nginx)
 dir=$(mktemp -d)
 pids=()
@@ -69,7 +69,7 @@ same() { report "$1" "$(cmp -s "$dir/body" "$2" && echo yes)" "another body"; }
 "$relay" run -c "$dir/relay.toml" 2> "$dir/relay.log" &
 pids+=($!)
 sed -e "s|127.0.0.1:9464|$admin|; s|127.0.0.1:8090|$direct|; s|listen 8443;|listen $front;|; s|/var/spool/recordings|$dir/recordings|" \
-	scripts/nginx-recordings.conf > "$dir/site.conf"
+	scripts/examples/nginx/nginx-recordings.conf > "$dir/site.conf"
 cat > "$dir/nginx.conf" <<CONF
 daemon off;
 pid $dir/nginx.pid;

@@ -13,7 +13,7 @@ var modules, binary string
 
 func TestMain(m *testing.M) {
 	if modules = os.Getenv("PEERS"); modules == "" {
-		fmt.Println("peers: left out; scripts/peers/run.sh runs them")
+		fmt.Println("peers: left out; scripts/trial/peers/run.sh runs them")
 		return
 	}
 	os.Exit(trial.RunTests(m, &binary))

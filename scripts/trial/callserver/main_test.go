@@ -48,7 +48,7 @@ func home(t *testing.T) string {
 func beside(t *testing.T, user string) (*trial.Relay, *trial.Receiver) {
 	t.Helper()
 	if tools == "" {
-		t.Skip("no call server: see scripts/callserver.sh")
+		t.Skip("no call server: see scripts/trial/callserver/run.sh")
 	}
 	r := trial.NewReceiver(t)
 	return trial.Start(t, relayPath, settings(t, user, r.URL)), r
