@@ -21,7 +21,8 @@ func TestImportsRunOneWay(t *testing.T) {
 		"relay/call":            {"render"}, // its values
 		"relay/manual":          nil,
 		"relay/route":           {"config", "render", "relay/call"},
-		"relay/intake":          {"config", "queue", "relay/call", "relay/route", "relay/unixsock"},
+		"relay/intake":          {"config", "queue", "relay/call", "relay/limit", "relay/route", "relay/unixsock"},
+		"relay/limit":           nil,
 		"relay/unixsock":        nil,
 		"relay/deliver":         {"config", "queue", "render", "relay/call", "relay/exchange", "relay/route"},
 		"relay/exchange":        {"config"},

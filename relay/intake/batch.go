@@ -2,6 +2,7 @@ package intake
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +20,8 @@ type batch struct {
 	bytes    int // of the events' bodies
 }
 
-// receipt is what stays of an accepted event for its answer.
+// receipt is what stays of an accepted event for its answer. The id is a text of
+// its own: as a part of the event's it would keep that.
 type receipt struct {
 	id      string
 	counter prometheus.Counter
@@ -34,7 +36,7 @@ func (s *Server) collect(b *batch, table *route.Table, data []byte, internal boo
 	}
 	for i := range events {
 		e := &events[i]
-		b.receipts = append(b.receipts, receipt{id: e.ID, counter: s.metrics.accepted.of(e.Name)})
+		b.receipts = append(b.receipts, receipt{id: strings.Clone(e.ID), counter: s.metrics.accepted.of(e.Name)})
 		b.bytes += len(e.Body)
 		for _, service := range table.Owed(e) {
 			b.records = append(b.records, queue.Record{

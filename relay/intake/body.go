@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -64,9 +65,9 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body *bytes.B
 	body = buffers.Get().(*bytes.Buffer)
 	rest := http.MaxBytesReader(w, r.Body, MaxRequest)
 	if _, err = io.CopyN(body, rest, smallRequest); err == nil { // there may be more
-		s.large <- struct{}{} // no longer than the requests before it take, which have a deadline
-		leave = func() { <-s.large }
-		_, err = body.ReadFrom(rest)
+		if leave, err = s.reserve(r); err == nil {
+			_, err = body.ReadFrom(rest)
+		}
 	}
 	if err == nil || errors.Is(err, io.EOF) {
 		return body, leave, nil
@@ -75,7 +76,25 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body *bytes.B
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, leave, requestTooLarge("more than %d bytes in one request", MaxRequest)
 	}
+	if errors.Is(err, errShare) {
+		return nil, leave, errShare
+	}
 	return nil, leave, &refusal{http.StatusBadRequest, reasonInvalid, "the request is cut off"}
+}
+
+// reserve takes the length of a request of its peer's share.
+func (s *Server) reserve(r *http.Request) (leave func(), err error) {
+	n := r.ContentLength
+	if n < 0 || n > MaxRequest {
+		n = MaxRequest
+	}
+	share := s.bytes.Of(connOf(r).Peer)
+	ctx, cancel := context.WithTimeout(r.Context(), shareTimeout)
+	defer cancel()
+	if share.Take(ctx, n) != nil {
+		return func() {}, errShare
+	}
+	return func() { share.Give(n) }, nil
 }
 
 func release(body *bytes.Buffer) {

@@ -1,77 +1,78 @@
 package intake
 
 import (
-	"bufio"
 	"bytes"
-	"fmt"
+	"context"
 	"net"
-	"syscall"
+	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"callrelay/relay/limit"
+	"callrelay/relay/unixsock"
 )
 
-// readBuffer is how much is read from the socket at a time, in bytes.
-const readBuffer = 8 << 10
-
-// serveSocket serves one connection to the socket until it ends, or until it
-// is found to speak HTTP and handed over.
-func (s *Server) serveSocket(c *conn) {
-	c.local = true
-	c.denied = !allowed(c.Conn, s.table().Config.Intake.AllowUsers)
-	if !s.track(c) {
-		_ = c.Close()
-		return
+// bound gives a listener its limits. On the socket each user has a share of its
+// own; the peers of loopback are all the same.
+func (s *Server) bound(inner net.Listener, local bool) *limit.Listener {
+	o := limit.Options{Places: limit.Scale(MaxConnections), Refuse: s.overflow, Crowd: true, Descriptors: s.descriptors}
+	if local {
+		o.Peer, o.Whole, o.Crowd = s.user, whole, false
 	}
-	r := bufio.NewReaderSize(c.Conn, readBuffer)
-	first, err := firstByte(r)
-	switch {
-	case err != nil:
-	case first != '{':
-		s.untrack(c)
-		c.ahead = r
+	return limit.Listen(inner, o)
+}
+
+// user names the user at the other end of the socket, and says whether it may
+// send events.
+func (s *Server) user(c net.Conn) (name string, ok bool) {
+	id, err := unixsock.PeerUID(c)
+	name = strconv.FormatUint(uint64(id), 10)
+	users := s.table().Config.Intake.AllowUsers
+	return name, len(users) == 0 || err == nil && allowed(name, users)
+}
+
+// whole reports whether what has come on the socket tells the protocol, and for
+// HTTP all of a head.
+func whole(head []byte) bool { return isLine(head) || limit.WholeHead(skipSpace(head)) }
+
+// isLine reports whether the first byte that is not white space is that of an
+// event.
+func isLine(head []byte) bool { return bytes.HasPrefix(skipSpace(head), []byte("{")) }
+
+func skipSpace(head []byte) []byte { return bytes.TrimLeft(head, " \t\r\n") }
+
+// serveSocket serves one connection to the socket until it ends, unless it
+// speaks HTTP and is handed over.
+func (s *Server) serveSocket(ctx context.Context, c *limit.Conn) {
+	line := isLine(c.Head())
+	if rest := skipSpace(c.Head()); !line && len(rest) > 0 {
+		c.Skip(len(c.Head()) - len(rest))
 		s.feed.put(c)
 		return
-	case c.denied:
+	}
+	defer func() { _ = c.Close() }()
+	switch {
+	case !line: // it ended before it said anything
+	case c.Denied:
 		s.refuse(errForbidden)
 		_, _ = c.Write(appendRefusal(nil, errForbidden))
-	default:
-		s.serveLines(c, r)
+	case s.track(c):
+		s.serveLines(ctx, c)
+		s.untrack(c)
 	}
-	s.untrack(c)
-	_ = c.Close()
-}
-
-// firstByte waits for the first byte that is not white space and leaves it
-// unread.
-func firstByte(r *bufio.Reader) (byte, error) {
-	for {
-		c, err := r.ReadByte()
-		if err != nil {
-			return 0, err
-		}
-		if !space(c) {
-			return c, r.UnreadByte()
-		}
-	}
-}
-
-func space(c byte) bool {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n'
 }
 
 // track remembers a connection that has to be told when the relay stops. It
 // returns false when the relay stops already.
-func (s *Server) track(c *conn) bool {
+func (s *Server) track(c *limit.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.stops {
+	if !s.stops.Load() {
 		s.open[c] = struct{}{}
 	}
-	return !s.stops
+	return !s.stops.Load()
 }
 
-func (s *Server) untrack(c *conn) {
+func (s *Server) untrack(c *limit.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, c)
@@ -82,43 +83,24 @@ func (s *Server) untrack(c *conn) {
 func (s *Server) stopReading() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stops = true
+	s.stops.Store(true)
 	for c := range s.open {
-		_ = c.SetReadDeadline(time.Unix(1, 0))
+		_ = c.SetReadDeadline(longAgo)
 		_ = c.SetWriteDeadline(time.Now().Add(drainTimeout))
 	}
 }
 
-// overflow tells a connection beyond the limit so and closes it, without ever
-// waiting for it. A peer that has not spoken yet is taken to speak HTTP.
+// longAgo ends what is read or written now.
+var longAgo = time.Unix(1, 0)
+
+// overflow tells a connection beyond the limit so, without ever waiting for it.
+// A peer that has not spoken yet is taken to speak HTTP.
 func (s *Server) overflow(c net.Conn) {
 	s.refuse(errConnections)
-	ahead := peek(c)
 	line := appendRefusal(nil, errConnections)
-	if text := bytes.TrimLeft(ahead, " \t\r\n"); len(text) > 0 && text[0] == '{' {
+	if isLine(limit.Peek(c)) {
 		_, _ = c.Write(line)
-	} else {
-		_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"+
-			"Retry-After: %d\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", retryAfter, len(line), line)
+		return
 	}
-	_ = c.Close()
-}
-
-// peek takes what has arrived, without waiting for more. Taking it keeps the
-// close from looking like a failure to the peer.
-func peek(c net.Conn) []byte {
-	sc, ok := c.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	buf := make([]byte, readBuffer)
-	n := 0
-	_ = raw.Control(func(fd uintptr) {
-		n, _, _ = unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT)
-	})
-	return buf[:max(n, 0)]
+	limit.Busy(c, line)
 }

@@ -12,6 +12,7 @@ import (
 
 	"callrelay/queue"
 	"callrelay/relay/call"
+	"callrelay/relay/limit"
 )
 
 func TestLineIsAnsweredAfterTheCommit(t *testing.T) {
@@ -236,13 +237,13 @@ func TestPeerThatHangsUp(t *testing.T) {
 func FuzzLineReader(f *testing.F) {
 	f.Add([]byte("{}\n\n {\"a\":1} \r\nlast"), 20)
 	f.Add([]byte(strings.Repeat("x", 100)+"\nok\n"), 16)
-	f.Fuzz(func(t *testing.T, data []byte, limit int) {
-		if limit < 0 || limit > 1<<16 {
+	f.Fuzz(func(t *testing.T, data []byte, most int) {
+		if most < 0 || most > 1<<16 {
 			return
 		}
 		var want []string
 		for line := range bytes.SplitSeq(data, []byte("\n")) {
-			if line = bytes.TrimSpace(line); len(line) > limit {
+			if line = bytes.TrimSpace(line); len(line) > most {
 				line = []byte("too long")
 			}
 			if len(line) > 0 {
@@ -250,9 +251,9 @@ func FuzzLineReader(f *testing.F) {
 			}
 		}
 		var got []string
-		lines := lineReader{r: bufio.NewReaderSize(bytes.NewReader(data), 16)}
+		lines := lineReader{r: bufio.NewReaderSize(bytes.NewReader(data), 16), ctx: t.Context(), share: limit.NewBytes(99).Of("")}
 		for {
-			line, err := lines.next(int64(limit))
+			line, err := lines.next(int64(most))
 			if errors.Is(err, io.EOF) {
 				break
 			}
@@ -264,7 +265,7 @@ func FuzzLineReader(f *testing.F) {
 			}
 		}
 		if strings.Join(got, "\n") != strings.Join(want, "\n") {
-			t.Errorf("limit %d: got %q, want %q", limit, got, want)
+			t.Errorf("limit %d: got %q, want %q", most, got, want)
 		}
 	})
 }

@@ -2,56 +2,73 @@ package intake
 
 import (
 	"bufio"
-	"io"
+	"context"
+	"net"
 	"strconv"
 	"sync"
+	"time"
+
+	"callrelay/relay/limit"
 )
 
-// What one connection may send ahead of its answers. Whoever sends more waits
-// until some are taken.
+// Of answers that are not taken.
 const (
-	maxAhead      = 4000
-	maxAheadBytes = 8 << 20
+	maxAhead      = 4000             // of one connection; whoever sends more waits until some are taken
+	answerBytes   = 512              // each, of what its peer may hold
+	answerTimeout = 10 * time.Second // for a peer to take some
+	takenAtOnce   = 256
 )
 
 // answer is what a line is answered with.
 type answer struct {
-	batch batch
-	err   error // why the line is refused
-	done  bool  // the answer is settled
+	batch   batch
+	refusal []byte // the line that refuses the event; nil: it is accepted
+	done    bool   // the answer is settled
 }
+
+// held is what the answer takes of its peer's share, in bytes.
+func (a *answer) held() int64 { return int64(answerBytes + a.batch.bytes) }
 
 // outbox holds the answers of one connection in the order of its lines.
 type outbox struct {
+	ctx   context.Context
+	share limit.Share
+
 	mu      sync.Mutex
 	room    sync.Cond // for another answer
 	ready   sync.Cond // the first answer is settled, or there will be no more
 	answers []*answer
-	bytes   int  // of events that are not answered yet
 	closed  bool // no answer is added any more
 	broken  bool // no answer can be written any more
 }
 
-func newOutbox() *outbox {
-	o := &outbox{}
+func newOutbox(ctx context.Context, share limit.Share) *outbox {
+	o := &outbox{ctx: ctx, share: share}
 	o.room.L, o.ready.L = &o.mu, &o.mu
 	return o
 }
 
 // add puts an answer behind those before it, and waits while too many are not
-// taken. It returns false when the peer takes none.
+// taken, or their peer holds too much. It returns false when the peer takes
+// none, or the relay stops.
 func (o *outbox) add(a *answer) bool {
+	if o.share.Take(o.ctx, a.held()) != nil {
+		return false
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.broken && (len(o.answers) >= maxAhead || o.bytes >= maxAheadBytes) {
+	for !o.broken && len(o.answers) >= maxAhead {
 		o.room.Wait()
 	}
+	if o.broken {
+		o.share.Give(a.held())
+		return false
+	}
 	o.answers = append(o.answers, a)
-	o.bytes += a.batch.bytes
 	if a.done {
 		o.ready.Signal()
 	}
-	return !o.broken
+	return true
 }
 
 // settle gives an answer its outcome. It does not wait for the peer: it is
@@ -59,7 +76,13 @@ func (o *outbox) add(a *answer) bool {
 func (o *outbox) settle(a *answer, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	a.err, a.done = err, true
+	if a.done = true; o.broken {
+		o.share.Give(a.held())
+		return
+	}
+	if err != nil {
+		a.refusal = appendRefusal(nil, err)
+	}
 	a.batch.records = nil
 	if len(o.answers) > 0 && o.answers[0] == a {
 		o.ready.Signal()
@@ -74,30 +97,44 @@ func (o *outbox) close() {
 	o.ready.Signal()
 }
 
+// writers are for as long as there is something to write.
+var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, readBuffer) }}
+
 // write writes the answers as they are settled, until the outbox is closed and
 // empty or the peer takes no more. It flushes when no further answer is ready.
-func (o *outbox) write(w io.Writer) {
-	buf := bufio.NewWriterSize(w, readBuffer)
-	var ready []*answer
+func (o *outbox) write(c net.Conn) {
 	var line []byte
 	for {
-		if ready = o.take(ready[:0], false); len(ready) == 0 {
-			if buf.Flush() != nil {
-				break
-			}
-			if ready = o.take(ready, true); len(ready) == 0 {
-				return
+		ready := o.take(nil, true)
+		if len(ready) == 0 {
+			return
+		}
+		buf := writers.Get().(*bufio.Writer)
+		buf.Reset(hasty{c})
+		for ; len(ready) > 0; ready = o.take(ready[:0], false) {
+			for _, a := range ready {
+				line = a.append(line[:0])
+				_, _ = buf.Write(line) // Flush returns the error
 			}
 		}
-		for _, a := range ready {
-			line = a.append(line[:0])
-			_, _ = buf.Write(line) // Flush returns the error
+		err := buf.Flush()
+		writers.Put(buf)
+		if err != nil {
+			o.fail()
+			return
 		}
 	}
-	o.fail()
 }
 
-// take moves the settled answers at the front to dst. When told to wait, it
+// hasty gives a peer some time for each write.
+type hasty struct{ net.Conn }
+
+func (h hasty) Write(p []byte) (int, error) {
+	_ = h.SetWriteDeadline(time.Now().Add(answerTimeout))
+	return h.Conn.Write(p)
+}
+
+// take moves some settled answers at the front to dst. When told to wait, it
 // returns none only when there will be no more.
 func (o *outbox) take(dst []*answer, wait bool) []*answer {
 	o.mu.Lock()
@@ -106,13 +143,15 @@ func (o *outbox) take(dst []*answer, wait bool) []*answer {
 		o.ready.Wait()
 	}
 	n := 0
-	for n < len(o.answers) && o.answers[n].done {
-		o.bytes -= o.answers[n].batch.bytes
+	for n < min(len(o.answers), takenAtOnce) && o.answers[n].done {
+		o.share.Give(o.answers[n].held())
 		n++
 	}
 	dst = append(dst, o.answers[:n]...)
 	clear(o.answers[:n])
-	o.answers = o.answers[n:]
+	if o.answers = o.answers[n:]; len(o.answers) == 0 {
+		o.answers = nil
+	}
 	if n > 0 {
 		o.room.Signal()
 	}
@@ -132,13 +171,19 @@ func (o *outbox) fail() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.broken = true
+	for _, a := range o.answers {
+		if a.done { // the others are when they are settled
+			o.share.Give(a.held())
+		}
+	}
+	o.answers = nil
 	o.room.Signal()
 }
 
 // append appends the line that answers.
 func (a *answer) append(dst []byte) []byte {
-	if a.err != nil {
-		return appendRefusal(dst, a.err)
+	if a.refusal != nil {
+		return append(dst, a.refusal...)
 	}
 	dst = append(dst, `{"accepted":true,"id":`...)
 	dst = appendText(dst, a.batch.receipts[0].id)

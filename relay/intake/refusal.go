@@ -31,6 +31,7 @@ func (r *refusal) Error() string { return r.text }
 var (
 	errForbidden    = &refusal{http.StatusForbidden, reasonForbidden, "this user may not send events"}
 	errConnections  = &refusal{http.StatusServiceUnavailable, reasonConnections, "too many connections"}
+	errShare        = &refusal{http.StatusServiceUnavailable, reasonConnections, "this user has too much under way"}
 	errUnauthorized = &refusal{http.StatusUnauthorized, reasonUnauthorized, "a valid token is required"}
 	errMethod       = &refusal{http.StatusMethodNotAllowed, "", "events are sent with POST"}
 	errNotFound     = &refusal{http.StatusNotFound, "", "nothing is here: events go to " + eventsPath}

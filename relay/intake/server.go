@@ -7,27 +7,30 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callrelay/config"
 	"callrelay/queue"
+	"callrelay/relay/limit"
 	"callrelay/relay/route"
 )
 
 // Limits of what peers may do.
 const (
-	MaxConnections = 1024      // on each listener; more are told 503 and closed
-	MaxEvents      = 1000      // of one request
-	MaxRequest     = 8 << 20   // bytes of one request
-	maxSplit       = 32 << 20  // bytes of one request after splitting into segments
-	smallRequest   = 256 << 10 // bytes; larger requests are served a few at a time
-	largeRequests  = 8         // how many that is
+	MaxConnections = 1024     // on each listener; more are told 503 and closed
+	MaxEvents      = 1000     // of one request
+	MaxRequest     = 8 << 20  // bytes of one request
+	maxSplit       = 32 << 20 // bytes of one request after splitting into segments
+	smallRequest   = 8 << 10  // bytes; more is of the peer's share
+	peerBytes      = 16 << 20 // what one user may have the relay hold, over all connections
 
 	headerTimeout  = 10 * time.Second // for a request's headers
 	requestTimeout = time.Minute      // for a whole request
-	idleTimeout    = 10 * time.Minute // between requests
+	idleTimeout    = 10 * time.Minute // between the requests of a peer whose events were taken
+	shareTimeout   = 10 * time.Second // for a share of bytes to become free
 	drainTimeout   = 5 * time.Second  // for peers to take their answers when the relay stops
 )
 
@@ -47,6 +50,8 @@ type Options struct {
 	Metrics  prometheus.Registerer // nil: nothing is registered
 	Version  string                // told to peers that speak HTTP
 	Listener net.Listener          // in place of Config.Socket: from the service manager
+
+	Descriptors *limit.Descriptors // told when there are none left; nil: nobody is
 }
 
 // Server takes events. It is safe for concurrent use.
@@ -58,17 +63,20 @@ type Server struct {
 	metrics  *metrics
 	refusals *refusals
 
-	socket   *listener
-	loopback *listener // nil: not wanted
+	socket   *limit.Listener
+	loopback *limit.Listener // nil: not wanted
 	web      *http.Server
 	feed     *feed          // connections to the socket that speak HTTP
 	further  *http.ServeMux // routes added by Handle
-	large    chan struct{}  // holds one for each large request being served
+	bytes    *limit.Bytes   // of requests, long lines and answers not taken
+	guesses  *limit.Guesses // of the token
+
+	descriptors *limit.Descriptors
 
 	wait  sync.WaitGroup // for connections to the socket that do not speak HTTP
+	stops atomic.Bool
 	mu    sync.Mutex
-	open  map[*conn]struct{} // those connections
-	stops bool
+	open  map[*limit.Conn]struct{} // those connections
 }
 
 // New binds the socket and the loopback listener. It refuses a socket on which
@@ -83,8 +91,8 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		queue: o.Queue, table: o.Table, log: o.Log, metrics: metrics, version: o.Version,
-		refusals: newRefusals(o.Log), open: map[*conn]struct{}{}, further: http.NewServeMux(),
-		large: make(chan struct{}, largeRequests),
+		refusals: newRefusals(o.Log), open: map[*limit.Conn]struct{}{}, further: http.NewServeMux(),
+		bytes: limit.NewBytes(peerBytes), guesses: limit.NewGuesses(time.Second, 20), descriptors: o.Descriptors,
 	}
 	if err := s.listen(o); err != nil {
 		return nil, err
@@ -102,7 +110,7 @@ func (s *Server) listen(o Options) error {
 			return err
 		}
 	}
-	s.socket = newListener(inner, s.overflow)
+	s.socket = s.bound(inner, true)
 	s.feed = newFeed(inner.Addr())
 	if o.Config.Listen == "" {
 		return nil
@@ -112,7 +120,7 @@ func (s *Server) listen(o Options) error {
 		_ = inner.Close()
 		return err
 	}
-	s.loopback = newListener(tcp, s.overflow)
+	s.loopback = s.bound(tcp, false)
 	return nil
 }
 
@@ -136,7 +144,7 @@ func (s *Server) Handle(pattern string, h http.Handler) {
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 3)
 	var serving sync.WaitGroup
-	serving.Go(func() { failed <- s.acceptSocket() })
+	serving.Go(func() { failed <- s.acceptSocket(ctx) })
 	serving.Go(func() { failed <- s.web.Serve(s.feed) })
 	if s.loopback != nil {
 		serving.Go(func() { failed <- s.web.Serve(s.loopback) })
@@ -154,7 +162,7 @@ func (s *Server) Run(ctx context.Context) error {
 // Close unbinds what New has bound. It does nothing after Run.
 func (s *Server) Close() error {
 	var errs []error
-	for _, l := range []*listener{s.socket, s.loopback} {
+	for _, l := range []*limit.Listener{s.socket, s.loopback} {
 		if l == nil {
 			continue
 		}
@@ -178,7 +186,7 @@ func (s *Server) stop(ctx context.Context) {
 }
 
 // acceptSocket takes connections to the socket until it is closed.
-func (s *Server) acceptSocket() error {
+func (s *Server) acceptSocket(ctx context.Context) error {
 	for {
 		c, err := s.socket.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -187,7 +195,7 @@ func (s *Server) acceptSocket() error {
 		if err != nil {
 			return err
 		}
-		s.wait.Go(func() { s.serveSocket(c.(*conn)) })
+		s.wait.Go(func() { s.serveSocket(ctx, c.(*limit.Conn)) })
 	}
 }
 

@@ -74,6 +74,7 @@ func TestOverflowAnswersInThePeersWords(t *testing.T) {
 		here, there := pair(t)
 		_, _ = here.Write([]byte(test.sent))
 		r.overflow(there)
+		_ = there.Close()
 		got, _ := io.ReadAll(here)
 		if !bytes.HasPrefix(got, []byte(test.want)) {
 			t.Errorf("after %q: %q, want %q…", test.sent, got, test.want)

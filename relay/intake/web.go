@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	"callrelay/relay/limit"
 )
 
 // eventsPath is where events are posted.
@@ -25,7 +28,7 @@ func (s *Server) newWeb() *http.Server {
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      2 * requestTimeout, // from the headers on: the reading and the commit are in it
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    limit.HeadBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
@@ -33,19 +36,26 @@ func (s *Server) newWeb() *http.Server {
 	}
 }
 
+// connOf returns the connection by which a request came.
+func connOf(r *http.Request) *limit.Conn { return r.Context().Value(connKey{}).(*limit.Conn) }
+
 // serveHTTP lets in who may send events, and finds the route.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	c := r.Context().Value(connKey{}).(*conn)
+	c := connOf(r)
+	local := c.LocalAddr().Network() == "unix" // it came by the socket
 	events := r.URL.Path == eventsPath
 	w.Header().Set("Server", "relay/"+s.version)
 	switch {
-	case c.denied:
+	case c.Denied:
 		s.answerRefusal(w, errForbidden, nil)
-	case events && (c.local || s.authorized(r, false)):
+	case events && (local || s.authorized(r, false)):
 		s.serveEvents(w, r)
-	case !events && (c.local || s.authorized(r, true)):
+	case !events && (local || s.authorized(r, true)):
 		s.serveFurther(w, r)
 	default:
+		if r.Header.Get("Authorization") != "" && !s.guesses.Wrong(r.Context(), limit.Address(r.RemoteAddr)) {
+			panic(http.ErrAbortHandler) // ends the connection
+		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="relay"`)
 		s.answerRefusal(w, errUnauthorized, nil)
 	}
@@ -58,6 +68,7 @@ func (s *Server) serveFurther(w http.ResponseWriter, r *http.Request) {
 		s.answerRefusal(w, errNotFound, nil)
 		return
 	}
+	connOf(r).Prove()
 	h.ServeHTTP(w, r)
 }
 
@@ -84,6 +95,10 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		s.answerRefusal(w, errMethod, nil)
 		return
 	}
+	c := connOf(r)
+	if c.LocalAddr().Network() != "unix" {
+		c.Prove() // it has the token
+	}
 	form, err := formOf(r.Header)
 	if err != nil {
 		s.answerRefusal(w, err, nil)
@@ -107,17 +122,20 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		s.answerRefusal(w, err, nil)
 		return
 	}
+	c.Prove()
 	reply(w, http.StatusAccepted, b.appendAccepted(nil))
 }
 
 // answerRefusal answers a request that is refused, with the problems of its
-// events where those are the reason.
+// events where those are the reason, and ends its connection.
 func (s *Server) answerRefusal(w http.ResponseWriter, err error, problems []problem) {
 	s.refuse(err)
 	status, _ := classify(err)
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second)) // the rest of it is not waited for
 	body := appendText([]byte(`{"error":`), err.Error())
 	if len(problems) > 0 {
 		body = appendProblems(append(body, `,"problems":`...), problems)
@@ -129,6 +147,7 @@ func reply(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a peer that is gone sends the events again
 }

@@ -184,33 +184,36 @@ func TestRequestInChunks(t *testing.T) {
 	}
 }
 
-// Large requests wait for one another, and small ones do not wait for them.
-func TestLargeRequestsAreServedAFewAtATime(t *testing.T) {
+// The large requests of a user wait for one another, and small ones do not wait
+// for them.
+func TestLargeRequestsHaveAShare(t *testing.T) {
 	r := start(t, "")
 	r.queue.hold()
 	web := r.over(t)
-	body := strings.Repeat(`{"event":"dequeue","a":"`+strings.Repeat("a", 100<<10)+"\"}\n", 4)
+	const lines = 50
+	body := strings.Repeat(`{"event":"dequeue","a":"`+strings.Repeat("a", 100<<10)+"\"}\n", lines)
+	fit := peerBytes / len(body)
 	var wait sync.WaitGroup
-	for range largeRequests + 2 {
+	for range fit + 2 {
 		wait.Go(func() {
 			if resp, text := post(t, web, mediaLines, body); resp.StatusCode != 202 {
 				t.Errorf("answer = %d %s", resp.StatusCode, text)
 			}
 		})
 	}
-	r.queue.await(t, largeRequests)
+	r.queue.await(t, fit)
 	c := r.dial(t)
 	c.send("POST /v1/events HTTP/1.1\r\nHost: relay\r\nContent-Type: application/json\r\nContent-Length: 28\r\n\r\n" + `{"event":"dequeue","id":"a"}`)
 	r.queue.await(t, 1)
-	if got := len(r.queue.records()); got != 4*largeRequests+1 {
-		t.Errorf("%d records written, want those of %d requests and a small one's", got, largeRequests)
+	if got := len(r.queue.records()); got != lines*fit+1 {
+		t.Errorf("%d records written, want those of %d requests and a small one's", got, fit)
 	}
-	for i := range largeRequests + 1 {
+	for i := range fit + 1 {
 		r.queue.release(i, nil)
 	}
 	r.queue.await(t, 2)
-	r.queue.release(largeRequests+1, nil)
-	r.queue.release(largeRequests+2, nil)
+	r.queue.release(fit+1, nil)
+	r.queue.release(fit+2, nil)
 	wait.Wait()
 }
 

@@ -29,6 +29,7 @@ type Conn struct {
 	long     atomic.Int64 // bytes of it that others might want
 	spoke    atomic.Bool
 	out      atomic.Bool // it was given out
+	proven   atomic.Bool
 	once     sync.Once
 }
 
@@ -45,10 +46,19 @@ func Of(c net.Conn) *Conn {
 // Prove says that the peer has shown that it may be here: it gives way to others
 // only when its peer has more than half of all places.
 func (c *Conn) Prove() {
-	if c != nil {
+	if c != nil && !c.proven.Swap(true) {
 		c.room.prove(c)
 	}
 }
+
+// Proven reports whether Prove was called.
+func (c *Conn) Proven() bool { return c.proven.Load() }
+
+// Head is what has come and was not read yet.
+func (c *Conn) Head() []byte { return c.ahead }
+
+// Skip drops the first n bytes of the head.
+func (c *Conn) Skip(n int) { c.ahead = c.ahead[n:] }
 
 // Read returns first what was read of the head.
 func (c *Conn) Read(p []byte) (int, error) {
