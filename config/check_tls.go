@@ -15,6 +15,9 @@ func (f *file) tls(tell complain, at place, key string, t *TLS) {
 	if t.MinVersion != "" {
 		f.oneOf(at, "min_version", t.MinVersion, "1.2", "1.3")
 	}
+	if t.Renegotiation != "" {
+		f.oneOf(at, "renegotiation", t.Renegotiation, "never", "once")
+	}
 	if t.CA != "" {
 		text, err := os.ReadFile(t.CA)
 		switch {

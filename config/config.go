@@ -113,4 +113,5 @@ type TLS struct {
 	ServerName         string `toml:"server_name"`
 	MinVersion         string `toml:"min_version"` // "1.2" or "1.3"; empty: 1.2
 	InsecureSkipVerify bool   `toml:"insecure_skip_verify"`
+	Renegotiation      string `toml:"renegotiation"` // "never" or "once"; empty: never
 }

@@ -158,6 +158,7 @@ func (s *Service) setDefaults() {
 		Concurrency:   DefaultConcurrency,
 		Timeout:       DefaultTimeout,
 		MaxResponse:   DefaultMaxResponse,
+		KeepAlive:     true,
 		Success:       DefaultSuccess(),
 		RetryOn:       DefaultRetryOn(),
 		RetrySchedule: DefaultRetrySchedule(),

@@ -46,6 +46,9 @@ func proxyFault(value string) string {
 	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5"}, u.Scheme) {
 		return "is not the URL of a proxy (allowed: http://, https://, socks5://)"
 	}
+	if strings.Trim(u.Path, "/") != "" || strings.ContainsAny(value, "?#") {
+		return "has a path, a query or a fragment (in a password, / ? # @ are written %2F %3F %23 %40)"
+	}
 	return ""
 }
 

@@ -276,6 +276,21 @@ retry_schedule = ["5s", "soon"]
 		`6: service "crm": signing 2 is not a Standard Webhooks secret ("whsec_" and base64)`,
 		`6: service "crm": signing 3 is not of 24 to 64 bytes`,
 	}},
+	{"a proxy whose password is not written as a URL wants it", service + "proxy = \"http://user:p@ss#1@proxy:3128\"", []string{
+		`4: service "crm": proxy has a path, a query or a fragment (in a password, / ? # @ are written %2F %3F %23 %40)`,
+	}},
+	{"a proxy with a path", service + "proxy = \"http://proxy:3128/hunter2\"", []string{
+		`4: service "crm": proxy has a path, a query or a fragment (in a password, / ? # @ are written %2F %3F %23 %40)`,
+	}},
+	{"a proxy with a query", service + "proxy = \"http://user:p@ss?1@proxy:3128\"", []string{
+		`4: service "crm": proxy has a path, a query or a fragment (in a password, / ? # @ are written %2F %3F %23 %40)`,
+	}},
+	{"a pattern that is none", service + "success_body = \"(\"", []string{
+		"4: service \"crm\": success_body is no RE2 pattern: missing closing ): `(`",
+	}},
+	{"renegotiation of another kind", service + "tls = { renegotiation = \"often\" }", []string{
+		`4: service "crm": tls.renegotiation "often" is not allowed (allowed: never, once)`,
+	}},
 	{"a proxy that is none", service + "proxy = \"proxy.example.com:hunter2\"", []string{
 		`4: service "crm": proxy is not the URL of a proxy (allowed: http://, https://, socks5://)`,
 	}},

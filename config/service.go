@@ -32,6 +32,7 @@ type Service struct {
 	Rate            Rate            `toml:"rate"`
 	Timeout         time.Duration   `toml:"timeout"`
 	MaxResponse     int64           `toml:"max_response"`
+	KeepAlive       bool            `toml:"keep_alive"` // false: a connection for each attempt
 	Success         StatusSet       `toml:"success"`
 	SuccessBody     string          `toml:"success_body"` // a pattern that the body of a success must match; empty: anything
 	RetryOn         StatusSet       `toml:"retry_on"`

@@ -20,6 +20,9 @@ func (t *TLS) Client() (*tls.Config, error) {
 	if t.MinVersion == "1.3" {
 		c.MinVersion = tls.VersionTLS13
 	}
+	if t.Renegotiation == "once" { // for endpoints that ask for the certificate once they know the path
+		c.Renegotiation = tls.RenegotiateOnceAsClient
+	}
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {

@@ -137,7 +137,7 @@ func tidy(literal string) string {
 	var b strings.Builder
 	for i := range len(literal) {
 		c := literal[i]
-		if unreserved(c) || strings.IndexByte("%:/?[]@!$&'()*+,;=", c) >= 0 {
+		if unreserved(c) || strings.IndexByte("%:/?@!$&'()*+,;=", c) >= 0 {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)

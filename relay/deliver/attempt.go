@@ -113,7 +113,7 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 	ctx, span := r.tell.tracer.begin(r.abort, d, a)
 	v, reply, elapsed := s.exchange(ctx, a, now)
 	defer span.end(&v)
-	if r.abort.Err() != nil && v.status == 0 {
+	if v.unmade || r.abort.Err() != nil && v.status == 0 {
 		t.done(result{err: errGivenUp})
 		return d.giveBack
 	}

@@ -60,6 +60,7 @@ type verdict struct {
 	err        string        // what went wrong; empty when delivered. Text as it came, until it was masked and clipped
 	retryAfter time.Duration // asked for by the endpoint; 0: was not
 	gone       bool          // the endpoint asks never to be called again
+	unmade     bool          // nothing was sent: a reload came in between
 }
 
 // healthy tells the breaker whether the endpoint is well. One that refuses a

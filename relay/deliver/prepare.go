@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/textproto"
 	"net/url"
@@ -33,8 +34,8 @@ func (s *setup) attempt(req render.Request, id string, n int, now time.Time) (*e
 		return nil, err
 	}
 	a := &exchange.Attempt{ID: id, Number: n, Method: req.Method, URL: u, Body: req.Body}
-	a.Header = make(exchange.Headers, 0, len(req.Header)+8)
-	a.Header = append(a.Header, exchange.Field{Name: "User-Agent", Value: s.userAgent})
+	a.Header = make(exchange.Headers, 0, len(req.Header)+10)
+	a.Header = append(a.Header, exchange.Field{Name: "Accept", Value: "*/*"}, exchange.Field{Name: "User-Agent", Value: s.userAgent})
 	for _, f := range req.Header {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
 		if name == "Host" {
@@ -61,6 +62,7 @@ func (s *setup) identify(a *exchange.Attempt, now time.Time) error {
 	a.Header.Set("Webhook-Id", id)
 	a.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
 	a.Header.Set("Relay-Attempt", strconv.Itoa(a.Number))
+	a.Header.Set("Relay-Service", s.service.Name)
 	if len(s.signer) == 0 {
 		return nil
 	}
@@ -96,6 +98,9 @@ func (s *setup) exchange(ctx context.Context, a *exchange.Attempt, start time.Ti
 	elapsed := time.Since(start)
 	if err == nil {
 		return s.judge.answer(reply, start.Add(elapsed)), reply, elapsed
+	}
+	if errors.Is(err, exchange.ErrRetired) {
+		return verdict{unmade: true, err: err.Error()}, reply, elapsed
 	}
 	if exchange.TimedOut(err) && elapsed >= s.service.Timeout {
 		err = fmt.Errorf("no whole answer within %s: %w", s.service.Timeout, context.DeadlineExceeded)

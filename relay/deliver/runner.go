@@ -89,7 +89,7 @@ func (r *runner) apply(s *setup, e *endpoint, held bool) {
 		e.reset() // what waited because of the endpoint comes due: it may be mended
 	}
 	if old != nil && !s.inherited {
-		exchange.CloseIdle(old.sender)
+		s.succeed(old)
 	}
 }
 

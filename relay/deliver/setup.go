@@ -75,6 +75,16 @@ func senderFor(s *config.Service, own []string) exchange.Sender {
 	return sender
 }
 
+// succeed ends the connections of the setup before. When the service is called
+// over TLS from now on, nothing goes out in the clear any more.
+func (s *setup) succeed(old *setup) {
+	if exchange.Secured(&s.service.Service) && !exchange.Secured(&old.service.Service) {
+		exchange.Retire(old.sender)
+	} else {
+		exchange.CloseIdle(old.sender)
+	}
+}
+
 // debugEnd keeps the end of a debug that a reload leaves as it was.
 func debugEnd(d config.Debug, old *setup) time.Time {
 	switch {

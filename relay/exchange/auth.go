@@ -34,7 +34,7 @@ func New(s *config.Service, own []string) (Sender, error) {
 func newExchanger(s *config.Service, g guard) (Sender, error) {
 	if s.Proxy.Value() != "" || !isASCII(s.URL) {
 		transport, err := newTransport(s, g)
-		return HTTPSender{Transport: transport, MaxResponse: s.MaxResponse}, err
+		return &HTTPSender{Transport: transport, MaxResponse: s.MaxResponse}, err
 	}
 	secure, err := s.TLS.Client()
 	if err != nil {
@@ -46,6 +46,7 @@ func newExchanger(s *config.Service, g guard) (Sender, error) {
 		tls:         secure,
 		maxResponse: s.MaxResponse,
 		keep:        s.Concurrency,
+		once:        !s.KeepAlive,
 	}, nil
 }
 
@@ -60,6 +61,21 @@ func CloseIdle(s Sender) {
 	}
 }
 
+// Retire drops the connections of a sender and has it write nothing any more: no
+// request that is still to be made, and not the rest of one that is under way.
+func Retire(s Sender) {
+	if r, ok := s.(interface{ retire() }); ok {
+		r.retire()
+		return
+	}
+	CloseIdle(s)
+}
+
+// Secured reports whether a service is called over TLS.
+func Secured(s *config.Service) bool {
+	return strings.EqualFold(s.URL[:min(len(s.URL), len("https:"))], "https:")
+}
+
 // client is the part of a service that its connections and tokens depend on.
 type client struct {
 	tls          *config.TLS
@@ -69,13 +85,15 @@ type client struct {
 	timeout      time.Duration
 	maxResponse  int64
 	concurrency  int
+	keepAlive    bool
 	ascii        bool
+	secured      bool
 }
 
 // SameClient reports whether two forms of a service can share a sender.
 func SameClient(a, b *config.Service) bool {
 	part := func(s *config.Service) client {
-		return client{s.TLS, s.Auth.OAuth2, s.Proxy.Value(), s.AllowPrivate, s.Timeout, s.MaxResponse, s.Concurrency, isASCII(s.URL)}
+		return client{s.TLS, s.Auth.OAuth2, s.Proxy.Value(), s.AllowPrivate, s.Timeout, s.MaxResponse, s.Concurrency, s.KeepAlive, isASCII(s.URL), Secured(s)}
 	}
 	return reflect.DeepEqual(part(a), part(b))
 }

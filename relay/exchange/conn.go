@@ -17,6 +17,24 @@ import (
 // oneWrite is the longest body that is written together with its head.
 const oneWrite = 64 << 10
 
+// A connection is used so often and for so long at the most, so that a name that
+// moved, or a balancer that grew, is noticed by a busy service, too.
+const (
+	connUses = 1000
+	connAge  = time.Minute
+)
+
+// unanswered is why a connection ended without a byte of an answer.
+type unanswered struct{ error }
+
+// Unwrap returns the reason.
+func (e unanswered) Unwrap() error { return e.error }
+
+func isUnanswered(err error) bool {
+	_, ok := errors.AsType[unanswered](err)
+	return ok
+}
+
 // errStale means that an idle connection was closed by the endpoint: nothing was
 // written to it.
 var errStale = errors.New("connection closed meanwhile")
@@ -30,7 +48,10 @@ type line struct {
 	net.Conn
 	raw     syscall.RawConn // of the TCP connection; nil: it cannot be looked at
 	secured bool
-	address string
+	key     string // of the targets that it leads to
+	gate    *gate
+	opened  time.Time
+	uses    int
 	since   time.Time // when it became idle; zero: it was not yet
 
 	out  []byte // the request
@@ -50,13 +71,14 @@ type turn struct {
 	written int
 	begun   bool
 	stale   bool
+	retired bool
 	unsent  error
 	n       int // bytes of the answer
 	err     error
 }
 
-func newLine(conn net.Conn, address string) *line {
-	l := &line{Conn: conn, address: address}
+func newLine(conn net.Conn, key string, g *gate) *line {
+	l := &line{Conn: conn, key: key, gate: g, opened: time.Now()}
 	l.step = l.takeTurn
 	if tcp, ok := conn.(syscall.Conn); ok {
 		l.raw, _ = tcp.SyscallConn()
@@ -102,7 +124,7 @@ func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64)
 		return reply, alive && unsent == nil && ctx.Err() == nil && l.drained(), err
 	}
 	if unsent != nil && !IsTLS(err) { // TLS tells why, where it does
-		err = unsent
+		err = unanswered{unsent}
 	}
 	return Reply{}, false, err
 }
@@ -139,21 +161,25 @@ func (l *line) call(body []byte) (n int, unsent, err error) {
 	switch t := &l.turn; {
 	case t.stale:
 		return 0, nil, errStale
+	case t.retired:
+		return 0, nil, ErrRetired
 	case err != nil:
-		return 0, nil, fmt.Errorf("read answer: %w", err)
+		return 0, nil, unread(err)
 	case t.unsent != nil:
 		n, _, err = l.converse(nil, nil)
 		return n, t.unsent, err
 	case t.written < len(l.out):
 		return l.converse(l.out[t.written:], nil)
 	case t.err != nil:
-		return 0, nil, fmt.Errorf("read answer: %w", t.err)
+		return 0, nil, unread(t.err)
 	case t.n == 0:
-		return 0, nil, fmt.Errorf("read answer: %w", io.ErrUnexpectedEOF)
+		return 0, nil, unread(io.ErrUnexpectedEOF)
 	default:
 		return t.n, nil, nil
 	}
 }
+
+func unread(err error) error { return unanswered{fmt.Errorf("read answer: %w", err)} }
 
 // takeTurn writes when it is called first, and then reads when there is
 // something: so an exchange takes two calls of the kernel and one wait. The
@@ -166,7 +192,11 @@ func (l *line) takeTurn(fd uintptr) (over bool) {
 		if t.stale = !l.since.IsZero() && !quietSocket(fd); t.stale {
 			return true
 		}
+		if t.retired = !l.gate.enter(); t.retired {
+			return true
+		}
 		t.written, t.unsent = unix.Write(int(fd), l.out)
+		l.gate.leave()
 		t.written = max(t.written, 0)
 		if errors.Is(t.unsent, unix.EAGAIN) || errors.Is(t.unsent, unix.EINTR) {
 			t.unsent = nil
@@ -190,7 +220,13 @@ func (l *line) takeTurn(fd uintptr) (over bool) {
 // converse writes what is left and reads, through the connection's own methods.
 func (l *line) converse(head, body []byte) (n int, unsent, err error) {
 	if len(head)+len(body) > 0 {
+		if !l.gate.begin(l) {
+			return 0, nil, ErrRetired
+		}
 		_, unsent = (&net.Buffers{head, body}).WriteTo(l.Conn)
+		if l.gate.end(l) && unsent != nil {
+			return 0, nil, ErrRetired
+		}
 	}
 	n, err = l.Conn.Read(l.in[:])
 	if n > 0 {
@@ -199,5 +235,5 @@ func (l *line) converse(head, body []byte) (n int, unsent, err error) {
 	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	return 0, unsent, fmt.Errorf("read answer: %w", err)
+	return 0, unsent, unread(err)
 }

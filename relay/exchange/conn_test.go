@@ -56,7 +56,7 @@ func TestAnAnswerBeforeTheRequestIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLine(conn, at.String())
+	l := newLine(conn, at.String(), new(gate))
 	defer func() { _ = l.Close() }()
 	var once sync.Once
 	err = l.raw.Read(func(fd uintptr) bool { // the runtime hears of the answer, and only once
@@ -68,7 +68,7 @@ func TestAnAnswerBeforeTheRequestIsRead(t *testing.T) {
 	}
 	u := &url.URL{Scheme: "http", Host: at.String(), Path: "/"}
 	a := &Attempt{Method: http.MethodPost, URL: u, Deadline: time.Now().Add(5 * time.Second)}
-	reply, _, err := l.exchange(t.Context(), a, newTarget(u), 100)
+	reply, _, err := l.exchange(t.Context(), a, newTarget(u, false), 100)
 	if err != nil || reply.Status != 503 {
 		t.Errorf("status %d, %v; want 503", reply.Status, err)
 	}

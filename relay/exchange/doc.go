@@ -6,8 +6,9 @@
 // what its outcome means, is decided by package deliver.
 //
 // Guarantees: a request is written once and nothing repeats it behind the
-// caller's back, but for an idle connection that the endpoint had closed. No
-// redirect is followed. Only so much of an answer is read as the service allows.
+// caller's back, but for a connection that was used before and ends without a
+// byte of an answer: then it is written once more, over a new one. No redirect
+// is followed. Only so much of an answer is read as the service allows.
 // An address that is guarded (the cloud's metadata, the relay's own listeners,
 // private ones where a service forbids them) is refused when it is dialled,
 // whatever name led there. No error holds a URL, a password or a token.

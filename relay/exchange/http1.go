@@ -13,18 +13,21 @@ import (
 type target struct {
 	url     *url.URL
 	address string // to connect to
+	key     string // the same for targets that can share a connection
 	host    string // of the Host field
 	path    string // with the query
+	once    bool   // its connection ends after the answer
 }
 
-func newTarget(u *url.URL) *target {
+func newTarget(u *url.URL, once bool) *target {
 	host := u.Host
 	if open := strings.LastIndexByte(host, '%'); open >= 0 { // the zone of an IPv6 address means nothing there
 		if end := strings.IndexByte(host[open:], ']'); end >= 0 {
 			host = host[:open] + host[open+end:]
 		}
 	}
-	return &target{url: u, address: addressOf(u), host: host, path: u.RequestURI()}
+	address := addressOf(u)
+	return &target{url: u, address: address, key: u.Scheme + " " + address, host: host, path: u.RequestURI(), once: once}
 }
 
 // appendHead writes all of a request but its body.
@@ -40,6 +43,9 @@ func appendHead(b []byte, a *Attempt, t *target) []byte {
 		if !framing(f.Name) {
 			b = appendField(b, f.Name, f.Value)
 		}
+	}
+	if t.once {
+		b = appendField(b, "Connection", "close")
 	}
 	if len(a.Body) > 0 || a.Method == http.MethodPost || a.Method == http.MethodPut || a.Method == http.MethodPatch {
 		b = append(b, "Content-Length: "...)

@@ -70,7 +70,7 @@ func FuzzAppendHead(f *testing.F) {
 			return
 		}
 		a := &Attempt{Method: "POST", URL: u, Header: Headers{{name, value}}, Body: []byte(body)}
-		r := bufio.NewReader(io.MultiReader(bytes.NewReader(appendHead(nil, a, newTarget(u))), strings.NewReader(body)))
+		r := bufio.NewReader(io.MultiReader(bytes.NewReader(appendHead(nil, a, newTarget(u, false))), strings.NewReader(body)))
 		req, err := http.ReadRequest(r)
 		if err != nil {
 			if strings.EqualFold(name, "Host") || strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7f }) {

@@ -33,6 +33,7 @@ func newTransport(s *config.Service, g guard) (*http.Transport, error) {
 		IdleConnTimeout:        idleConn,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true,
+		DisableKeepAlives:      !s.KeepAlive,
 		Protocols:              new(http.Protocols),
 	}
 	t.Protocols.SetHTTP1(true)

@@ -74,6 +74,11 @@ func (s *tokenSender) closeIdle() {
 	CloseIdle(s.next)
 }
 
+func (s *tokenSender) retire() {
+	s.client.CloseIdleConnections()
+	Retire(s.next)
+}
+
 // current returns the token, asking for one when there is none or it is about
 // to end. Those who come meanwhile wait for the same answer.
 func (s *tokenSender) current(ctx context.Context) (*oauth2.Token, error) {

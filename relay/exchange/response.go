@@ -6,10 +6,8 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"strings"
 )
-
-// maxInterim is how many interim answers (1xx) may come before the real one.
-const maxInterim = 5
 
 // read reads an answer of any shape, the first n bytes of which came.
 func (l *line) read(n int, method string, limit int64) (reply Reply, alive bool, err error) {
@@ -18,12 +16,12 @@ func (l *line) read(n int, method string, limit int64) (reply Reply, alive bool,
 		l.slow = bufio.NewReader(&l.rest)
 	}
 	l.slow.Reset(&l.rest)
-	resp, err := readHead(l.slow, &http.Request{Method: method})
+	resp, status, err := readHead(l.slow, &http.Request{Method: method})
 	if err != nil {
 		if l.rest.N <= 0 {
-			err = fmt.Errorf("read answer: its head is longer than %d bytes", maxHeaderBytes)
+			err = fmt.Errorf("its head is longer than %d bytes", maxHeaderBytes)
 		}
-		return Reply{}, false, err
+		return Reply{Status: status}, false, fmt.Errorf("read answer: %w", err)
 	}
 	l.rest.N = math.MaxInt64 // readAnswer has its own limit, without what chunks cost
 	reply = Reply{Status: resp.StatusCode, Header: headersOf(resp.Header)}
@@ -31,22 +29,33 @@ func (l *line) read(n int, method string, limit int64) (reply Reply, alive bool,
 	if err != nil {
 		err = fmt.Errorf("read answer with status %d: %w", reply.Status, err)
 	}
-	alive = err == nil && !reply.Cut && !resp.Close && resp.StatusCode >= http.StatusOK && l.slow.Buffered() == 0
+	alive = err == nil && !reply.Cut && !resp.Close && resp.StatusCode >= http.StatusOK && l.slow.Buffered() == 0 && !contradicts(resp)
 	return reply, alive, err
 }
 
-// readHead reads the head of an answer, passing over interim ones.
-func readHead(r *bufio.Reader, request *http.Request) (*http.Response, error) {
-	for range maxInterim + 1 {
+// contradicts reports whether an answer that has no body by its status says that
+// it has one: it may follow, and would be taken for the next answer.
+func contradicts(resp *http.Response) bool {
+	bodiless := resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
+	return bodiless && (len(resp.TransferEncoding) > 0 || strings.Trim(resp.Header.Get("Content-Length"), "0") != "")
+}
+
+// readHead reads the head of an answer, passing over interim ones, however many
+// the bytes allow. Of a head that cannot be read it returns the status.
+func readHead(r *bufio.Reader, request *http.Request) (*http.Response, int, error) {
+	for {
+		begin, _ := r.Peek(len("HTTP/1.1 200"))
 		resp, err := http.ReadResponse(r, request)
 		if err != nil {
-			return nil, fmt.Errorf("read answer: %w", err)
+			_, code, _ := strings.Cut(string(begin), " ")
+			status, _ := plainStatus(code)
+			return nil, status, err
 		}
-		if resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols {
-			return resp, nil
+		interim := resp.StatusCode >= http.StatusContinue && resp.StatusCode < http.StatusOK
+		if !interim || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp, resp.StatusCode, nil
 		}
 	}
-	return nil, fmt.Errorf("read answer: more than %d interim ones", maxInterim)
 }
 
 // first reads what came already, and then the rest.

@@ -8,13 +8,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
 // A Sender makes one attempt and returns the endpoint's answer. A nil error
 // means that the endpoint answered in full, with whatever status; an error
-// means that no whole answer was read. Implementations are safe for concurrent
-// use.
+// means that no whole answer was read: the reply holds what was, its status
+// first. After [ErrRetired] nothing was sent. Implementations are safe for
+// concurrent use.
 type Sender interface {
 	Send(ctx context.Context, a *Attempt) (Reply, error)
 }
@@ -63,17 +65,20 @@ type Reply struct {
 	Cut    bool   // there was more than is read of an answer
 }
 
-// HTTPSender is the [Sender] used in production.
+// HTTPSender is the [Sender] of services with a proxy. Safe for concurrent use.
 type HTTPSender struct {
 	Transport   http.RoundTripper
 	MaxResponse int64 // bytes read of an answer's body
+
+	renewed atomic.Int64 // when its connections began, in seconds; 0: none did
 }
 
 // Send makes the exchange under the attempt's deadline, from connecting to the
 // last byte. It follows no redirect: what was asked is what was answered.
-func (s HTTPSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
+func (s *HTTPSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 	ctx, cancel := a.within(ctx)
 	defer cancel()
+	defer s.age(time.Now())
 	resp, err := s.Transport.RoundTrip(a.request(ctx))
 	if err != nil {
 		return Reply{}, withoutURL(err)
@@ -87,7 +92,17 @@ func (s HTTPSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 	return reply, nil
 }
 
-func (s HTTPSender) closeIdle() {
+// age closes what is idle once in a while, so that connections that are in use
+// all the time do not last for ever.
+func (s *HTTPSender) age(now time.Time) {
+	began := s.renewed.Load()
+	if now.Unix()-began < int64(connAge.Seconds()) || !s.renewed.CompareAndSwap(began, now.Unix()) || began == 0 {
+		return
+	}
+	s.closeIdle()
+}
+
+func (s *HTTPSender) closeIdle() {
 	if t, ok := s.Transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
@@ -98,6 +113,9 @@ func (a *Attempt) request(ctx context.Context) *http.Request {
 	r.Method, r.URL, r.Host = a.Method, a.URL, a.Host
 	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
 	r.Header = a.Header.standard()
+	if _, set := r.Header["X-Idempotency-Key"]; !set {
+		r.Header["X-Idempotency-Key"] = nil // is not sent: it has net/http try again what a reused connection ended
+	}
 	r.ContentLength = int64(len(a.Body))
 	if len(a.Body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(a.Body))

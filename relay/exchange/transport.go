@@ -16,12 +16,15 @@ import (
 // and reads its answer in the goroutine of the attempt, where the Transport of
 // net/http has two more for each connection, and reads the usual answer itself:
 // that makes an exchange cost a third. What is not usual is read by net/http.
-// A request is written once: nothing is repeated behind the queue's back.
+// A request is written twice only where a connection that was used before ends
+// without a byte of an answer: the endpoint had let it go.
 type directSender struct {
 	dialer      *net.Dialer
 	tls         *tls.Config
 	maxResponse int64
-	keep        int // idle connections at most
+	keep        int  // idle connections at most
+	once        bool // each connection ends after its answer
+	gate        gate // through which requests go out
 
 	last atomic.Pointer[target] // the one used last: mostly all are the same
 
@@ -34,37 +37,50 @@ type directSender struct {
 func (s *directSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 	t := s.target(a.URL)
 	for {
-		l := s.take(t.address)
-		if l == nil {
+		l := s.take(t)
+		reused := l != nil
+		if !reused {
 			var err error
 			if l, err = s.connect(ctx, a, t); err != nil {
 				return Reply{}, err
 			}
 		}
-		reply, alive, err := l.exchange(ctx, a, t, s.maxResponse)
-		switch {
-		case alive:
-			s.put(l)
-		case err == nil:
-			_ = l.Close()
-		default:
-			l.abort()
-		}
+		reply, err := s.over(ctx, l, a, t)
 		switch {
 		case errors.Is(err, errStale):
 			continue
-		case err != nil && ctx.Err() != nil:
+		case reused && isUnanswered(err) && !TimedOut(err) && ctx.Err() == nil:
+			if l, err = s.connect(ctx, a, t); err == nil {
+				reply, err = s.over(ctx, l, a, t)
+			}
+		}
+		if err != nil && ctx.Err() != nil {
 			err = ctx.Err()
 		}
 		return reply, err
 	}
 }
 
+// over makes the exchange over a connection, which it keeps or closes.
+func (s *directSender) over(ctx context.Context, l *line, a *Attempt, t *target) (Reply, error) {
+	reply, alive, err := l.exchange(ctx, a, t, s.maxResponse)
+	l.uses++
+	switch {
+	case alive && !s.once && l.uses < connUses && time.Since(l.opened) < connAge:
+		s.put(l)
+	case err == nil:
+		_ = l.Close()
+	default:
+		l.abort()
+	}
+	return reply, err
+}
+
 func (s *directSender) target(u *url.URL) *target {
 	if t := s.last.Load(); t != nil && t.url == u {
 		return t
 	}
-	t := newTarget(u)
+	t := newTarget(u, s.once)
 	s.last.Store(t)
 	return t
 }
@@ -78,6 +94,13 @@ func (s *directSender) closeIdle() {
 	s.drop(len(s.idle))
 }
 
+// retire closes the gate: what is not written yet never is, and an attempt that
+// is still to be made ends with [ErrRetired].
+func (s *directSender) retire() {
+	s.closeIdle()
+	s.gate.close()
+}
+
 // connect opens a connection to a target.
 func (s *directSender) connect(ctx context.Context, a *Attempt, t *target) (*line, error) {
 	ctx, cancel := a.within(ctx)
@@ -86,7 +109,7 @@ func (s *directSender) connect(ctx context.Context, a *Attempt, t *target) (*lin
 	if err != nil {
 		return nil, err
 	}
-	l := newLine(conn, t.address)
+	l := newLine(conn, t.key, &s.gate)
 	if t.url.Scheme == "https" {
 		if l.Conn, err = s.secure(ctx, conn, t.url.Hostname()); err != nil {
 			_ = conn.Close()
@@ -107,12 +130,12 @@ func (s *directSender) secure(ctx context.Context, conn net.Conn, host string) (
 	return secured, secured.HandshakeContext(ctx)
 }
 
-// take returns the idle connection used last, or nil.
-func (s *directSender) take(address string) *line {
+// take returns the idle connection used last that leads to a target, or nil.
+func (s *directSender) take(t *target) *line {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, l := range slices.Backward(s.idle) {
-		if l.address == address {
+		if l.key == t.key {
 			s.idle = slices.Delete(s.idle, i, i+1)
 			return l
 		}

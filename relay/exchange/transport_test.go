@@ -132,7 +132,10 @@ func TestAnswersOfEveryShape(t *testing.T) {
 		{"to the end of the connection", "HTTP/1.0 200 OK\r\n\r\nok", "200 ok", false},
 		{"and no more", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "200 ok", false},
 		{"after interim ones", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + plain, "200 ok", true},
-		{"after interim ones for ever", strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 20), "more than 5 interim", false},
+		{"after many interim ones", strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 500) + plain, "200 ok", true},
+		{"after interim ones for ever", strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 5000), "head is longer than 65536 bytes", false},
+		{"without a body that it says it has", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", "204 ", false},
+		{"with a head that cannot be read", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", "malformed MIME header", false},
 		{"with more behind it", plain + "HTTP/1.1 200 OK\r\n\r\n", "200 ok", false},
 		{"longer than is read", "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + strings.Repeat("x", 70_000), "200 " + strings.Repeat("x", 64<<10), false},
 		{"shorter than it says", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", "read answer with status 200: unexpected EOF", false},
@@ -201,7 +204,7 @@ func TestASenderThatIsReplacedKeepsNoConnection(t *testing.T) {
 	if _, err := sendTo(t, s, w.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	used := s.take(w.Addr().String())
+	used := s.take(s.target(&url.URL{Scheme: "http", Host: w.Addr().String()}))
 	s.closeIdle()
 	s.put(used)
 	if _, err := used.Write([]byte("x")); !errors.Is(err, net.ErrClosed) || len(s.idle) != 0 {
