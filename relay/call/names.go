@@ -13,6 +13,7 @@ const (
 	DeadLetter     = operationalPrefix + "dead_letter"
 	Gap            = operationalPrefix + "gap"
 	QueueHigh      = operationalPrefix + "queue_high"
+	ServiceState   = operationalPrefix + "service_state"
 )
 
 // Events that the relay raises about a call.
@@ -68,6 +69,7 @@ var events = []EventName{
 	{DeadLetter, "deliveries were given up", nil, tags("service endpoint reason status error delivery")},
 	{Gap, "a source heard nothing for a while", nil, tags("source reason from to segments_ended segments_found segments_missing abandons_missing events_dropped channels_compared")},
 	{QueueHigh, "the queue is nearly full", nil, tags("bytes max_bytes")},
+	{ServiceState, "a service was paused, resumed, switched off or on, or removed while something waits for it", nil, tags("service state reason waiting")},
 }
 
 // groups are those of an event of a call.

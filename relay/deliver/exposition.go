@@ -67,10 +67,29 @@ func (x *exposition) gauges(list []Status, now time.Time) {
 	for _, s := range list {
 		x.plain("relay_retrying", s.Name, float64(s.Retrying))
 	}
+	x.family("relay_waiting_for_recording", "gauge", "Deliveries that wait for their recording to be complete.")
+	for _, s := range list {
+		x.plain("relay_waiting_for_recording", s.Name, float64(s.ForRecording))
+	}
+	x.states(list)
 	x.family("relay_breaker_state", "gauge", "Circuit breaker of the endpoint: 0 closed, 1 half-open, 2 open.")
 	for _, s := range list {
 		if s.State != StateOrphaned {
 			x.plain("relay_breaker_state", s.Name, breakerValue(s.Breaker))
+		}
+	}
+}
+
+// states says which state each service is in.
+func (x *exposition) states(list []Status) {
+	x.family("relay_service_state", "gauge", "State of a service: 1 for the one that it is in, 0 for the others.")
+	for _, s := range list {
+		for _, state := range serviceStates {
+			in := uint64(0)
+			if s.State == state.Name {
+				in = 1
+			}
+			x.labelled("relay_service_state", "state", state.Name, s.Name, in)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type meter struct {
 	lastError  string
 	lastStatus int
 	lastAt     time.Time
+	failing    time.Time // the first attempt that failed behind the last that was delivered; zero: none did
 }
 
 // add counts an attempt.
@@ -35,9 +36,13 @@ func (m *meter) add(v verdict, now time.Time, elapsed time.Duration) {
 	m.attempts++
 	m.lastStatus, m.lastAt, m.lastError = v.status, now, v.err
 	if v.outcome != Delivered {
+		if m.failing.IsZero() {
+			m.failing = now
+		}
 		return
 	}
 	m.delivered++
+	m.failing = time.Time{}
 	second := &m.seconds[now.Unix()%meterSeconds]
 	if second.at != now.Unix() {
 		second.at, second.n = now.Unix(), 0
@@ -49,7 +54,7 @@ func (m *meter) add(v verdict, now time.Time, elapsed time.Duration) {
 func (m *meter) fill(s *Status, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.Delivered = m.delivered
+	s.Delivered, s.Failing = m.delivered, m.failing
 	s.LastError, s.LastStatus, s.LastAt = m.lastError, m.lastStatus, m.lastAt
 	for _, second := range m.seconds {
 		if now.Unix()-second.at < meterSeconds {

@@ -21,6 +21,8 @@ type Status struct {
 	Waiting      int
 	InFlight     int
 	Retrying     int
+	ForRecording int            // of the waiting: those that wait for their recording
+	Failing      time.Time      // since when each attempt fails; zero: the last one was delivered
 	Oldest       time.Time      // acceptance of the oldest delivery; zero: there is none
 	Dead         map[string]int // dead letters by reason
 	Delivered    uint64         // since the start
@@ -80,6 +82,7 @@ func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
 	r.mu.Lock()
 	e := r.endpoint
 	busy, retries := r.busy, r.hand.counts[waitRetry]
+	forRecording := r.hand.counts[waitRecording]
 	r.mu.Unlock()
 	s := Status{
 		Name: r.name, Description: setup.service.Description, Group: setup.service.Group,
@@ -90,6 +93,7 @@ func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
 	inPlace := min(retries, q.InFlight-s.InFlight)
 	s.Retrying = q.Parked + inPlace
 	s.Waiting = q.Waiting + q.InFlight - s.InFlight - inPlace
+	s.ForRecording = min(forRecording, s.Waiting)
 	r.meter.fill(&s, now)
 	return s
 }

@@ -14,6 +14,7 @@ import (
 func (d *Deliverer) tend(ctx context.Context) {
 	ticker := time.NewTicker(tendEvery)
 	defer ticker.Stop()
+	var states stateChanges
 	for {
 		select {
 		case <-ctx.Done():
@@ -21,6 +22,7 @@ func (d *Deliverer) tend(ctx context.Context) {
 		case now := <-ticker.C:
 			d.expire(ctx, now)
 			d.renew()
+			states.look(d.Status(), d.tell.notices)
 			d.tell.repeated(ctx, d.tell.repeats.due(now))
 		}
 	}

@@ -17,7 +17,8 @@ import (
 type batch struct {
 	receipts []receipt
 	records  []queue.Record
-	bytes    int // of the events' bodies
+	bytes    int           // of the events' bodies
+	nobodys  []*call.Event // of those that are owed to no service
 }
 
 // receipt is what stays of an accepted event for its answer. The id is a text of
@@ -38,7 +39,11 @@ func (s *Server) collect(b *batch, table *route.Table, data []byte, internal boo
 		e := &events[i]
 		b.receipts = append(b.receipts, receipt{id: strings.Clone(e.ID), counter: s.metrics.accepted.of(e.Name)})
 		b.bytes += len(e.Body)
-		for _, service := range table.Owed(e) {
+		owed := table.Owed(e)
+		if len(owed) == 0 {
+			b.nobodys = append(b.nobodys, e)
+		}
+		for _, service := range owed {
 			b.records = append(b.records, queue.Record{
 				Service: service.Name, Event: e.Name, ID: e.ID, Call: e.Call,
 				Segment: e.Segment, Scope: scope(e), Body: e.Body,
@@ -55,7 +60,7 @@ func (s *Server) collect(b *batch, table *route.Table, data []byte, internal boo
 // again under the same ids, and what had been stored is recognised.
 func (s *Server) commit(b *batch, done func(error)) {
 	if len(b.records) == 0 { // owed to nobody
-		b.count()
+		s.count(b)
 		done(nil)
 		return
 	}
@@ -63,15 +68,19 @@ func (s *Server) commit(b *batch, done func(error)) {
 	s.queue.Append(b.records, func(err error) {
 		if err == nil {
 			s.metrics.journal.Observe(time.Since(start).Seconds())
-			b.count()
+			s.count(b)
 		}
 		done(err)
 	})
 }
 
-func (b *batch) count() {
+// count counts what was accepted.
+func (s *Server) count(b *batch) {
 	for _, r := range b.receipts {
 		r.counter.Inc()
+	}
+	for _, e := range b.nobodys {
+		s.forNobody(e)
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 
 type metrics struct {
 	accepted *byEvent
+	unbound  *byEvent
 	rejected *prometheus.CounterVec
 	journal  prometheus.Histogram
 }
@@ -34,8 +35,13 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		Name: "relay_events_accepted_total",
 		Help: "Events accepted, each segment for itself.",
 	}, []string{"event"})
+	unbound := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "relay_events_unbound_total",
+		Help: "Events accepted that no binding matches, each segment for itself.",
+	}, []string{"event"})
 	m := &metrics{
 		accepted: newByEvent(accepted),
+		unbound:  newByEvent(unbound),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "relay_events_rejected_total",
 			Help: "Events, requests and connections refused.",
@@ -55,7 +61,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{accepted, m.rejected, m.journal} {
+	for _, c := range []prometheus.Collector{accepted, unbound, m.rejected, m.journal} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -61,6 +61,7 @@ type Server struct {
 	log      *slog.Logger
 	version  string
 	metrics  *metrics
+	unbound  unbound
 	refusals *refusals
 
 	socket   *limit.Listener

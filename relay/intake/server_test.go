@@ -210,6 +210,12 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("accepted{event=%q} = %v, want %v", event, got, want)
 		}
 	}
+	if got := testutil.ToFloat64(m.unbound.vec.WithLabelValues("nobody_is_owed_this")); got != 1 {
+		t.Errorf("unbound{event=%q} = %v, want 1", "nobody_is_owed_this", got)
+	}
+	if got := r.Unbound(); got.Count < 151 || got.Event != "own_149" || got.At.IsZero() {
+		t.Errorf("got %+v for the events that no binding matches", got)
+	}
 	for reason, want := range map[string]float64{reasonInvalid: 1, reasonMediaType: 1, reasonQueue: 1, reasonTooLarge: 0} {
 		if got := testutil.ToFloat64(m.rejected.WithLabelValues(reason)); got != want {
 			t.Errorf("rejected{reason=%q} = %v, want %v", reason, got, want)
