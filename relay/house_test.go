@@ -30,7 +30,8 @@ func TestImportsRunOneWay(t *testing.T) {
 		"relay/recordings/link": nil,
 		"relay/recordings/wav":  nil,
 		"relay/web":             {"config", "queue", "render", "relay/unixsock"},
-		"relay/source/asterisk": {"config", "relay/call"},
+		"relay/source":          {"config", "relay/call"},
+		"relay/source/asterisk": {"config", "relay/call", "relay/source"},
 	}
 	libraries := map[string][]string{
 		"github.com/nats-io/":          {"queue", "queue/queuetest"},

@@ -14,7 +14,7 @@ import (
 	"callrelay/config"
 	"callrelay/queue"
 	"callrelay/relay/deliver"
-	"callrelay/relay/source/asterisk"
+	callsource "callrelay/relay/source"
 	"callrelay/relay/web"
 )
 
@@ -243,7 +243,7 @@ func (p operator) test(ctx context.Context, service string, event []byte) (web.T
 	return transcript(queue.Logged{Service: service, At: x.At, Body: data}), nil
 }
 
-func source(s asterisk.Status) web.Source {
+func source(s callsource.Status) web.Source {
 	v := web.Source{
 		Name: s.Name, Type: s.Type, State: "disconnected", Since: s.Since, LastError: cmp.Or(s.LastError, s.Refusal),
 		Behind: s.Behind.Seconds(), Turned: s.Turned, Unturned: s.Unturned, Problem: s.Problem, Gaps: s.Gaps,

@@ -19,6 +19,7 @@ import (
 	"callrelay/relay/intake"
 	"callrelay/relay/recordings"
 	"callrelay/relay/route"
+	callsource "callrelay/relay/source"
 	"callrelay/relay/source/asterisk"
 	"callrelay/relay/web"
 )
@@ -55,7 +56,7 @@ type Daemon struct {
 	intake     *intake.Server
 	socket     *web.Socket
 	server     *web.Server // nil when admin.listen is ""
-	sources    []*asterisk.Source
+	sources    []callsource.Source
 	closers    []closer
 }
 
@@ -189,7 +190,7 @@ func (p *Daemon) openWeb(context.Context) error {
 
 func (p *Daemon) openSources(context.Context) error {
 	for _, c := range p.first.Config.Sources {
-		o := asterisk.Options{Config: c, Emit: p.emit, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
+		o := callsource.Options{Config: c, Emit: p.emit, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
 		if r := p.first.Config.Recordings; r != nil {
 			o.RecordingsDir = r.Dir
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"callrelay/config"
+	callsource "callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -136,7 +137,7 @@ func (r *taker) emit(_ context.Context, body []byte) error {
 	if r.refusal != nil {
 		return r.refusal
 	}
-	r.taken = append(r.taken, reread(slices.Clone(body), time.Time{}))
+	r.taken = append(r.taken, callsource.Reread(slices.Clone(body), time.Time{}))
 	select {
 	case r.changed <- struct{}{}:
 	default:
@@ -220,8 +221,8 @@ func run(t *testing.T, s *Source) (stop func()) {
 	return stop
 }
 
-func options(f *fake, r *taker) Options {
-	return Options{
+func options(f *fake, r *taker) callsource.Options {
+	return callsource.Options{
 		Config: config.Source{Name: "pbx1", Type: "asterisk", Address: f.Addr().String(), User: "relay", RecordingsFrom: "/cs/rec"},
 		Emit:   r.emit,
 	}

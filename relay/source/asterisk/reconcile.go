@@ -8,6 +8,7 @@ import (
 	"time"
 
 	callevent "callrelay/relay/call"
+	callsource "callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -36,11 +37,11 @@ type gap struct {
 
 // Why nothing was heard.
 const (
-	gapStart      = "started in mid-call"
-	gapRestart    = "relay restarted"
-	gapDisconnect = "disconnected"
+	gapStart      = callsource.GapStart
+	gapRestart    = callsource.GapRestart
+	gapDisconnect = callsource.GapDisconnect
 	gapUnseen     = "segment told only by its end"
-	gapSpool      = "spool full"
+	gapSpool      = callsource.GapSpool
 )
 
 // raiseGap puts a gap out, identified by its reason and its ends.

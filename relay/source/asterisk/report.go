@@ -50,13 +50,6 @@ type record struct {
 	Perspective    string      `json:"agent_perspective_recording,omitempty"`
 }
 
-// output is one call event.
-type output struct {
-	Name string
-	Body []byte
-	At   time.Time // the stamp of the manager event it comes from
-}
-
 // reporter makes call events.
 type reporter struct {
 	source  string

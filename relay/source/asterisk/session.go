@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	callsource "callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -44,8 +45,11 @@ type session struct {
 	queues   []ami.Message
 }
 
-// run connects and reads until the connection breaks or ctx ends.
-func (n *session) run(ctx context.Context) error {
+// Settled implements [callsource.Session].
+func (n *session) Settled() bool { return n.settled }
+
+// Run connects and reads until the connection breaks or ctx ends.
+func (n *session) Run(ctx context.Context) error {
 	o := n.source.o.Config
 	tlsConfig, err := newTLS(o.TLS, o.Address)
 	if err != nil {
@@ -61,7 +65,7 @@ func (n *session) run(ctx context.Context) error {
 	defer stop()
 	defer conn.Close()
 	n.began = time.Now()
-	n.source.connected()
+	n.source.Connected()
 	if err := n.ask(conn); err != nil {
 		return err
 	}
@@ -83,7 +87,7 @@ func (n *session) read(ctx context.Context, conn *ami.Conn) error {
 	pinging := make(chan struct{})
 	go func() {
 		defer close(pinging)
-		for wait(ctx, PingInterval); ctx.Err() == nil; wait(ctx, PingInterval) {
+		for callsource.Wait(ctx, PingInterval); ctx.Err() == nil; callsource.Wait(ctx, PingInterval) {
 			if conn.Send("Ping", ami.Header{Name: "ActionID", Value: pingID}) != nil {
 				return // reading fails too
 			}
@@ -94,7 +98,7 @@ func (n *session) read(ctx context.Context, conn *ami.Conn) error {
 		m, err := conn.Next()
 		switch {
 		case errors.Is(err, ami.ErrTooLarge):
-			n.source.missed(err)
+			n.source.Missed(err)
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		default:
@@ -113,12 +117,12 @@ func (n *session) read(ctx context.Context, conn *ami.Conn) error {
 // machine makes of it into the spool. It returns the legs of which the name of
 // the recording is to be asked.
 func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	stamp := m.Stamp()
 	if !stamp.IsZero() {
-		s.status.heard(stamp, now)
-		s.put(n.resume(s.machine, stamp))
+		s.Heard(stamp, now)
+		s.Put(n.resume(s.machine, stamp))
 	} else {
 		stamp = now // timestampevents is off, or m answers an action
 	}
@@ -126,15 +130,15 @@ func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
 	case isFile:
 		s.machine.named(id, m.Get("Value"))
 	case m.Event() != "" && !n.collect(m) && n.resumed:
-		s.put(s.machine.apply(m, stamp))
+		s.Put(s.machine.apply(m, stamp))
 	}
 	if !n.settled && n.due(m, now) {
-		s.put(n.settle(s.machine, m))
+		s.Put(n.settle(s.machine, m))
 		for _, l := range s.machine.unnamed() {
 			ask = append(ask, leg{ID: l.ID, Channel: l.Channel})
 		}
 	}
-	s.touch()
+	s.Touch()
 	return ask
 }
 

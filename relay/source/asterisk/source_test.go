@@ -130,8 +130,9 @@ func TestRefusal(t *testing.T) {
 	t.Parallel()
 	f, r := newFake(t), newTaker()
 	r.refuse(errors.New("queue full"))
-	s := New(options(f, r))
-	s.spool.maxEvents = 6
+	o := options(f, r)
+	o.Spool = 6
+	s := New(o)
 	run(t, s)
 	until(t, "a connection", func() bool { return s.Status().Connected })
 	f.send(transcript(t, "single")...)

@@ -1,6 +1,7 @@
-package asterisk
+package source
 
 import (
+	"cmp"
 	"encoding/json"
 	"sync"
 	"time"
@@ -18,24 +19,24 @@ type spool struct {
 	maxEvents, maxBytes int
 
 	mu      sync.Mutex
-	waiting []output
+	waiting []Event
 	bytes   int
-	lost    loss
+	lost    Loss
 	more    chan struct{} // holds a token when something was put in
 }
 
-// loss is what did not fit.
-type loss struct {
+// Loss is what did not fit.
+type Loss struct {
 	Events   int
 	From, To time.Time
 }
 
-func newSpool() *spool {
-	return &spool{maxEvents: MaxSpooled, maxBytes: MaxSpooledBytes, more: make(chan struct{}, 1)}
+func newSpool(most int) *spool {
+	return &spool{maxEvents: cmp.Or(most, MaxSpooled), maxBytes: MaxSpooledBytes, more: make(chan struct{}, 1)}
 }
 
 // put adds an event, or counts it as lost when the spool is full.
-func (s *spool) put(o output) {
+func (s *spool) put(o Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) >= s.maxEvents || s.bytes+len(o.Body) > s.maxBytes {
@@ -55,23 +56,23 @@ func (s *spool) put(o output) {
 }
 
 // loss returns what was lost, once there is room again to say so.
-func (s *spool) loss() (loss, bool) {
+func (s *spool) loss() (Loss, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lost.Events == 0 || len(s.waiting) > s.maxEvents/2 || s.bytes > s.maxBytes/2 {
-		return loss{}, false
+		return Loss{}, false
 	}
 	lost := s.lost
-	s.lost = loss{}
+	s.lost = Loss{}
 	return lost, true
 }
 
 // first returns the oldest event.
-func (s *spool) first() (output, bool) {
+func (s *spool) first() (Event, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 {
-		return output{}, false
+		return Event{}, false
 	}
 	return s.waiting[0], true
 }
@@ -81,7 +82,7 @@ func (s *spool) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bytes -= len(s.waiting[0].Body)
-	s.waiting[0] = output{}
+	s.waiting[0] = Event{}
 	if s.waiting = s.waiting[1:]; len(s.waiting) == 0 {
 		s.waiting = nil
 	}

@@ -1,4 +1,4 @@
-package asterisk
+package source
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 const maxStateName = 64
 
 // stateName is under what the state is kept.
-func (s *Source) stateName() string {
+func (s *Collector) stateName() string {
 	name := "source-" + s.o.Config.Name
 	if len(name) <= maxStateName {
 		return name
@@ -22,41 +22,43 @@ func (s *Source) stateName() string {
 
 // restore takes up the state of an earlier run and returns why nothing was
 // heard since.
-func (s *Source) restore() (reason string) {
+func (s *Collector) restore() (reason string) {
 	if s.o.Store == nil {
-		return gapStart
+		return GapStart
 	}
 	data, err := s.o.Store.Load(s.stateName())
 	if err != nil {
 		s.log.Info("no state of an earlier run", "err", err)
 	}
 	if len(data) == 0 {
-		return gapStart
+		return GapStart
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	pending, err := s.machine.restore(data)
+	s.Lock()
+	defer s.Unlock()
+	pending, err := s.machine.Restore(data)
 	if err != nil {
 		s.log.Error("state not restored", "err", err)
-		return gapStart
+		return GapStart
 	}
 	for _, body := range pending {
-		s.spool.put(reread(body, s.machine.last))
+		s.spool.put(Reread(body, s.machine.Heard()))
 	}
-	return gapRestart
+	return GapRestart
 }
 
-// reread is an event from a saved state.
-func reread(body json.RawMessage, at time.Time) output {
-	var r record
+// Reread is an event from a saved state.
+func Reread(body json.RawMessage, at time.Time) Event {
+	var r struct {
+		Event string `json:"event"`
+	}
 	_ = json.Unmarshal(body, &r) // only for the name, in logs
-	return output{Name: r.Event, Body: body, At: at}
+	return Event{Name: r.Event, Body: body, At: at}
 }
 
 // keep saves the state soon after each change. A crash loses what was heard
 // since the last time; the calls in progress show it then, and the queues'
 // counts.
-func (s *Source) keep(ctx context.Context) {
+func (s *Collector) keep(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -65,23 +67,23 @@ func (s *Source) keep(ctx context.Context) {
 		}
 		began := time.Now()
 		s.save()
-		wait(ctx, max(SaveInterval, 10*time.Since(began)))
+		Wait(ctx, max(SaveInterval, 10*time.Since(began)))
 	}
 }
 
 // save saves the state. A failure is logged when it follows a success.
-func (s *Source) save() {
+func (s *Collector) save() {
 	if s.o.Store == nil {
 		return
 	}
-	s.mu.Lock()
-	data, err := s.machine.save(s.spool.pending())
-	s.mu.Unlock()
+	s.Lock()
+	data, err := s.machine.Save(s.spool.pending())
+	s.Unlock()
 	if err == nil {
 		err = s.o.Store.Save(s.stateName(), data)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	if err == nil {
 		s.unsaved = ""
 		return
@@ -89,8 +91,8 @@ func (s *Source) save() {
 	s.trouble(&s.unsaved, "state not saved", err)
 }
 
-// touch notes that the state has changed since it was saved.
-func (s *Source) touch() {
+// Touch notes that the state has changed since it was saved.
+func (s *Collector) Touch() {
 	select {
 	case s.dirty <- struct{}{}:
 	default:

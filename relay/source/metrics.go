@@ -1,10 +1,10 @@
-package asterisk
+package source
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// collector shows a source's status as metrics, read when they are asked for.
-type collector struct {
-	source *Source
+// statusMetrics shows a source's status as metrics, read when they are asked for.
+type statusMetrics struct {
+	source *Collector
 	series []series
 }
 
@@ -14,8 +14,8 @@ type series struct {
 	value func(Status) float64
 }
 
-func newCollector(s *Source) *collector {
-	c := &collector{source: s}
+func newMetrics(s *Collector) *statusMetrics {
+	c := &statusMetrics{source: s}
 	add := func(name, help string, kind prometheus.ValueType, value func(Status) float64) {
 		labels := prometheus.Labels{"source": s.o.Config.Name}
 		c.series = append(c.series, series{prometheus.NewDesc("relay_source_"+name, help, nil, labels), kind, value})
@@ -50,14 +50,14 @@ func newCollector(s *Source) *collector {
 }
 
 // Describe implements [prometheus.Collector].
-func (c *collector) Describe(out chan<- *prometheus.Desc) {
+func (c *statusMetrics) Describe(out chan<- *prometheus.Desc) {
 	for _, s := range c.series {
 		out <- s.desc
 	}
 }
 
 // Collect implements [prometheus.Collector].
-func (c *collector) Collect(out chan<- prometheus.Metric) {
+func (c *statusMetrics) Collect(out chan<- prometheus.Metric) {
 	status := c.source.Status()
 	for _, s := range c.series {
 		out <- prometheus.MustNewConstMetric(s.desc, s.kind, s.value(status))
