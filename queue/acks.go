@@ -70,6 +70,13 @@ func (a *acks) unfinished() int {
 	return a.owed
 }
 
+// forget drops those that were meant for a stream that is gone.
+func (a *acks) forget() {
+	a.mu.Lock()
+	a.own, a.owed, a.late = nil, 0, 0
+	a.mu.Unlock()
+}
+
 func (a *acks) remove(seq uint64) {
 	a.mu.Lock()
 	delete(a.own, seq)

@@ -24,6 +24,7 @@ type Entry struct {
 
 	touched time.Time // when JetStream was told last that it is being worked on; used in a cluster
 
+	era    int  // of the lane's EVENTS
 	shadow bool // it lies in RETRY too, since a crash: only its place here is left to release
 }
 

@@ -58,8 +58,11 @@ func (q *Queue) Examine(ctx context.Context, services []string) []Finding {
 	} else {
 		x.well("health", "it takes events")
 	}
-	if err := q.Degraded(); err != nil {
-		x.doubt("spool", "look at the servers of the cluster, unless that is over soon", "%v", err)
+	for _, l := range q.Losses() {
+		x.doubt("lost", "who has the admin context of the nats CLI can delete streams; a backup, or the call server, may have what is lost", "%s", l)
+	}
+	if s := q.base.bridge(); s != nil && s.bridges() {
+		x.doubt("spool", "look at the servers of the cluster, unless that is over soon", "%v", q.Degraded())
 	}
 	eng := q.engine.Load()
 	if eng == nil {

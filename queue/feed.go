@@ -86,11 +86,14 @@ func (l *Lane) nudge(now time.Time) {
 func (l *Lane) attach(ctx context.Context, eng *engine) error {
 	l.q.events.commitMu.Lock() // so that no record is counted twice, or not at all
 	defer l.q.events.commitMu.Unlock()
-	last, err := eng.lastSeq(ctx, events)
+	s, err := eng.stream(ctx, events)
+	if err == nil && !l.q.events.same(s) {
+		err = errReplaced
+	}
 	if err != nil {
 		return fmt.Errorf("attach lane %s: %w", l.name, err)
 	}
-	return l.attachAt(ctx, eng, last)
+	return l.attachAt(ctx, eng, s.CachedInfo().State.LastSeq)
 }
 
 // attachAt does so while nothing is stored behind last.
@@ -140,8 +143,8 @@ func (l *Lane) reattach() {
 	}
 	l.q.background(func(ctx context.Context) {
 		l.q.o.Log.Warn("consumer rebuilt", "service", l.name)
-		if err := l.q.base.attach(ctx, l, eng); errors.Is(err, jetstream.ErrStreamNotFound) {
-			l.q.fail(err) // a restart of the server recreates it
+		if err := l.q.base.attach(ctx, l, eng); errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, errReplaced) {
+			l.q.fail(err) // a restart of the server makes it again, and has the lanes begin anew
 		} else if err != nil {
 			l.q.o.Log.Error("consumer not rebuilt", "service", l.name, "err", err)
 			l.mu.Lock()
@@ -169,27 +172,36 @@ func (l *Lane) attachOnce(eng *engine) {
 	}
 }
 
-// reset forgets everything about EVENTS.
+// reset forgets everything about EVENTS, but for what is under way: its end is no
+// end of what has its sequence now.
 func (l *Lane) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.win, l.fresh, l.moved, l.restored = window{}, nil, true, 0
+	l.era++
+	l.win, l.fresh, l.shadows, l.moved, l.restored = window{}, nil, 0, true, 0
+	l.feed, l.lot.over, l.peeked = feed{average: l.feed.average}, nil, peek{}
+	l.trimmedTo, l.trimmedAt = 0, time.Time{}
+	l.acks.forget()
 }
 
-// loseParked forgets what lay in RETRY. What is in flight or ready of it has its
-// body, and goes on.
-func (l *Lane) loseParked() {
+// loseParked forgets what lay in RETRY, and returns how much. What is in flight
+// or ready of it has its body, and goes on.
+func (l *Lane) loseParked() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	lost := l.lot.Len() + l.unread
 	l.lot, l.unread = parkingLot{}, 0
 	for call, c := range l.chains {
+		before := len(c.followers)
 		c.followers = slices.DeleteFunc(c.followers, func(f follower) bool { return f.item != nil })
+		lost += before - len(c.followers)
 		c.turns = l.holders(call)
 		if c.turns == 0 {
 			c.turns = 1
 			l.advance(call)
 		}
 	}
+	return lost
 }
 
 // holders is how many entries of a call have the turn, but for parked ones.
@@ -347,6 +359,7 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 	defer l.mu.Unlock()
 	defer l.poke() // also for a known one: the next may have to be asked for
 	f := &l.feed
+	e.era = l.era
 	f.asked = max(f.asked-1, 0)
 	f.average = (f.average*7 + sizeOf(&e.Record)) / 8
 	if nth == f.nth+1 {

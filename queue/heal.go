@@ -32,12 +32,12 @@ func (q *Queue) Health() error {
 	return q.room(0)
 }
 
-// Degraded returns nil when records go where they belong, and else why they are
-// spooled.
+// Degraded returns nil when records go where they belong and stay there, and else
+// why they are spooled, or what was lost with a stream in the last 24 hours.
 func (q *Queue) Degraded() error {
 	s := q.base.bridge()
 	if s == nil || !s.bridges() {
-		return nil
+		return q.lossErr()
 	}
 	if err := q.downErr(); err != nil {
 		return fmt.Errorf("events are spooled: %w", err)

@@ -97,7 +97,7 @@ func (c *cluster) takeParked(ctx context.Context, eng *engine, term uint64) (uin
 		if !gone[at.seq] {
 			c.q.retries.keep(at.seq)
 			l := c.q.lane(serviceOf(m.Subject))
-			item := parkedIn(m, at, c.q.clock, term)
+			item := c.q.parkedIn(m, at, term)
 			l.mu.Lock()
 			l.lot.take(item)
 			l.restored = max(l.restored, item.origin)
@@ -127,7 +127,7 @@ func (c *cluster) followParked(ctx context.Context, eng *engine, term, from uint
 
 // adopt takes up a record that another relay parked.
 func (c *cluster) adopt(m *nats.Msg, at place, term uint64) {
-	item := parkedIn(m, at, c.q.clock, term)
+	item := c.q.parkedIn(m, at, term)
 	l := c.q.lane(serviceOf(m.Subject))
 	l.mu.Lock()
 	defer l.mu.Unlock()

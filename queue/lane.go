@@ -30,6 +30,7 @@ type Lane struct {
 	following   int    // entries in memory that wait in chains
 	shadows     int    // of fresh
 	restored    uint64 // see awaitsEarlier
+	era         int    // how often EVENTS was replaced
 	unread      int    // what is parked and not read yet, see [loading]
 	wokenAll    bool   // so is this: Wake came meanwhile
 	wokenHeld   bool
@@ -197,6 +198,8 @@ func (l *Lane) load(ctx context.Context, due []*parked) []*Entry {
 		switch {
 		case err == nil && !l.erasing.has(e):
 			entries = append(entries, l.hand(e))
+		case errors.Is(err, errAnother):
+			l.advance(item.call)
 		case err == nil || errors.Is(err, ErrNotFound):
 			l.q.forgetParked(item)
 			l.advance(item.call)
@@ -218,8 +221,11 @@ func (l *Lane) release(e *Entry) {
 	delete(l.out, e)
 	l.leave(e)
 	l.advance(e.Call)
+	stored := e.era == l.era
 	l.mu.Unlock()
-	l.settle(e)
+	if stored || e.item != nil {
+		l.settle(e)
+	}
 }
 
 // exchange puts a parked entry in the place of one in flight.
@@ -230,9 +236,12 @@ func (l *Lane) exchange(e *Entry, item *parked) {
 	if l.q.owns(item) {
 		l.lot.push(item)
 	}
+	stored := e.era == l.era
 	l.mu.Unlock()
 	l.q.retries.release(item.seq)
-	l.settle(e)
+	if stored || e.item != nil {
+		l.settle(e)
+	}
 	l.poke()
 }
 
@@ -240,7 +249,7 @@ func (l *Lane) exchange(e *Entry, item *parked) {
 func (l *Lane) giveBack(e *Entry) {
 	again := &Entry{
 		Record: e.Record, Seq: e.Seq, Accepted: e.Accepted, stored: e.stored, Attempts: e.Attempts, Replayed: e.Replayed,
-		lane: l, item: e.item, ack: e.ack, touched: e.touched,
+		lane: l, item: e.item, ack: e.ack, touched: e.touched, era: e.era,
 	}
 	l.mu.Lock()
 	delete(l.out, e)
@@ -258,7 +267,7 @@ func (l *Lane) makeReady(e *Entry) {
 
 // leave takes a finished entry off the window.
 func (l *Lane) leave(e *Entry) {
-	if e.item == nil {
+	if e.item == nil && e.era == l.era {
 		l.win.done(e.Seq)
 		l.moved = true
 		l.q.stir()

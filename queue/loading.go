@@ -226,7 +226,7 @@ func (l *loading) readParked(ctx context.Context, eng *engine, s span, take func
 	gone := setOf(l.q.retries.notDeleted())
 	return eng.readSpan(ctx, retry, s, func(m *nats.Msg, at place) {
 		if !gone[at.seq] && l.q.retries.keep(at.seq) {
-			take(l.q.lane(serviceOf(m.Subject)), parkedIn(m, at, l.q.clock, embeddedTerm))
+			take(l.q.lane(serviceOf(m.Subject)), l.q.parkedIn(m, at, embeddedTerm))
 		}
 	})
 }

@@ -223,7 +223,7 @@ func (m *move) lane(ctx context.Context, l *Lane) error {
 		return cmp.Or(cmp.Compare(a.origin, b.origin), cmp.Compare(a.seq, b.seq))
 	})
 	for part := range slices.Chunk(items, moveBatch) {
-		if err := m.park(ctx, part); err != nil {
+		if err := m.park(ctx, l.name, part); err != nil {
 			return err
 		}
 	}
@@ -267,10 +267,10 @@ func (m *move) settle(ctx context.Context) error {
 }
 
 // park moves what waited in RETRY, with what is known of it.
-func (m *move) park(ctx context.Context, items []*parked) error {
+func (m *move) park(ctx context.Context, service string, items []*parked) error {
 	g := &group{}
 	for _, item := range items {
-		found, err := m.src.get(ctx, retry, item.seq)
+		found, err := m.src.getParked(ctx, service, item)
 		if errors.Is(err, ErrNotFound) {
 			continue // an operator removed it
 		}

@@ -15,6 +15,7 @@ type parked struct {
 	accepted int64         // as it is stored, see [clock]
 	size     int64
 	key      uint64 // a hash of what the record is known by
+	era      int    // of RETRY
 	call     string
 	held     bool   // waits because of the endpoint
 	term     uint64 // of the keeper who knows it, see [base]

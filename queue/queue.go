@@ -50,6 +50,9 @@ type Queue struct {
 
 	failedAgain error // since a restart began
 
+	lossMu sync.Mutex
+	losses []Loss
+
 	ctx       context.Context // of the goroutines; ended by Close
 	cancel    context.CancelFunc
 	work      sync.WaitGroup
@@ -71,6 +74,9 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	}
 	q := &Queue{o: o, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
 	q.openClock()
+	if err := loadJSON(q, lossState, &q.losses); err != nil {
+		o.Log.Warn("what was lost before is not known", "err", err)
+	}
 	q.base = newBase(q)
 	q.space, q.deadSpace = newSpace(q.base.disk(), o.MaxBytes), newSpace(q.base.disk(), o.DeadMaxBytes)
 	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -164,49 +170,6 @@ func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
 		c.attach(outs[i])
 	}
 	return nil
-}
-
-// identify notes which streams these are. What the lanes know of one that is not
-// the one of before, as after an operator deleted it, is forgotten.
-func (q *Queue) identify(ctx context.Context, eng *engine) error {
-	for _, c := range q.committers() {
-		s, err := eng.stream(ctx, c.stream)
-		if err != nil {
-			return err
-		}
-		created, state := s.CachedInfo().Created, s.CachedInfo().State
-		c.commitMu.Lock()
-		replaced := !c.created.IsZero() && !c.created.Equal(created)
-		if c.created.IsZero() || replaced {
-			c.created, c.durable = created, state.LastSeq
-		}
-		c.commitMu.Unlock()
-		if replaced {
-			q.lose(c.stream)
-		}
-	}
-	return nil
-}
-
-// lose forgets what a stream held that is gone.
-func (q *Queue) lose(stream string) {
-	q.o.Log.Error("stream was replaced, what it held is lost", "stream", stream)
-	switch stream {
-	case events:
-		q.events.commitMu.Lock()
-		if q.events.recent != nil {
-			q.events.recent = newRecent(q.o.DedupWindow)
-		}
-		q.events.commitMu.Unlock()
-		for _, l := range q.allLanes() {
-			l.reset()
-		}
-	case retry:
-		q.retries.lose()
-		for _, l := range q.allLanes() {
-			l.loseParked()
-		}
-	}
 }
 
 func (q *Queue) committers() [3]*committer { return [3]*committer{q.events, q.retry, q.dead} }

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/queuetest"
@@ -67,10 +66,7 @@ func TestVanishedStreamIsRecreated(t *testing.T) {
 	for _, e := range next(t, l, 50) {
 		e.Finish()
 	}
-	err := q.engine.Load().js.DeleteStream(testContext(t), events)
-	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) { // the queue is quick to restart
-		t.Fatal(err)
-	}
+	deleteStream(t, q, events)
 	eventually(t, "the queue takes records again", func() bool {
 		err := q.Write(testContext(t), records("crm", 100, 110))
 		if err != nil && !errors.Is(err, ErrUnavailable) {

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ type retries struct {
 	moving   map[uint64]bool
 	parkedTo uint64
 	moved    bool // gone changed since it was saved
+	era      int  // how often RETRY was replaced
 	wake     chan struct{}
 }
 
@@ -79,7 +81,7 @@ func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
 func (q *Queue) keepParked(e *Entry, p Parking, seq, term uint64) *parked {
 	q.retries.keep(seq)
 	return &parked{
-		seq: seq, origin: e.Seq, due: sinceBegan(p.Due), accepted: e.stored,
+		seq: seq, era: q.retries.current(), origin: e.Seq, due: sinceBegan(p.Due), accepted: e.stored,
 		size: sizeOf(&e.Record), key: shortHash(&e.Record), call: e.Call, held: p.Held, term: term,
 	}
 }
@@ -89,7 +91,7 @@ func (q *Queue) owns(item *parked) bool { return item.term != 0 && item.term == 
 
 // unpark reads a parked entry back. It returns ErrNotFound when it is gone.
 func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, error) {
-	m, err := q.get(ctx, retry, item.seq)
+	m, err := q.getParked(ctx, l.name, item)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +99,25 @@ func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, erro
 		Record: recordOfParked(m), Seq: item.origin, Accepted: q.clock.moment(item.accepted, time.Now()), stored: item.accepted, Attempts: int(headInt(m.Header, headAttempts)),
 		Replayed: m.Header.Get(headReplayed) != "", lane: l, item: item,
 	}, nil
+}
+
+// errAnother means that another record lies where one was parked.
+var errAnother = errors.New("another record lies there")
+
+// getParked reads a record of RETRY, and holds it against what is known of it. A
+// stream that was made anew gives its sequences again.
+func (q *Queue) getParked(ctx context.Context, service string, item *parked) (*nats.Msg, error) {
+	m, err := q.get(ctx, retry, item.seq)
+	if err != nil {
+		return nil, err
+	}
+	if r := readRecord(m); r.Service != service || shortHash(&r) != item.key {
+		err = fmt.Errorf("%s: record %d: %w", retry, item.seq, errAnother)
+		q.o.Log.Error("parked delivery is gone", "service", service, "err", err)
+		q.fail(err)
+		return nil, err
+	}
+	return m, nil
 }
 
 func recordOfParked(m *nats.Msg) Record {
@@ -118,7 +139,7 @@ func (q *Queue) get(ctx context.Context, stream string, seq uint64) (*nats.Msg, 
 // with others. Until then it is in the list of what is gone, which is saved with
 // the floors.
 func (q *Queue) forgetParked(item *parked) {
-	q.retries.forget(item.seq)
+	q.retries.forget(item)
 	q.stir()
 }
 
@@ -180,7 +201,14 @@ func (r *retries) notDeleted() []uint64 {
 func (r *retries) lose() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.era++
 	r.known, r.gone, r.moving, r.parkedTo, r.moved = window{}, nil, nil, 0, true
+}
+
+func (r *retries) current() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.era
 }
 
 // reset forgets what is needed, which is about to be read anew, and returns what
@@ -192,11 +220,13 @@ func (r *retries) reset() map[uint64]bool {
 	return setOf(r.gone)
 }
 
-func (r *retries) forget(seq uint64) {
+func (r *retries) forget(item *parked) {
 	r.mu.Lock()
-	r.known.done(seq)
-	r.gone = append(r.gone, seq)
-	r.moved = true
+	if item.era == r.era {
+		r.known.done(item.seq)
+		r.gone = append(r.gone, item.seq)
+		r.moved = true
+	}
 	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
@@ -275,14 +305,14 @@ func (r *retries) needs(seq uint64) bool {
 
 // parkedIn reads a record that JetStream sent without its body. It comes due as
 // long after it was parked as it was to, however the clock was set since.
-func parkedIn(m *nats.Msg, at place, c *clock, term uint64) *parked {
+func (q *Queue) parkedIn(m *nats.Msg, at place, term uint64) *parked {
 	h, r := m.Header, recordOfParked(m)
 	due := sinceBegan(time.UnixMilli(0))
 	if wanted := headInt(h, headDue); wanted != 0 {
-		due = sinceBegan(c.moment(at.at.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.at)
+		due = sinceBegan(q.clock.moment(at.at.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.at)
 	}
 	return &parked{
-		seq: at.seq, origin: uint64(headInt(h, headOrigin)), due: due, accepted: headInt(h, headAccepted),
+		seq: at.seq, era: q.retries.current(), origin: uint64(headInt(h, headOrigin)), due: due, accepted: headInt(h, headAccepted),
 		size: sizeOf(&r) + headInt(h, "Nats-Msg-Size"), key: shortHash(&r), call: r.Call, held: h.Get(headHeld) != "", term: term,
 	}
 }

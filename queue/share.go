@@ -87,6 +87,7 @@ func (c *cluster) accept(l *Lane, e *Entry, at place) (known bool) {
 	defer l.mu.Unlock()
 	defer l.poke()
 	f := &l.feed
+	e.era = l.era
 	f.asked = max(f.asked-1, 0)
 	f.average = (f.average*7 + sizeOf(&e.Record)) / 8
 	f.waiting, f.arrived = at.pending, max(f.arrived, e.Seq)

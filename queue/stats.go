@@ -120,7 +120,7 @@ func (l *Lane) oldest() time.Time {
 	for _, item := range l.lot.items {
 		see(l.q.clock.moment(item.accepted, now))
 	}
-	if l.peeked.seq > l.win.high {
+	if l.peeked.seq > l.win.high && l.feed.waiting > 0 {
 		see(l.peeked.at)
 	}
 	return at
@@ -177,7 +177,7 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 	sizes, removed := map[string]int64{}, map[string]removal{}
 	for _, name := range []string{events, retry, dead} {
 		s, err := eng.stream(ctx, name)
-		if err != nil {
+		if q.watchStreams(name, s, err); err != nil {
 			return err
 		}
 		state := s.CachedInfo().State
@@ -225,6 +225,7 @@ func (l *Lane) recount(ctx context.Context, eng *engine) error {
 	defer l.q.events.commitMu.Unlock()
 	l.mu.Lock()
 	needless := l.feed.eng != eng || l.feed.waiting <= 0
+	l.peeked = peek{} // it may be gone
 	l.mu.Unlock()
 	if needless {
 		return nil

@@ -84,7 +84,11 @@ func hostOf(endpoint string) string {
 
 func (p *Daemon) queueState() web.Queue {
 	s := p.queue.Stats()
-	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled}
+	lost := 0
+	for _, l := range p.queue.Losses() {
+		lost += l.Records
+	}
+	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled, Lost: lost}
 }
 
 // known is an error unless the service is configured or has deliveries waiting.

@@ -41,7 +41,7 @@ func CollectState(r prometheus.Registerer, queue func() Queue, config func() Con
 }
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueBytes, queueMaxBytes, reloadSuccess, reloadTime, configInfo} {
+	for _, d := range []*prometheus.Desc{queueBytes, queueMaxBytes, queueLost, reloadSuccess, reloadTime, configInfo} {
 		ch <- d
 	}
 }
@@ -53,6 +53,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	q := c.queue()
 	gauge(queueBytes, float64(q.Bytes))
 	gauge(queueMaxBytes, float64(q.MaxBytes))
+	gauge(queueLost, float64(q.Lost))
 
 	cfg := c.config()
 	success := 0.0
@@ -69,6 +70,8 @@ var (
 		"Bytes that the queue holds on disk.", nil, nil)
 	queueMaxBytes = prometheus.NewDesc("relay_queue_max_bytes",
 		"Bytes that the queue may hold; near it the oldest deliveries overflow.", nil, nil)
+	queueLost = prometheus.NewDesc("relay_queue_lost_records",
+		"Records that went with streams that somebody deleted or made anew.", nil, nil)
 	reloadSuccess = prometheus.NewDesc("relay_config_reload_success",
 		"Whether the last load of the configuration succeeded (1) or was refused (0).", nil, nil)
 	reloadTime = prometheus.NewDesc("relay_config_reload_timestamp_seconds",

@@ -61,7 +61,7 @@ func TestMetrics(t *testing.T) {
 	relay, _, _ := fakeRelay()
 	_, body := get(t, "http://"+startServer(t, relay, nil).Addr().String()+"/metrics")
 	for _, want := range []string{
-		"relay_queue_bytes 1000", "relay_queue_max_bytes 4000",
+		"relay_queue_bytes 1000", "relay_queue_max_bytes 4000", "relay_queue_lost_records 0",
 		"relay_config_reload_success 1", "relay_config_reload_timestamp_seconds 1.6e+09",
 		`relay_config_info{fingerprint="00ff00ff00ff00ff"} 1`,
 		`relay_build_info{goversion=`, `version="1.0"} 1`,

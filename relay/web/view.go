@@ -42,6 +42,7 @@ type Queue struct {
 	MaxBytes int64 `json:"max_bytes"`
 	High     bool  `json:"high"`              // near its limit
 	Spooled  int   `json:"spooled,omitempty"` // deliveries that wait here for a cluster that is away
+	Lost     int   `json:"lost,omitempty"`    // records that went with streams that somebody deleted
 }
 
 // Hub is how the queue stands with its hub. Nothing here makes a relay unhealthy.
