@@ -73,8 +73,12 @@ func (c *Config) checkUsers(at place) {
 }
 
 // closeUnused drops the users where no link asks for a password: a signed link
-// that has lost its signature must not be open to them.
+// that has lost its signature must not be open to them. It notes whether links
+// open by their name.
 func (c *Config) closeUnused() {
+	if c.Recordings != nil {
+		c.Recordings.Anonymous = c.access("anonymous")
+	}
 	if c.Recordings != nil && !c.access("basic") {
 		c.Recordings.Users = nil
 	}

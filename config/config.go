@@ -2,6 +2,7 @@ package config
 
 import (
 	"io/fs"
+	"net/netip"
 	"time"
 )
 
@@ -67,6 +68,8 @@ type Admin struct {
 	Listen string   `toml:"listen"` // empty: no status page
 	Token  Secret   `toml:"token"`  // not set: the page shows counts and states only, and changes nothing
 	Hosts  []string `toml:"hosts"`  // answered besides the loopback names
+
+	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // told by whom the address of a client is believed
 }
 
 // Recordings says where recordings lie, and who may fetch them.
@@ -83,6 +86,10 @@ type Recordings struct {
 	AgentPerspective bool          `toml:"agent_perspective"`
 	Raw              *Raw          `toml:"raw"` // nil: there are no headerless files
 	TLS              *TLS          `toml:"tls"` // of the recording server: Cert and Key; nil: plain HTTP
+
+	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // told by whom the address of a client is believed
+
+	Anonymous bool // links may be made that open by their name: here, or by a service
 }
 
 // Key is one of the keys that sign recording links.

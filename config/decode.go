@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -81,6 +82,8 @@ func (f *file) value(at place, key string, value any, field reflect.Value, optio
 		scalar(f, at, key, value, dst, parseDebug)
 	case *[]string:
 		list(f, at, key, value, dst, parseName, option == "one" || option == "scope")
+	case *[]netip.Prefix:
+		list(f, at, key, value, dst, parseNetwork, false)
 	case *[]time.Duration:
 		list(f, at, key, value, dst, parseDuration, false)
 	case *StatusSet:

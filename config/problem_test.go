@@ -28,7 +28,7 @@ var problemTests = []struct {
 	// Keys and types.
 	{"an unknown table", "[intakes]", []string{`1: intakes is not a known table (nearest: intake)`}},
 	{"an unknown key with a near one", "[queue]\nmax_byte = 1", []string{`2: queue: max_byte is not a known key (nearest: max_bytes)`}},
-	{"an unknown key with none near", "[admin]\ncolour = 1", []string{`2: admin: colour is not a known key (known: socket, listen, token, hosts)`}},
+	{"an unknown key with none near", "[admin]\ncolour = 1", []string{`2: admin: colour is not a known key (known: socket, listen, token, hosts, trusted_proxies)`}},
 	{"an unknown key of a table in a service", service + "auth.beraer = \"x\"", []string{`4: service "crm": auth.beraer is not a known key (nearest: bearer)`}},
 	{"an unknown key of a table in a list", "[recordings]\nkeys = [\n  { id = \"a\", secret = \"" + key32 + "\" },\n  { idd = \"b\", secret = \"" + key32 + "\" },\n]", []string{
 		`4: recordings: keys 2: idd is not a known key (nearest: id)`,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ var (
 	errZone     = errors.New(`is not a time zone (such as "UTC", "Europe/Berlin")`)
 	errRate     = errors.New(`is not a rate (such as "50/s", "300/m", "1000/h")`)
 	errDebug    = errors.New(`is not true, false or a duration (such as "30m")`)
+	errNetwork  = errors.New(`is not an address or a network (such as "127.0.0.1", "10.0.0.0/8")`)
 	errStatus   = errors.New(`is not a status (such as "2xx", "404")`)
 )
 
@@ -144,6 +146,20 @@ func parseMode(value any) (fs.FileMode, error) {
 		return 0, errMode
 	}
 	return fs.FileMode(mode), nil
+}
+
+// parseNetwork takes an address as the network of itself.
+func parseNetwork(value any) (netip.Prefix, error) {
+	text, _ := value.(string)
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil || network != network.Masked() {
+		return netip.Prefix{}, errNetwork
+	}
+	return network, nil
 }
 
 func parseZone(value any) (*time.Location, error) {

@@ -26,7 +26,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"relay/unixsock":        nil,
 		"relay/deliver":         {"config", "queue", "render", "relay/call", "relay/exchange", "relay/route"},
 		"relay/exchange":        {"config"},
-		"relay/recordings":      {"config"},
+		"relay/recordings":      {"config", "relay/limit"},
 		"relay/recordings/link": nil,
 		"relay/recordings/wav":  nil,
 		"relay/web":             {"config", "queue", "render", "relay/unixsock"},

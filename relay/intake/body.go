@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"callrelay/relay/call"
+	"callrelay/relay/limit"
 )
 
 // form is how a request holds its events.
@@ -88,7 +89,7 @@ func (s *Server) reserve(r *http.Request) (leave func(), err error) {
 	if n < 0 || n > MaxRequest {
 		n = MaxRequest
 	}
-	share := s.bytes.Of(connOf(r).Peer)
+	share := s.bytes.Of(limit.OfRequest(r).Peer)
 	ctx, cancel := context.WithTimeout(r.Context(), shareTimeout)
 	defer cancel()
 	if share.Take(ctx, n) != nil {

@@ -1,11 +1,9 @@
 package intake
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,9 +15,6 @@ import (
 // eventsPath is where events are posted.
 const eventsPath = "/v1/events"
 
-// connKey is the key of the connection in a request's context.
-type connKey struct{}
-
 // newWeb makes the HTTP server behind both listeners.
 func (s *Server) newWeb() *http.Server {
 	return &http.Server{
@@ -30,18 +25,13 @@ func (s *Server) newWeb() *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    limit.HeadBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
+		ConnContext:       limit.WithConn,
 	}
 }
 
-// connOf returns the connection by which a request came.
-func connOf(r *http.Request) *limit.Conn { return r.Context().Value(connKey{}).(*limit.Conn) }
-
 // serveHTTP lets in who may send events, and finds the route.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	c := connOf(r)
+	c := limit.OfRequest(r)
 	local := c.LocalAddr().Network() == "unix" // it came by the socket
 	events := r.URL.Path == eventsPath
 	w.Header().Set("Server", "relay/"+s.version)
@@ -53,8 +43,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	case !events && (local || s.authorized(r, true)):
 		s.serveFurther(w, r)
 	default:
-		if r.Header.Get("Authorization") != "" && !s.guesses.Wrong(r.Context(), limit.Address(r.RemoteAddr)) {
-			panic(http.ErrAbortHandler) // ends the connection
+		if r.Header.Get("Authorization") != "" {
+			s.guesses.Wrong(r.Context(), limit.Address(r.RemoteAddr))
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="relay"`)
 		s.answerRefusal(w, errUnauthorized, nil)
@@ -68,7 +58,7 @@ func (s *Server) serveFurther(w http.ResponseWriter, r *http.Request) {
 		s.answerRefusal(w, errNotFound, nil)
 		return
 	}
-	connOf(r).Prove()
+	limit.OfRequest(r).Prove()
 	h.ServeHTTP(w, r)
 }
 
@@ -95,7 +85,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		s.answerRefusal(w, errMethod, nil)
 		return
 	}
-	c := connOf(r)
+	c := limit.OfRequest(r)
 	if c.LocalAddr().Network() != "unix" {
 		c.Prove() // it has the token
 	}

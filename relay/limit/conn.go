@@ -1,10 +1,12 @@
 package limit
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -33,9 +35,23 @@ type Conn struct {
 	once     sync.Once
 }
 
-// Of returns the connection with a place that c is, or stands on; nil: there is
-// none, as in tests.
-func Of(c net.Conn) *Conn {
+// connKey is the key of the connection in a request's context.
+type connKey struct{}
+
+// WithConn is for [http.Server.ConnContext], so that [OfRequest] works.
+func WithConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, of(c))
+}
+
+// OfRequest returns the connection by which a request came; nil: it did not come
+// by a [Listener].
+func OfRequest(r *http.Request) *Conn {
+	c, _ := r.Context().Value(connKey{}).(*Conn)
+	return c
+}
+
+// of returns the connection with a place that c is, or stands on.
+func of(c net.Conn) *Conn {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}

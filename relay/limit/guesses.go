@@ -14,12 +14,13 @@ const (
 	knownPeers  = 8 << 10
 	subnetBits  = 64          // of IPv6, where a peer has many addresses
 	guessDelay  = time.Second // of the answer to a guess too many
-	slowAnswers = 64          // that one peer may wait for at a time; others are not answered
+	slowAnswers = 64          // that one peer may wait for at a time; others come at once
 )
 
 // Guesses counts the wrong secrets of each peer and slows those who guess. A
 // right one is for its caller to take at any time. Safe for concurrent use.
 type Guesses struct {
+	Delay time.Duration // of the answer to a guess too many; not to be changed while in use
 	every time.Duration
 	burst int
 
@@ -35,27 +36,26 @@ type guesser struct {
 
 // NewGuesses allows burst wrong secrets at once, and then one in each interval.
 func NewGuesses(every time.Duration, burst int) *Guesses {
-	return &Guesses{every: every, burst: burst, peers: map[netip.Addr]*guesser{}}
+	return &Guesses{Delay: guessDelay, every: every, burst: burst, peers: map[netip.Addr]*guesser{}}
 }
 
-// Wrong counts a wrong secret. To a peer that gives too many it returns after a
-// second, or with false when it should not be answered at all.
-func (g *Guesses) Wrong(ctx context.Context, addr netip.Addr) bool {
+// Wrong counts a wrong secret. For a peer that gives too many it takes its time,
+// and returns true: the peer is to be told no more than that.
+func (g *Guesses) Wrong(ctx context.Context, addr netip.Addr) (often bool) {
 	g.mu.Lock()
 	p := g.of(addr)
-	if p.wrong.Allow() {
-		g.mu.Unlock()
-		return true
+	often = !p.wrong.Allow()
+	slow := often && p.waiting < slowAnswers
+	if slow {
+		p.waiting++
 	}
-	if p.waiting >= slowAnswers {
-		g.mu.Unlock()
-		return false
-	}
-	p.waiting++
 	g.mu.Unlock()
+	if !slow {
+		return often
+	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(guessDelay):
+	case <-time.After(g.Delay):
 	}
 	g.mu.Lock()
 	p.waiting--

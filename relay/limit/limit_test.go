@@ -36,31 +36,23 @@ func TestGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGuesses(time.Hour, 3)
 		a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-		took := func(addr netip.Addr) time.Duration {
+		wrong := func(name string, addr netip.Addr, often bool, want time.Duration) {
+			t.Helper()
 			began := time.Now()
-			if !g.Wrong(t.Context(), addr) {
-				t.Error("not answered")
+			if got := g.Wrong(t.Context(), addr); got != often || time.Since(began) != want || often && !g.Suspect(addr) {
+				t.Errorf("%s: often %v after %s, want %v after %s", name, got, time.Since(began), often, want)
 			}
-			return time.Since(began)
 		}
 		for range 3 {
-			if got := took(a); got != 0 {
-				t.Errorf("an early guess takes %s", got)
-			}
+			wrong("an early guess", a, false, 0)
 		}
-		if got := took(a); got != guessDelay || !g.Suspect(a) {
-			t.Errorf("a guess too many takes %s, suspect %v", got, g.Suspect(a))
-		}
-		if got := took(b); got != 0 || g.Suspect(b) {
-			t.Errorf("another peer waits %s, suspect %v", got, g.Suspect(b))
-		}
+		wrong("a guess too many", a, true, guessDelay)
+		wrong("another peer", b, false, 0)
 		for range slowAnswers {
 			go g.Wrong(t.Context(), a)
 		}
 		synctest.Wait()
-		if g.Wrong(t.Context(), a) {
-			t.Error("any number of slow answers")
-		}
+		wrong("more than are made to wait", a, true, 0)
 	})
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"path"
 	"time"
 
+	"callrelay/relay/limit"
 	"callrelay/relay/recordings/link"
 )
 
@@ -22,6 +24,7 @@ var (
 
 // A request is what is judged of an HTTP request.
 type request struct {
+	client         netip.Addr
 	path, query    string // escaped, as requested
 	name, password string
 	login          bool // there is a name and a password
@@ -49,7 +52,7 @@ func (r *refusal) Unwrap() error { return r.cause }
 // admit says what a request opens: by the mode of its link alone, whatever
 // else the request holds. No file is looked at before, so a refusal says
 // nothing of which ones there are.
-func (r *Recordings) admit(ctx context.Context, s *settings, c *client, req request) (grant, error) {
+func (r *Recordings) admit(ctx context.Context, s *settings, req request) (grant, error) {
 	l, err := link.Parse(s.prefix, req.path, req.query)
 	switch {
 	case errors.Is(err, link.ErrPath):
@@ -62,7 +65,7 @@ func (r *Recordings) admit(ctx context.Context, s *settings, c *client, req requ
 		}
 		return grant{name: l.Path, slice: l.Slice, access: AccessSigned}, nil
 	}
-	if ids := l.PathIDs(s.keys); ids != nil {
+	if ids := l.PathIDs(s.keys); ids != nil && s.anonymous {
 		if name, ok := r.tokens.find(path.Dir(l.Path), ids); ok {
 			return grant{name: name, slice: l.Slice, access: AccessAnonymous}, nil
 		}
@@ -70,20 +73,21 @@ func (r *Recordings) admit(ctx context.Context, s *settings, c *client, req requ
 			return grant{}, &refusal{http.StatusNotFound, errToken, true}
 		}
 	}
-	if err := s.users.admit(ctx, c, req); err != nil {
+	if err := s.users.admit(ctx, r.guesses, req); err != nil {
 		return grant{}, err
 	}
 	return grant{name: l.Path, slice: l.Slice, access: AccessBasic, user: req.name}, nil
 }
 
-// admit checks the password of a link that has nothing else to open it.
-func (u *users) admit(ctx context.Context, c *client, req request) error {
+// admit checks the password of a link that has nothing else to open it. One that
+// takes long to check is not checked for who gave too many wrong ones.
+func (u *users) admit(ctx context.Context, guesses *limit.Guesses, req request) error {
 	switch {
 	case !u.any():
 		return &refusal{http.StatusForbidden, errNoSecret, true}
 	case !req.login:
 		return &refusal{http.StatusUnauthorized, errNoPassword, false}
-	case c.suspect() && !u.remembers(req.name, req.password):
+	case u.slow && guesses.Suspect(req.client) && !u.remembers(req.name, req.password):
 		return &refusal{http.StatusTooManyRequests, errTooMany, true}
 	case !u.allows(ctx, req.name, req.password):
 		return &refusal{http.StatusUnauthorized, errPassword, true}

@@ -1,24 +1,26 @@
 package recordings
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"strconv"
 	"time"
 
+	"callrelay/relay/limit"
 	"callrelay/relay/recordings/link"
 	"callrelay/relay/recordings/wav"
 )
 
-// How long a client may take for a recording: some time, and as long as a slow
-// connection needs.
+// A client may take so long for each part of a recording.
 const (
-	sendTime = time.Minute
-	sendRate = 8 << 10 // bytes a second
+	sendTime = 30 * time.Second
+	sendPart = 256 << 10 // bytes
 )
 
 // Handler returns the recording server: GET and HEAD of the links that
@@ -29,30 +31,31 @@ func (r *Recordings) Handler() http.Handler { return http.HandlerFunc(r.serve) }
 func (r *Recordings) serve(rw http.ResponseWriter, req *http.Request) {
 	began := time.Now()
 	w := &response{ResponseWriter: rw, status: http.StatusOK}
-	c := r.clients.of(req.RemoteAddr)
-	g, err := r.answer(w, req, c)
+	client := limit.Client(req, r.settings.Load().proxies)
+	g, err := r.answer(w, req, client)
 	if err != nil {
-		refuse(w, c, err)
+		refuse(w, err, r.guessed(req.Context(), client, err))
 	}
 	r.metrics.count(w.status, w.bytes)
-	r.logAccess(req, g, w, err, time.Since(began))
+	r.logAccess(req, client, g, w, err, time.Since(began))
 }
 
 // answer sends what the request opens. After an error nothing has been sent.
-func (r *Recordings) answer(w *response, req *http.Request, c *client) (grant, error) {
+func (r *Recordings) answer(w *response, req *http.Request, client netip.Addr) (grant, error) {
 	switch {
-	case !c.ask():
+	case !r.clients.ask(client):
 		return grant{}, &refusal{http.StatusTooManyRequests, errTooMany, false}
 	case req.Method != http.MethodGet && req.Method != http.MethodHead:
 		return grant{}, &refusal{http.StatusMethodNotAllowed, errMethod, false}
 	}
 	s := r.settings.Load()
-	ask := request{path: req.URL.EscapedPath(), query: req.URL.RawQuery}
+	ask := request{client: client, path: req.URL.EscapedPath(), query: req.URL.RawQuery}
 	ask.name, ask.password, ask.login = req.BasicAuth()
-	g, err := r.admit(req.Context(), s, c, ask)
+	g, err := r.admit(req.Context(), s, ask)
 	if err != nil {
 		return g, err
 	}
+	limit.OfRequest(req).Prove()
 	return g, r.send(w, req, g)
 }
 
@@ -76,8 +79,6 @@ func (r *Recordings) send(w *response, req *http.Request, g grant) error {
 	h.Set("Etag", etag(info, c, g.slice))
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
-	patience := sendTime + time.Duration(c.size()/sendRate)*time.Second
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(patience)) // recorders have none
 	http.ServeContent(w, req, "", info.ModTime(), c)
 	return nil
 }
@@ -116,18 +117,26 @@ func etag(info fs.FileInfo, c *content, s link.Slice) string {
 	return string(append(b, '"'))
 }
 
-// refuse answers with a refusal. A client that guessed too often is not told
-// any more whether it was right to be refused.
-func refuse(w http.ResponseWriter, c *client, err error) {
+// guessed counts a refusal that was for a wrong secret, and reports whether the
+// client has given too many.
+func (r *Recordings) guessed(ctx context.Context, client netip.Addr, err error) (often bool) {
+	wrong, ok := errors.AsType[*refusal](err)
+	return ok && wrong.guessed && r.guesses.Wrong(ctx, client)
+}
+
+// refuse answers with a refusal and ends the connection. A client that guessed
+// too often is not told any more whether it was right to be refused.
+func refuse(w http.ResponseWriter, err error, often bool) {
 	var r *refusal
 	if !errors.As(err, &r) {
 		r = &refusal{status: http.StatusInternalServerError, cause: err}
 	}
 	status := r.status
-	if r.guessed && !c.refuse() {
+	if often {
 		status = http.StatusTooManyRequests
 	}
 	h := w.Header()
+	h.Set("Connection", "close")
 	h.Set("Cache-Control", "no-store")
 	switch status {
 	case http.StatusUnauthorized:
@@ -145,7 +154,7 @@ func refuse(w http.ResponseWriter, c *client, err error) {
 }
 
 // logAccess records one request, without what would open the link again.
-func (r *Recordings) logAccess(req *http.Request, g grant, w *response, err error, elapsed time.Duration) {
+func (r *Recordings) logAccess(req *http.Request, client netip.Addr, g grant, w *response, err error, elapsed time.Duration) {
 	level, text := slog.LevelInfo, "recording served"
 	if err != nil {
 		text = "recording refused"
@@ -157,7 +166,7 @@ func (r *Recordings) logAccess(req *http.Request, g grant, w *response, err erro
 		return
 	}
 	attrs := append(make([]slog.Attr, 0, 10),
-		slog.String("client", req.RemoteAddr), slog.String("method", req.Method), slog.String("recording", g.name),
+		slog.String("client", client.String()), slog.String("method", req.Method), slog.String("recording", g.name),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("elapsed", elapsed),
 	)
 	if g.access != "" {
@@ -201,8 +210,12 @@ func (w *response) Write(b []byte) (int, error) {
 func (w *response) ReadFrom(src io.Reader) (n int64, err error) {
 	limited, ok := src.(*io.LimitedReader)
 	if c, isContent := limitedContent(limited); ok && isContent {
-		n, err = c.copyTo(w.ResponseWriter, limited.N)
-		limited.N -= n
+		for err == nil && limited.N > 0 {
+			var part int64
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTime)) // recorders have none
+			part, err = c.copyTo(w.ResponseWriter, min(limited.N, sendPart))
+			n, limited.N = n+part, limited.N-part
+		}
 	} else {
 		n, err = io.Copy(w.ResponseWriter, src)
 	}

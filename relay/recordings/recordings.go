@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"callrelay/config"
+	"callrelay/relay/limit"
 )
 
 // Access modes of a link.
@@ -34,6 +35,8 @@ type Options struct {
 
 	// Store keeps the late recordings over a restart. Nil: they are forgotten.
 	Store Store
+
+	Descriptors *limit.Descriptors // told when there are none left; nil: nobody is
 }
 
 // A Store keeps small pieces of state. What was never saved is loaded as
@@ -53,11 +56,14 @@ type Recordings struct {
 	watcher  *watcher
 	lates    *lates
 	clients  *clients
+	guesses  *limit.Guesses // of links and passwords
 	log      *slog.Logger
 	metrics  metrics
 	listen   string
 	tls      *config.TLS
 	warned   *cache[string, struct{}] // what was logged and is not logged again
+
+	descriptors *limit.Descriptors
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -79,7 +85,7 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	}
 	t := newTree(c.Dir)
 	r := &Recordings{
-		tree: t, tokens: newTokens(t), clients: newClients(), log: o.Log, listen: c.Listen, tls: c.TLS,
+		tree: t, tokens: newTokens(t), clients: newClients(), guesses: limit.NewGuesses(refusedEvery, RefusedBurst), descriptors: o.Descriptors, log: o.Log, listen: c.Listen, tls: c.TLS,
 		warned: newCache[string, struct{}](knownFiles),
 	}
 	r.settings.Store(s)

@@ -25,7 +25,7 @@ func testConfig(t testing.TB) *config.Recordings {
 		Dir: filepath.Join(t.TempDir(), "recordings"), URL: testURL, Listen: "127.0.0.1:0", Access: AccessSigned, Expires: time.Hour,
 		Keys:  []config.Key{{ID: "k1", Secret: config.NewSecret(testKey)}},
 		Users: []config.User{{Name: "crm", Password: config.NewSecret("right horse")}},
-		Wait:  time.Minute, Late: time.Hour,
+		Wait:  time.Minute, Late: time.Hour, Anonymous: true,
 	}
 }
 

@@ -8,15 +8,17 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"callrelay/relay/limit"
 )
 
 // Limits of the built-in server.
 const (
-	HeaderTimeout  = 10 * time.Second // to read a request's headers
-	RefuseTimeout  = 30 * time.Second // to write an answer that is no recording
-	IdleTimeout    = 2 * time.Minute  // of a connection between two requests
-	ShutdownGrace  = 5 * time.Second  // for the downloads under way at the end
-	maxHeaderBytes = 16 << 10
+	HeaderTimeout = 10 * time.Second // to read a request's headers
+	RefuseTimeout = 30 * time.Second // to write an answer that is no recording
+	IdleTimeout   = 2 * time.Minute  // of a connection between two requests
+	Connections   = 1024             // at a time
+	ShutdownGrace = 5 * time.Second  // for the downloads under way at the end
 )
 
 // Listen makes the folder where it is missing and binds the configured address,
@@ -38,7 +40,7 @@ func (r *Recordings) Listen() (net.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	r.listener = ln
+	r.listener = limit.Listen(ln, limit.Options{Places: limit.Scale(Connections), Crowd: true, Whole: r.whole, Descriptors: r.descriptors})
 	return ln.Addr(), nil
 }
 
@@ -63,10 +65,15 @@ func (r *Recordings) Serve(ctx context.Context) error {
 	}
 	srv := &http.Server{
 		Handler: r.Handler(), ReadHeaderTimeout: HeaderTimeout, WriteTimeout: RefuseTimeout, IdleTimeout: IdleTimeout,
-		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: limit.HeadBytes, ConnContext: limit.WithConn, ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	return serveUntil(ctx, srv, ln)
+}
+
+// whole reports whether the server can begin: with TLS at the first byte.
+func (r *Recordings) whole(head []byte) bool {
+	return r.tls != nil && len(head) > 0 || limit.WholeHead(head)
 }
 
 // serveUntil runs srv until ctx ends; then what is under way has some time.

@@ -3,6 +3,7 @@ package recordings
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ type settings struct {
 
 	wait             time.Duration
 	agentPerspective bool
+
+	anonymous bool           // a link may open by its name
+	proxies   []netip.Prefix // whose word counts for where a request came from
 }
 
 // newSettings compiles c. Keys and users without a secret, which belong to a
@@ -38,6 +42,7 @@ func newSettings(c *config.Recordings) (*settings, error) {
 	s := &settings{
 		base: base, prefix: u.EscapedPath(), access: c.Access, expires: c.Expires,
 		raw: c.Raw, served: c.Listen != "", wait: c.Wait, agentPerspective: c.AgentPerspective,
+		anonymous: c.Anonymous || c.Access == AccessAnonymous, proxies: c.TrustedProxies,
 	}
 	for _, k := range c.Keys {
 		if secret := k.Secret.Value(); secret != "" {

@@ -1,9 +1,13 @@
 package recordings
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"io"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +20,7 @@ const (
 	indexedFolders = 1 << 8
 	relistAfter    = time.Second // a folder is not listed more often
 	namesAtATime   = 4 << 10
+	listsAtOnce    = 2
 )
 
 // A pathID is what a token decrypts to, see [render.PathID].
@@ -33,10 +38,12 @@ type tokens struct {
 	mu      sync.Mutex
 	folders map[string]*tokenFolder
 	names   int // in all folders
+
+	lists chan struct{} // holds one for each folder that is being listed
 }
 
 func newTokens(t *tree) *tokens {
-	return &tokens{tree: t, recent: newCache[pathID, string](recentPaths), folders: map[string]*tokenFolder{}}
+	return &tokens{tree: t, recent: newCache[pathID, string](recentPaths), folders: map[string]*tokenFolder{}, lists: make(chan struct{}, listsAtOnce)}
 }
 
 // add makes a path known that is being linked.
@@ -50,29 +57,45 @@ func (t *tokens) find(dir string, ids []pathID) (string, bool) {
 		}
 	}
 	f := t.folder(dir)
+	defer t.leave(dir, f)
 	f.listing.Lock()
 	defer f.listing.Unlock()
-	if name, ok := f.find(ids); ok {
-		return path.Join(dir, name), true
+	if name, ok := f.find(dir, ids); ok {
+		return name, true
 	}
-	if !f.list(t.tree, dir) {
+	t.lists <- struct{}{}
+	listed := f.list(t.tree, dir)
+	<-t.lists
+	if !listed {
 		return "", false
 	}
 	t.keep(dir, f)
-	name, ok := f.find(ids)
-	return path.Join(dir, name), ok
+	return f.find(dir, ids)
 }
 
-// folder returns the index of a folder, an empty one where there is none yet.
+// folder returns the index of a folder, the same one to all who ask at a time:
+// an empty one where there is none yet. It is to be left.
 func (t *tokens) folder(dir string) *tokenFolder {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f, ok := t.folders[dir]
 	if !ok {
-		return &tokenFolder{}
+		f = &tokenFolder{}
+		t.folders[dir] = f
 	}
+	f.users++
 	f.used = time.Now()
 	return f
+}
+
+// leave forgets a folder that could not be listed, such as one that is not
+// there.
+func (t *tokens) leave(dir string, f *tokenFolder) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f.users--; f.users == 0 && !f.kept && t.folders[dir] == f {
+		delete(t.folders, dir)
+	}
 }
 
 // keep enters a folder that was listed, and lets go of those used least lately
@@ -83,7 +106,7 @@ func (t *tokens) keep(dir string, f *tokenFolder) {
 	if old, ok := t.folders[dir]; ok {
 		t.names -= old.size
 	}
-	f.used, f.size = time.Now(), len(f.names)
+	f.kept, f.used, f.size = true, time.Now(), len(f.entries)
 	t.folders[dir] = f
 	t.names += f.size
 	for (t.names > indexedNames || len(t.folders) > indexedFolders) && len(t.folders) > 1 {
@@ -105,19 +128,37 @@ func (t *tokens) evict(but string) {
 
 // tokenFolder is the index of one folder.
 type tokenFolder struct {
-	used time.Time // guarded by tokens.mu, and so is size
-	size int
+	used  time.Time // guarded by tokens.mu, and so are the next three
+	size  int
+	users int  // who look for a name in it
+	kept  bool // it was listed
 
-	listing sync.Mutex // held while the folder is listed: others wait for it
-	names   map[pathID]string
-	changed time.Time // the folder's own time, when it was listed
+	listing sync.Mutex   // held while the folder is listed: others wait for it
+	names   []byte       // of the files, a zero byte behind each
+	entries []tokenEntry // in the order of their ids
+	changed time.Time    // the folder's own time, when it was listed
 	listed  time.Time
 }
 
-func (f *tokenFolder) find(ids []pathID) (string, bool) {
+// tokenEntry is one file: as little of it as finds it, for there may be many.
+type tokenEntry struct {
+	id uint64 // the first bytes of its [pathID]
+	at uint32 // in names
+}
+
+func shortID(id pathID) uint64 { return binary.BigEndian.Uint64(id[:]) }
+
+func byID(a, b tokenEntry) int { return cmp.Compare(a.id, b.id) }
+
+// find returns the path of the file in folder dir that has one of the ids.
+func (f *tokenFolder) find(dir string, ids []pathID) (string, bool) {
 	for _, id := range ids {
-		if name, ok := f.names[id]; ok {
-			return name, true
+		i, _ := slices.BinarySearchFunc(f.entries, tokenEntry{id: shortID(id)}, byID)
+		for ; i < len(f.entries) && f.entries[i].id == shortID(id); i++ {
+			name, _, _ := bytes.Cut(f.names[f.entries[i].at:], []byte{0})
+			if whole := path.Join(dir, string(name)); link.PathID(whole) == id {
+				return whole, true
+			}
 		}
 	}
 	return "", false
@@ -139,17 +180,19 @@ func (f *tokenFolder) list(t *tree, dir string) bool {
 	if err != nil || !info.IsDir() || info.ModTime().Equal(f.changed) && f.listed.Sub(f.changed) > relistAfter {
 		return false
 	}
-	names := make(map[pathID]string, len(f.names))
+	names, entries := make([]byte, 0, len(f.names)), make([]tokenEntry, 0, len(f.entries))
 	for err == nil {
 		var some []string
 		some, err = file.Readdirnames(namesAtATime)
 		for _, name := range some {
-			names[link.PathID(path.Join(dir, name))] = name
+			entries = append(entries, tokenEntry{shortID(link.PathID(path.Join(dir, name))), uint32(len(names))})
+			names = append(append(names, name...), 0)
 		}
 	}
 	if !errors.Is(err, io.EOF) {
 		return false
 	}
-	f.names, f.changed, f.listed = names, info.ModTime(), now
+	slices.SortFunc(entries, byID)
+	f.names, f.entries, f.changed, f.listed = names, entries, info.ModTime(), now
 	return true
 }

@@ -2,10 +2,12 @@ package recordings
 
 import (
 	"errors"
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"unicode"
+
+	"callrelay/relay/limit"
 )
 
 var (
@@ -16,17 +18,18 @@ var (
 
 // VerifyHandler judges requests for another web server that serves the files,
 // such as nginx with auth_request: X-Original-URI holds what was requested,
-// X-Original-Method how, X-Real-IP by whom. The answer is 204, with the path
+// X-Original-Method how and, when it comes from a trusted proxy, X-Real-IP by whom. The answer is 204, with the path
 // of the file below the folder in X-Recording-Path, or 401 or 403. What is to
 // be sent is that path: the name in the request may be a token. A slice is
 // refused, for the other server would send the whole.
 func (r *Recordings) VerifyHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		c := r.clients.of(net.JoinHostPort(req.Header.Get("X-Real-Ip"), "0"))
-		name, err := r.verify(req, c)
+		client := limit.Client(req, r.settings.Load().proxies)
+		name, err := r.verify(req, client)
 		if err != nil {
-			r.log.Info("recording refused", "client", req.Header.Get("X-Real-Ip"), "err", err)
-			refuse(w, c, c.verdict(err))
+			r.guessed(req.Context(), client, err) // the client is told the reason in any case
+			r.log.Info("recording refused", "client", client, "err", err)
+			refuse(w, verdict(err), false)
 			return
 		}
 		w.Header().Set("X-Recording-Path", name)
@@ -34,16 +37,16 @@ func (r *Recordings) VerifyHandler() http.Handler {
 	})
 }
 
-func (r *Recordings) verify(req *http.Request, c *client) (string, error) {
+func (r *Recordings) verify(req *http.Request, client netip.Addr) (string, error) {
 	uri := req.Header.Values("X-Original-Uri")
 	method := req.Header.Get("X-Original-Method")
 	if len(uri) != 1 || method != http.MethodGet && method != http.MethodHead {
 		return "", errVerifyRequest
 	}
-	var ask request
+	ask := request{client: client}
 	ask.path, ask.query, _ = strings.Cut(uri[0], "?")
 	ask.name, ask.password, ask.login = req.BasicAuth()
-	g, err := r.admit(req.Context(), r.settings.Load(), c, ask)
+	g, err := r.admit(req.Context(), r.settings.Load(), ask)
 	if err != nil {
 		return "", err
 	}
@@ -60,17 +63,11 @@ func (r *Recordings) verify(req *http.Request, c *client) (string, error) {
 	return g.name, nil
 }
 
-// verdict turns an error into the statuses that auth_request passes on, and
-// counts a guess.
-func (c *client) verdict(err error) error {
+// verdict turns an error into the statuses that auth_request passes on.
+func verdict(err error) error {
 	status := http.StatusForbidden
-	if r, ok := errors.AsType[*refusal](err); ok {
-		if r.guessed {
-			_ = c.refuse() // the client is told the reason in any case
-		}
-		if r.status == http.StatusUnauthorized {
-			status = r.status
-		}
+	if r, ok := errors.AsType[*refusal](err); ok && r.status == http.StatusUnauthorized {
+		status = r.status
 	}
 	return &refusal{status: status, cause: err}
 }
