@@ -89,10 +89,10 @@ func (a *acks) has(seq uint64) bool {
 	return a.own[seq] != nil
 }
 
-func (a *acks) any() bool {
+func (a *acks) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.own) > 0
+	return len(a.own)
 }
 
 // repeat sends again what has waited too long.
@@ -130,7 +130,7 @@ func (c *cluster) confirmed(m *nats.Msg) {
 // unconfirmed reports whether acknowledgements are on their way.
 func (c *cluster) unconfirmed() bool {
 	for _, l := range c.q.allLanes() {
-		if l.acks.any() {
+		if l.acks.count() > 0 {
 			return true
 		}
 	}

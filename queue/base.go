@@ -31,6 +31,8 @@ type base interface {
 	serve(l *Lane, eng *engine)
 	// attach makes the consumer of a lane and listens to it.
 	attach(ctx context.Context, l *Lane, eng *engine) error
+	// renew has a lane begin anew that stands still.
+	renew(l *Lane, eng *engine)
 	// accept queues an entry that was delivered to a lane and reports whether
 	// it was finished before.
 	accept(l *Lane, e *Entry, at place) (known bool)

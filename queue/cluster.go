@@ -45,6 +45,14 @@ type cluster struct {
 	parked  sync.Mutex    // held while the keeper's parked records are taken up or given up
 	follow  jetstream.ConsumeContext
 	engine  *engine // that the current term began with
+
+	watch keeping
+}
+
+// keeping is since when nobody keeps the site.
+type keeping struct {
+	eng   *engine
+	since time.Time
 }
 
 func newCluster(q *Queue) *cluster { return &cluster{q: q} }
@@ -123,7 +131,7 @@ func (c *cluster) own(ctx context.Context) error {
 	known, err := eng.consumers(ctx)
 	for _, info := range known {
 		if info.NumAckPending > 0 {
-			pause(ctx, sharedAckWait+time.Second)
+			pause(ctx, c.q.o.ackWait+time.Second)
 			break
 		}
 	}
@@ -261,7 +269,12 @@ func (c *cluster) probe() error { return nil }
 // run tends what was taken, and the lease, until ctx ends.
 func (c *cluster) run(ctx context.Context) {
 	var work sync.WaitGroup
-	work.Go(func() { c.every(ctx, leaseInterval, c.takeTurn) })
+	work.Go(func() {
+		c.every(ctx, leaseInterval, func(ctx context.Context, eng *engine) {
+			c.takeTurn(ctx, eng)
+			c.watchKeeping(ctx, eng)
+		})
+	})
 	work.Go(func() { c.every(ctx, tendInterval, c.tend) })
 	if c.spool != nil {
 		work.Go(func() { c.spool.run(ctx) })

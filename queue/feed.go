@@ -22,6 +22,7 @@ const (
 	fetchGrace    = 5 * time.Second // how much later the end of a request may be told, or the first record come
 	maxAckPending = 1 << 16         // entries of one service in flight
 	reattachPause = 250 * time.Millisecond
+	gapPatience   = time.Second // for the deliveries of the consumer before the present one
 )
 
 // feed is how a lane gets its records: from the consumer of its service. Its
@@ -41,13 +42,17 @@ type feed struct {
 	last    time.Time // when the last request was made
 	average int64     // bytes of a record
 
-	waiting int    // records stored but not delivered by JetStream yet
-	counted uint64 // the highest sequence in that count
-	arrived uint64 // the highest sequence delivered
-	nth     uint64 // how many the consumer has delivered
+	waiting int       // records stored but not delivered by JetStream yet
+	counted uint64    // the highest sequence in that count
+	arrived uint64    // the highest sequence delivered
+	nth     uint64    // how many the consumer has delivered
+	gap     time.Time // since when others come than the next after these; zero: they do not
 
 	pausedTo  time.Time // the consumer was not there: nothing is asked for until then
+	renew     bool      // the place it listens at is to be another one
 	unsettled bool      // deliveries may be missing between those that came; used in a cluster
+	missing   int       // how many of them, by the last count
+	recall    int       // how many of these to ask for now
 	elsewhere int       // parked deliveries that the keeper has taken up; used in a cluster
 }
 
@@ -68,11 +73,16 @@ func (f *feed) unanswered(now time.Time) bool {
 	return f.asked > 0 && (now.After(f.expires) || f.waiting > 0 && now.Sub(f.last) > fetchGrace)
 }
 
-// nudge makes Next look again when a request was lost.
+// nudge makes Next look again when a request was lost, and the consumer anew when
+// a delivery was.
 func (l *Lane) nudge(now time.Time) {
 	l.mu.Lock()
 	lost := l.feed.unanswered(now)
+	gap := !l.feed.gap.IsZero() && now.Sub(l.feed.gap) > gapPatience
 	l.mu.Unlock()
+	if gap {
+		l.reattach()
+	}
 	if lost {
 		l.poke()
 	}
@@ -102,7 +112,7 @@ func (l *Lane) attachAt(ctx context.Context, eng *engine, last uint64) error {
 	l.win.clamp(last)
 	l.lot.clamp(last)
 	start, sub := l.win.floor()+1, l.feed.sub
-	if l.feed.eng != eng {
+	if l.feed.eng != eng || l.feed.renew {
 		sub = nil
 	}
 	l.mu.Unlock()
@@ -115,6 +125,9 @@ func (l *Lane) attachAt(ctx context.Context, eng *engine, last uint64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if old := l.feed.sub; old != nil && old != sub {
+		_ = old.Unsubscribe()
+	}
 	l.attached(feed{
 		eng: eng, sub: sub, least: minFetch, most: maxFetch, patience: fetchExpires,
 		waiting: pending, counted: last,
@@ -305,7 +318,11 @@ func (l *Lane) want(now time.Time) (request, bool) {
 	case since > time.Second:
 		f.size = max(f.size/2, f.least)
 	}
-	n := max(min(f.size, l.q.fetchBytes()/int(f.average)), 1)
+	size := f.size
+	if f.recall > 0 {
+		size, f.recall = min(f.recall, f.most), 0
+	}
+	n := max(min(size, l.q.fetchBytes()/int(f.average)), 1)
 	f.last, f.expires = now, now.Add(f.patience+fetchGrace)
 	f.asked += n
 	return request{f.eng, f.sub.Subject, n, f.patience}, true
@@ -354,6 +371,10 @@ func (l *Lane) arrive(m *nats.Msg) {
 // The shadow of a parked one is queued too: its sequence is finished in its
 // turn, for those before it are still owed. The n-th delivery of the consumer
 // counts once: what one before it has sent comes again.
+//
+// One whose predecessor did not come is not taken: the window would take that one
+// for finished. An earlier consumer sent it, or the consumer is made anew soon,
+// see nudge; it comes again in either case.
 func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -361,6 +382,13 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 	f := &l.feed
 	e.era = l.era
 	f.asked = max(f.asked-1, 0)
+	if nth > f.nth+1 {
+		if f.gap.IsZero() {
+			f.gap = time.Now()
+		}
+		return false
+	}
+	f.gap = time.Time{}
 	f.average = (f.average*7 + sizeOf(&e.Record)) / 8
 	if nth == f.nth+1 {
 		f.nth++

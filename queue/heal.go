@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -33,11 +34,26 @@ func (q *Queue) Health() error {
 }
 
 // Degraded returns nil when records go where they belong and stay there, and else
-// why they are spooled, or what was lost with a stream in the last 24 hours.
+// why they are spooled, which services stand still, that nobody keeps the site, or
+// what was lost with a stream in the last 24 hours.
 func (q *Queue) Degraded() error {
+	var all []string
+	for _, err := range []error{q.spooling(), q.stalled(), q.lossErr()} {
+		if err != nil {
+			all = append(all, err.Error())
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(all, "; "))
+}
+
+// spooling is why records are spooled; nil: they are not.
+func (q *Queue) spooling() error {
 	s := q.base.bridge()
 	if s == nil || !s.bridges() {
-		return q.lossErr()
+		return nil
 	}
 	if err := q.downErr(); err != nil {
 		return fmt.Errorf("events are spooled: %w", err)

@@ -25,6 +25,7 @@ type Lane struct {
 	moved  bool              // the window changed since it was saved
 	feed   feed
 	acks   acks // used in a cluster
+	stall  stall
 
 	retriesTurn bool   // whether a due retry goes before a fresh entry
 	following   int    // entries in memory that wait in chains
@@ -53,6 +54,8 @@ func newLane(q *Queue, name string) *Lane {
 // retries and fresh ones in turn. It blocks until there is one, and returns
 // ctx's error when that ends first.
 func (l *Lane) Next(ctx context.Context, max int) ([]*Entry, error) {
+	l.await(+1)
+	defer l.await(-1)
 	for {
 		now := time.Now()
 		entries, due := l.take(max, now)
@@ -138,6 +141,7 @@ func (l *Lane) take(max int, now time.Time) (entries []*Entry, due []*parked) {
 
 func (l *Lane) hand(e *Entry) *Entry {
 	l.out[e] = true
+	l.stall = stall{callers: l.stall.callers, eng: l.stall.eng, since: time.Now()}
 	return e
 }
 
@@ -204,6 +208,7 @@ func (l *Lane) load(ctx context.Context, due []*parked) []*Entry {
 			l.q.forgetParked(item)
 			l.advance(item.call)
 		default:
+			l.stall.unread = err
 			item.due = sinceBegan(time.Now().Add(retryRead))
 			l.lot.push(item)
 		}

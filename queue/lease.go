@@ -44,7 +44,7 @@ func (l *lease) take(ctx context.Context, eng *engine) bool {
 	if err := l.look(ctx, eng, now); err != nil {
 		return l.until.ahead()
 	}
-	if l.holder != l.id && l.holder != "" && now.Sub(l.seen) < leaseExpiry {
+	if l.elsewhere(now) {
 		l.until.set(time.Time{})
 		return false
 	}
@@ -52,6 +52,11 @@ func (l *lease) take(ctx context.Context, eng *engine) bool {
 		l.until.set(now.Add(leaseHold))
 	}
 	return l.until.ahead()
+}
+
+// elsewhere reports whether another relay renews the lease.
+func (l *lease) elsewhere(now time.Time) bool {
+	return l.holder != "" && l.holder != l.id && now.Sub(l.seen) < leaseExpiry
 }
 
 // look reads the record.

@@ -59,13 +59,19 @@ type Options struct {
 	Site        string                      // ends the names of streams, for sites that share a cluster; relays with the same one share the work
 	Spool       bool                        // while the cluster is away records go into an embedded queue in Dir, to be forwarded
 
-	unserved bool // see the base of that name
+	unserved     bool          // see the base of that name
+	ackWait      time.Duration // sharedAckWait, shorter in tests
+	stalledAfter time.Duration // the same
 
 	Hub *HubOptions // a hub that may see this queue; nil: none. Not for a cluster
 
 	// OnHigh is called, from a goroutine of the queue, when the stored bytes
 	// first pass 80 % of max, and again only after they fell below.
 	OnHigh func(bytes, max int64)
+	// OnStall is called likewise, each time that a service is seen to stand still:
+	// for half a minute it is owed deliveries, somebody waits for them, and none
+	// comes. It begins anew by itself. Empty: the site of the relays does.
+	OnStall func(service, why string)
 }
 
 // withDefaults returns o with its zero values replaced.
@@ -80,11 +86,16 @@ func (o Options) withDefaults() Options {
 	if len(o.Servers) > 0 {
 		o.Hub = nil // a cluster is no edge
 	}
+	setDefault(&o.ackWait, sharedAckWait)
+	setDefault(&o.stalledAfter, stalledAfter)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.OnHigh == nil {
 		o.OnHigh = func(int64, int64) {}
+	}
+	if o.OnStall == nil {
+		o.OnStall = func(string, string) {}
 	}
 	return o
 }

@@ -47,6 +47,7 @@ type Queue struct {
 	downMu sync.Mutex
 	down   error // why nothing can be written now
 	broken chan struct{}
+	unkept atomic.Bool // nobody keeps the site; used in a cluster
 
 	failedAgain error // since a restart began
 
@@ -179,7 +180,7 @@ func (q *Queue) run() {
 	for _, c := range q.committers() {
 		q.committed.Go(func() { c.run(q.stop) })
 	}
-	for _, part := range []func(context.Context){q.base.run, q.sweepRetry, q.logs.run, q.heal, q.maintain} {
+	for _, part := range []func(context.Context){q.base.run, q.sweepRetry, q.logs.run, q.heal, q.maintain, q.watchLanes} {
 		q.background(part)
 	}
 	if q.edge != nil {

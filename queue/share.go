@@ -16,7 +16,6 @@ const (
 	sharedPatience   = 4 * time.Second // a request is lost with its server, so it is short-lived
 	sharedAckWait    = 10 * time.Second
 	progressInterval = 3 * time.Second // how often JetStream is told of what takes longer
-	maxUnsettled     = 1024            // entries that an unsettled lane takes
 )
 
 // attach makes the durable consumer that the relays of the site share. What the
@@ -28,7 +27,7 @@ func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine) error {
 		FilterSubject: eng.subject("events." + l.name + ".>"),
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       sharedAckWait,
+		AckWait:       c.q.o.ackWait,
 		MaxDeliver:    -1,
 		MaxAckPending: sharedPending,
 	}
@@ -60,18 +59,19 @@ func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine) error {
 func (l *Lane) attachedTo(eng *engine) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.feed.eng == eng
+	return l.feed.eng == eng || l.feed.renew
 }
 
 // feeds leaves a service whose calls are ordered to the keeper.
 func (c *cluster) feeds(l *Lane) bool { return l.chains == nil || c.keeps() }
 
-// wants asks ahead a little, and further while an ordered lane does not know
-// whether it has all of the past.
+// wants asks ahead a little. An ordered lane that does not know whether it has
+// all of the past asks for what is missing of that, and for nothing else: newer
+// records would fill it, and what is missing comes only to who asks.
 func (c *cluster) wants(l *Lane) bool {
 	f := &l.feed
 	if l.chains != nil && f.unsettled {
-		return c.keeps() && f.asked == 0 && len(l.fresh) < maxUnsettled
+		return c.keeps() && f.asked == 0 && f.recall > 0
 	}
 	return c.feeds(l) && len(l.fresh)+f.asked <= f.size/2
 }
@@ -182,10 +182,17 @@ func (c *cluster) settleLane(ctx context.Context, eng *engine, l *Lane) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now, after := l.standingLocked(); now != held || before != after || info.NumAckPending > held {
+	if now, after := l.standingLocked(); now != held || before != after {
 		return
 	}
-	l.feed.unsettled = false
+	// JetStream sends what is missing before all that is new, once it is due; a
+	// request for one finds out whether it is.
+	f, missing := &l.feed, max(info.NumAckPending-held, 0)
+	f.recall = min(missing, 1)
+	if missing < f.missing {
+		f.recall = missing
+	}
+	f.missing, f.unsettled = missing, missing > 0
 	l.poke()
 }
 

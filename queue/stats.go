@@ -32,6 +32,7 @@ type ServiceStats struct {
 	Oldest   time.Time      // when the oldest of all these was accepted; zero: there is none
 	Bytes    int64          // of all these, estimated
 	Dead     map[string]int // dead letters by reason
+	Stalled  bool           // it is owed deliveries, somebody waits for them, and none comes
 }
 
 // statsCache holds what was last asked of JetStream.
@@ -90,7 +91,7 @@ func (l *Lane) stats() ServiceStats {
 		}
 	}
 	s.Bytes = int64(s.Waiting+s.InFlight+s.Parked) * int64(l.feed.average)
-	s.Oldest = l.oldest()
+	s.Oldest, s.Stalled = l.oldest(), l.stall.why != ""
 	return s
 }
 

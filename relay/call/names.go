@@ -14,6 +14,7 @@ const (
 	Gap            = operationalPrefix + "gap"
 	QueueHigh      = operationalPrefix + "queue_high"
 	ServiceState   = operationalPrefix + "service_state"
+	Stalled        = operationalPrefix + "stalled"
 )
 
 // Events that the relay raises about a call.
@@ -70,6 +71,7 @@ var events = []EventName{
 	{Gap, "a source heard nothing for a while", nil, tags("source reason from to segments_ended segments_found segments_missing abandons_missing events_dropped channels_compared")},
 	{QueueHigh, "the queue is nearly full", nil, tags("bytes max_bytes")},
 	{ServiceState, "a service was paused, resumed, switched off or on, or removed while something waits for it", nil, tags("service state reason waiting")},
+	{Stalled, "a service, or a site of relays, was owed deliveries and got none", nil, tags("service error")},
 }
 
 // groups are those of an event of a call.

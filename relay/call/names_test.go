@@ -33,9 +33,9 @@ var promised = map[string]string{
 	"event": `dequeue agent_connect agent_termination post_call post_disposition transfer_termination disposition call_start
 		call_connect call_end queue_event ivr_digit new_chat post_chat agent_login agent_logout agent_state queue_enter queue_abandon
 		agent_ring agent_ring_end call_missed recording_available recording_failed relay_test relay_breaker_opened relay_breaker_closed
-		relay_config_rejected relay_dead_letter relay_gap relay_queue_high relay_service_state`,
-	"raised": `relay_breaker_closed relay_breaker_opened relay_config_rejected relay_dead_letter relay_gap relay_queue_high relay_service_state
-		relay_test`,
+		relay_config_rejected relay_dead_letter relay_gap relay_queue_high relay_service_state relay_stalled`,
+	"raised": `relay_breaker_closed relay_breaker_opened relay_config_rejected relay_dead_letter relay_gap relay_queue_high
+		relay_service_state relay_stalled relay_test`,
 	"operational tag": `at host count service services endpoint reason state waiting status error delivery bytes max_bytes config problems problem
 		from to segments_ended segments_found segments_missing abandons_missing events_dropped channels_compared`,
 }

@@ -88,7 +88,7 @@ func (p *Daemon) queueState() web.Queue {
 	for _, l := range p.queue.Losses() {
 		lost += l.Records
 	}
-	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled, Lost: lost}
+	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled, Lost: lost, Degraded: p.queue.Degraded() != nil}
 }
 
 // known is an error unless the service is configured or has deliveries waiting.

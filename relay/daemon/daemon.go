@@ -98,6 +98,7 @@ func (p *Daemon) openQueue(ctx context.Context) error {
 	c := p.first.Config.Queue
 	o := QueueOptions(p.first.Config)
 	o.Listen, o.Log, o.OnHigh = c.Listen, p.log, p.queueHigh
+	o.OnStall = p.queueStalled
 	o.Hub = HubOf(&c, p.version)
 	q, err := queue.Open(ctx, o)
 	if err != nil {
@@ -252,4 +253,10 @@ func (p *Daemon) acceptOwn(ctx context.Context, event []byte) error {
 func (p *Daemon) queueHigh(bytes, limit int64) {
 	p.log.Error("queue near its limit", "bytes", bytes, "max_bytes", limit)
 	p.alarms.raise(map[string]any{"event": call.QueueHigh, "bytes": bytes, "max_bytes": limit})
+}
+
+// queueStalled tells of a service that stands still, or of the site when it is
+// empty. The queue has logged it.
+func (p *Daemon) queueStalled(service, why string) {
+	p.alarms.raise(map[string]any{"event": call.Stalled, "service": service, "error": why})
 }

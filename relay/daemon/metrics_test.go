@@ -17,8 +17,8 @@ var contracted = []string{
 	"relay_config_info", "relay_config_reload_success", "relay_config_reload_timestamp_seconds",
 	"relay_dead_letters", "relay_deliveries_total", "relay_delivery_lag_seconds",
 	"relay_events_accepted_total", "relay_events_rejected_total", "relay_journal_seconds",
-	"relay_oldest_seconds", "relay_pending", "relay_queue_bytes", "relay_queue_max_bytes", "relay_retrying",
 	"relay_events_unbound_total", "relay_service_state", "relay_waiting_for_recording",
+	"relay_oldest_seconds", "relay_pending", "relay_queue_bytes", "relay_queue_degraded", "relay_stalled", "relay_queue_max_bytes", "relay_retrying",
 }
 
 // TestMetricsAreThereFromTheStart holds the names, and that the series of a

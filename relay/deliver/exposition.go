@@ -72,6 +72,14 @@ func (x *exposition) gauges(list []Status, now time.Time) {
 		x.plain("relay_waiting_for_recording", s.Name, float64(s.ForRecording))
 	}
 	x.states(list)
+	x.family("relay_stalled", "gauge", "Whether the service is owed deliveries, may deliver, and has made no attempt for half a minute (1).")
+	for _, s := range list {
+		stalled := 0.0
+		if s.Stalled {
+			stalled = 1
+		}
+		x.plain("relay_stalled", s.Name, stalled)
+	}
 	x.family("relay_breaker_state", "gauge", "Circuit breaker of the endpoint: 0 closed, 1 half-open, 2 open.")
 	for _, s := range list {
 		if s.State != StateOrphaned {

@@ -31,8 +31,8 @@ func TestMetricsAreReadByPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, x)
 	}
-	if n := len(families); n != 11 {
-		t.Errorf("%d families, want 11", n)
+	if n := len(families); n != 12 {
+		t.Errorf("%d families, want 12", n)
 	}
 	h := families["relay_attempt_seconds"].GetMetric()[0].GetHistogram()
 	if h.GetSampleCount() != 5 || fmt.Sprintf("%.3f", h.GetSampleSum()) != "121.053" {

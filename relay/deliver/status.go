@@ -23,6 +23,7 @@ type Status struct {
 	Retrying     int
 	ForRecording int            // of the waiting: those that wait for their recording
 	Failing      time.Time      // since when each attempt fails; zero: the last one was delivered
+	Stalled      bool           // it may deliver, is owed something, and for long nothing came of it
 	Oldest       time.Time      // acceptance of the oldest delivery; zero: there is none
 	Dead         map[string]int // dead letters by reason
 	Delivered    uint64         // since the start
@@ -86,7 +87,7 @@ func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
 	r.mu.Unlock()
 	s := Status{
 		Name: r.name, Description: setup.service.Description, Group: setup.service.Group,
-		Endpoint: setup.service.Endpoint, Oldest: q.Oldest, Dead: q.Dead,
+		Endpoint: setup.service.Endpoint, Oldest: q.Oldest, Dead: q.Dead, Stalled: q.Stalled,
 	}
 	s.Breaker, s.BreakerUntil = e.state()
 	s.InFlight = min(busy, q.InFlight)

@@ -41,7 +41,7 @@ func CollectState(r prometheus.Registerer, queue func() Queue, config func() Con
 }
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueBytes, queueMaxBytes, queueLost, reloadSuccess, reloadTime, configInfo} {
+	for _, d := range []*prometheus.Desc{queueBytes, queueMaxBytes, queueLost, queueDegraded, reloadSuccess, reloadTime, configInfo} {
 		ch <- d
 	}
 }
@@ -54,13 +54,10 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(queueBytes, float64(q.Bytes))
 	gauge(queueMaxBytes, float64(q.MaxBytes))
 	gauge(queueLost, float64(q.Lost))
+	gauge(queueDegraded, oneIf(q.Degraded))
 
 	cfg := c.config()
-	success := 0.0
-	if cfg.Success {
-		success = 1
-	}
-	gauge(reloadSuccess, success)
+	gauge(reloadSuccess, oneIf(cfg.Success))
 	gauge(reloadTime, float64(cfg.Since.UnixMilli())/1000)
 	gauge(configInfo, 1, cfg.Fingerprint)
 }
@@ -72,6 +69,8 @@ var (
 		"Bytes that the queue may hold; near it the oldest deliveries overflow.", nil, nil)
 	queueLost = prometheus.NewDesc("relay_queue_lost_records",
 		"Records that went with streams that somebody deleted or made anew.", nil, nil)
+	queueDegraded = prometheus.NewDesc("relay_queue_degraded",
+		"Whether events are spooled, a service stands still or nobody keeps the site (1), or all is well (0).", nil, nil)
 	reloadSuccess = prometheus.NewDesc("relay_config_reload_success",
 		"Whether the last load of the configuration succeeded (1) or was refused (0).", nil, nil)
 	reloadTime = prometheus.NewDesc("relay_config_reload_timestamp_seconds",
@@ -85,12 +84,14 @@ func CollectHub(r prometheus.Registerer, linked func() bool) error {
 	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "relay_hub_linked",
 		Help: "Whether the queue is linked to its hub (1) or the hub is away (0). Only with queue.hub.",
-	}, func() float64 {
-		if linked() {
-			return 1
-		}
-		return 0
-	}))
+	}, func() float64 { return oneIf(linked()) }))
+}
+
+func oneIf(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
 }
 
 // metricsHandler answers a scrape with what is registered and what more appends,

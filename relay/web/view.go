@@ -12,7 +12,7 @@ type Status struct {
 	Started  time.Time `json:"started"`
 	Healthy  bool      `json:"healthy"`
 	Problem  string    `json:"problem,omitempty"`  // why it is not healthy
-	Degraded string    `json:"degraded,omitempty"` // why events take another way; it is healthy nevertheless
+	Degraded string    `json:"degraded,omitempty"` // why events take another way, or which services stand still; it is healthy nevertheless
 	Ready    bool      `json:"ready"`              // the intake takes events
 	Config   Config    `json:"config"`
 	Queue    Queue     `json:"queue"`
@@ -43,6 +43,7 @@ type Queue struct {
 	High     bool  `json:"high"`              // near its limit
 	Spooled  int   `json:"spooled,omitempty"` // deliveries that wait here for a cluster that is away
 	Lost     int   `json:"lost,omitempty"`    // records that went with streams that somebody deleted
+	Degraded bool  `json:"-"`                 // see [Status], which says why
 }
 
 // Hub is how the queue stands with its hub. Nothing here makes a relay unhealthy.

@@ -1,0 +1,249 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/queuetest"
+)
+
+// quick has a relay of a site notice in a moment what takes half a minute
+// otherwise; it passes on what it says of lanes.
+func quick(t testing.TB, stalls chan<- string, p queuetest.Place) *Queue {
+	t.Helper()
+	q, err := Open(testContext(t), in(p, Options{
+		Dir: t.TempDir(), ackWait: time.Second, stalledAfter: 600 * time.Millisecond,
+		OnStall: func(service, why string) {
+			select {
+			case stalls <- service + ": " + why:
+			default:
+			}
+		},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shut(t, q) })
+	return q
+}
+
+// collect takes n entries in the order of each call, and finishes them.
+func collect(t testing.TB, l *Lane, n int) {
+	t.Helper()
+	ctx, last := testContext(t), map[string]uint64{}
+	for got := 0; got < n; {
+		entries, err := l.Next(ctx, 16)
+		if err != nil {
+			t.Fatalf("%d of %d handed out: %v", got, n, err)
+		}
+		for _, e := range entries {
+			if e.Seq < last[e.Call] {
+				t.Errorf("call %s: %d after %d", e.Call, e.Seq, last[e.Call])
+			}
+			last[e.Call] = e.Seq
+			e.Finish()
+			got++
+		}
+	}
+}
+
+// The keeper dies with one delivery of an ordered service in hand, and far more
+// newer ones than a lane takes wait before JetStream sends that one again.
+func TestAnOrderedLaneGetsWhatADeadKeeperHadBehindALongBacklog(t *testing.T) {
+	t.Parallel()
+	p, stalls := queuetest.Server(t, t.TempDir()), make(chan string, 1)
+	a, b := quick(t, stalls, p), quick(t, stalls, p)
+	for _, q := range []*Queue{a, b} {
+		q.o.stalledAfter = time.Hour // it needs no help
+		q.Lane("crm").SetOrdered(true)
+	}
+	eventually(t, "a keeper", func() bool { return a.base.keeps() || b.base.keeps() })
+	keeper, other := a, b
+	if b.base.keeps() {
+		keeper, other = b, a
+	}
+	all := records("crm", 0, 1600)
+	for i := range all {
+		all[i].Call = fmt.Sprint("call-", i/5)
+	}
+	write(t, other, all[:1]...)
+	next(t, keeper.Lane("crm"), 1) // in flight, and never finished
+	keeper.cancel()                // dead: it renews and says nothing any more
+	keeper.engine.Load().nc.Close()
+	for i := 1; i < len(all); i += 100 {
+		write(t, other, all[i:min(i+100, len(all))]...)
+	}
+	eng := other.engine.Load()
+	if _, err := eng.js.Publish(testContext(t), eng.subject(leaseSubject), nil); err != nil {
+		t.Fatal(err) // the lease is free sooner than by itself
+	}
+	collect(t, other.Lane("crm"), len(all))
+}
+
+// rob has somebody else take deliveries from the consumer of crm.
+func rob(t *testing.T, q *Queue, n int) {
+	t.Helper()
+	eng := q.engine.Load()
+	sub, err := eng.nc.SubscribeSync(eng.nc.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := func() int {
+		info, err := eng.consumer(testContext(t), "crm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.NumWaiting
+	}
+	before := waits()
+	_ = eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+eng.name(events)+".crm", sub.Subject, fmt.Appendf(nil, `{"batch":%d,"expires":5000000000}`, n))
+	eventually(t, "the robber waits", func() bool { return waits() > before })
+}
+
+func TestWhatCameToSomebodyElseIsNotTakenForFinished(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	none(t, l) // it has asked for some
+	rob(t, q, 20)
+	write(t, q, records("crm", 0, 50)...)
+	collect(t, l, 50)
+}
+
+// A lane begins anew by itself, and says so, whatever took its deliveries away.
+func TestALaneThatStandsStillBeginsAnew(t *testing.T) {
+	t.Parallel()
+	deaf := func(t *testing.T, q *Queue, l *Lane) {
+		write(t, q, record("crm", 0))
+		next(t, l, 1)[0].Finish()
+		l.mu.Lock()
+		_ = l.feed.sub.Unsubscribe()
+		l.mu.Unlock()
+		write(t, q, records("crm", 1, 50)...)
+	}
+	robbed := func(t *testing.T, q *Queue, _ *Lane) {
+		rob(t, q, 49)
+		write(t, q, records("crm", 1, 50)...)
+	}
+	for _, test := range []struct {
+		name    string
+		ordered bool
+		site    bool
+		harm    func(*testing.T, *Queue, *Lane)
+	}{
+		{"deaf", false, false, deaf},
+		{"deaf, in order", true, false, deaf},
+		{"deaf, of a site", false, true, deaf},
+		{"deaf, of a site, in order", true, true, deaf},
+		{"robbed", false, false, robbed},
+		{"robbed, in order", true, false, robbed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p, stalls := queuetest.Cluster(t, dir), make(chan string, 1)
+			if test.site {
+				p = queuetest.Server(t, dir)
+			}
+			q := quick(t, stalls, p)
+			l := q.Lane("crm")
+			l.SetOrdered(test.ordered)
+			test.harm(t, q, l)
+			collect(t, l, 49)
+			select {
+			case said := <-stalls:
+				if !strings.HasPrefix(said, "crm: ") {
+					t.Errorf("it said %q, not of crm", said)
+				}
+			default:
+				t.Error("nobody was told")
+			}
+			if err := q.Degraded(); err != nil {
+				t.Errorf("it stands still no more, and yet: %v", err)
+			}
+		})
+	}
+}
+
+func TestAConsumerThatAnOperatorPausedStandsStillAndIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	stalls, dir := make(chan string, 1), t.TempDir()
+	q := quick(t, stalls, queuetest.Cluster(t, dir))
+	l := q.Lane("crm")
+	write(t, q, record("crm", 0))
+	next(t, l, 1)[0].Finish()
+	eng := q.engine.Load()
+	if _, err := eng.js.PauseConsumer(testContext(t), eng.name(events), "crm", time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, q, record("crm", 1))
+	ctx, cancel := context.WithCancel(testContext(t))
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.Next(ctx, 1)
+		done <- err
+	}()
+	for range 2 {
+		if said := <-stalls; !strings.Contains(said, "paused") {
+			t.Errorf("it said %q, want that the consumer is paused", said)
+		}
+	}
+	if err := q.Degraded(); err == nil || !strings.Contains(err.Error(), "crm stands still") || !q.Stats().Services["crm"].Stalled {
+		t.Errorf("got %v, want that crm stands still", err)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("next: %v, want nothing", err)
+	}
+	eventually(t, "nobody waits any more", func() bool { return q.Degraded() == nil })
+}
+
+func TestALaneThatOwesNothingDoesNotStandStill(t *testing.T) {
+	t.Parallel()
+	stalls, dir := make(chan string, 1), t.TempDir()
+	q := quick(t, stalls, queuetest.Cluster(t, dir))
+	l := q.Lane("crm")
+	write(t, q, records("crm", 0, 2)...)
+	entries := next(t, l, 2)
+	entries[0].Finish() // the other one stays in flight
+	if err := entries[1].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(testContext(t), 3*q.o.stalledAfter/2)
+	defer cancel()
+	if _, err := l.Next(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("next: %v, want nothing", err)
+	}
+	select {
+	case said := <-stalls:
+		t.Errorf("it said %q of a lane that owes nothing", said)
+	default:
+	}
+}
+
+// Nobody can keep the site without the stream that says who does.
+func TestASiteThatNobodyKeepsIsSeenAndBeginsAnew(t *testing.T) {
+	t.Parallel()
+	stalls := make(chan string, 1)
+	q := quick(t, stalls, queuetest.Server(t, t.TempDir()))
+	l := q.Lane("crm")
+	l.SetOrdered(true)
+	eventually(t, "a keeper", q.base.keeps)
+	eng := q.engine.Load()
+	if err := eng.js.DeleteStream(testContext(t), eng.name(leases)); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Fatal(err)
+	}
+	if said := <-stalls; !strings.HasPrefix(said, ": ") {
+		t.Errorf("it said %q, want it of the site", said)
+	}
+	eventually(t, "it is well", func() bool { return q.Degraded() == nil && q.base.keeps() })
+	write(t, q, record("crm", 1))
+	next(t, l, 1)[0].Finish()
+}
