@@ -20,8 +20,10 @@ type group struct {
 	keys  []string // what duplicates are recognised by; nil: the records' own; empty: nothing
 	seqs  []uint64 // where each record is stored; filled when not nil
 	done  func(error)
-	bytes int64
-	err   error
+
+	staked []hash128 // claims that nobody made before
+	bytes  int64
+	err    error
 }
 
 func (g *group) size() int64 {
@@ -46,6 +48,7 @@ type committer struct {
 	commitMu sync.Mutex // held while a commit runs
 	out      writer
 	recent   *recent // ids seen lately; nil: duplicates are not looked for
+	claims   *claims // nil: what ids stand for does not matter here
 	created  time.Time
 	durable  uint64 // the last sequence that was acknowledged, or that there was at the first start
 	drafts   []draft
@@ -185,6 +188,11 @@ func (c *committer) commit(groups []*group) {
 			g.err = errors.Join(g.err, d.group.err)
 		}
 	}
+	for _, g := range groups {
+		if g.err != nil && len(g.staked) > 0 {
+			c.claims.release(g.staked)
+		}
+	}
 	clear(drafts) // no group outlives its commit here
 	if unknown != nil {
 		c.out = nil
@@ -209,6 +217,9 @@ func (c *committer) draft(groups []*group) []draft {
 	c.drafts = c.drafts[:0]
 	now := time.Now()
 	for _, g := range groups {
+		if !c.claims.admits(g, now) {
+			continue
+		}
 		for i := range g.recs {
 			d := draft{group: g, index: i}
 			if c.recent != nil {

@@ -176,7 +176,10 @@ func (l *loading) readIDs(ctx context.Context, eng *engine, s span, take func([]
 	hash := l.q.events.recent.hash
 	err := eng.readSpan(ctx, events, s, func(m *nats.Msg, at place) {
 		moment := time.Now().Add(-max(l.newest.Sub(at.at), 0))
-		some = append(some, knownID{seen{hash(idOf(m.Header)), sinceBegan(moment).Milliseconds()}, at.seq})
+		some = append(some, knownID{seen{hash: hash(idOf(m.Header)), at: sinceBegan(moment).Milliseconds()}, at.seq})
+		if claim := m.Header.Get(headClaim); claim != "" {
+			l.q.events.claims.stake(claim, moment)
+		}
 		if len(some) == loadStep {
 			take(some)
 			some = some[:0]

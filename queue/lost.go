@@ -93,6 +93,7 @@ func (q *Queue) lose(stream string) {
 		if q.events.recent != nil {
 			q.events.recent = newRecent(q.o.DedupWindow)
 		}
+		q.events.claims.reset()
 		q.events.commitMu.Unlock()
 		for _, l := range q.allLanes() {
 			records += l.stats().Waiting

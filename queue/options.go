@@ -32,6 +32,9 @@ var (
 	// ErrTooLarge means that a record is larger than the servers of the cluster
 	// take. It is refused each time.
 	ErrTooLarge = errors.New("record too large")
+	// ErrConflict means that an id of the records stood for something else within
+	// the window of duplicates. Nothing of the records is stored.
+	ErrConflict = errors.New("id is known with other content")
 	// ErrNotFound means that there is no such thing.
 	ErrNotFound = errors.New("not found")
 )
@@ -59,6 +62,7 @@ type Options struct {
 	Site        string                      // ends the names of streams, for sites that share a cluster; relays with the same one share the work
 	Spool       bool                        // while the cluster is away records go into an embedded queue in Dir, to be forwarded
 
+	claims       *claims       // shared with the queue that this one belongs to; nil: its own
 	unserved     bool          // see the base of that name
 	ackWait      time.Duration // sharedAckWait, shorter in tests
 	stalledAfter time.Duration // the same

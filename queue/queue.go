@@ -85,6 +85,9 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.logs = newLogbook(q)
 	q.events = newCommitter(events, q.fail)
 	q.events.stored = q.base.stored
+	if q.events.claims = o.claims; o.claims == nil {
+		q.events.claims = newClaims(o.DedupWindow)
+	}
 	q.retry = newCommitter(retry, q.fail)
 	q.retry.stored = func(_ *Record, seq uint64) { q.retries.stored(seq) }
 	q.loading = newLoading(q)
@@ -252,7 +255,8 @@ func (q *Queue) allLanes() []*Lane {
 // goroutine of the queue; done must not block, nor append. While much waits to
 // be written Append blocks, for 5 seconds at most. After done(nil) they survive a
 // power cut. Errors are [ErrFull] and [ErrUnavailable]; after either, sending
-// the same records again is safe. In a cluster there is [ErrTooLarge], too. Records whose id their service has had
+// the same records again is safe. [ErrConflict] and, in a cluster, [ErrTooLarge]
+// come again each time. Records whose id their service has had
 // within the window count as stored.
 func (q *Queue) Append(recs []Record, done func(error)) {
 	if len(recs) == 0 {

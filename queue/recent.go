@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// recent remembers the ids of the last window of time, in about 30 bytes each:
+// recent remembers the ids of the last window of time, in about 40 bytes each:
 // a ring of 128-bit hashes in the order of their arrival, and an open-addressed
 // table of places in it. It is not safe for concurrent use.
 type recent struct {
@@ -42,7 +42,8 @@ type hash128 [2]uint64
 
 type seen struct {
 	hash hash128
-	at   int64 // milliseconds since this process began, whatever the machine's clock says since; or forgotten
+	at   int64  // milliseconds since this process began, whatever the machine's clock says since; or forgotten
+	sum  uint64 // what it stands for, of claims
 }
 
 const (
@@ -50,7 +51,7 @@ const (
 	forgotten = math.MinInt64
 )
 
-// MaxIDs is how many ids the queue remembers at most, in about 30 bytes each. At
+// MaxIDs is how many ids the queue remembers at most, in about 40 bytes each. At
 // a rate that stores more within [Options].DedupWindow, the window is as long as
 // they last.
 const MaxIDs = 2 << 20
@@ -65,7 +66,7 @@ func (r *recent) hash(key string) hash128 {
 
 // add remembers h and reports whether it was new.
 func (r *recent) add(h hash128, now time.Time) bool {
-	return r.addAt(seen{h, sinceBegan(now).Milliseconds()})
+	return r.addAt(seen{hash: h, at: sinceBegan(now).Milliseconds()})
 }
 
 // addAt does so for one that was seen before. Those may come in any order.

@@ -17,6 +17,7 @@ type Record struct {
 	Call    string // the call the event belongs to; may be empty
 	Segment string
 	Scope   string // for example "queue support"
+	Claim   string // the id that the producer gave, =, and a hash of what it stands for; empty: the record is known by its ID alone
 	Body    []byte
 }
 
@@ -26,6 +27,7 @@ const (
 	headCall     = "Relay-Call"
 	headSegment  = "Relay-Segment"
 	headScope    = "Relay-Scope"
+	headClaim    = "Relay-Claim"
 	headReplayed = "Relay-Replayed" // set on a dead letter put back
 	headMsgID    = nats.MsgIdHdr    // what duplicates are recognised by
 	headKey      = "Relay-Key"      // the same, of a record that JetStream took for a copy, wrongly
@@ -72,7 +74,7 @@ func (n note) withInt(key string, value int64) note {
 
 // sizeOf estimates what a record takes on disk.
 func sizeOf(r *Record) int64 {
-	return int64(len(r.Body) + len(r.Service)*2 + len(r.Event) + len(r.ID)*2 + len(r.Call) + len(r.Segment) + len(r.Scope) + 200)
+	return int64(len(r.Body) + len(r.Service)*2 + len(r.Event) + len(r.ID)*2 + len(r.Call) + len(r.Segment) + len(r.Scope) + len(r.Claim) + 200)
 }
 
 // shortSeed keys the hashes of this process.
@@ -109,6 +111,7 @@ func (r *Record) setHeaders(h nats.Header) {
 	set(h, headCall, r.Call)
 	set(h, headSegment, r.Segment)
 	set(h, headScope, r.Scope)
+	set(h, headClaim, r.Claim)
 }
 
 // set gives a header one value without allocating for a key that was there
@@ -133,7 +136,7 @@ func readRecord(m *nats.Msg) Record {
 	h := m.Header
 	return Record{
 		Service: service, Event: event, ID: h.Get(headID), Call: h.Get(headCall),
-		Segment: h.Get(headSegment), Scope: h.Get(headScope), Body: m.Data,
+		Segment: h.Get(headSegment), Scope: h.Get(headScope), Claim: h.Get(headClaim), Body: m.Data,
 	}
 }
 

@@ -57,7 +57,7 @@ const (
 func openSpool(ctx context.Context, c *cluster) (*spool, error) {
 	o := c.q.o
 	local, err := Open(ctx, Options{
-		Dir: filepath.Join(o.Dir, spoolFolder), MaxBytes: o.MaxBytes, DedupWindow: o.DedupWindow, Log: o.Log, unserved: true,
+		Dir: filepath.Join(o.Dir, spoolFolder), MaxBytes: o.MaxBytes, DedupWindow: o.DedupWindow, Log: o.Log, unserved: true, claims: c.q.events.claims,
 	})
 	if err != nil {
 		return nil, err

@@ -86,6 +86,9 @@ func (p *publisher) write(drafts []draft) error {
 	if err == nil && p.alone {
 		err = p.insist(p.all)
 	}
+	if err == nil && !p.alone {
+		err = p.compare(drafts)
+	}
 	if p.strict {
 		return errors.Join(err, unavailable(drafts))
 	}
@@ -98,6 +101,41 @@ func (p *publisher) write(drafts []draft) error {
 		drafts[i].seq, drafts[i].group.err = 0, err
 	}
 	return nil
+}
+
+// compare refuses groups that have a record whose id another relay of the
+// cluster has stored for something else, and takes back what was stored of them
+// already.
+func (p *publisher) compare(drafts []draft) error {
+	for i := range drafts {
+		d := &drafts[i]
+		if !d.known || d.record().Claim == "" || d.group.keys != nil {
+			continue
+		}
+		m, _, err := p.eng.getDirect(context.Background(), p.stream, fmt.Appendf(nil, `{"seq":%d}`, d.seq))
+		switch {
+		case errors.Is(err, ErrNotFound): // trimmed, so it was delivered; it cannot be compared any more
+		case err != nil:
+			return err
+		case m.Header.Get(headClaim) != "" && m.Header.Get(headClaim) != d.record().Claim:
+			d.group.err = conflict(d.record())
+		}
+	}
+	var back []uint64
+	for i := range drafts {
+		if d := &drafts[i]; errors.Is(d.group.err, ErrConflict) {
+			if d.seq != 0 && !d.known {
+				back = append(back, d.seq)
+			}
+			d.seq = 0
+		}
+	}
+	if len(back) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	return p.eng.deleteEach(ctx, p.stream, back)
 }
 
 // unavailable is the reason for which one of the drafts was not stored, if it may

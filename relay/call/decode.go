@@ -39,6 +39,7 @@ func Decode(data []byte, o Options) ([]Event, error) {
 	if len(outer.segments) > 0 {
 		return split(outer, whole.given, o)
 	}
+	whole.event.Claim = o.claim(whole.given, outer)
 	return []Event{whole.finish(whole.eventID())}, nil
 }
 
@@ -58,7 +59,7 @@ func split(outer object, given string, o Options) ([]Event, error) {
 	}
 	events := make([]Event, 0, len(outer.segments))
 	seen := make(map[string]int, len(outer.segments))
-	size := 0
+	claim, size := o.claim(given, outer), 0
 	for i, segment := range outer.segments {
 		c, refused := check(lay(segment, outer.members, byName), o, place(i, "")+".")
 		if refused != nil {
@@ -69,6 +70,9 @@ func split(outer object, given string, o Options) ([]Event, error) {
 			return nil, refuse(place(i, ""), "the same id as segment %d: %s", j+1, id)
 		}
 		seen[id] = i
+		if c.event.Claim = claim; c.given != given {
+			c.event.Claim = o.claim(c.given, object{members: c.event.members})
+		}
 		e := c.finish(id)
 		if size += len(e.Body); size > maxSplit {
 			return nil, tooLarge("more than %d bytes after splitting into segments", maxSplit)

@@ -16,6 +16,7 @@ type Event struct {
 	Scope     string // the queue's, campaign's … name
 	Call      string // uii
 	Segment   string // segment_id
+	Claim     string // the id that it came with, =, and a hash of what it says; empty: it had none, or is the relay's own
 	Body      []byte // the event as compact JSON: "id" is the final id, there are no "segments"
 
 	members []member

@@ -60,6 +60,20 @@ func joinID(parts ...string) string {
 	return strings.Join(parts, "/")
 }
 
+// claim says what an id that an event came with stands for: the whole event, all
+// segments included. The relay's own events are known by their id alone: what is
+// seen twice may differ in a detail.
+func (o Options) claim(given string, e object) string {
+	if given == "" || o.Internal {
+		return ""
+	}
+	content := appendCanonicalObject(nil, e.members, "id")
+	for _, segment := range e.segments {
+		content = appendCanonicalObject(content, segment, "")
+	}
+	return given + "=" + hash(content)
+}
+
 // contentHash is the hash of the event's canonical JSON without its id.
 func contentHash(members []member) string {
 	return hash(appendCanonicalObject(make([]byte, 0, sizeOf(members)), members, "id"))

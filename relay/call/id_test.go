@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sum16 is the hash of the contract, made without the code under test.
@@ -98,5 +100,47 @@ func TestIDWithoutCallIsNew(t *testing.T) {
 	v7 := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	if a == b || !v7.MatchString(a) || !v7.MatchString(b) {
 		t.Errorf("ids = %q, %q, want two different UUIDv7", a, b)
+	}
+}
+
+// A claim is the same for the same content, however it is written, and another
+// one for any other.
+func TestClaims(t *testing.T) {
+	claims := func(text string, o Options) []string {
+		t.Helper()
+		events, err := Decode([]byte(text), o)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		list := make([]string, len(events))
+		for i, e := range events {
+			list[i] = e.Claim
+		}
+		return list
+	}
+	zone := time.FixedZone("there", 3600)
+	one := claims(`{"event":"a","id":"C1","call_start":"2024-01-01 00:00:00","x":{"b":1,"a":2}}`, Options{})
+	if got := claims(`{ "x":{"a":2,"b":1}, "call_start":"2024-01-01 00:00:00", "id":"C1", "event":"a" }`, Options{Zone: zone}); !slices.Equal(got, one) {
+		t.Errorf("the same event claims %v and %v", one, got)
+	}
+	if got := claims(`{"event":"b","id":"C1"}`, Options{}); slices.Equal(got, one) {
+		t.Errorf("another event claims the same: %v", got)
+	}
+	if got := claims(`{"event":"a","uii":"U1"}`, Options{}); got[0] != "" {
+		t.Errorf("an event without an id claims %v", got)
+	}
+	if got := claims(`{"event":"a","id":"C1"}`, Options{Internal: true}); got[0] != "" {
+		t.Errorf("the relay's own event claims %v", got)
+	}
+	two := claims(`{"event":"a","id":"C2","segments":[{"agent_id":1},{"agent_id":2}]}`, Options{})
+	if two[0] != two[1] || !strings.HasPrefix(two[0], "C2=") {
+		t.Errorf("the segments of one event claim %v", two)
+	}
+	if more := claims(`{"event":"a","id":"C2","segments":[{"agent_id":1},{"agent_id":2},{"agent_id":3}]}`, Options{}); more[0] == two[0] {
+		t.Error("one segment more claims the same")
+	}
+	own := claims(`{"event":"a","id":"C3","segments":[{"id":"s1","agent_id":1},{"agent_id":2}]}`, Options{})
+	if !strings.HasPrefix(own[0], "s1=") || !strings.HasPrefix(own[1], "C3=") {
+		t.Errorf("a segment with an id of its own: %v", own)
 	}
 }

@@ -46,7 +46,7 @@ func (s *Server) collect(b *batch, table *route.Table, data []byte, internal boo
 		for _, service := range owed {
 			b.records = append(b.records, queue.Record{
 				Service: service.Name, Event: e.Name, ID: e.ID, Call: e.Call,
-				Segment: e.Segment, Scope: scope(e), Body: e.Body,
+				Segment: e.Segment, Scope: scope(e), Claim: e.Claim, Body: e.Body,
 			})
 		}
 	}

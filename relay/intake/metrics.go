@@ -20,6 +20,7 @@ const (
 	reasonUnauthorized = "unauthorized"
 	reasonForbidden    = "forbidden"
 	reasonConnections  = "connections"
+	reasonConflict     = "conflict"
 	reasonQueue        = "queue"
 )
 
@@ -54,7 +55,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, reason := range []string{
 		reasonInvalid, reasonTooLarge, reasonMediaType, reasonUnauthorized,
-		reasonForbidden, reasonConnections, reasonQueue,
+		reasonForbidden, reasonConnections, reasonConflict, reasonQueue,
 	} {
 		m.rejected.WithLabelValues(reason)
 	}

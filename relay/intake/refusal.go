@@ -49,6 +49,9 @@ func classify(err error) (status int, reason string) {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r.status, r.reason
 	}
+	if errors.Is(err, queue.ErrConflict) {
+		return http.StatusConflict, reasonConflict
+	}
 	if errors.Is(err, queue.ErrTooLarge) {
 		return http.StatusRequestEntityTooLarge, reasonTooLarge
 	}

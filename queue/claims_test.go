@@ -1,0 +1,95 @@
+package queue
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"callrelay/queue/queuetest"
+)
+
+// claiming is a record of an event with an id that stands for a content.
+func claiming(service, id, content string) Record {
+	return Record{Service: service, Event: "call_end", ID: id, Claim: id + "=" + content, Body: []byte(`{}`)}
+}
+
+func TestAnIDWithOtherContentIsAConflict(t *testing.T) {
+	t.Parallel()
+	p := queuetest.Cluster(t, t.TempDir())
+	o := in(p, Options{Dir: t.TempDir()})
+	q := open(t, o)
+	write(t, q, claiming("crm", "C1", "a"))
+	refused := func(what string, recs ...Record) {
+		t.Helper()
+		if err := q.Write(testContext(t), recs); !errors.Is(err, ErrConflict) {
+			t.Errorf("%s: got %v, want a conflict", what, err)
+		}
+	}
+	refused("the same service", claiming("crm", "C1", "b"))
+	refused("another service", claiming("billing", "C1", "b"))
+	refused("beside a good one, before it", claiming("crm", "C2", "a"), claiming("crm", "C1", "b"))
+	refused("within one group", claiming("crm", "C3", "a"), claiming("crm", "C3", "b"))
+	write(t, q, claiming("crm", "C1", "a")) // a resend
+	write(t, q, claiming("crm", "C2", "z")) // what was refused claims nothing
+	write(t, q, claiming("crm", "C3", "z"), claiming("billing", "C3", "z"))
+	write(t, q, Record{Service: "crm", Event: "call_end", ID: "C1", Body: []byte(`{}`)}) // known by its id alone
+	shut(t, q)
+	q = open(t, o)
+	refused("after a restart", claiming("crm", "C1", "b"))
+	write(t, q, claiming("crm", "C1", "a"))
+	write(t, q, claiming("crm", "C4", "a"))
+	got := map[string]int{}
+	for _, e := range next(t, q.Lane("crm"), 4) {
+		got[e.ID+" "+e.Claim]++
+		e.Finish()
+	}
+	for _, want := range []string{"C1 C1=a", "C2 C2=z", "C3 C3=z", "C4 C4=a"} {
+		if got[want] != 1 {
+			t.Errorf("%s came %d times: %v", want, got[want], got)
+		}
+	}
+	none(t, q.Lane("crm"))
+}
+
+func TestAnotherRelaysIDWithOtherContentIsAConflict(t *testing.T) {
+	t.Parallel()
+	queues := openSite(t, 2)
+	write(t, queues[0], claiming("crm", "C1", "a"))
+	for _, err := range []error{
+		queues[1].Write(testContext(t), []Record{claiming("crm", "C1", "b")}),
+		queues[1].Write(testContext(t), []Record{claiming("billing", "C1", "b"), claiming("crm", "C1", "b"), claiming("sales", "C1", "b")}),
+	} {
+		if !errors.Is(err, ErrConflict) {
+			t.Errorf("got %v, want a conflict", err)
+		}
+	}
+	write(t, queues[1], claiming("crm", "C1", "a"))
+	if e := next(t, queues[0].Lane("crm"), 1)[0]; e.Claim != "C1=a" {
+		t.Errorf("%s was delivered", e.Claim)
+	}
+	none(t, queues[0].Lane("crm"))
+	none(t, queues[1].Lane("billing"))
+	none(t, queues[1].Lane("sales"))
+}
+
+func TestClaimsEndWithTheWindow(t *testing.T) {
+	c := newClaims(time.Minute)
+	now := time.Now()
+	if _, fresh, taken := c.stake("C1=a", now); !fresh || taken {
+		t.Error("a new claim is not fresh")
+	}
+	if _, fresh, taken := c.stake("C1=a=b", now); !fresh || taken {
+		t.Error("an id with = in it is taken for another")
+	}
+	h, fresh, taken := c.stake("C1=b", now.Add(59*time.Second))
+	if fresh || !taken {
+		t.Error("a claim that is taken is not")
+	}
+	if _, fresh, taken := c.stake("C1=b", now.Add(61*time.Second)); !fresh || taken {
+		t.Error("a claim outlasts the window")
+	}
+	c.release([]hash128{h})
+	if _, fresh, _ := c.stake("C1=c", now.Add(62*time.Second)); !fresh {
+		t.Error("a claim that was released is still made")
+	}
+}
