@@ -34,6 +34,7 @@ type Filter struct {
 	Since   time.Time // buried at or after
 	Until   time.Time // buried before
 	Seqs    []uint64
+	Newest  int // of Letters: only the last so many, newest first; 0: all, oldest first
 	Batch   int // how many are replayed or dropped at a time; 0: 1,000, or a tenth of Rate
 	Rate    int // how many are replayed a second; 0: as many as the queue takes
 }
@@ -115,6 +116,9 @@ func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) 
 	if len(f.Seqs) > 0 {
 		return q.lettersBySeq(ctx, f, visit)
 	}
+	if f.Newest > 0 {
+		return q.newestLetters(ctx, eng, f, visit)
+	}
 	cfg := jetstream.ConsumerConfig{FilterSubject: f.subject(), DeliverPolicy: jetstream.DeliverAllPolicy}
 	if !f.Since.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.Since
@@ -123,6 +127,41 @@ func (q *Queue) Letters(ctx context.Context, f Filter, visit func(Letter) bool) 
 		l := readLetter(m, at.seq, at.at)
 		return !f.matches(&l) || visit(l)
 	})
+}
+
+// newestLetters reads the end of DEAD, and more of it until enough match.
+func (q *Queue) newestLetters(ctx context.Context, eng *engine, f Filter, visit func(Letter) bool) error {
+	s, err := eng.stream(ctx, dead)
+	if err != nil {
+		return err
+	}
+	state := s.CachedInfo().State
+	for window := uint64(f.Newest); ; window *= 8 {
+		from := state.FirstSeq
+		if state.LastSeq > window {
+			from = max(from, state.LastSeq-window+1)
+		}
+		var found []Letter
+		cfg := jetstream.ConsumerConfig{FilterSubject: f.subject(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1)}
+		err := eng.read(ctx, dead, cfg, func(m *nats.Msg, at place) bool {
+			if l := readLetter(m, at.seq, at.at); f.matches(&l) {
+				found = append(found, l)
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		if len(found) < f.Newest && from > state.FirstSeq {
+			continue
+		}
+		for _, l := range slices.Backward(found[max(0, len(found)-f.Newest):]) {
+			if !visit(l) {
+				break
+			}
+		}
+		return nil
+	}
 }
 
 func (q *Queue) lettersBySeq(ctx context.Context, f Filter, visit func(Letter) bool) error {

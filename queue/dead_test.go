@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -249,5 +250,37 @@ func TestASlowReaderOutlastsItsConsumer(t *testing.T) {
 	})
 	if n != 1500 || err != nil {
 		t.Errorf("read %d letters: %v, want 1500", n, err)
+	}
+}
+
+func TestNewestLettersComeFirst(t *testing.T) {
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	write(t, q, records("rare", 0, 3)...)
+	write(t, q, records("crm", 0, 500)...)
+	for _, service := range []string{"rare", "crm"} {
+		if _, err := q.Sweep(testContext(t), service, time.Now(), Death{Reason: "expired"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		filter  Filter
+		n       int
+		highest uint64
+	}{
+		{"of all", Filter{Newest: 10}, 10, 503},
+		{"of one far behind the end", Filter{Newest: 2, Service: "rare"}, 2, 3},
+		{"more than there are", Filter{Newest: 10, Service: "rare"}, 3, 3},
+		{"of none", Filter{Newest: 10, Service: "none"}, 0, 0},
+	} {
+		var seqs []uint64
+		err := q.Letters(testContext(t), test.filter, func(l Letter) bool { seqs = append(seqs, l.Seq); return true })
+		if err != nil || len(seqs) != test.n || !slices.IsSortedFunc(seqs, func(a, b uint64) int { return int(b) - int(a) }) {
+			t.Errorf("%s: got %v, %v", test.name, seqs, err)
+		}
+		if len(seqs) > 0 && seqs[0] != test.highest {
+			t.Errorf("%s: the first is %d, want %d", test.name, seqs[0], test.highest)
+		}
 	}
 }

@@ -38,17 +38,22 @@ type letterTable struct {
 	rows table
 }
 
-var letterHead = []string{">NUMBER", "GIVEN UP", "SERVICE", "REASON", ">STATUS", ">ATTEMPTS", "EVENT", "ID", "ERROR"}
+var letterHead = []string{">NUMBER", "GIVEN UP", "REASON", ">STATUS", ">ATTEMPTS", "SERVICE"}
 
 func (a *app) letterTable() letterList {
 	return &letterTable{out: a.out, rows: table{head: letterHead}}
 }
 
-func (t *letterTable) letter(l web.Letter) { t.add(letterCells(l)...) }
+func (t *letterTable) letter(l web.Letter) { t.add(l, letterCells(l)...) }
 
-func (t *letterTable) add(cells ...string) {
+// add shows a letter: a row that fits 80 columns, and below it what may be long.
+func (t *letterTable) add(l web.Letter, cells ...string) {
 	t.rows.add(cells...)
-	if len(t.rows.rows) == letterPage {
+	t.rows.add("        " + visible(l.Event+"  "+l.ID, ""))
+	if l.Error != "" {
+		t.rows.add("        " + visible(l.Error, ""))
+	}
+	if len(t.rows.rows) >= letterPage {
 		t.end()
 	}
 }
@@ -59,8 +64,7 @@ func letterCells(l web.Letter) []string {
 		status = number(l.Status)
 	}
 	return []string{
-		fmt.Sprint(l.Seq), l.Buried.Local().Format(time.DateTime), l.Service, l.Reason, status,
-		number(l.Attempts), l.Event, l.ID, joined(l.Error),
+		fmt.Sprint(l.Seq), l.Buried.Local().Format(time.DateTime), l.Reason, status, number(l.Attempts), l.Service,
 	}
 }
 

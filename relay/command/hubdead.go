@@ -68,7 +68,8 @@ func (a *app) hubLetters(ctx context.Context, f deadFlags) error {
 			_ = lines.Encode(edgeLetter{l.Edge, daemon.Letter(l.Letter)})
 			return n != f.limit
 		}
-		t.add(append([]string{l.Edge}, letterCells(daemon.Letter(l.Letter))...)...)
+		one := daemon.Letter(l.Letter)
+		t.add(one, append([]string{l.Edge}, letterCells(one)...)...)
 		return n != f.limit
 	})
 	t.end()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,19 +51,14 @@ func (a *app) status(ctx context.Context, asJSON bool) error {
 
 func (a *app) printStatus(st web.Status, now time.Time) {
 	p := a.painter()
-	health := p.good("healthy")
-	if !st.Healthy {
-		health = p.bad("unhealthy: " + st.Problem)
-	} else if st.Degraded != "" {
-		health = p.warn("degraded: " + st.Degraded)
-	} else if !st.Ready {
-		health = p.warn("takes no events")
+	a.printf("relay %s, up %s, %s\n", st.Version, web.Age(st.Started, now), p.verdict(st.State, st.Line(now)))
+	for _, t := range st.Troubles[:min(len(st.Troubles), shownTroubles)] {
+		a.printf("  %s\n    %s\n", p.verdict(t.Verdict, t.Line(now)), t.Do)
 	}
-	a.printf("relay %s, up %s, %s\n", st.Version, web.Age(st.Started, now), health)
+	if more := len(st.Troubles) - shownTroubles; more > 0 {
+		a.printf("  and %d more\n", more)
+	}
 	a.printf("configuration %s, %s, in force for %s\n", st.Config.Path, st.Config.Fingerprint, web.Age(st.Config.Since, now))
-	if !st.Config.Success {
-		a.printf("%s\n", p.bad(fmt.Sprintf("reload refused %s ago:", web.Age(st.Config.LastReload, now))))
-	}
 	for _, line := range st.Config.Problems {
 		a.printf("  %s\n", line)
 	}
@@ -79,7 +73,6 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 		fill += p.warn(fmt.Sprintf(", and %s spooled here for the cluster", deliveries(st.Queue.Spooled)))
 	}
 	a.printf("queue %s\n", fill)
-	a.printHeld(st, p)
 	if st.Hub != nil {
 		a.printHub(*st.Hub, now, p)
 	}
@@ -89,25 +82,33 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 	a.printf("\n")
 	a.printServices(st.Services, now, p)
 	a.printGone(st)
+	a.printUnbound(st.Unbound, now)
 }
 
-// shownHeld is how many services that are held up are named above the table.
-const shownHeld = 8
-
-func (a *app) printHeld(st web.Status, p painter) {
-	held, more := st.Held(shownHeld)
-	if len(held) == 0 {
+func (a *app) printUnbound(u *web.Unbound, now time.Time) {
+	if u == nil {
 		return
 	}
-	var names []string
-	for _, s := range held {
-		names = append(names, s.Name+" ("+s.HeldBy+")")
+	at := ""
+	if u.Scope != "" {
+		at = " at " + u.Scope
 	}
-	line := "held up: " + strings.Join(names, ", ")
-	if more > 0 {
-		line += fmt.Sprintf(" and %d more", more)
+	a.printf("%s matched no binding, the last %s ago: %s%s\n", plural(u.Count, "event"), web.Age(u.At, now), u.Event, at)
+}
+
+// shownTroubles is how many troubles are shown above the table, each with what helps.
+const shownTroubles = 8
+
+// verdict colours what is said of the relay.
+func (p painter) verdict(word, text string) string {
+	switch word {
+	case web.Healthy:
+		return p.good(text)
+	case web.Unhealthy:
+		return p.bad(text)
+	default:
+		return p.warn(text)
 	}
-	a.printf("%s\n", p.warn(line))
 }
 
 func (a *app) printHub(h web.Hub, now time.Time, p painter) {
@@ -143,24 +144,35 @@ func (a *app) printSource(s web.Source, now time.Time, p painter) {
 	}
 }
 
-// why says why a service is paused.
-func why(s web.Service) string {
-	if s.Why == "" {
-		return ""
-	}
-	return "paused " + s.Why
-}
+// shownName is how long a service's name may be beside its row; a longer one
+// stands above it, so that a row fits 80 columns.
+const shownName = 16
 
 func (a *app) printServices(services []web.Service, now time.Time, p painter) {
-	t := table{head: []string{"SERVICE", "STATE", "BREAKER", ">OWED", ">RETRYING", ">OLDEST", ">PER MIN", ">P50", ">P99", ">DEAD", "LAST ERROR"}}
+	t := table{head: []string{"SERVICE", "STATE", "BREAKER", ">OWED", ">OLDEST", ">PER MIN", ">P99", ">DEAD"}}
 	for _, s := range services {
+		name := s.Name
+		if len(name) > shownName {
+			t.add(name)
+			name = ""
+		}
 		t.add(
-			s.Name, p.state(s.State), p.state(s.Breaker),
-			number(s.Owed()), number(s.Retrying), web.Age(s.Oldest, now), fmt.Sprintf("%.0f", s.PerMinute),
-			web.Latency(s.P50), web.Latency(s.P99), p.count(s.DeadLetters()), joined(why(s), s.LastError),
+			name, p.state(s.State), p.state(s.Breaker), number(s.Owed()), web.Age(s.Oldest, now),
+			fmt.Sprintf("%.0f", s.PerMinute), web.Latency(s.P99), p.count(s.DeadLetters()),
 		)
+		if s.ForRecording > 0 {
+			t.add(fmt.Sprintf("  %s for its recording", counted(s.ForRecording, "delivery waits", "deliveries wait")))
+		}
 	}
 	t.print(a.out)
+}
+
+// counted is a number with the word that goes with it.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
 }
 
 func (a *app) printGone(st web.Status) {

@@ -15,7 +15,7 @@ import (
 )
 
 // table prints aligned columns. A heading that starts with > is of a column
-// that is aligned to the right.
+// that is aligned to the right. A row of a single cell stands as it is.
 type table struct {
 	head   []string
 	rows   [][]string
@@ -35,6 +35,9 @@ func (t *table) print(w io.Writer) {
 	t.rows = nil
 	for _, row := range rows {
 		for i, cell := range row {
+			if len(row) == 1 && len(t.head) > 1 {
+				break
+			}
 			t.widths[i] = max(t.widths[i], width(cell))
 		}
 	}
@@ -52,6 +55,9 @@ func (t *table) headings() []string {
 }
 
 func (t *table) line(row []string) string {
+	if len(row) == 1 && len(t.head) > 1 {
+		return row[0]
+	}
 	var line strings.Builder
 	for i, cell := range row {
 		pad := strings.Repeat(" ", t.widths[i]-width(cell))

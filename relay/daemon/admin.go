@@ -29,7 +29,7 @@ func (p *Daemon) operator() web.Relay {
 		Settings:    func() string { return p.table().Config.Text() },
 		Reload:      func(context.Context) web.Reload { return p.reload() },
 		Services:    o,
-		Letters:     letterBox{p.queue},
+		Letters:     letterBox{p.queue, p.deadSeen},
 		Attempts:    o,
 		DropService: o.dropService,
 		Test:        o.test,
@@ -53,12 +53,18 @@ func (p operator) status() web.Status {
 	}
 	services := p.deliver.Status()
 	for _, s := range services {
-		st.Services = append(st.Services, service(s))
+		v := service(s)
+		v.NewDead = p.deadSeen.fresh(v.Name, v.DeadLetters())
+		st.Services = append(st.Services, v)
 	}
 	st.Gone = p.deliver.Gone(services)
 	for _, s := range p.sources {
 		st.Sources = append(st.Sources, source(s.Status()))
 	}
+	if u := p.intake.Unbound(); u.Count > 0 {
+		st.Unbound = &web.Unbound{Count: u.Count, Event: u.Event, Scope: u.Scope, At: u.At}
+	}
+	st.Judge()
 	return st
 }
 
@@ -67,7 +73,8 @@ func service(s deliver.Status) web.Service {
 		Name: s.Name, Group: s.Group, Description: s.Description, Endpoint: hostOf(s.Endpoint),
 		State: s.State, Why: s.Why, HeldBy: s.Held(), Breaker: s.Breaker, BreakerUntil: s.BreakerUntil,
 		Waiting: s.Waiting, InFlight: s.InFlight, Retrying: s.Retrying, Oldest: s.Oldest, Dead: s.Dead,
-		Delivered: s.Delivered, PerMinute: s.Rate1m * time.Minute.Seconds(),
+		ForRecording: s.ForRecording, Failing: s.Failing,
+		Delivered: s.Delivered, Failed: s.Failed, PerMinute: s.Rate1m * time.Minute.Seconds(),
 		P50: s.LatencyP50.Seconds(), P99: s.LatencyP99.Seconds(),
 		LastStatus: s.LastStatus, LastError: s.LastError, LastAt: s.LastAt,
 	}
@@ -193,10 +200,16 @@ func transcript(l queue.Logged) web.Transcript {
 }
 
 // letterBox is the dead letters of a queue.
-type letterBox struct{ queue *queue.Queue }
+type letterBox struct {
+	queue *queue.Queue
+	seen  *deadSeen
+}
 
 // Letters implements [web.Letters].
 func (b letterBox) Letters(ctx context.Context, f web.Filter, visit func(web.Letter) bool) error {
+	if (web.Filter{Service: f.Service}).Query().Encode() == f.Query().Encode() { // no part of them only
+		b.seen.look(f.Service)
+	}
 	return b.queue.Letters(ctx, LetterFilter(f), func(l queue.Letter) bool { return visit(Letter(l)) })
 }
 
@@ -214,7 +227,7 @@ func (b letterBox) Drop(ctx context.Context, f web.Filter) (int, error) {
 func LetterFilter(f web.Filter) queue.Filter {
 	return queue.Filter{
 		Service: f.Service, Reason: f.Reason, Call: f.Call, ID: f.ID,
-		Seqs: f.Seqs, Since: f.Since, Until: f.Until, Rate: f.Rate,
+		Seqs: f.Seqs, Since: f.Since, Until: f.Until, Newest: f.Newest, Rate: f.Rate,
 	}
 }
 

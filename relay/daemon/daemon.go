@@ -53,6 +53,7 @@ type Daemon struct {
 	queue      *queue.Queue
 	recordings *recordings.Recordings // nil without [recordings]
 	deliver    *deliver.Deliverer
+	deadSeen   *deadSeen
 	intake     *intake.Server
 	socket     *web.Socket
 	server     *web.Server // nil when admin.listen is ""
@@ -113,7 +114,8 @@ func (p *Daemon) openQueue(ctx context.Context) error {
 	if err := p.watchHub(); err != nil {
 		return err
 	}
-	return web.CollectState(p.registry, p.queueState, p.configState)
+	p.deadSeen = newDeadSeen(store{q})
+	return web.CollectState(p.registry, func() string { return operator{p}.status().State }, p.queueState, p.configState)
 }
 
 func (p *Daemon) openRecordings(context.Context) error {

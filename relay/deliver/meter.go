@@ -16,6 +16,7 @@ const (
 type meter struct {
 	mu        sync.Mutex
 	delivered uint64
+	failed    uint64
 	seconds   [meterSeconds]struct { // a ring: deliveries in each second
 		at int64
 		n  int
@@ -36,6 +37,7 @@ func (m *meter) add(v verdict, now time.Time, elapsed time.Duration) {
 	m.attempts++
 	m.lastStatus, m.lastAt, m.lastError = v.status, now, v.err
 	if v.outcome != Delivered {
+		m.failed++
 		if m.failing.IsZero() {
 			m.failing = now
 		}
@@ -54,6 +56,7 @@ func (m *meter) add(v verdict, now time.Time, elapsed time.Duration) {
 func (m *meter) fill(s *Status, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	s.Failed = m.failed
 	s.Delivered, s.Failing = m.delivered, m.failing
 	s.LastError, s.LastStatus, s.LastAt = m.lastError, m.lastStatus, m.lastAt
 	for _, second := range m.seconds {

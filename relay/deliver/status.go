@@ -27,6 +27,7 @@ type Status struct {
 	Oldest       time.Time      // acceptance of the oldest delivery; zero: there is none
 	Dead         map[string]int // dead letters by reason
 	Delivered    uint64         // since the start
+	Failed       uint64         // attempts that failed, since the start
 	Rate1m       float64        // deliveries a second, over the last minute
 	LatencyP50   time.Duration  // of the last attempts
 	LatencyP99   time.Duration

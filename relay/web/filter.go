@@ -16,6 +16,7 @@ type Filter struct {
 	Seqs    []uint64
 	Since   time.Time // buried at or after
 	Until   time.Time // buried before
+	Newest  int       // of a list: only the last so many, newest first; 0: all, oldest first
 	Rate    int       // how many a second are replayed at most; 0: no limit
 }
 

@@ -40,6 +40,15 @@ func Latency(seconds float64) string {
 	}
 }
 
+// Thousands is a number with its thousands set apart.
+func Thousands(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
 // Size is a number of bytes in the largest unit it fills.
 func Size(bytes int64) string {
 	units := [...]string{"B", "KiB", "MiB", "GiB", "TiB"}

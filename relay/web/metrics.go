@@ -30,18 +30,19 @@ func NewRegistry(version string) *prometheus.Registry {
 // stateCollector reads the metrics of queue and configuration from the status
 // at each scrape, so that page, commands and metrics never disagree.
 type stateCollector struct {
-	queue  func() Queue
-	config func() Config
+	verdict func() string
+	queue   func() Queue
+	config  func() Config
 }
 
-// CollectState registers relay_queue_* and relay_config_* with r. Both
-// functions are called at each scrape.
-func CollectState(r prometheus.Registerer, queue func() Queue, config func() Config) error {
-	return r.Register(&stateCollector{queue: queue, config: config})
+// CollectState registers relay_state, relay_queue_* and relay_config_* with r.
+// The functions are called at each scrape.
+func CollectState(r prometheus.Registerer, verdict func() string, queue func() Queue, config func() Config) error {
+	return r.Register(&stateCollector{verdict: verdict, queue: queue, config: config})
 }
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueBytes, queueMaxBytes, queueLost, queueDegraded, reloadSuccess, reloadTime, configInfo} {
+	for _, d := range []*prometheus.Desc{relayState, queueBytes, queueMaxBytes, queueLost, queueDegraded, reloadSuccess, reloadTime, configInfo} {
 		ch <- d
 	}
 }
@@ -49,6 +50,14 @@ func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	verdict := c.verdict()
+	for _, word := range Verdicts() {
+		in := 0.0
+		if word == verdict {
+			in = 1
+		}
+		gauge(relayState, in, word)
 	}
 	q := c.queue()
 	gauge(queueBytes, float64(q.Bytes))
@@ -63,6 +72,8 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 }
 
 var (
+	relayState = prometheus.NewDesc("relay_state",
+		"How the relay is: 1 for healthy, held up, degraded or unhealthy, 0 for the others.", []string{"state"}, nil)
 	queueBytes = prometheus.NewDesc("relay_queue_bytes",
 		"Bytes that the queue holds on disk.", nil, nil)
 	queueMaxBytes = prometheus.NewDesc("relay_queue_max_bytes",

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -74,13 +75,34 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) Close() error { return unbind(s.listener) }
 
 // health answers 503 while the queue cannot do its work.
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	st := s.o.Relay.Status()
+	if r.URL.Query().Has("details") {
+		writeDetails(w, st)
+		return
+	}
 	if !st.Healthy {
 		reportState(w, http.StatusServiceUnavailable, st.Problem)
 		return
 	}
 	reportWell(w, st.Degraded)
+}
+
+// writeDetails answers as health does, with the verdict and how many troubles
+// there are of each. What they are is for those who know the token.
+func writeDetails(w http.ResponseWriter, st Status) {
+	status := http.StatusOK
+	if !st.Healthy {
+		status = http.StatusServiceUnavailable
+	}
+	counts := map[string]int{}
+	for _, t := range st.Troubles {
+		counts[t.Verdict]++
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"state": st.State, "troubles": counts, "ready": st.Ready})
 }
 
 // ready answers 503 while events would be refused.

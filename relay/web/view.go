@@ -10,7 +10,9 @@ type Status struct {
 	Version  string    `json:"version"`
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started"`
-	Healthy  bool      `json:"healthy"`
+	State    string    `json:"state"`              // healthy, held up, degraded or unhealthy: see [Status.Judge]
+	Troubles []Trouble `json:"troubles,omitempty"` // what is wrong, the relay's own first, then by how much is owed
+	Healthy  bool      `json:"healthy"`            // the queue can do its work
 	Problem  string    `json:"problem,omitempty"`  // why it is not healthy
 	Degraded string    `json:"degraded,omitempty"` // why events take another way, or which services stand still; it is healthy nevertheless
 	Ready    bool      `json:"ready"`              // the intake takes events
@@ -19,9 +21,19 @@ type Status struct {
 	Services []Service `json:"services"`
 	Sources  []Source  `json:"sources,omitempty"`
 
+	Unbound *Unbound `json:"unbound,omitempty"` // events that no binding matches; nil: there was none
+
 	// Gone are the dead letters, by reason, of services that are no more.
 	Gone map[string]map[string]int `json:"dead_of_removed,omitempty"`
 	Hub  *Hub                      `json:"hub,omitempty"` // nil: there is none
+}
+
+// Unbound are the events since the start that no binding matches.
+type Unbound struct {
+	Count int       `json:"count"`
+	Event string    `json:"event"`           // the latest one
+	Scope string    `json:"scope,omitempty"` // what it happened at
+	At    time.Time `json:"at"`
 }
 
 // Config is the configuration in force and what became of the last reload.
@@ -69,10 +81,14 @@ type Service struct {
 	Waiting      int            `json:"waiting"`
 	InFlight     int            `json:"in_flight"`
 	Retrying     int            `json:"retrying"`
-	Oldest       time.Time      `json:"oldest,omitzero"` // acceptance of the oldest that waits
-	Dead         map[string]int `json:"dead,omitempty"`  // dead letters by reason
-	Delivered    uint64         `json:"delivered"`       // since the start
-	PerMinute    float64        `json:"per_minute"`      // delivered in the last minute
+	Oldest       time.Time      `json:"oldest,omitzero"`                 // acceptance of the oldest that waits
+	ForRecording int            `json:"waiting_for_recording,omitempty"` // of those that wait
+	Failing      time.Time      `json:"failing_since,omitzero"`          // since when no attempt was delivered
+	Dead         map[string]int `json:"dead,omitempty"`                  // dead letters by reason
+	NewDead      int            `json:"dead_new,omitempty"`              // of them, those that nobody has looked at
+	Delivered    uint64         `json:"delivered"`                       // since the start
+	Failed       uint64         `json:"failed"`                          // attempts that failed, since the start
+	PerMinute    float64        `json:"per_minute"`                      // delivered in the last minute
 	P50          float64        `json:"latency_p50_seconds"`
 	P99          float64        `json:"latency_p99_seconds"`
 	LastStatus   int            `json:"last_status,omitempty"`

@@ -1,0 +1,161 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The words for how a relay is, from good to bad. Its first line, the page,
+// /healthz?details and the metric relay_state all say the same one.
+const (
+	Healthy   = "healthy"
+	HeldUp    = "held up"   // deliveries to some service are not made
+	Degraded  = "degraded"  // something else is not as it should be
+	Unhealthy = "unhealthy" // no events are taken
+)
+
+// Verdicts returns the words, from good to bad.
+func Verdicts() []string { return []string{Healthy, HeldUp, Degraded, Unhealthy} }
+
+// A Trouble is one thing that is not as it should be.
+type Trouble struct {
+	Verdict string    `json:"verdict"`
+	Of      string    `json:"of"`               // the service or source, or part of the relay
+	What    string    `json:"what"`             // in few words
+	Since   time.Time `json:"since,omitzero"`   // zero: not known
+	Owed    int       `json:"owed,omitempty"`   // deliveries that it holds up
+	Do      string    `json:"do"`               // what helps
+	Service bool      `json:"service,omitzero"` // whether Of is a service
+}
+
+// Judge sets the verdict and the troubles of a status from all else in it.
+func (s *Status) Judge() {
+	s.Troubles = slices.Concat(s.ownTroubles(), s.serviceTroubles(), s.sourceTroubles())
+	worst := 0
+	for _, t := range s.Troubles {
+		worst = max(worst, slices.Index(Verdicts(), t.Verdict))
+	}
+	s.State = Verdicts()[worst]
+}
+
+// ownTroubles are those of the relay itself.
+func (s *Status) ownTroubles() []Trouble {
+	var list []Trouble
+	add := func(applies bool, t Trouble) {
+		if applies {
+			list = append(list, t)
+		}
+	}
+	add(!s.Healthy, Trouble{Verdict: Unhealthy, Of: "queue", What: s.Problem, Do: "relay doctor"})
+	add(s.Healthy && !s.Ready, Trouble{Verdict: Degraded, Of: "intake", What: "takes no events", Do: "relay is stopping, or see the log"})
+	add(s.Degraded != "", Trouble{Verdict: Degraded, Of: "queue", What: s.Degraded, Do: "relay doctor"})
+	add(s.Queue.High, Trouble{Verdict: Degraded, Of: "queue", What: "near queue.max_bytes: the oldest deliveries overflow", Do: "mend what is held up, or raise queue.max_bytes"})
+	add(!s.Config.Success, Trouble{Verdict: Degraded, Of: "configuration", What: "the last reload was refused", Since: s.Config.LastReload, Do: "relay check"})
+	return list
+}
+
+// serviceTroubles are what is held up, most owed first, and dead letters that
+// came since they were last looked at.
+func (s *Status) serviceTroubles() []Trouble {
+	var held, dead []Trouble
+	for _, one := range s.Services {
+		if t, ok := one.heldUp(); ok {
+			held = append(held, t)
+		}
+		if one.NewDead > 0 {
+			dead = append(dead, Trouble{
+				Verdict: Degraded, Of: one.Name, Service: true, What: counted(one.NewDead, "new dead letter") + ": " + strings.Join(sortedKeys(one.Dead), ", "),
+				Do: "relay dead list --service " + one.Name,
+			})
+		}
+	}
+	slices.SortStableFunc(held, func(a, b Trouble) int { return cmp.Compare(b.Owed, a.Owed) })
+	return append(held, dead...)
+}
+
+// heldUp is what keeps the deliveries to a service from being made.
+func (s Service) heldUp() (Trouble, bool) {
+	t := Trouble{Verdict: HeldUp, Of: s.Name, Service: true, Owed: s.Owed(), Since: s.Failing}
+	switch {
+	case s.State == "paused":
+		t.What, t.Do = "paused", "relay resume "+s.Name
+		if s.Why != "" {
+			t.What += ": " + s.Why
+		}
+	case s.State == "orphaned":
+		t.What, t.Since = "no longer in relay.toml", s.Oldest
+		t.Do = "put it back and reload, or relay drop " + s.Name
+	case s.HeldBy != "":
+		t.What, t.Do = s.HeldBy, "mend the endpoint; then at once: relay probe "+s.Name
+	case s.State == "active" && !s.Failing.IsZero() && s.Owed() > 0:
+		t.What, t.Do = "attempts fail", "mend the endpoint; then at once: relay probe "+s.Name
+	default:
+		return Trouble{}, false
+	}
+	if s.LastError != "" && s.State == "active" {
+		t.What += ": " + s.LastError
+	}
+	return t, true
+}
+
+func (s *Status) sourceTroubles() []Trouble {
+	var list []Trouble
+	for _, one := range s.Sources {
+		if one.State != "connected" {
+			list = append(list, Trouble{Verdict: Degraded, Of: one.Name, What: "source " + one.State + ": " + one.LastError, Since: one.Since, Do: "relay help callservers"})
+		}
+	}
+	return list
+}
+
+// Line says the verdict in one line, with the first trouble of the worst kind.
+func (s *Status) Line(now time.Time) string {
+	if s.State == Healthy {
+		return Healthy
+	}
+	i := slices.IndexFunc(s.Troubles, func(t Trouble) bool { return t.Verdict == s.State })
+	line := s.State + ": " + s.Troubles[i].Line(now)
+	if more := len(s.Troubles) - 1; more > 0 {
+		line += fmt.Sprintf("; %d more", more)
+	}
+	return line
+}
+
+// Line says a trouble in one line, without what helps.
+func (t Trouble) Line(now time.Time) string {
+	line := t.Of + ", " + t.What
+	if !t.Since.IsZero() {
+		line += ", for " + Age(t.Since, now)
+	}
+	if t.Owed > 0 {
+		line += ", " + counted(t.Owed, "delivery waits", "deliveries wait")
+	}
+	return line
+}
+
+// counted is a number and what it counts; many is the plural, where it is not
+// the singular with an s.
+func counted(n int, one string, many ...string) string {
+	switch {
+	case n == 1:
+		return "1 " + one
+	case len(many) == 1:
+		return Thousands(n) + " " + many[0]
+	default:
+		return Thousands(n) + " " + one + "s"
+	}
+}
+
+func sortedKeys(m map[string]int) []string {
+	var keys []string
+	for key, n := range m {
+		if n > 0 {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
