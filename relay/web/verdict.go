@@ -52,6 +52,7 @@ func (s *Status) ownTroubles() []Trouble {
 	add(!s.Healthy, Trouble{Verdict: Unhealthy, Of: "queue", What: s.Problem, Do: "relay doctor"})
 	add(s.Healthy && !s.Ready, Trouble{Verdict: Degraded, Of: "intake", What: "takes no events", Do: "relay is stopping, or see the log"})
 	add(s.Degraded != "", Trouble{Verdict: Degraded, Of: "queue", What: s.Degraded, Do: "relay doctor"})
+	add(s.Queue.Lost > 0, Trouble{Verdict: Degraded, Of: "queue", What: counted(s.Queue.Lost, "record") + " lost with streams that somebody deleted", Do: "relay doctor"})
 	add(s.Queue.High, Trouble{Verdict: Degraded, Of: "queue", What: "near queue.max_bytes: the oldest deliveries overflow", Do: "mend what is held up, or raise queue.max_bytes"})
 	add(!s.Config.Success, Trouble{Verdict: Degraded, Of: "configuration", What: "the last reload was refused", Since: s.Config.LastReload, Do: "relay check"})
 	return list
