@@ -148,6 +148,7 @@ func (b *embedded) start(ctx context.Context) (*engine, error) {
 
 func (b *embedded) take(g *group) {
 	b.q.events.room()
+	b.q.makeWay(g.size())
 	b.q.take(g)
 }
 

@@ -75,6 +75,7 @@ func (c *cluster) take(g *group) {
 		return
 	}
 	c.q.events.room()
+	c.q.makeWay(g.size())
 	c.q.take(g)
 }
 

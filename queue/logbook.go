@@ -67,7 +67,7 @@ func (b *logbook) run(ctx context.Context) {
 		case line := <-b.lines:
 			if line.flushed != nil {
 				close(line.flushed)
-			} else if eng := b.q.engine.Load(); eng != nil {
+			} else if eng := b.q.engine.Load(); eng != nil && !b.q.space.spent(time.Now()) { // a full disk must not reach JetStream
 				_ = eng.log.Publish(eng.subject(line.subject), line.body)
 			}
 		}

@@ -16,33 +16,64 @@ const (
 // maintain watches what the streams hold, trims what is finished and makes
 // room when there is little, until the queue closes.
 func (q *Queue) maintain(ctx context.Context) {
-	trimmed := time.Now()
-	seen := q.removed()
-	for eng := range q.engines(ctx, maintainInterval) {
-		if eng == nil {
-			continue
+	tick := time.NewTicker(maintainInterval)
+	defer tick.Stop()
+	m := &upkeep{q: q, trimmed: time.Now(), seen: q.removed()}
+	for {
+		pressed := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.pressure.wake:
+			pressed = true
+		case <-tick.C:
 		}
-		now := time.Now()
-		q.clock.look(now)
-		for _, l := range q.allLanes() {
-			l.nudge(now)
+		before := q.space.level()
+		if eng := q.engine.Load(); eng != nil {
+			m.once(ctx, eng, pressed)
 		}
-		q.refresh(ctx, now)
-		if !q.base.keeps() {
-			continue
-		}
-		seen = q.followRemoved(ctx, eng, seen)
-		if q.watchLevel() {
-			q.makeRoom(ctx, eng)
-		}
-		if now.Sub(trimmed) < trimInterval {
-			continue
-		}
-		trimmed = now
-		if err := q.base.trim(ctx, eng, q.o.Keep); err != nil && ctx.Err() == nil {
-			q.o.Log.Warn("finished records not trimmed", "err", err)
+		if pressed {
+			q.pressure.relieve(q.space.level() < before)
 		}
 	}
+}
+
+// upkeep is what maintain remembers from one time to the next.
+type upkeep struct {
+	q       *Queue
+	trimmed time.Time
+	seen    map[string]removal
+}
+
+// once does what is due. Pressed, somebody waits for room.
+func (m *upkeep) once(ctx context.Context, eng *engine, pressed bool) {
+	q, now := m.q, time.Now()
+	q.clock.look(now)
+	for _, l := range q.allLanes() {
+		l.nudge(now)
+	}
+	q.refresh(ctx, now)
+	if !q.base.keeps() {
+		return
+	}
+	m.seen = q.followRemoved(ctx, eng, m.seen)
+	near := q.watchLevel()
+	if near || pressed || q.space.low(now) {
+		q.makeRoom(ctx, eng, near)
+	}
+	if now.Sub(m.trimmed) >= trimInterval {
+		m.trimmed = now
+		q.trimmed(ctx, eng, q.o.Keep)
+	}
+}
+
+// trimmed trims what is older than keep, and reports whether that went well.
+func (q *Queue) trimmed(ctx context.Context, eng *engine, keep time.Duration) bool {
+	err := q.base.trim(ctx, eng, keep)
+	if err != nil && ctx.Err() == nil {
+		q.o.Log.Warn("finished records not trimmed", "err", err)
+	}
+	return err == nil
 }
 
 // followRemoved has what is left counted after records expired or an operator
@@ -63,32 +94,27 @@ func (q *Queue) removed() map[string]removal {
 	return q.cached.removed
 }
 
-// watchLevel reports whether the queue is near its limit, and tells the owner
-// once when it gets there.
-func (q *Queue) watchLevel() bool {
+// watchLevel reports whether the queue is near its limit, and calls the owner
+// once when it gets there, or when the disk has nothing left but its reserve.
+func (q *Queue) watchLevel() (near bool) {
+	spent := q.space.spent(time.Now())
 	q.cached.mu.Lock()
 	bytes, was := q.cached.bytes, q.cached.high
-	high := float64(bytes) > highPart*float64(q.o.MaxBytes)
-	if was && float64(bytes) > calmPart*float64(q.o.MaxBytes) {
-		high = true
-	}
-	q.cached.high = high
+	near = float64(bytes) > highPart*float64(q.o.MaxBytes) || was && float64(bytes) > calmPart*float64(q.o.MaxBytes)
+	q.cached.high = near || spent
 	q.cached.mu.Unlock()
-	if high && !was {
+	if (near || spent) && !was {
 		q.o.OnHigh(bytes, q.o.MaxBytes)
 	}
-	return high
+	return near
 }
 
-// makeRoom trims what is finished, however young. If that is not enough, the
-// service that holds most gives up its oldest deliveries: so one dead endpoint
-// cannot stop intake for all.
-func (q *Queue) makeRoom(ctx context.Context, eng *engine) {
-	if err := q.base.trim(ctx, eng, 0); err != nil {
-		q.o.Log.Warn("finished records not trimmed", "err", err)
-		return
-	}
-	if err := q.ask(ctx, eng); err != nil {
+// makeRoom trims what is finished, however young. If that is not enough for the
+// queue's own limit, the service that holds most gives up its oldest deliveries:
+// so one dead endpoint cannot stop intake for all. A disk that others fill takes
+// none of them: dead letters would lie there, too.
+func (q *Queue) makeRoom(ctx context.Context, eng *engine, overflow bool) {
+	if !q.trimmed(ctx, eng, 0) || q.ask(ctx, eng) != nil || !overflow {
 		return
 	}
 	excess := q.bytes() - int64(calmPart*float64(q.o.MaxBytes))
@@ -105,8 +131,8 @@ func (q *Queue) makeRoom(ctx context.Context, eng *engine) {
 		q.o.Log.Error("no room made", "service", service, "err", err)
 		return
 	}
-	if err := q.base.trim(ctx, eng, 0); err != nil {
-		q.o.Log.Warn("finished records not trimmed", "err", err)
+	if q.trimmed(ctx, eng, 0) {
+		_ = q.ask(ctx, eng) // else in a second
 	}
 }
 

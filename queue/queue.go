@@ -20,6 +20,7 @@ type Queue struct {
 	clock     *clock
 	space     *space // of EVENTS and RETRY
 	deadSpace *space
+	pressure  pressure
 
 	engine  atomic.Pointer[engine] // nil while the server is down
 	loading *loading
@@ -74,6 +75,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{o: o, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
+	q.pressure.wake = make(chan struct{}, 1)
 	q.openClock()
 	if err := loadJSON(q, lossState, &q.losses); err != nil {
 		o.Log.Warn("what was lost before is not known", "err", err)

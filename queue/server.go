@@ -21,7 +21,7 @@ const never = 10 * 365 * 24 * time.Hour
 
 // compactInterval is how often JetStream looks for files that hold little more
 // than what was purged, and writes them anew.
-const compactInterval = 10 * time.Second
+const compactInterval = 2 * time.Second
 
 // slackBytes is what the server may store beyond the limits of the streams.
 const slackBytes = 1 << 30

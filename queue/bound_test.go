@@ -1,0 +1,134 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"callrelay/queue/queuetest"
+)
+
+// heavy is a record that counts.
+func heavy(service string, n int) Record {
+	r := record(service, n)
+	r.Body = make([]byte, 128<<10)
+	return r
+}
+
+// TestTheFolderStaysWithinItsBoundWhateverIsStuck delivers three times what the
+// queue may hold around records of an endpoint that is dead, with restarts.
+func TestTheFolderStaysWithinItsBoundWhateverIsStuck(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	const most = 16 << 20
+	o := Options{Dir: t.TempDir(), MaxBytes: most}
+	q := open(t, o)
+	n, stuck := 0, 0
+	for round := range 4 {
+		l := q.Lane("busy")
+		for range 8 {
+			write(t, q, record("dead", n))
+			stuck++
+			for range 12 {
+				n++
+				write(t, q, heavy("busy", n))
+				next(t, l, 1)[0].Finish()
+			}
+		}
+		if err := q.base.trim(testContext(t), q.engine.Load(), 0); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the folder is within its bound", func() bool { return treeSize(o.Dir) <= 2*most })
+		if round%2 == 1 {
+			shut(t, q)
+			q = open(t, o)
+		}
+	}
+	eventually(t, "what is delivered is gone from disk", func() bool { return treeSize(o.Dir) <= most })
+	if got := q.Stats().Services["dead"].Waiting; got != stuck {
+		t.Errorf("%d wait, want %d", got, stuck)
+	}
+}
+
+func TestHistoryIsGivenUpBeforeAnythingIsRefused(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir(), MaxBytes: 4 << 20})
+	l := q.Lane("crm")
+	for n := range 100 {
+		write(t, q, heavy("crm", n)) // far more than the limit, in less than a second
+		next(t, l, 1)[0].Finish()
+	}
+}
+
+// TestAFullDiskTakesHistoryAndThenRefuses has others fill the disk.
+func TestAFullDiskTakesHistoryAndThenRefuses(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	for n := range 20 {
+		write(t, q, heavy("crm", n))
+		next(t, l, 1)[0].Finish()
+	}
+	disk := func(free func(kept int) int64) {
+		q.space.mu.Lock()
+		defer q.space.mu.Unlock()
+		q.space.measure = func() (int64, int64, error) { return free(stored(t, q)) + 1<<20, 1 << 20, nil }
+		q.space.checked = time.Time{}
+	}
+	disk(func(kept int) int64 { // others have all but what the history takes
+		if kept > 0 {
+			return 0
+		}
+		return 2 << 20
+	})
+	write(t, q, heavy("crm", 100))
+	disk(func(int) int64 { return 0 })
+	if err := q.Write(testContext(t), []Record{heavy("crm", 101)}); !errors.Is(err, ErrFull) {
+		t.Fatalf("got %v, want ErrFull: it owes what it holds", err)
+	}
+	disk(func(int) int64 { return 8 << 20 })
+	write(t, q, heavy("crm", 102))
+	if got := ids(next(t, l, 2)); got[0] != "crm-100" || got[1] != "crm-102" {
+		t.Errorf("got %v", got)
+	}
+	if err := q.Health(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAStuckEventAndRestartsRefuseNothing trims around a record at the head of
+// the stream.
+func TestAStuckEventAndRestartsRefuseNothing(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	o := Options{Dir: t.TempDir()}
+	q := open(t, o)
+	write(t, q, record("dead", 0))
+	for round := range 3 {
+		for n := range 100 {
+			write(t, q, heavy("busy", 1000*round+n))
+		}
+		for _, e := range next(t, q.Lane("busy"), 100) {
+			e.Finish()
+		}
+		if err := q.base.trim(testContext(t), q.engine.Load(), 0); err != nil {
+			t.Fatal(err)
+		}
+		shut(t, q)
+		q = open(t, o)
+		for n := range 4 {
+			if err := q.Write(testContext(t), []Record{record("other", 10*round+n)}); err != nil {
+				t.Errorf("round %d, write %d: %v", round, n, err)
+			}
+		}
+	}
+	if got := ids(next(t, q.Lane("dead"), 1)); got[0] != "dead-0" {
+		t.Errorf("got %v", got)
+	}
+	if n, err := q.Sweep(context.Background(), "other", time.Now(), Death{Reason: "removed"}); n != 12 || err != nil {
+		t.Errorf("%d of the others were there: %v", n, err)
+	}
+}
