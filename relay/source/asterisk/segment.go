@@ -102,6 +102,7 @@ func (t *tracker) weigh(l *leg, at time.Time, left *leg, moved bool) {
 		for _, o := range others {
 			if !slices.Contains(s.Peers, o.ID) {
 				s.Peers = append(s.Peers, o.ID)
+				s.Reason = "" // what ended then was no more than the queue's part
 			}
 		}
 		if s.Start.IsZero() && !s.Unsure {
