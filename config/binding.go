@@ -1,9 +1,6 @@
 package config
 
-import (
-	"reflect"
-	"strings"
-)
+import "reflect"
 
 // A Binding joins events at a scope to services.
 type Binding struct {
@@ -17,13 +14,7 @@ type Binding struct {
 // ScopeKinds returns what an event may happen at: the keys of a binding that
 // are marked as a scope.
 func ScopeKinds() []string {
-	var kinds []string
-	for field := range reflect.TypeFor[bindingTable]().Fields() {
-		if key, option, _ := strings.Cut(field.Tag.Get("toml"), ","); option == "scope" {
-			kinds = append(kinds, key)
-		}
-	}
-	return kinds
+	return keysWith("scope", reflect.TypeFor[bindingTable]())
 }
 
 // Where lets an event pass whose tag equals one of the values.

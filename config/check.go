@@ -19,7 +19,6 @@ func (c *Config) check() {
 	c.checkBindings()
 	c.checkMappings()
 	c.checkSources()
-	c.checkOverlap()
 	c.checkListeners()
 }
 
@@ -34,16 +33,13 @@ func (c *Config) checkIntake() {
 	if !loopback(in.Listen) {
 		f.report(at, "listen", "listen %q is not a loopback address (127.0.0.1, ::1 or localhost)", in.Listen)
 	}
-	f.required(at, "token", in.Token, headerSecret, "listen")
+	f.required(at, "token", in.Token, "listen")
 }
 
 func (c *Config) checkAdmin() {
 	f, at, a := c.file, c.place(Ref{Table: "admin"}), &c.Admin
 	f.socket(at, a.Socket)
 	f.address(at, "listen", a.Listen)
-	if a.Listen != "" {
-		f.resolve(f.report, at, "token", a.Token, headerSecret)
-	}
 	for i, host := range a.Hosts {
 		if host == "" || strings.ContainsAny(host, "/: \t") {
 			f.report(at, element("hosts", i), "hosts %q is not the name of a host (without scheme and port)", host)

@@ -122,7 +122,7 @@ func (c *Config) checkSources() {
 			f.address(at, "address", s.Address)
 		}
 		f.present(at, "user", s.User)
-		f.required(at, "password", s.Password, plainSecret, "")
+		f.required(at, "password", s.Password, "")
 		for _, pattern := range s.Phones {
 			if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
 				f.report(at, "phones", "phones %q is no pattern such as \"PJSIP/2[0-9][0-9]\"", pattern)
@@ -131,6 +131,6 @@ func (c *Config) checkSources() {
 		if s.RecordingsFrom != "" && !filepath.IsAbs(s.RecordingsFrom) {
 			f.report(at, "recordings_from", "recordings_from %q is not an absolute path", s.RecordingsFrom)
 		}
-		f.tls(f.report, at, "tls", s.TLS)
+		f.tls(at, "tls", s.TLS)
 	}
 }

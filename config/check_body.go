@@ -52,7 +52,7 @@ func (c *Config) checkHeaders(at place, s *Service) {
 			f.report(in, h.Name, "%s cannot stand beside auth, which sets it", h.Name)
 		case canonical == "Soapaction" && s.Type == "soap":
 			f.report(in, h.Name, "%s cannot be set here (use soap.action)", h.Name)
-		case strings.ContainsAny(h.Value, "\r\n"):
+		case strings.ContainsAny(h.Value, "\r\n"): // a secret is judged where it is resolved
 			f.report(in, h.Name, "%s has a line end", h.Name)
 		}
 		taken[canonical] = true

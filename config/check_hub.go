@@ -50,8 +50,7 @@ func (c *Config) checkHub() {
 		f.report(at, "urls", "urls mixes ws:// and wss:// with others")
 	}
 	c.checkEdgeName(at)
-	f.resolve(f.report, at, "credentials", hub.Credentials, plainSecret)
-	f.tls(f.report, at, "tls", hub.TLS)
+	f.tls(at, "tls", hub.TLS)
 }
 
 func (c *Config) checkEdgeName(at place) {

@@ -19,7 +19,7 @@ func (c *Config) checkQueue() {
 	if q.Site != "" {
 		f.named(at, "site", q.Site)
 	}
-	f.tls(f.report, at, "tls", q.TLS)
+	f.tls(at, "tls", q.TLS)
 	c.checkCluster(at)
 	if q.Hub != nil {
 		c.checkHub()
@@ -31,10 +31,7 @@ func (c *Config) checkCluster(at place) {
 	for i, server := range q.Servers {
 		f.link(at, element("servers", i), server, natsSchemes()...)
 	}
-	switch {
-	case len(q.Servers) > 0:
-		f.resolve(f.report, at, "credentials", q.Credentials, plainSecret)
-	case q.Spool:
+	if q.Spool && len(q.Servers) == 0 {
 		f.report(at, "spool", "spool needs servers (there is nothing to forward to)")
 	}
 }

@@ -21,7 +21,7 @@ func (c *Config) checkRecordings() {
 		between(f, at.in("raw"), "rate", r.Raw.Rate, 1000, 384_000)
 		between(f, at.in("raw"), "channels", r.Raw.Channels, 1, 16)
 	}
-	f.tls(f.report, at, "tls", r.TLS)
+	f.tls(at, "tls", r.TLS)
 	if r.TLS != nil {
 		f.present(at.in("tls"), "cert", r.TLS.Cert)
 	}
@@ -45,7 +45,7 @@ func (c *Config) checkKeys(at place) {
 		}
 		ids[key.ID] = true
 		if used {
-			f.required(in, "secret", key.Secret, keySecret, "")
+			f.required(in, "secret", key.Secret, "")
 		}
 	}
 }
@@ -67,7 +67,7 @@ func (c *Config) checkUsers(at place) {
 		}
 		names[user.Name] = true
 		if used {
-			f.required(in, "password", user.Password, plainSecret, "")
+			f.required(in, "password", user.Password, "")
 		}
 	}
 }

@@ -31,7 +31,6 @@ func (c *Config) checkServices() {
 		f.url(at, s.URL)
 		c.checkSettings(at, s)
 		c.checkBody(at, s)
-		c.checkSecrets(at, s)
 	}
 }
 
@@ -69,7 +68,7 @@ func (c *Config) checkSettings(at place, s *Service) {
 	}
 	c.checkHeaders(at, s)
 	c.checkBreaker(at.in("breaker"), s.Breaker)
-	f.tls(f.teller(s), at, "tls", s.TLS)
+	f.tls(at, "tls", s.TLS)
 	c.checkAuth(at.in("auth"), s)
 }
 

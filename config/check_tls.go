@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// tls judges a TLS table; what its files lack is told by tell.
-func (f *file) tls(tell complain, at place, key string, t *TLS) {
+// tls judges a TLS table, but not its files.
+func (f *file) tls(at place, key string, t *TLS) {
 	if t == nil {
 		return
 	}
@@ -18,6 +18,20 @@ func (f *file) tls(tell complain, at place, key string, t *TLS) {
 	if t.Renegotiation != "" {
 		f.oneOf(at, "renegotiation", t.Renegotiation, "never", "once")
 	}
+	switch {
+	case t.Cert == "" && t.Key != "":
+		f.report(at, "key", "key needs cert")
+	case t.Key == "" && t.Cert != "":
+		f.report(at, "cert", "cert needs key")
+	}
+}
+
+// tlsFiles judges the files of a TLS table; what they lack is told by tell.
+func (f *file) tlsFiles(tell complain, at place, key string, t *TLS) {
+	if t == nil {
+		return
+	}
+	at = at.in(key)
 	if t.CA != "" {
 		text, err := os.ReadFile(t.CA)
 		switch {
@@ -27,13 +41,7 @@ func (f *file) tls(tell complain, at place, key string, t *TLS) {
 			tell(at, "ca", "ca %q holds no certificate in PEM form", t.CA)
 		}
 	}
-	switch {
-	case t.Cert == "" && t.Key == "":
-	case t.Cert == "":
-		f.report(at, "key", "key needs cert")
-	case t.Key == "":
-		f.report(at, "cert", "cert needs key")
-	default:
+	if t.Cert != "" && t.Key != "" {
 		keyPair(tell, at, t)
 	}
 }

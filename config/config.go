@@ -27,12 +27,12 @@ type Config struct {
 type Intake struct {
 	Socket      string         `toml:"socket,path"`
 	SocketMode  fs.FileMode    `toml:"socket_mode"`
-	SocketGroup string         `toml:"socket_group"` // empty: unchanged
-	AllowUsers  []string       `toml:"allow_users"`  // user names; empty: whoever may open the socket
-	Timezone    *time.Location `toml:"timezone"`     // in which times without a zone are read
-	Listen      string         `toml:"listen"`       // a loopback address; empty: the socket only
-	Token       Secret         `toml:"token"`        // resolved when Listen is set
-	MaxEvent    int64          `toml:"max_event"`    // bytes of one event
+	SocketGroup string         `toml:"socket_group"`          // empty: unchanged
+	AllowUsers  []string       `toml:"allow_users"`           // user names; empty: whoever may open the socket
+	Timezone    *time.Location `toml:"timezone"`              // in which times without a zone are read
+	Listen      string         `toml:"listen"`                // a loopback address; empty: the socket only
+	Token       Secret         `toml:"token" secret:"header"` // resolved when Listen is set
+	MaxEvent    int64          `toml:"max_event"`             // bytes of one event
 }
 
 // Queue says where accepted events are kept, and for how long.
@@ -65,9 +65,9 @@ type Hub struct {
 // Admin says where the relay is observed and commanded.
 type Admin struct {
 	Socket string   `toml:"socket,path"`
-	Listen string   `toml:"listen"` // empty: no status page
-	Token  Secret   `toml:"token"`  // not set: the page shows counts and states only, and changes nothing
-	Hosts  []string `toml:"hosts"`  // answered besides the loopback names
+	Listen string   `toml:"listen"`                // empty: no status page
+	Token  Secret   `toml:"token" secret:"header"` // not set: the page shows counts and states only, and changes nothing
+	Hosts  []string `toml:"hosts"`                 // answered besides the loopback names
 
 	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // told by whom the address of a client is believed
 }
@@ -95,7 +95,7 @@ type Recordings struct {
 // Key is one of the keys that sign recording links.
 type Key struct {
 	ID     string `toml:"id"`
-	Secret Secret `toml:"secret"`
+	Secret Secret `toml:"secret" secret:"key"`
 }
 
 // User may fetch recordings with a password, which is plain text or a bcrypt or

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"time"
 )
 
@@ -18,7 +17,7 @@ func (f *file) table(at place, values map[string]any, into any) {
 	for _, key := range f.names(at, values) {
 		field, option, ok := fieldOf(dst, key)
 		if !ok {
-			f.report(at, key, "%s is not a known key (%s)", key, suggest(key, keysOf(dst.Type())))
+			f.report(at, key, "%s is not a known key (%s)", key, f.suggest(at, key, dst.Type()))
 			continue
 		}
 		if option == "whole" {
@@ -33,13 +32,13 @@ func (f *file) table(at place, values map[string]any, into any) {
 //	path   a path, relative to the file
 //	one    a list that may be written as its only element
 //	whole  a table that replaces what [defaults] says, instead of adding to it
+//	secret fields whose values may be secrets
 //	body   what a service sends; it gives at most one
 //	scope  what an event happens at; a binding gives at most one
 //	item   a table that problems call by its own name
 func fieldOf(dst reflect.Value, key string) (field reflect.Value, option string, ok bool) {
 	for i := range dst.NumField() {
-		name, option, _ := strings.Cut(dst.Type().Field(i).Tag.Get("toml"), ",")
-		if name == key && name != "" {
+		if name, option := tomlKey(dst.Type().Field(i)); name == key && name != "" {
 			return dst.Field(i), option, true
 		}
 	}
@@ -50,7 +49,7 @@ func fieldOf(dst reflect.Value, key string) (field reflect.Value, option string,
 func keysOf(t reflect.Type) []string {
 	var keys []string
 	for field := range t.Fields() {
-		if name, _, _ := strings.Cut(field.Tag.Get("toml"), ","); name != "" {
+		if name, _ := tomlKey(field); name != "" {
 			keys = append(keys, name)
 		}
 	}
@@ -89,7 +88,7 @@ func (f *file) value(at place, key string, value any, field reflect.Value, optio
 	case *StatusSet:
 		list(f, at, key, value, &dst.ranges, parseStatus, false)
 	case *[]Field:
-		f.fields(at, key, value, dst)
+		f.fields(at, key, value, dst, option == "secret")
 	case *[]Where:
 		f.where(at, key, value, dst)
 	case *Secret:

@@ -132,7 +132,7 @@ func tables(c *Config) map[string]string {
 	for path, table := range map[string]any{
 		"intake": c.Intake, "queue": c.Queue, "admin": c.Admin, "recordings": *c.Recordings, "defaults": c.Defaults,
 	} {
-		walk(path, reflect.ValueOf(table), func(key, value string) { values[key] = key + " = " + value })
+		walk(path, reflect.ValueOf(table), Secret.origin, func(key, value string) { values[key] = key + " = " + value })
 	}
 	return values
 }

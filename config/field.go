@@ -1,7 +1,14 @@
 package config
 
-// fields decodes a table of named templates, in the order of the file.
-func (f *file) fields(at place, key string, value any, dst *[]Field) {
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// fields decodes a table of named templates, in the order of the file. The value
+// of a field may be a secret table where secrets says so.
+func (f *file) fields(at place, key string, value any, dst *[]Field, secrets bool) {
 	values, ok := value.(map[string]any)
 	if !ok {
 		f.report(at, key, "%s is %s, not a table", key, kind(value))
@@ -9,13 +16,44 @@ func (f *file) fields(at place, key string, value any, dst *[]Field) {
 	}
 	*dst = make([]Field, 0, len(values))
 	for _, name := range f.names(at.in(key), values) {
+		field := Field{Name: name}
+		table, isTable := values[name].(map[string]any)
 		text, err := parseName(values[name])
-		if err != nil {
+		switch {
+		case isTable && secrets:
+			f.secretTable(at.in(key).in(name), name, table, &field.Secret)
+		case err != nil && f.misplaced(at, name):
+			f.report(at.in(key), name, "%s is a key of [[service]], and stands in %s: move it above that table", name, key)
+			continue
+		case err != nil:
 			f.report(at.in(key), name, "%s is %s, not text", name, kind(values[name]))
 			continue
+		default:
+			field.Value = text
+			f.warnMisplaced(at, key, field)
 		}
-		*dst = append(*dst, Field{name, text})
+		*dst = append(*dst, field)
 	}
+}
+
+// misplaced reports whether a key that stands in a table of a service is one of
+// the service itself: below [service.headers], TOML takes all for a header.
+func (f *file) misplaced(at place, name string) bool {
+	return strings.HasPrefix(at.path, "service[") && slices.Contains(keysOf(reflect.TypeFor[Service]()), name)
+}
+
+// warnMisplaced warns of a field that is hardly meant to be one. A parameter may
+// well be called type or text, so that only those count which the service lacks
+// and which are no texts there.
+func (f *file) warnMisplaced(at place, table string, field Field) {
+	if !f.misplaced(at, field.Name) || table != "headers" && (f.given(at, field.Name) || strings.Contains(field.Value, "#")) {
+		return
+	}
+	own, _, _ := fieldOf(reflect.ValueOf(&Service{}).Elem(), field.Name)
+	if table != "headers" && own.Kind() == reflect.String {
+		return
+	}
+	f.warn(at.in(table), field.Name, "%s is a key of [[service]], and is sent as one of %s (move it above that table if it is meant to be one)", field.Name, table)
 }
 
 // where decodes a table of tags with the values that pass. A tag with dots may

@@ -15,7 +15,7 @@ import (
 // from what it is.
 func (c *Config) Fingerprint() string {
 	sum := sha256.New()
-	walk("", reflect.ValueOf(c).Elem(), func(key, value string) {
+	walk("", reflect.ValueOf(c).Elem(), Secret.origin, func(key, value string) {
 		_, _ = fmt.Fprintf(sum, "%s=%q\n", key, value)
 	})
 	return hex.EncodeToString(sum.Sum(nil)[:8])
@@ -27,7 +27,7 @@ func (c *Config) Fingerprint() string {
 // its header or parameter is masked.
 func (c *Config) Text() string {
 	var text strings.Builder
-	walk("", reflect.ValueOf(c).Elem(), func(key, value string) {
+	walk("", reflect.ValueOf(c).Elem(), Secret.origin, func(key, value string) {
 		value = withoutNamed(key, value)
 		switch {
 		case value == "":
@@ -87,33 +87,31 @@ func (c *Config) Restart(old *Config) []string {
 // hashed, to be compared.
 func settings(c *Config) map[string]string {
 	values := map[string]string{}
-	walk("", reflect.ValueOf(c).Elem(), func(key, value string) {
+	walk("", reflect.ValueOf(c).Elem(), Secret.digest, func(key, value string) {
 		for _, start := range needRestart {
 			if strings.HasPrefix(key, start) {
 				values[key] = value
 			}
 		}
 	})
-	if c.Queue.Credentials.Set() {
-		values["queue.credentials"] = digest(c.Queue.Credentials)
-	}
-	if c.Queue.Hub != nil && c.Queue.Hub.Credentials.Set() {
-		values["queue.hub.credentials"] = digest(c.Queue.Hub.Credentials)
-	}
 	return values
 }
 
-func digest(s Secret) string {
-	sum := sha256.Sum256([]byte(s.Value()))
+// digest is what a secret is compared by: it differs where the text does, or
+// where it is kept.
+func (s Secret) digest() string {
+	sum := sha256.Sum256([]byte(s.origin() + "\x00" + s.Value()))
 	return string(sum[:])
 }
 
 // walk visits every key that has a value which is not zero, with the value as
-// text.
-func walk(key string, v reflect.Value, visit func(key, value string)) {
+// text; secret gives that of secrets.
+func walk(key string, v reflect.Value, secret func(Secret) string, visit func(key, value string)) {
 	switch value := v.Interface().(type) {
 	case Secret:
-		visit(key, value.origin())
+		if value.Set() {
+			visit(key, secret(value))
+		}
 		return
 	case fmt.Stringer: // durations, modes, zones, statuses
 		if v.Kind() != reflect.Pointer || !v.IsNil() {
@@ -124,22 +122,26 @@ func walk(key string, v reflect.Value, visit func(key, value string)) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			walk(key, v.Elem(), visit)
+			walk(key, v.Elem(), secret, visit)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
 			if name := fieldKey(field); name != "" {
-				walk(join(key, name), v.Field(i), visit)
+				walk(join(key, name), v.Field(i), secret, visit)
 			}
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
 			if field, ok := reflect.TypeAssert[Field](v.Index(i)); ok {
-				visit(fmt.Sprintf("%s[%q]", key, field.Name), field.Value)
+				value := field.Value
+				if field.Secret.Set() {
+					value = secret(field.Secret)
+				}
+				visit(fmt.Sprintf("%s[%q]", key, field.Name), value)
 				continue
 			}
-			walk(element(key, i), v.Index(i), visit)
+			walk(element(key, i), v.Index(i), secret, visit)
 		}
 	default:
 		if !v.IsZero() {
@@ -151,7 +153,7 @@ func walk(key string, v reflect.Value, visit func(key, value string)) {
 // fieldKey returns the key of a field, or its name where the file spells it
 // another way. Where the file lies is no setting.
 func fieldKey(field reflect.StructField) string {
-	key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
+	key, _ := tomlKey(field)
 	switch {
 	case key != "":
 		return key

@@ -3,21 +3,19 @@ package config
 import (
 	"reflect"
 	"slices"
-	"strings"
 )
 
-// Load reads a file and checks it. The problems are in file order; with any the
-// Config is not to be run. It is nil only when the file cannot be read or is not
-// TOML.
+// Parse reads a file and judges it by itself: it opens nothing that the file
+// names, and writes nothing. The problems are in file order. The Config is nil
+// only when the file cannot be read or is not TOML.
 //
 // A service takes from [defaults] every key it does not give itself: breaker,
 // tls and soap are merged key by key, all others (headers, query and auth, too)
 // are taken whole. In [defaults] there can be no name, no url and no body; soap
 // there is for the services of type soap.
 //
-// Relative paths become absolute, against the folder of the file. A secret file
-// with create = true is made when it is missing and its feature is on.
-func Load(path string) (*Config, []Problem) {
+// Relative paths become absolute, against the folder of the file.
+func Parse(path string) (*Config, []Problem) {
 	f, problem := open(path)
 	if problem != nil {
 		return nil, []Problem{*problem}
@@ -137,13 +135,7 @@ func (c *Config) absolute() {
 // BodyKinds returns the keys of which a service gives at most one: those that
 // are marked as a body.
 func BodyKinds() []string {
-	var kinds []string
-	for field := range reflect.TypeFor[Service]().Fields() {
-		if key, option, _ := strings.Cut(field.Tag.Get("toml"), ","); option == "body" {
-			kinds = append(kinds, key)
-		}
-	}
-	return kinds
+	return keysWith("body", reflect.TypeFor[Service]())
 }
 
 // BodyText returns the template of a body that is one text; empty for any other.

@@ -1,11 +1,21 @@
 package config
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 )
 
-// suggest says what a key that is not known may be meant to be: the nearest
+// suggest says what a key that a table does not have may be meant to be: one of
+// the service whose table it is, the nearest of the table's own, or any of them.
+func (f *file) suggest(at place, key string, table reflect.Type) string {
+	if f.misplaced(at, key) {
+		return "a key of [[service]]: move it above the table of " + at.key
+	}
+	return suggest(key, keysOf(table))
+}
+
+// suggest says what a word that is not known may be meant to be: the nearest
 // known one, or all of them when none is near.
 func suggest(word string, known []string) string {
 	if near := Nearest(word, known); near != "" {

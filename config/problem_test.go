@@ -170,8 +170,8 @@ retry_schedule = ["5s", "soon"]
 		`3: recordings: raw.channels 99 is not allowed (1 to 16)`,
 	}},
 	{"a server without a certificate", "[recordings]\nkeys = [" + key1 + "]\ntls = { ca = \"no.pem\" }", []string{
-		`3: recordings: tls.ca "$DIR/no.pem": no such file or directory`,
 		`3: recordings: tls.cert is missing`,
+		`3: recordings: tls.ca "$DIR/no.pem": no such file or directory`,
 	}},
 
 	// [defaults] and [[service]].

@@ -83,10 +83,17 @@ func (s Secret) origin() string {
 	return mask
 }
 
-// resolve reads the secret from where it is. A missing file is made with what
-// random returns when the secret says so. The error names the variable or the
+// byteOrderMark is what some editors put in front of a text.
+const byteOrderMark = "\uFEFF"
+
+// inText reports whether the secret stands in relay.toml itself.
+func (s Secret) inText() bool { return s.held != nil && s.held.env == "" && s.held.path == "" }
+
+// resolve reads the secret from where it is, without the blanks around it. A
+// missing file is made with what random returns when the secret says so; without
+// make, that is not kept. The error names the variable or the
 // file, never the value.
-func (s Secret) resolve(random func() string) error {
+func (s Secret) resolve(random func() string, make bool) error {
 	h := s.held
 	switch {
 	case h == nil || h.value != "":
@@ -105,12 +112,14 @@ func (s Secret) resolve(random func() string) error {
 	}
 	text, err := os.ReadFile(h.path)
 	if errors.Is(err, fs.ErrNotExist) && h.create {
-		text, err = create(h.path, random())
+		if text, err = []byte(random()), nil; make {
+			text, err = create(h.path, string(text))
+		}
 	}
 	if err != nil {
 		return err
 	}
-	if h.value = strings.TrimRight(string(text), "\r\n"); h.value == "" {
+	if h.value = strings.TrimSpace(strings.TrimPrefix(string(text), byteOrderMark)); h.value == "" {
 		return fmt.Errorf("file %s is empty", h.path)
 	}
 	return nil

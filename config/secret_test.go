@@ -183,7 +183,7 @@ func TestSecretCreatedByManyIsOne(t *testing.T) {
 	for i := range values {
 		wg.Go(func() {
 			s := Secret{&held{path: path, create: true}}
-			if err := s.resolve(randomHex); err != nil {
+			if err := s.resolve(randomHex, true); err != nil {
 				t.Error(err)
 			}
 			values[i] = s.Value()

@@ -1,6 +1,9 @@
 package config
 
-import "os"
+import "regexp"
+
+// reference is how other programs write a secret that is elsewhere.
+var reference = regexp.MustCompile(`^(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Z_][A-Z0-9_]*|(?:env|file):\S+)$`)
 
 // secret decodes "text", { env = "NAME" } and { file = "path", create = true }.
 // No problem here quotes a value.
@@ -8,6 +11,9 @@ func (f *file) secret(at place, key string, value any, dst *Secret) {
 	switch value := value.(type) {
 	case string:
 		*dst = NewSecret(value)
+		if reference.MatchString(value) {
+			f.warn(at, key, `%s looks like the name of where a secret is, and is taken as it is (write { env = "NAME" } or { file = "path" })`, numbered(key))
+		}
 	case map[string]any:
 		f.secretTable(at.in(key), key, value, dst)
 	default:
@@ -63,69 +69,27 @@ type secretKind struct {
 	fault  func(value string) string // says what is wrong, without the value; "" when nothing is
 }
 
-// The kinds of secrets.
-var (
-	plainSecret   = secretKind{randomHex, func(string) string { return "" }}
-	headerSecret  = secretKind{randomHex, headerFault}
-	keySecret     = secretKind{randomHex, keyFault}
-	proxySecret   = secretKind{randomHex, proxyFault}
-	signingSecret = secretKind{randomSigning, signingFault}
-)
+// secretKinds are the kinds of secrets, by what the field's tag "secret" says.
+var secretKinds = map[string]secretKind{
+	"":        {randomHex, func(string) string { return "" }},
+	"header":  {randomHex, headerFault},
+	"key":     {randomHex, keyFault},
+	"proxy":   {randomHex, proxyFault},
+	"signing": {randomSigning, signingFault},
+}
 
 // complain is how a fault is told: file.report or file.warn.
 type complain func(at place, key, format string, args ...any)
 
-// required resolves a secret that a feature cannot do without. The feature is
-// named when another key turns it on.
-func (f *file) required(at place, key string, s Secret, kind secretKind, feature string) {
+// required reports a secret that is missing although a feature cannot do without
+// it. The feature is named when another key turns it on.
+func (f *file) required(at place, key string, s Secret, feature string) {
 	switch {
 	case s.Set():
-		f.resolve(f.report, at, key, s, kind)
 	case feature != "":
 		f.report(at, key, "%s is missing (%s needs it)", key, feature)
 	default:
 		f.report(at, key, "%s is missing", key)
-	}
-}
-
-// resolve resolves a secret where it is configured, and judges its form.
-func (f *file) resolve(tell complain, at place, key string, s Secret, kind secretKind) {
-	if !s.Set() {
-		return
-	}
-	if err := s.resolve(kind.random); err != nil {
-		tell(at, key, "%s: %v", numbered(key), err)
-		return
-	}
-	if fault := kind.fault(s.Value()); fault != "" {
-		tell(at, key, "%s %s", numbered(key), fault)
-	}
-	if info, err := os.Stat(s.held.path); err == nil && info.Mode().Perm()&0o007 != 0 {
-		f.warn(at, key, "%s: everybody may open %s (mode %#o)", numbered(key), s.held.path, info.Mode().Perm())
-	}
-}
-
-// checkSecrets resolves the secrets of a service. Those of an inactive service
-// may be missing: they are warned of.
-func (c *Config) checkSecrets(at place, s *Service) {
-	f, tell := c.file, c.file.teller(s)
-	f.resolve(tell, at, "proxy", s.Proxy, proxySecret)
-	for i, secret := range s.Signing {
-		f.resolve(tell, at, element("signing", i), secret, signingSecret)
-	}
-	in := at.in("auth")
-	f.resolve(tell, in, "bearer", s.Auth.Bearer, headerSecret)
-	if a := s.Auth.Basic; a != nil {
-		f.resolve(tell, in.in("basic"), "password", a.Password, plainSecret)
-	}
-	if a := s.Auth.Header; a != nil {
-		f.resolve(tell, in.in("header"), "value", a.Value, headerSecret)
-	}
-	if a := s.Auth.OAuth2; a != nil {
-		f.resolve(tell, in.in("oauth2"), "client_secret", a.ClientSecret, plainSecret)
-	}
-	if a := s.Auth.WSSE; a != nil {
-		f.resolve(tell, in.in("wsse"), "password", a.Password, plainSecret)
 	}
 }
 

@@ -6,51 +6,52 @@ import "time"
 // leaves out comes from [defaults], and from the constants of this package after
 // that.
 type Service struct {
-	Name            string          `toml:"name"`
-	Description     string          `toml:"description"`
-	Group           string          `toml:"group"`
-	Active          bool            `toml:"active"`
-	Type            string          `toml:"type"` // "http" or "soap"
-	Method          string          `toml:"method"`
-	URL             string          `toml:"url"`
-	Headers         []Field         `toml:"headers"`
-	Query           []Field         `toml:"query"`
-	Params          []Field         `toml:"params,body"`
-	JSON            string          `toml:"json,body"`
-	XML             string          `toml:"xml,body"`
-	Text            string          `toml:"text,body"`
-	Body            string          // which of [BodyKinds] the file gives, be it empty; "": none
-	ContentType     string          `toml:"content_type"`
-	Timezone        *time.Location  `toml:"timezone"`
-	Debug           Debug           `toml:"debug"`
-	AllScriptData   bool            `toml:"all_script_data"`
-	Mappings        bool            `toml:"mappings"`
-	Missing         string          `toml:"missing"`          // "empty" or "reject"
-	RecordingAccess string          `toml:"recording_access"` // overrides Recordings.Access; empty: does not
-	Order           string          `toml:"order"`            // "none" or "call"
-	Concurrency     int             `toml:"concurrency"`
-	Rate            Rate            `toml:"rate"`
+	Name            string          `toml:"name" part:"label"`
+	Description     string          `toml:"description" part:"label"`
+	Group           string          `toml:"group" part:"label"`
+	Active          bool            `toml:"active" part:"label"`
+	Type            string          `toml:"type" part:"request"` // "http" or "soap"
+	Method          string          `toml:"method" part:"request"`
+	URL             string          `toml:"url" part:"request"`
+	Headers         []Field         `toml:"headers,secret" part:"request" secret:"header"`
+	Query           []Field         `toml:"query,secret" part:"request"`
+	Params          []Field         `toml:"params,body" part:"request"`
+	JSON            string          `toml:"json,body" part:"request"`
+	XML             string          `toml:"xml,body" part:"request"`
+	Text            string          `toml:"text,body" part:"request"`
+	Body            string          `part:"request"` // which of [BodyKinds] the file gives, be it empty; "": none
+	ContentType     string          `toml:"content_type" part:"request"`
+	Timezone        *time.Location  `toml:"timezone" part:"request"`
+	Debug           Debug           `toml:"debug" part:"label"`
+	AllScriptData   bool            `toml:"all_script_data" part:"request"`
+	Mappings        bool            `toml:"mappings" part:"request"`
+	Missing         string          `toml:"missing" part:"request"`          // "empty" or "reject"
+	RecordingAccess string          `toml:"recording_access" part:"request"` // overrides Recordings.Access; empty: does not
+	Order           string          `toml:"order" part:"schedule"`           // "none" or "call"
+	Concurrency     int             `toml:"concurrency" part:"connection"`
+	Rate            Rate            `toml:"rate" part:"schedule"`
 	Timeout         time.Duration   `toml:"timeout"`
 	MaxResponse     int64           `toml:"max_response"`
 	KeepAlive       bool            `toml:"keep_alive"` // false: a connection for each attempt
-	Success         StatusSet       `toml:"success"`
-	SuccessBody     string          `toml:"success_body"` // a pattern that the body of a success must match; empty: anything
-	RetryOn         StatusSet       `toml:"retry_on"`
-	RetrySchedule   []time.Duration `toml:"retry_schedule"`
-	MaxAge          time.Duration   `toml:"max_age"`
-	Proxy           Secret          `toml:"proxy"` // a URL, which may hold a password
+	Success         StatusSet       `toml:"success" part:"request"`
+	SuccessBody     string          `toml:"success_body" part:"request"` // a pattern that the body of a success must match; empty: anything
+	RetryOn         StatusSet       `toml:"retry_on" part:"request"`
+	RetrySchedule   []time.Duration `toml:"retry_schedule" part:"schedule"`
+	MaxAge          time.Duration   `toml:"max_age" part:"schedule"`
+	Proxy           Secret          `toml:"proxy" secret:"proxy"` // a URL, which may hold a password
 	AllowPrivate    bool            `toml:"allow_private"`
-	Signing         []Secret        `toml:"signing"`
+	Signing         []Secret        `toml:"signing" part:"request" secret:"signing"`
 	Auth            Auth            `toml:"auth,whole"`
 	TLS             *TLS            `toml:"tls"`
-	Breaker         Breaker         `toml:"breaker"`
-	SOAP            *SOAP           `toml:"soap"` // not nil when Type is "soap"
+	Breaker         Breaker         `toml:"breaker" part:"schedule"`
+	SOAP            *SOAP           `toml:"soap" part:"request"` // not nil when Type is "soap"
 }
 
-// Field is a named template; fields keep the order of the file.
+// Field is a named template, or a named secret; fields keep the order of the file.
 type Field struct {
-	Name  string
-	Value string
+	Name   string
+	Value  string // a template; empty where Secret is set
+	Secret Secret // sent as it is
 }
 
 // Debug keeps full transcripts of a service's exchanges.
@@ -68,7 +69,7 @@ type Rate struct {
 type Auth struct {
 	Basic  *Basic      `toml:"basic"`
 	Header *HeaderAuth `toml:"header"`
-	Bearer Secret      `toml:"bearer"`
+	Bearer Secret      `toml:"bearer" secret:"header"`
 	OAuth2 *OAuth2     `toml:"oauth2"`
 	WSSE   *WSSE       `toml:"wsse"`
 }
@@ -82,7 +83,7 @@ type Basic struct {
 // HeaderAuth is a header with a secret value.
 type HeaderAuth struct {
 	Name  string `toml:"name"`
-	Value Secret `toml:"value"`
+	Value Secret `toml:"value" secret:"header"`
 }
 
 // OAuth2 is the client credentials grant.

@@ -51,7 +51,7 @@ soap.operation = "Record"
 	}{
 		{"plain group", plain.Group, "shared"},
 		{"plain timeout", plain.Timeout, 5 * time.Second},
-		{"plain headers", plain.Headers, []Field{{"X-A", "1"}, {"X-B", "2"}}},
+		{"plain headers", plain.Headers, []Field{{Name: "X-A", Value: "1"}, {Name: "X-B", Value: "2"}}},
 		{"plain bearer", plain.Auth.Bearer.Value(), "default"},
 		{"plain failures", plain.Breaker.Failures, 7},
 		{"plain ratio", plain.Breaker.Ratio, DefaultRatio},
@@ -59,7 +59,7 @@ soap.operation = "Record"
 		{"plain soap", plain.SOAP, (*SOAP)(nil)},
 		{"own group", own.Group, ""},
 		{"own timeout", own.Timeout, 30 * time.Second},
-		{"own headers replace", own.Headers, []Field{{"X-C", "3"}}},
+		{"own headers replace", own.Headers, []Field{{Name: "X-C", Value: "3"}}},
 		{"own auth replaces", own.Auth.Bearer.Set(), false},
 		{"own schedule replaces", own.RetrySchedule, []time.Duration{9 * time.Second}},
 		{"own failures", own.Breaker.Failures, 3},
@@ -93,10 +93,10 @@ service = "a"
 		t.Fatal(lines(problems))
 	}
 	s, b := c.Services[0], c.Bindings[0]
-	if want := []Field{{"z", "1"}, {"a", "2"}, {"m", "true"}}; !reflect.DeepEqual(s.Query, want) {
+	if want := []Field{{Name: "z", Value: "1"}, {Name: "a", Value: "2"}, {Name: "m", Value: "true"}}; !reflect.DeepEqual(s.Query, want) {
 		t.Errorf("query = %v, want %v", s.Query, want)
 	}
-	if want := []Field{{"zulu", "1"}, {"alpha", "1.5"}, {"mike.x", ""}}; !reflect.DeepEqual(s.Params, want) {
+	if want := []Field{{Name: "zulu", Value: "1"}, {Name: "alpha", Value: "1.5"}, {Name: "mike.x", Value: ""}}; !reflect.DeepEqual(s.Params, want) {
 		t.Errorf("params = %v, want %v", s.Params, want)
 	}
 	if want := []Where{{"z.y", []string{"1"}}, {"a", []string{"2", "true", "x"}}}; !reflect.DeepEqual(b.Where, want) {

@@ -18,7 +18,6 @@ func (c *Config) Warnings() []Problem {
 
 // warn notes the warnings.
 func (c *Config) warn() {
-	c.warnUsers()
 	c.warnIdle()
 	c.warnExposed()
 	c.warnHub()

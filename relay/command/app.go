@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	config   string // -c
+	socket   string // --socket
 	version  string // of this binary
 }
 
@@ -95,6 +97,8 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetVersionTemplate("relay {{.Version}}\n")
 	root.PersistentFlags().StringVarP(&a.config, "config", "c", "",
 		"configuration file (default $RELAY_CONFIG, relay.toml, /etc/relay/relay.toml)")
+	root.PersistentFlags().StringVar(&a.socket, "socket", "",
+		"admin socket of the running relay (default $RELAY_ADMIN_SOCKET, or what the configuration says)")
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.statusCommand(),
 		a.sendCommand(), a.renderCommand(), a.testCommand(), a.tailCommand(), a.debugCommand(),
@@ -124,23 +128,44 @@ func (a *app) configPath() string {
 	return configPlaces[0]
 }
 
-// settings reads the configuration for a command that only needs to find the
-// running relay. Its problems are the business of check and run.
+// settings reads the configuration for a command that only needs some of it.
+// Its problems are the business of check and run.
 func (a *app) settings() (*config.Config, error) {
-	c, problems := config.Load(a.configPath())
+	c, problems := config.Parse(a.configPath())
 	if c == nil {
 		return nil, hintError{daemon.Problems(problems), "relay -c FILE, or set RELAY_CONFIG"}
 	}
 	return c, nil
 }
 
-// client makes a client for the running relay.
+// packagePlace is where the package has the sockets.
+const packagePlace = "/run/relay/"
+
+// client makes a client for the running relay. It is found even when the
+// configuration does not parse.
 func (a *app) client() (*web.Client, error) {
-	c, err := a.settings()
-	if err != nil {
-		return nil, err
+	socket := cmp.Or(a.socket, os.Getenv("RELAY_ADMIN_SOCKET"))
+	if socket == "" {
+		var err error
+		if socket, err = a.socketOf("admin", packagePlace+"admin.sock"); err != nil {
+			return nil, err
+		}
 	}
-	return web.NewClient(c.Admin.Socket), nil
+	return web.NewClient(socket), nil
+}
+
+// socketOf returns the socket of a table of the configuration, or the package's
+// place for it where the configuration does not say and nobody has named one.
+func (a *app) socketOf(table, place string) (string, error) {
+	socket, known, err := config.SocketOf(a.configPath(), table)
+	_, stat := os.Stat(place)
+	switch named := a.config != "" || os.Getenv("RELAY_CONFIG") != ""; {
+	case !known && !named && stat == nil:
+		return place, nil
+	case err != nil:
+		return "", hintError{err, "relay -c FILE, or set RELAY_CONFIG; --socket PATH finds a running relay"}
+	}
+	return socket, nil
 }
 
 // howToStart starts a relay by hand, or where the package is installed.

@@ -24,7 +24,7 @@ func (a *app) checkCommand() *cobra.Command {
 // check prints all problems and fails, or prints a summary and the warnings.
 func (a *app) check(_ context.Context) error {
 	path := a.configPath()
-	s, err := daemon.Load(path)
+	s, err := daemon.Look(path)
 	if problems := daemon.Problems(nil); errors.As(err, &problems) {
 		for _, line := range problems.Lines() {
 			_, _ = fmt.Fprintln(a.err, line)

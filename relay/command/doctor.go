@@ -33,13 +33,16 @@ func (a *app) doctorCommand() *cobra.Command {
 }
 
 func (a *app) doctor(ctx context.Context, asJSON bool) error {
-	c, problems := config.Load(a.configPath())
-	if c == nil {
+	c, problems := config.Look(a.configPath())
+	found, err := a.examine(ctx, c)
+	if c == nil && err != nil {
 		return hintError{daemon.Problems(problems), "relay -c FILE, or set RELAY_CONFIG"}
 	}
-	found, err := a.examine(ctx, c)
 	if err != nil {
 		return err
+	}
+	for _, warning := range warningsOf(c) {
+		found = append(found, web.Finding{Level: "warning", What: "configuration", Text: warning.String(), Do: "relay check"})
 	}
 	if len(problems) > 0 {
 		found = append([]web.Finding{{Level: "fault", What: "configuration", Text: plural(len(problems), "problem"), Do: "relay check"}}, found...)
@@ -57,10 +60,23 @@ func (a *app) doctor(ctx context.Context, asJSON bool) error {
 	return nil
 }
 
-// examine asks the running relay, or looks itself when none runs.
+// warningsOf are the warnings of a configuration; none where it does not parse.
+func warningsOf(c *config.Config) []config.Problem {
+	if c == nil {
+		return nil
+	}
+	return c.Warnings()
+}
+
+// examine asks the running relay, or looks itself when none runs. Without a
+// configuration it can only ask.
 func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, error) {
-	found, err := web.NewClient(c.Admin.Socket).Doctor(ctx)
-	if !errors.Is(err, web.ErrNotRunning) {
+	client, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	found, err := client.Doctor(ctx)
+	if c == nil || !errors.Is(err, web.ErrNotRunning) {
 		return append([]web.Finding{{Level: "ok", What: "relay", Text: "runs"}}, found...), err
 	}
 	if err := becomeOwner(c.Queue.Dir); err != nil {

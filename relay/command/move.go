@@ -44,7 +44,7 @@ func (a *app) moveCommand() *cobra.Command {
 }
 
 func (a *app) move(ctx context.Context, to string) error {
-	c, problems := config.Load(a.configPath())
+	c, problems := config.Look(a.configPath())
 	if c == nil || len(problems) > 0 {
 		return hintError{daemon.Problems(problems), "relay check -c " + a.configPath()}
 	}

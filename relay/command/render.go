@@ -36,7 +36,7 @@ func (a *app) renderCommand() *cobra.Command {
 }
 
 func (a *app) render(_ context.Context, name, event string) (err error) {
-	s, err := daemon.Load(a.configPath())
+	s, err := daemon.Look(a.configPath())
 	if problems := daemon.Problems(nil); errors.As(err, &problems) {
 		return hintError{err, "relay check"}
 	}
@@ -104,6 +104,9 @@ func serviceNames(c *config.Config) string {
 	var names []string
 	for _, s := range c.Services {
 		names = append(names, s.Name)
+	}
+	if len(names) == 0 {
+		return "a [[service]] in " + c.Path
 	}
 	return "one of " + strings.Join(names, ", ")
 }

@@ -61,11 +61,11 @@ func (a *app) send(ctx context.Context, format string, args []string) error {
 		defer file.Close()
 		in = file
 	}
-	c, err := a.settings()
+	socket, err := a.socketOf("intake", packagePlace+"relay.sock")
 	if err != nil {
 		return err
 	}
-	s := sender{client: unixsock.Client(c.Intake.Socket), socket: c.Intake.Socket, out: bufio.NewWriter(a.out)}
+	s := sender{client: unixsock.Client(socket), socket: socket, out: bufio.NewWriter(a.out)}
 	defer s.out.Flush()
 	if format == formatFreeSWITCH {
 		return s.sendDocument(ctx, in)

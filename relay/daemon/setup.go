@@ -15,10 +15,14 @@ type Loaded struct {
 	Warnings []config.Problem
 }
 
-// Load reads and compiles the configuration. The error is a
-// [problemsError] with all there are.
-func Load(path string) (*Loaded, error) {
-	c, problems := config.Load(path)
+// Load reads and compiles the configuration. The error is [Problems] with all
+// there are.
+func Load(path string) (*Loaded, error) { return compile(config.Load(path)) }
+
+// Look is [Load] for those who only look: it writes nothing.
+func Look(path string) (*Loaded, error) { return compile(config.Look(path)) }
+
+func compile(c *config.Config, problems []config.Problem) (*Loaded, error) {
 	if c == nil {
 		return nil, Problems(problems)
 	}

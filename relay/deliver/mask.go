@@ -3,6 +3,7 @@ package deliver
 import (
 	"cmp"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"regexp"
 	"slices"
@@ -23,62 +24,55 @@ const minSecret = 3
 // written there. Safe for concurrent use.
 type mask struct {
 	secrets []secret
-	header  string // the configured one with a secret value
-}
-
-// secret is a text that is not to be shown.
-type secret struct {
-	text    string
-	written *regexp.Regexp // all the ways to write it
+	named   map[string]bool // canonical names of the headers with a secret value
 }
 
 func newMask(s *config.Service) *mask {
-	m := &mask{}
+	m := &mask{named: map[string]bool{}}
 	if s.Auth.Header != nil {
-		m.header = s.Auth.Header.Name
+		m.named[textproto.CanonicalMIMEHeaderKey(s.Auth.Header.Name)] = true
 	}
-	texts := secretsOf(s)
+	for _, h := range s.Headers {
+		if h.Secret.Set() {
+			m.named[textproto.CanonicalMIMEHeaderKey(h.Name)] = true
+		}
+	}
+	_, credentials := exchange.Credentials(s)
+	_, token, _ := strings.Cut(credentials, " ")
+	texts := []string{token}
+	for _, text := range s.Secrets() {
+		texts = append(texts, partsOf(text)...)
+	}
 	// The longest first, so that no part of one is left where another was.
-	slices.SortFunc(texts, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	slices.SortFunc(texts, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	for _, text := range slices.Compact(texts) {
-		m.secrets = append(m.secrets, secret{text, spellings(text)})
+		if len(text) < minSecret {
+			continue
+		}
+		m.secrets = append(m.secrets, newSecret(text))
 	}
 	return m
 }
 
-// secretsOf lists the secrets of a service as configured.
-func secretsOf(s *config.Service) []string {
-	var list []string
-	add := func(secrets ...string) {
-		for _, secret := range secrets {
-			if len(secret) >= minSecret {
-				list = append(list, secret)
+// partsOf returns a secret and what in it is one by itself: the key of a signing
+// secret, the password of a URL. One that is long, such as a key in PEM form, is
+// masked piece by piece.
+func partsOf(text string) []string {
+	const piece = 128 // bytes
+	list := []string{text, strings.TrimPrefix(text, "whsec_")}
+	if len(text) > piece {
+		list = nil
+		for line := range strings.Lines(text) {
+			for part := range slices.Chunk([]byte(strings.TrimSpace(line)), piece) {
+				list = append(list, string(part))
 			}
 		}
 	}
-	a := s.Auth
-	if a.Basic != nil {
-		password := a.Basic.Password.Value()
-		add(password, strings.TrimPrefix(exchange.BasicAuth(a.Basic.User, password), "Basic "))
-	}
-	if a.Header != nil {
-		add(a.Header.Value.Value())
-	}
-	if a.OAuth2 != nil {
-		add(a.OAuth2.ClientSecret.Value())
-	}
-	if a.WSSE != nil {
-		add(a.WSSE.Password.Value())
-	}
-	add(a.Bearer.Value())
-	for _, secret := range s.Signing {
-		add(secret.Value(), strings.TrimPrefix(secret.Value(), "whsec_"))
-	}
-	if u, err := url.Parse(s.Proxy.Value()); err == nil && u.User != nil {
+	if u, err := url.Parse(text); err == nil && u.User != nil {
 		password, _ := u.User.Password()
-		add(password, strings.TrimPrefix(exchange.BasicAuth(u.User.Username(), password), "Basic "))
+		list = []string{text, password, strings.TrimPrefix(exchange.BasicAuth(u.User.Username(), password), "Basic ")}
 	}
-	return list
+	return slices.DeleteFunc(list, func(text string) bool { return len(text) < minSecret })
 }
 
 var (
@@ -108,11 +102,11 @@ func (m *mask) text(text string, further ...string) string {
 func (m *mask) credentials(text string, further ...string) string {
 	for _, hidden := range further {
 		if !slices.ContainsFunc(m.secrets, func(s secret) bool { return s.text == hidden }) {
-			text = spellings(hidden).ReplaceAllLiteralString(text, masked)
+			text = newSecret(hidden).mask(text)
 		}
 	}
 	for _, s := range m.secrets {
-		text = s.written.ReplaceAllLiteralString(text, masked)
+		text = s.mask(text)
 	}
 	return wssePassword.ReplaceAllString(text, "${1}"+masked)
 }
@@ -122,7 +116,7 @@ func (m *mask) headers(h exchange.Headers, further ...string) http.Header {
 	shown := make(http.Header, len(h))
 	for _, f := range h {
 		value := f.Value
-		if secretHeader.MatchString(f.Name) || strings.EqualFold(f.Name, m.header) {
+		if secretHeader.MatchString(f.Name) || m.named[textproto.CanonicalMIMEHeaderKey(f.Name)] {
 			value = maskValue(value)
 		}
 		shown[f.Name] = append(shown[f.Name], m.text(value, further...))

@@ -1,6 +1,8 @@
 package deliver
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/config"
 	"callrelay/queue"
 	"callrelay/relay/exchange"
 )
@@ -101,6 +104,14 @@ func TestMaskKnowsEveryForm(t *testing.T) {
 			t.Errorf("mask(%q) = %q", text, got)
 		}
 	}
+	for _, echo := range []string{
+		strings.ToUpper("a b&c<d>\"/") + "é", hex.EncodeToString([]byte("a b&c<d>\"/é")), strings.ToUpper(hex.EncodeToString([]byte("a b&c<d>\"/é"))),
+		"%61%20%62%26%63%3c%64%3e%22%2f%c3%a9", `\u0061 \u0062&c<d>"/é`,
+	} {
+		if got := m.text("before " + echo + " after"); got != "before *** after" {
+			t.Errorf("mask(%q) = %q", echo, got)
+		}
+	}
 	if got := m.text("sent token-9", "token-9"); got != "sent ***" {
 		t.Errorf("a further secret: %q", got)
 	}
@@ -116,6 +127,48 @@ func TestMaskKnowsEveryForm(t *testing.T) {
 		if got := m.text(test.text); got != test.want {
 			t.Errorf("mask(%q) = %q, want %q", test.text, got, test.want)
 		}
+	}
+}
+
+// TestMaskKnowsBase64 has a secret stand anywhere in what is encoded.
+func TestMaskKnowsBase64(t *testing.T) {
+	const text = "top-secret-of-a-service"
+	m := newMask(&config.Service{Auth: config.Auth{Bearer: config.NewSecret(text)}})
+	for before := range 4 {
+		for after := range 4 {
+			whole := []byte(strings.Repeat("<", before) + text + strings.Repeat("?", after))
+			for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+				got := m.text(encoding.EncodeToString(whole))
+				left, _ := encoding.DecodeString(strings.SplitAfter(got, masked)[0][:len(strings.Split(got, masked)[0])/4*4])
+				if !strings.Contains(got, masked) || strings.Contains(string(left), "top") || len(got) > len(masked)+16 {
+					t.Errorf("%d bytes before, %d after: %q", before, after, got)
+				}
+			}
+		}
+	}
+}
+
+// TestLongSecretsAreMasked has a key in PEM form echoed, line by line and whole.
+func TestLongSecretsAreMasked(t *testing.T) {
+	key := "-----BEGIN KEY-----\n" + strings.Repeat("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n", 20) + strings.Repeat("x1Y2", 80) + "\n-----END KEY-----"
+	m := newMask(&config.Service{Auth: config.Auth{Bearer: config.NewSecret(key)}})
+	for _, echo := range []string{key, strings.ReplaceAll(key, "\n", `\n`), strings.ReplaceAll(key, "\n", " ")} {
+		if got := m.text(echo); strings.Contains(got, "MIIE") || strings.Contains(got, "x1Y2") {
+			t.Errorf("shown: %s", got)
+		}
+	}
+}
+
+func TestSecretFieldsAreMasked(t *testing.T) {
+	m := newMask(&config.Service{
+		Headers: []config.Field{{Name: "x-zone", Secret: config.NewSecret("hidden-header")}},
+		Query:   []config.Field{{Name: "code", Secret: config.NewSecret("hidden-query")}},
+	})
+	if got := m.headers(exchange.Headers{{Name: "X-Zone", Value: "hidden-header"}}).Get("X-Zone"); got != masked {
+		t.Errorf("the header is shown as %q", got)
+	}
+	if got := m.text("GET /a?code=HIDDEN-QUERY"); got != "GET /a?code="+masked {
+		t.Errorf("the query is shown as %q", got)
 	}
 }
 

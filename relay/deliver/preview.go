@@ -37,7 +37,7 @@ func NewPreview(s *route.Service, e *call.Event, recordings Recordings, version 
 	}
 	hide := append(tokens(a), req.Mask...)
 	return Preview{Steps: steps, Request: ExchangeRequest{
-		Method: a.Method, URL: a.URL.String(),
+		Method: a.Method, URL: setup.mask.credentials(a.URL.String(), hide...),
 		Headers: setup.mask.headers(a.Header, hide...),
 		Body:    setup.mask.credentials(string(a.Body), hide...),
 	}}, nil

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"callrelay/config"
 	"callrelay/queue"
 	"callrelay/relay/exchange"
 )
@@ -85,7 +86,7 @@ func (r *runner) apply(s *setup, e *endpoint, held bool) {
 	case old == nil && !e.shut.Load(): // a probe takes the oldest delivery, parked or not
 		r.lane.Wake(queue.WakeHeld)
 	case old == nil:
-	case moved || !sameCall(&old.service.Service, &s.service.Service):
+	case moved || !config.SameRequest(&old.service.Service, &s.service.Service):
 		e.reset() // what waited because of the endpoint comes due: it may be mended
 	}
 	if old != nil && !s.inherited {

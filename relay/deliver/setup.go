@@ -3,7 +3,6 @@ package deliver
 import (
 	"context"
 	"net/textproto"
-	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -100,17 +99,4 @@ func debugEnd(d config.Debug, old *setup) time.Time {
 // debug reports whether exchanges are kept whole.
 func (s *setup) debug(now time.Time) bool {
 	return s.service.Debug.On && (s.debugEnd.IsZero() || now.Before(s.debugEnd))
-}
-
-// sameCall reports whether two forms of a service send the same to the same
-// place, so that what the endpoint refused it would refuse again.
-func sameCall(a, b *config.Service) bool {
-	part := func(s *config.Service) config.Service {
-		c := *s
-		c.Name, c.Description, c.Group, c.Active, c.Debug = "", "", "", false, config.Debug{}
-		c.Order, c.Concurrency, c.Rate, c.Breaker = "", 0, config.Rate{}, config.Breaker{}
-		c.RetrySchedule, c.MaxAge, c.Timezone = nil, 0, nil
-		return c
-	}
-	return reflect.DeepEqual(part(a), part(b)) && a.Timezone.String() == b.Timezone.String()
 }

@@ -5,9 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
-	"time"
 	"unicode"
 
 	"callrelay/config"
@@ -76,26 +74,10 @@ func Secured(s *config.Service) bool {
 	return strings.EqualFold(s.URL[:min(len(s.URL), len("https:"))], "https:")
 }
 
-// client is the part of a service that its connections and tokens depend on.
-type client struct {
-	tls          *config.TLS
-	oauth2       *config.OAuth2
-	proxy        string
-	allowPrivate bool
-	timeout      time.Duration
-	maxResponse  int64
-	concurrency  int
-	keepAlive    bool
-	ascii        bool
-	secured      bool
-}
-
-// SameClient reports whether two forms of a service can share a sender.
+// SameClient reports whether two forms of a service can share a sender. Of the URL
+// only counts what decides how it is reached.
 func SameClient(a, b *config.Service) bool {
-	part := func(s *config.Service) client {
-		return client{s.TLS, s.Auth.OAuth2, s.Proxy.Value(), s.AllowPrivate, s.Timeout, s.MaxResponse, s.Concurrency, s.KeepAlive, isASCII(s.URL), Secured(s)}
-	}
-	return reflect.DeepEqual(part(a), part(b))
+	return config.SameConnection(a, b) && isASCII(a.URL) == isASCII(b.URL) && Secured(a) == Secured(b)
 }
 
 // newTokenClient makes the client that asks for tokens. It trusts and shows the

@@ -2,6 +2,7 @@ package route
 
 import (
 	"slices"
+	"strings"
 
 	"callrelay/config"
 	"callrelay/relay/call"
@@ -72,7 +73,10 @@ func soap(s *config.Service) *render.SOAP {
 func fields(list []config.Field) []render.Field {
 	r := make([]render.Field, len(list))
 	for i, f := range list {
-		r[i] = render.Field(f)
+		r[i] = render.Field{Name: f.Name, Value: f.Value}
+		if f.Secret.Set() { // no template: each # is one
+			r[i].Value = strings.ReplaceAll(f.Secret.Value(), "#", "##")
+		}
 	}
 	return r
 }

@@ -1,0 +1,58 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// tableHeader is the line that begins a table.
+var tableHeader = regexp.MustCompile(`^\[+\s*([^\]]*?)\s*\]`)
+
+// SocketOf returns the path of the socket that [intake] or [admin] names, by as
+// much of a file as can be read: it need be neither right nor whole. Known is
+// false when the file does not parse and the key cannot be found in it; the path
+// is the default then. The error is that of reading the file.
+func SocketOf(path, table string) (socket string, known bool, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", false, err
+	}
+	if f, problem := parse(path, string(text)); problem == nil {
+		c, _ := f.config()
+		return map[string]string{"intake": c.Intake.Socket, "admin": c.Admin.Socket}[table], true, nil
+	}
+	f := &file{dir: filepath.Dir(path)}
+	if found := socketIn(string(text), table); found != "" {
+		return f.abs(found), true, nil
+	}
+	return f.abs(map[string]string{"intake": DefaultIntakeSocket, "admin": DefaultAdminSocket}[table]), false, nil
+}
+
+// socketIn looks for a table's socket line by line.
+func socketIn(text, table string) string {
+	in := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if header := tableHeader.FindStringSubmatch(line); header != nil {
+			in = header[1]
+			continue
+		}
+		var values map[string]any
+		if _, err := toml.Decode(line, &values); err != nil {
+			continue
+		}
+		if below, ok := values[table].(map[string]any); ok && in == "" {
+			values = below
+		} else if in != table {
+			continue
+		}
+		if socket, ok := values["socket"].(string); ok {
+			return socket
+		}
+	}
+	return ""
+}
