@@ -51,6 +51,9 @@ func (p operator) status() web.Status {
 	if err := p.queue.Degraded(); err != nil {
 		st.Degraded = err.Error()
 	}
+	if st.Degraded == "" {
+		st.Degraded = p.descriptors.Problem()
+	}
 	services := p.deliver.Status()
 	for _, s := range services {
 		v := service(s)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"callrelay/relay/call"
 	"callrelay/relay/deliver"
 	"callrelay/relay/intake"
+	"callrelay/relay/limit"
 	"callrelay/relay/recordings"
 	"callrelay/relay/route"
 	callsource "callrelay/relay/source"
@@ -48,17 +50,18 @@ type Daemon struct {
 	reloads sync.Mutex             // one reload at a time
 	state   atomic.Pointer[web.Config]
 
-	registry   *prometheus.Registry
-	tracer     trace.Tracer // nil: nothing is traced
-	queue      *queue.Queue
-	recordings *recordings.Recordings // nil without [recordings]
-	deliver    *deliver.Deliverer
-	deadSeen   *deadSeen
-	intake     *intake.Server
-	socket     *web.Socket
-	server     *web.Server // nil when admin.listen is ""
-	sources    []callsource.Source
-	closers    []closer
+	registry    *prometheus.Registry
+	descriptors *limit.Descriptors
+	tracer      trace.Tracer // nil: nothing is traced
+	queue       *queue.Queue
+	recordings  *recordings.Recordings // nil without [recordings]
+	deliver     *deliver.Deliverer
+	deadSeen    *deadSeen
+	intake      *intake.Server
+	socket      *web.Socket
+	server      *web.Server // nil when admin.listen is ""
+	sources     []callsource.Source
+	closers     []closer
 }
 
 // New makes a process and binds all it needs, without running anything yet.
@@ -92,7 +95,8 @@ func (p *Daemon) openConfig(context.Context) error {
 	p.first = s
 	p.inForce(s, nil)
 	p.registry = web.NewRegistry(p.version)
-	return nil
+	p.descriptors, err = limit.NewDescriptors(p.log, p.registry)
+	return err
 }
 
 func (p *Daemon) openQueue(ctx context.Context) error {
@@ -125,7 +129,7 @@ func (p *Daemon) openRecordings(context.Context) error {
 	}
 	r, err := recordings.Open(c, recordings.Options{
 		Log: p.log, Metrics: p.registry, Store: store{p.queue},
-		Raise: p.acceptOwn,
+		Raise: p.acceptOwn, Descriptors: p.descriptors,
 	})
 	if err != nil {
 		return err
@@ -140,7 +144,7 @@ func (p *Daemon) openDeliver(context.Context) error {
 	o := deliver.Options{
 		Queue: p.queue, Log: p.log, Version: p.version,
 		Own: p.ownListeners(), Tracer: p.tracer,
-		Raise: p.alarms.raise,
+		Raise: p.alarms.raise, Descriptors: p.descriptors,
 	}
 	if p.recordings != nil {
 		o.Recordings = recordingLinks{p.recordings}
@@ -153,7 +157,7 @@ func (p *Daemon) openDeliver(context.Context) error {
 func (p *Daemon) openIntake(context.Context) error {
 	s, err := intake.New(intake.Options{
 		Config: p.first.Config.Intake, Queue: p.queue, Table: p.table,
-		Log: p.log, Metrics: p.registry, Version: p.version, Listener: p.listener,
+		Log: p.log, Metrics: p.registry, Version: p.version, Listener: p.listener, Descriptors: p.descriptors,
 	})
 	if err != nil {
 		return err
@@ -178,8 +182,9 @@ func (p *Daemon) openWeb(context.Context) error {
 	}
 	p.server, err = web.New(web.Options{
 		Listen: c.Listen, Relay: relay, Registry: p.registry, Metrics: p.deliver.AppendMetrics, Log: p.log,
-		Hosts: func() []string { return p.table().Config.Admin.Hosts },
-		Token: func() string { return p.table().Config.Admin.Token.Value() },
+		Hosts:   func() []string { return p.table().Config.Admin.Hosts },
+		Token:   func() string { return p.table().Config.Admin.Token.Value() },
+		Proxies: func() []netip.Prefix { return p.table().Config.Admin.TrustedProxies }, Descriptors: p.descriptors,
 	})
 	if err != nil {
 		return err

@@ -132,9 +132,13 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 	if d.attempts == 1 && late != "" {
 		s.watchLate(late, d)
 	}
-	if v.healthy() {
+	switch {
+	case v.local != nil: // which says nothing of the endpoint
+		r.tell.descriptors.Note(v.local)
+		t.done(result{err: errGivenUp})
+	case v.healthy():
 		t.done(result{})
-	} else {
+	default:
 		t.done(result{err: errUnhealthy, why: v.err, operational: d.operational()})
 	}
 	return r.conclude(s, d, v)

@@ -10,6 +10,7 @@ import (
 
 	"callrelay/queue"
 	"callrelay/relay/exchange"
+	"callrelay/relay/limit"
 	"callrelay/relay/route"
 )
 
@@ -26,6 +27,8 @@ type Options struct {
 	// not block, and is called as often as there is something to tell. Nil: none
 	// are raised.
 	Raise func(event map[string]any)
+
+	Descriptors *limit.Descriptors // told when there are none left; nil: nobody is
 }
 
 // Deliverer delivers what the queue holds to the services of a table. Make one
@@ -62,7 +65,7 @@ func New(o Options) *Deliverer {
 	}
 	d := &Deliverer{options: o, runners: map[string]*running{}}
 	d.tell = newReporter(o.Log, newMetrics(), o.Queue, newNotices(o.Raise))
-	d.tell.tracer = tracer{o.Tracer}
+	d.tell.tracer, d.tell.descriptors = tracer{o.Tracer}, o.Descriptors
 	d.pauses = newPauses(o.Queue)
 	d.breakers = newBreakers(o.Queue, d.breakerChanged)
 	o.Queue.OnBuried(d.buried)

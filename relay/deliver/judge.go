@@ -10,6 +10,7 @@ import (
 
 	"callrelay/config"
 	"callrelay/relay/exchange"
+	"callrelay/relay/limit"
 )
 
 // Outcome says what becomes of a delivery after an attempt.
@@ -60,6 +61,7 @@ type verdict struct {
 	err        string        // what went wrong; empty when delivered. Text as it came, until it was masked and clipped
 	retryAfter time.Duration // asked for by the endpoint; 0: was not
 	gone       bool          // the endpoint asks never to be called again
+	local      error         // nothing was sent: the relay had no file descriptor left
 	unmade     bool          // nothing was sent: a reload came in between
 }
 
@@ -197,7 +199,11 @@ func (j judgement) cutOff(r exchange.Reply, err error, now time.Time) verdict {
 
 // failure judges an attempt that got no answer. It is always retried.
 func failure(err error) verdict {
-	return verdict{class: classOfError(err), err: err.Error()}
+	v := verdict{class: classOfError(err), err: err.Error()}
+	if limit.Exhausted(err) {
+		v.local = err
+	}
+	return v
 }
 
 // classOf is the class of a status. One that is none of HTTP's counts as 5xx,

@@ -30,6 +30,8 @@ type reporter struct {
 	successes *rate.Limiter
 	repeats   *repeats
 	tracer    tracer
+
+	descriptors *limit.Descriptors
 }
 
 func newReporter(log *slog.Logger, m *metrics, j journal, n notices) *reporter {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 const (
@@ -15,11 +16,12 @@ const (
 
 func (p *pages) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if p.door.tries.Tokens() < 1 {
-		http.Error(w, "too many wrong tokens: wait a little", http.StatusTooManyRequests)
-		return
-	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(answerTimeout))
 	if !p.door.right(r.PostFormValue("token")) {
+		if p.door.wrong(r) {
+			http.Error(w, guessedOften, http.StatusTooManyRequests)
+			return
+		}
 		v := p.view(r, "login", "Sign in")
 		v.Notice = "This is not the token."
 		p.show(w, r, "login", v)
@@ -30,7 +32,7 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) logout(w http.ResponseWriter, r *http.Request) {
-	p.door.leave(w)
+	p.door.leave(w, r)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

@@ -10,39 +10,59 @@ import (
 
 const liveEvery = 2 * time.Second
 
-func (p *pages) liveServices(w http.ResponseWriter, r *http.Request) {
-	p.stream(w, r, "services-live", func() (view, error) { return p.servicesView(r), nil })
+// liveServices streams to so many visitors at a time with the token, and to so
+// many without: those share what is rendered.
+func (p *pages) liveServices() http.Handler {
+	known := atOnce(maxVisitors, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.stream(w, r, func() ([]byte, error) { return p.liveEvent("services-live", p.servicesView(r)) })
+	}))
+	others := atOnce(maxVisitors, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.stream(w, r, p.publicLive.get) }))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.door.knows(r) {
+			known.ServeHTTP(w, r)
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
 }
 
 func (p *pages) liveService(w http.ResponseWriter, r *http.Request) {
-	p.stream(w, r, "service-live", func() (view, error) { return p.serviceView(r) })
+	p.stream(w, r, func() ([]byte, error) {
+		v, err := p.serviceView(r)
+		if err != nil {
+			return nil, err
+		}
+		return p.liveEvent("service-live", v)
+	})
 }
 
-// stream sends the live part of a page as a server-sent event whenever it has
-// changed, until the visitor leaves, the session ends or the server stops.
-func (p *pages) stream(w http.ResponseWriter, r *http.Request, name string, look func() (view, error)) {
+// liveEvent is the live part of a page as a server-sent event.
+func (p *pages) liveEvent(name string, v view) ([]byte, error) {
+	page, err := p.render(name, v)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(string(page))
+	return fmt.Appendf(nil, "event: page\ndata: %s\n\n", text), err
+}
+
+// stream sends an event whenever it has changed, until the visitor leaves, the
+// session ends or the server stops.
+func (p *pages) stream(w http.ResponseWriter, r *http.Request, event func() ([]byte, error)) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	full := p.door.knows(r)
 	flusher := http.NewResponseController(w)
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
-	var last, page bytes.Buffer
+	var last []byte
 	for {
-		v, err := look()
-		if err != nil || v.Full != full {
+		next, err := event()
+		if err != nil || p.door.knows(r) != full {
 			return
 		}
-		page.Reset()
-		if err := p.templates.ExecuteTemplate(&page, name, v); err != nil {
-			return
-		}
-		if !bytes.Equal(page.Bytes(), last.Bytes()) {
-			text, err := json.Marshal(page.String())
-			if err != nil {
-				return
-			}
-			_, _ = fmt.Fprintf(w, "event: page\ndata: %s\n\n", text)
-			last, page = page, last
+		if !bytes.Equal(next, last) {
+			_, _ = w.Write(next)
+			last = next
 		} else {
 			_, _ = fmt.Fprint(w, ": still here\n\n")
 		}

@@ -69,6 +69,8 @@ type pages struct {
 	door      *door
 	history   *history
 	templates *template.Template
+
+	public, publicLive shared // for who does not know the token
 }
 
 func parsePages() *template.Template {
@@ -93,6 +95,8 @@ type action struct{ Verb, Label, Service string }
 // routes adds the pages to mux. What changes something comes by POST, from the
 // page itself, and from who knows the token.
 func (p *pages) routes(mux *http.ServeMux) {
+	p.public.render = func() ([]byte, error) { return p.render("services", p.servicesView(nil)) }
+	p.publicLive.render = func() ([]byte, error) { return p.liveEvent("services-live", p.servicesView(nil)) }
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
 		panic(err) // the folder is embedded
@@ -102,10 +106,10 @@ func (p *pages) routes(mux *http.ServeMux) {
 		mux.Handle("GET /page/"+name, secure(static))
 	}
 	mux.Handle("GET /{$}", secure(http.HandlerFunc(p.services)))
-	mux.Handle("GET /live", secure(http.HandlerFunc(p.liveServices)))
+	mux.Handle("GET /live", secure(p.liveServices()))
 	mux.Handle("GET /login", secure(http.HandlerFunc(p.loginForm)))
 	mux.Handle("GET /services/{service}", p.private(p.service))
-	mux.Handle("GET /live/{service}", p.private(p.liveService))
+	mux.Handle("GET /live/{service}", p.private(atOnce(maxVisitors, http.HandlerFunc(p.liveService)).ServeHTTP))
 	mux.Handle("GET /dead", p.private(p.dead))
 	mux.Handle("GET /config", p.private(p.config))
 
@@ -147,11 +151,12 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// view is the beginning of every page.
+// view is the beginning of every page; without a request, of one without the
+// token.
 func (p *pages) view(r *http.Request, here, title string) view {
 	return view{
 		Title: title, Here: here,
-		Full: p.door.knows(r), CanLogin: p.door.open(),
+		Full: r != nil && p.door.knows(r), CanLogin: p.door.open(),
 		Status: p.relay.Status(), Now: time.Now(),
 	}
 }
@@ -160,16 +165,31 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, name string, v view
 	if told := takeNotice(w, r); told != "" {
 		v.Notice = told
 	}
+	page, err := p.render(name, v)
+	writePage(w, page, err)
+}
+
+func (p *pages) render(name string, v view) ([]byte, error) {
 	var page bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&page, name, v); err != nil {
+	err := p.templates.ExecuteTemplate(&page, name, v)
+	return page.Bytes(), err
+}
+
+func writePage(w http.ResponseWriter, page []byte, err error) {
+	if err != nil {
 		http.Error(w, "page not rendered: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(page.Bytes())
+	_, _ = w.Write(page)
 }
 
 func (p *pages) services(w http.ResponseWriter, r *http.Request) {
+	if !p.door.knows(r) {
+		page, err := p.public.get()
+		writePage(w, page, err)
+		return
+	}
 	p.show(w, r, "services", p.servicesView(r))
 }
 

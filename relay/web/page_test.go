@@ -10,15 +10,17 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 const testToken = "open sesame"
 
 // visitor is a browser without scripts.
 type visitor struct {
-	t    *testing.T
-	base string
-	http *http.Client
+	t      *testing.T
+	server *Server
+	base   string
+	http   *http.Client
 }
 
 func newVisitor(t *testing.T, relay Relay, token string) *visitor {
@@ -28,7 +30,7 @@ func newVisitor(t *testing.T, relay Relay, token string) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &visitor{t: t, base: "http://" + s.Addr().String(), http: &http.Client{Jar: jar}}
+	return &visitor{t: t, server: s, base: "http://" + s.Addr().String(), http: &http.Client{Jar: jar}}
 }
 
 func (v *visitor) do(req *http.Request, err error) (int, string) {
@@ -162,17 +164,39 @@ func TestPageShowsAllToWhoKnowsTheToken(t *testing.T) {
 	}
 }
 
+// Guesses are slowed, and whoever knows the token gets in meanwhile.
 func TestPageRefusesAWrongToken(t *testing.T) {
 	relay, _, _ := fakeRelay()
 	v := newVisitor(t, relay, testToken)
+	v.server.door.guesses.Delay = 0
 	for range loginsAtOnce {
 		if _, body := v.post("/login", v.base, url.Values{"token": {"guess"}}); !strings.Contains(body, "not the token") {
 			t.Fatalf("got %s", body)
 		}
 	}
-	if status, _ := v.post("/login", v.base, url.Values{"token": {testToken}}); status != http.StatusTooManyRequests {
+	if status, _ := v.post("/login", v.base, url.Values{"token": {"guess"}}); status != http.StatusTooManyRequests {
 		t.Errorf("after %d guesses: %d, want 429", loginsAtOnce, status)
 	}
+	if status := v.bearer("/dead", "guess"); status != http.StatusTooManyRequests {
+		t.Errorf("a guess by another door: %d, want 429", status)
+	}
+	if status := v.bearer("/dead", testToken); status != http.StatusOK {
+		t.Errorf("the token itself: %d, want 200", status)
+	}
+	if status, body := v.post("/login", v.base, url.Values{"token": {testToken}}); status != http.StatusOK || !strings.Contains(body, "Sign out") {
+		t.Errorf("signing in: %d\n%s", status, body)
+	}
+}
+
+// bearer asks for a path with a token and returns the status.
+func (v *visitor) bearer(path, token string) int {
+	v.t.Helper()
+	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.base+path, nil)
+	if err == nil {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	status, _ := v.do(req, err)
+	return status
 }
 
 func TestPageTakesTheTokenAsBearer(t *testing.T) {
@@ -192,26 +216,67 @@ func TestPageTakesTheTokenAsBearer(t *testing.T) {
 
 func TestPageEndsSessions(t *testing.T) {
 	token := testToken
-	d := newDoor(func() string { return token })
-	w := httptest.NewRecorder()
-	d.enter(w)
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.AddCookie(w.Result().Cookies()[0])
-	if !d.knows(r) {
-		t.Fatal("a new session is not known")
+	d := newDoor(func() string { return token }, nil)
+	enter := func() *http.Request {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+		d.enter(w)
+		r.AddCookie(w.Result().Cookies()[0])
+		if !d.knows(r) {
+			t.Fatal("a new session is not known")
+		}
+		return r
 	}
+	r := enter()
 	if token = "another"; d.knows(r) {
 		t.Error("a session outlives its token")
 	}
 	if token = ""; d.knows(r) {
 		t.Error("a session is known where there is no token")
 	}
-	old := httptest.NewRequest(http.MethodGet, "/", nil)
 	token = testToken
-	old.AddCookie(&http.Cookie{Name: sessionCookie, Value: "1000000000." + sign(token, "1000000000")})
-	if d.knows(old) {
+	for id, s := range d.sessions {
+		s.until = time.Now()
+		d.sessions[id] = s
+	}
+	if d.knows(r) {
 		t.Error("a session outlives its time")
 	}
+	one, other := enter(), enter()
+	if d.leave(httptest.NewRecorder(), one); d.knows(one) || !d.knows(other) {
+		t.Errorf("signed out: known %v, the other session %v", d.knows(one), d.knows(other))
+	}
+	for range maxSessions {
+		enter()
+	}
+	if len(d.sessions) != maxSessions || d.knows(other) {
+		t.Errorf("%d sessions are remembered, the oldest %v", len(d.sessions), d.knows(other))
+	}
+}
+
+// Visitors beyond the limit are told so, and health is answered meanwhile.
+func TestPageStreamsToSoMany(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	v := newVisitor(t, relay, testToken)
+	v.http.Timeout = 0
+	for range maxVisitors {
+		reply, err := v.http.Get(v.base + "/live")
+		if err != nil || reply.StatusCode != http.StatusOK {
+			t.Fatalf("a visitor is told %v, %v", reply, err)
+		}
+		t.Cleanup(func() { _ = reply.Body.Close() })
+	}
+	if status, _ := v.get("/live"); status != http.StatusServiceUnavailable {
+		t.Errorf("one more is told %d, want 503", status)
+	}
+	if status, _ := v.get("/healthz"); status != http.StatusOK {
+		t.Errorf("health is told %d, want 200", status)
+	}
+	v.signIn()
+	reply, err := v.http.Get(v.base + "/live")
+	if err != nil || reply.StatusCode != http.StatusOK {
+		t.Fatalf("who knows the token is told %v, %v", reply, err)
+	}
+	_ = reply.Body.Close()
 }
 
 func TestPageChangesThings(t *testing.T) {

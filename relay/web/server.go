@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"callrelay/relay/limit"
 )
 
 // Options are what a [Server] needs. Relay, Registry and Log are required.
@@ -21,7 +24,10 @@ type Options struct {
 	Metrics  func(b []byte) []byte // appends more in the text format; nil: there is no more
 	Hosts    func() []string       // further Host names; read at each request
 	Token    func() string         // of the page; read at each request, empty: none
+	Proxies  func() []netip.Prefix // whose word counts for where a request came from; read at each request, nil: nobody's
 	Log      *slog.Logger
+
+	Descriptors *limit.Descriptors // told when there are none left; nil: nobody is
 }
 
 // Server serves metrics, health and the status page on TCP.
@@ -30,6 +36,7 @@ type Server struct {
 	mux      *http.ServeMux
 	history  *history
 	listener net.Listener
+	door     *door
 }
 
 // New binds the listener without serving it yet.
@@ -38,11 +45,15 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin listener: %w", err)
 	}
-	s := &Server{o: o, mux: http.NewServeMux(), history: &history{relay: o.Relay.Status, metrics: o.Registry}, listener: l}
-	s.mux.Handle("GET /metrics", metricsHandler(o.Registry, o.Metrics))
+	if o.Proxies == nil {
+		o.Proxies = func() []netip.Prefix { return nil }
+	}
+	s := &Server{o: o, mux: http.NewServeMux(), history: &history{relay: o.Relay.Status, metrics: o.Registry}, door: newDoor(o.Token, o.Proxies)}
+	s.listener = limit.Listen(l, limit.Options{Places: limit.Scale(adminConnections), Crowd: true, Descriptors: o.Descriptors})
+	s.mux.Handle("GET /metrics", atOnce(maxScrapes, metricsHandler(o.Registry, o.Metrics)))
 	s.mux.HandleFunc("GET /healthz", s.health)
 	s.mux.HandleFunc("GET /readyz", s.ready)
-	p := &pages{relay: o.Relay, door: newDoor(o.Token), history: s.history, templates: parsePages()}
+	p := &pages{relay: o.Relay, door: s.door, history: s.history, templates: parsePages()}
 	p.routes(s.mux)
 	return s, nil
 }
@@ -57,10 +68,11 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 // Run serves until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	server := &http.Server{
-		Handler:           guardHost(s.o.Hosts, s.mux),
+		Handler:           hasty(guardHost(s.o.Hosts, s.door.slow(s.mux))),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    limit.HeadBytes,
+		ConnContext:       limit.WithConn,
 		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 	}
 	var sampling sync.WaitGroup

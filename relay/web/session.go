@@ -1,35 +1,45 @@
 package web
 
 import (
-	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
-	"strconv"
+	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"callrelay/relay/limit"
 )
 
 const (
 	sessionCookie = "relay_session"
 	sessionLength = 12 * time.Hour
-	loginsEvery   = time.Second // tries in a long row
+	maxSessions   = 256         // at a time; a further one ends the oldest
+	loginsEvery   = time.Second // tries of one client in a long row
 	loginsAtOnce  = 5
 )
 
-// door lets in who knows the token. Sessions are cookies signed with it: they
-// end after sessionLength, or when the token changes. It is safe for concurrent
-// use.
+// door lets in who knows the token. Sessions are cookies that it remembers: they
+// end when somebody signs out of them, after sessionLength, when the token
+// changes, and with the relay. It is safe for concurrent use.
 type door struct {
-	token func() string // empty: nobody gets in
-	tries *rate.Limiter
+	token   func() string         // empty: nobody gets in
+	proxies func() []netip.Prefix // whose word counts for where a request came from
+	guesses *limit.Guesses
+
+	mu       sync.Mutex
+	sessions map[string]session // by cookie
 }
 
-func newDoor(token func() string) *door {
-	return &door{token: token, tries: rate.NewLimiter(rate.Every(loginsEvery), loginsAtOnce)}
+type session struct {
+	token string // that it was got for
+	until time.Time
+}
+
+func newDoor(token func() string, proxies func() []netip.Prefix) *door {
+	return &door{token: token, proxies: proxies, guesses: limit.NewGuesses(loginsEvery, loginsAtOnce), sessions: map[string]session{}}
 }
 
 // open tells whether there is a token at all.
@@ -42,50 +52,82 @@ func (d *door) knows(r *http.Request) bool {
 	if token == "" {
 		return false
 	}
-	if given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return d.tries.Tokens() >= 1 && d.right(given)
+	if given, ok := bearer(r); ok {
+		return d.right(given)
 	}
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
 		return false
 	}
-	expiry, mac, ok := strings.Cut(cookie.Value, ".")
-	if !ok || !hmac.Equal([]byte(mac), []byte(sign(token, expiry))) {
-		return false
-	}
-	unix, err := strconv.ParseInt(expiry, 10, 64)
-	return err == nil && time.Now().Before(time.Unix(unix, 0))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, ok := d.sessions[cookie.Value]
+	return ok && s.token == token && time.Now().Before(s.until)
 }
 
-// right compares in constant time, and makes who guesses slow.
+func bearer(r *http.Request) (token string, ok bool) {
+	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
+// right compares in constant time.
 func (d *door) right(given string) bool {
 	want, got := sha256.Sum256([]byte(d.token())), sha256.Sum256([]byte(given))
-	if d.open() && subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
-		return true
-	}
-	d.tries.Allow()
-	return false
+	return d.open() && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+}
+
+// slow makes who guesses the token slow, by whatever path.
+func (d *door) slow(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		known := d.knows(r)
+		if known {
+			limit.OfRequest(r).Prove()
+		}
+		if _, given := bearer(r); given && !known && d.open() && d.wrong(r) {
+			http.Error(w, guessedOften, http.StatusTooManyRequests)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+const guessedOften = "too many wrong tokens: wait a little"
+
+// wrong counts a wrong token and reports whether its client gives too many.
+func (d *door) wrong(r *http.Request) (often bool) {
+	return d.guesses.Wrong(r.Context(), limit.Client(r, d.proxies()))
 }
 
 // enter starts a session.
 func (d *door) enter(w http.ResponseWriter) {
-	expiry := strconv.FormatInt(time.Now().Add(sessionLength).Unix(), 10)
-	setSession(w, expiry+"."+sign(d.token(), expiry), int(sessionLength.Seconds()))
+	value, until := rand.Text(), time.Now().Add(sessionLength)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.sessions) >= maxSessions {
+		oldest := value
+		for id, s := range d.sessions {
+			if oldest == value || s.until.Before(d.sessions[oldest].until) {
+				oldest = id
+			}
+		}
+		delete(d.sessions, oldest)
+	}
+	d.sessions[value] = session{d.token(), until}
+	setSession(w, value, int(sessionLength.Seconds()))
 }
 
-// leave ends a session in this browser.
-func (d *door) leave(w http.ResponseWriter) { setSession(w, "", -1) }
+// leave ends the session of the request.
+func (d *door) leave(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(sessionCookie); err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.sessions, cookie.Value)
+	}
+	setSession(w, "", -1)
+}
 
 func setSession(w http.ResponseWriter, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{
 		Name: sessionCookie, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
-}
-
-func sign(token, expiry string) string {
-	key := sha256.Sum256([]byte("relay page session\n" + token))
-	mac := hmac.New(sha256.New, key[:])
-	mac.Write([]byte(expiry))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

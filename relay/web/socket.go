@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"callrelay/relay/limit"
 	"callrelay/relay/unixsock"
 )
 
@@ -35,7 +36,7 @@ func NewSocket(path string, relay Relay, log *slog.Logger) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin socket %s: %w", path, err)
 	}
-	return &Socket{relay: relay, listener: l, log: log}, nil
+	return &Socket{relay: relay, listener: limit.Listen(l, limit.Options{Places: limit.Scale(adminConnections), Peer: owner}), log: log}, nil
 }
 
 // Run serves until ctx ends; requests that still run are then cut off.
@@ -44,7 +45,8 @@ func (s *Socket) Run(ctx context.Context) error {
 		Handler:           s.routes(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-		ConnContext:       withPeer,
+		ConnContext:       limit.WithConn,
+		MaxHeaderBytes:    limit.HeadBytes,
 	}
 	return serve(ctx, server, s.listener)
 }
@@ -114,12 +116,12 @@ func (s *Socket) test(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Socket) transcripts(w http.ResponseWriter, r *http.Request) {
-	limit, err := strconv.Atoi(r.FormValue("max"))
-	if err != nil || limit < 1 || limit > maxHistory {
+	most, err := strconv.Atoi(r.FormValue("max"))
+	if err != nil || most < 1 || most > maxHistory {
 		writeError(w, fmt.Errorf("max %q is not a number from 1 to %d", r.FormValue("max"), maxHistory))
 		return
 	}
-	attempts, err := s.relay.Attempts.Transcripts(r.Context(), r.PathValue("service"), limit)
+	attempts, err := s.relay.Attempts.Transcripts(r.Context(), r.PathValue("service"), most)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -139,28 +141,23 @@ func (s *Socket) tail(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A peer is the user at the other end of a unix socket, as the kernel saw it.
-type peer struct{}
-
-func withPeer(ctx context.Context, c net.Conn) context.Context {
+// owner lets in root and the relay's own user. The mode of the socket already
+// keeps others out; this also holds where the mode was changed.
+func owner(c net.Conn) (name string, ok bool) {
 	uid, err := unixsock.PeerUID(c)
-	if err != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, peer{}, uid)
+	return strconv.FormatUint(uint64(uid), 10), err == nil && (uid == 0 || uid == uint32(os.Geteuid()))
 }
 
-// onlyOwner answers root and the relay's own user. The mode of the socket
-// already keeps others out; this also holds where the mode was changed.
+// onlyOwner tells others that they are not answered.
 func onlyOwner(next http.Handler) http.Handler {
-	own := uint32(os.Geteuid())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		uid, ok := r.Context().Value(peer{}).(uint32)
-		if !ok || (uid != 0 && uid != own) {
+		if c := limit.OfRequest(r); c == nil || c.Denied {
+			w.Header().Set("Connection", "close")
 			w.WriteHeader(http.StatusForbidden)
 			_ = json.NewEncoder(w).Encode(failure{Failed: "only root and the relay's own user are answered here"})
 			return
 		}
+		limit.OfRequest(r).Prove()
 		next.ServeHTTP(w, r)
 	})
 }
