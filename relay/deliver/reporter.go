@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"callrelay/relay/limit"
 )
 
 // loggedSuccesses bounds how many deliveries a second are put into ATTEMPTS;

@@ -2,8 +2,10 @@ package deliver
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -108,6 +110,25 @@ func TestAnOpenBreakerHoldsAllAndProbesWithTheOldest(t *testing.T) {
 		b.after(time.Second)
 		if n := b.lane.tally().done; n != 50 {
 			t.Errorf("%d done at once after the endpoint was mended, want 50", n)
+		}
+	})
+}
+
+// A relay without file descriptors says nothing of an endpoint, and tries again.
+func TestNoDescriptorsOpenNoBreaker(t *testing.T) {
+	bubble(t, "retry_schedule = [\"1s\"]", func(b *bench) {
+		b.respond(func(*exchange.Attempt) (exchange.Reply, error) {
+			return exchange.Reply{}, fmt.Errorf("dial: %w", syscall.EMFILE)
+		})
+		b.lane.owe(owed(50)...)
+		b.after(30 * time.Second)
+		if state, _ := b.endpoint.breaker.state(); state != BreakerClosed {
+			t.Errorf("the breaker is %s", state)
+		}
+		b.respond(nil)
+		b.after(10 * time.Second)
+		if n := b.lane.tally().done; n != 50 {
+			t.Errorf("%d done afterwards, want 50", n)
 		}
 	})
 }

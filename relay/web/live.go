@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"net/http"
 	"time"
 )
@@ -14,7 +15,7 @@ const liveEvery = 2 * time.Second
 // many without: those share what is rendered.
 func (p *pages) liveServices() http.Handler {
 	known := atOnce(maxVisitors, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.stream(w, r, func() ([]byte, error) { return p.liveEvent("services-live", p.servicesView(r)) })
+		p.stream(w, r, func() ([]byte, error) { return liveEvent(p.templates, "services-live", p.servicesView(r)) })
 	}))
 	others := atOnce(maxVisitors, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.stream(w, r, p.publicLive.get) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,13 +33,13 @@ func (p *pages) liveService(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		return p.liveEvent("service-live", v)
+		return liveEvent(p.templates, "service-live", v)
 	})
 }
 
 // liveEvent is the live part of a page as a server-sent event.
-func (p *pages) liveEvent(name string, v view) ([]byte, error) {
-	page, err := p.render(name, v)
+func liveEvent(t *template.Template, name string, v view) ([]byte, error) {
+	page, err := render(t, name, v)
 	if err != nil {
 		return nil, err
 	}

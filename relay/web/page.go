@@ -95,8 +95,8 @@ type action struct{ Verb, Label, Service string }
 // routes adds the pages to mux. What changes something comes by POST, from the
 // page itself, and from who knows the token.
 func (p *pages) routes(mux *http.ServeMux) {
-	p.public.render = func() ([]byte, error) { return p.render("services", p.servicesView(nil)) }
-	p.publicLive.render = func() ([]byte, error) { return p.liveEvent("services-live", p.servicesView(nil)) }
+	p.public.render = func() ([]byte, error) { return render(p.templates, "services", p.servicesView(nil)) }
+	p.publicLive.render = func() ([]byte, error) { return liveEvent(p.templates, "services-live", p.servicesView(nil)) }
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
 		panic(err) // the folder is embedded
@@ -165,13 +165,13 @@ func (p *pages) show(w http.ResponseWriter, r *http.Request, name string, v view
 	if told := takeNotice(w, r); told != "" {
 		v.Notice = told
 	}
-	page, err := p.render(name, v)
+	page, err := render(p.templates, name, v)
 	writePage(w, page, err)
 }
 
-func (p *pages) render(name string, v view) ([]byte, error) {
+func render(t *template.Template, name string, v view) ([]byte, error) {
 	var page bytes.Buffer
-	err := p.templates.ExecuteTemplate(&page, name, v)
+	err := t.ExecuteTemplate(&page, name, v)
 	return page.Bytes(), err
 }
 
