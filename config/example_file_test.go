@@ -14,16 +14,29 @@ import (
 // commented finds keys and tables of relay.toml that are commented out.
 var commented = regexp.MustCompile(`(?m)^# (\[\[?[a-z_.]+\]\]?|[a-z0-9_.]+ +=.*)$`)
 
+// example returns relay.toml as the manual shows it: the file itself may have been
+// edited by who tries it.
+func example(t testing.TB) string {
+	t.Helper()
+	page, err := os.ReadFile("../relay/manual/config.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```toml\n")
+	text, _, found := strings.Cut(text, "\n```\n")
+	if !found {
+		t.Fatal("the manual does not show relay.toml")
+	}
+	return text + "\n"
+}
+
 // exampleKeys returns the keys that relay.toml shows, commented out or not,
 // without the numbers of elements.
 func exampleKeys(t *testing.T) map[string]bool {
 	t.Helper()
-	text, err := os.ReadFile("../relay.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := example(t)
 	keys := map[string]bool{}
-	for path := range newIndex(commented.ReplaceAllString(string(text), "$1")).at {
+	for path := range newIndex(commented.ReplaceAllString(text, "$1")).at {
 		keys[regexp.MustCompile(`\[\d+\]`).ReplaceAllString(path, "")] = true
 	}
 	return keys
@@ -86,11 +99,7 @@ func TestExampleShowsNoKeyThatIsNot(t *testing.T) {
 // loadExample loads relay.toml as from a fresh clone.
 func loadExample(t *testing.T) *Config {
 	t.Helper()
-	text, err := os.ReadFile("../relay.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, problems := load(t, string(text))
+	c, problems := load(t, example(t))
 	for _, p := range problems {
 		t.Error(p)
 	}

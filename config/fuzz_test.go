@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,11 +9,7 @@ import (
 // FuzzLoad holds that any bytes are judged without a panic, and that what is
 // found has a line of the file and stands in its order.
 func FuzzLoad(f *testing.F) {
-	example, err := os.ReadFile("../relay.toml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(string(example))
+	f.Add(example(f))
 	f.Add(strings.ReplaceAll(secretive, "hunter2", "x"))
 	for _, test := range problemTests {
 		f.Add(test.file)

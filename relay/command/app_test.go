@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"callrelay/relay/manual"
 )
 
 // result is what one command did.
@@ -109,9 +111,10 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestExampleIsGood keeps the example in the root without problem or warning.
+// TestExampleIsGood keeps the example in the root, as the manual shows it, without
+// problem or warning.
 func TestExampleIsGood(t *testing.T) {
-	got := command(t, "", "check", "-c", "../../relay.toml")
+	got := command(t, "", "check", "-c", writeConfig(t, manual.Example()))
 	if got.status != 0 || got.err != "" {
 		t.Errorf("exit %d: %s", got.status, got.err)
 	}

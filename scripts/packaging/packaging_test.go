@@ -9,17 +9,15 @@ import (
 	"testing"
 
 	"callrelay/config"
+	"callrelay/relay/manual"
 )
 
 // TestPackagedConfiguration keeps the package's relay.toml in step with the
 // example that it is made from.
 func TestPackagedConfiguration(t *testing.T) {
-	text, err := exec.CommandContext(t.Context(), "awk", "-f", "relay.toml.awk", "../../relay.toml").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := packagedText(t)
 	dir := t.TempDir() // for the package's folders, which are not here
-	inDir := strings.NewReplacer("/var/lib/relay", dir, "/run/relay", dir).Replace(string(text))
+	inDir := strings.NewReplacer("/var/lib/relay", dir, "/run/relay", dir).Replace(text)
 	path := filepath.Join(dir, "relay.toml")
 	if err := os.WriteFile(path, []byte(inDir), 0o600); err != nil {
 		t.Fatal(err)
@@ -31,30 +29,34 @@ func TestPackagedConfiguration(t *testing.T) {
 	if n := len(packaged.Services) + len(packaged.Bindings) + len(packaged.Mappings); n != 0 {
 		t.Errorf("got %d examples in force, want none", n)
 	}
-	if strings.Contains(string(text), `"run/`) {
+	if strings.Contains(text, `"run/`) {
 		t.Error("a path is relative")
 	}
 	for _, want := range []string{
 		`"/run/relay/relay.sock"`, `"/run/relay/admin.sock"`, `"/var/lib/relay/queue"`, `"/var/lib/relay/recordings"`,
 	} {
-		if !strings.Contains(string(text), want) {
+		if !strings.Contains(text, want) {
 			t.Errorf("path %s is missing", want)
 		}
 	}
 }
 
+// packagedText is what the package makes of the example.
+func packagedText(t *testing.T) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "awk", "-f", "relay.toml.awk")
+	cmd.Stdin = strings.NewReader(manual.Example())
+	text, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // TestPackagedConfigurationKeepsEveryLine compares it with the example, paths
 // and comment signs aside.
 func TestPackagedConfigurationKeepsEveryLine(t *testing.T) {
-	example, err := os.ReadFile("../../relay.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	packaged, err := exec.CommandContext(t.Context(), "awk", "-f", "relay.toml.awk", "../../relay.toml").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, want := keys(string(packaged)), keys(string(example))
+	got, want := keys(packagedText(t)), keys(manual.Example())
 	if len(got) != len(want) {
 		t.Fatalf("got %d lines, want %d", len(got), len(want))
 	}
