@@ -11,6 +11,8 @@ func (a *Auth) sets() string {
 	switch {
 	case a.Header != nil:
 		return textproto.CanonicalMIMEHeaderKey(a.Header.Name)
+	case a.JWT != nil && a.JWT.Query == "":
+		return textproto.CanonicalMIMEHeaderKey(a.JWT.Header)
 	case a.Basic != nil || a.Bearer.Set() || a.OAuth2 != nil:
 		return "Authorization"
 	}
@@ -33,6 +35,9 @@ func (c *Config) checkAuth(at place, s *Service) {
 	if a.Header != nil {
 		f.authHeader(at.in("header"), a.Header)
 	}
+	if a.JWT != nil {
+		f.jwt(at.in("jwt"), a.JWT)
+	}
 	if a.OAuth2 != nil {
 		f.oauth2(at.in("oauth2"), a.OAuth2)
 	}
@@ -49,6 +54,7 @@ func (a *Auth) kinds() []string {
 		{"header", a.Header != nil},
 		{"bearer", a.Bearer.Set()},
 		{"oauth2", a.OAuth2 != nil},
+		{"jwt", a.JWT != nil},
 		{"wsse", a.WSSE != nil},
 	} {
 		if k.set {
@@ -86,8 +92,46 @@ func (f *file) oauth2(at place, o *OAuth2) {
 	if f.present(at, "token_url", o.TokenURL) {
 		f.link(at, "token_url", o.TokenURL, "http", "https")
 	}
-	f.present(at, "client_id", o.ClientID)
-	if !o.ClientSecret.Set() {
-		f.report(at, "client_secret", "client_secret is missing")
+	f.oneOf(at, "grant", o.Grant, "client_credentials", "password", "refresh_token", "jwt_bearer")
+	f.oneOf(at, "auth_style", o.AuthStyle, "auto", "basic", "body")
+	if o.Grant == DefaultGrant {
+		f.present(at, "client_id", o.ClientID)
+	}
+	for _, needed := range []struct {
+		grant, key string
+		given      bool
+	}{
+		{"client_credentials", "client_secret", o.ClientSecret.Set()},
+		{"password", "user", o.User != ""},
+		{"password", "password", o.Password.Set()},
+		{"refresh_token", "refresh_token", o.RefreshToken.Set()},
+		{"jwt_bearer", "assertion", o.Assertion != nil},
+	} {
+		switch {
+		case o.Grant == needed.grant && !needed.given:
+			f.report(at, needed.key, "%s is missing", needed.key)
+		case o.Grant != needed.grant && needed.given && needed.key != "client_secret":
+			f.report(at, needed.key, "%s needs grant = %q", needed.key, needed.grant)
+		}
+	}
+	if o.Assertion != nil {
+		f.jwt(at.in("assertion"), o.Assertion)
+		if strings.Contains(string(o.Assertion.Claims), "#") {
+			f.report(at.in("assertion"), "claims", "claims hold a #: a token is asked for without an event, so no tag stands for anything")
+		}
+	}
+}
+
+func (f *file) jwt(at place, j *JWT) {
+	f.oneOf(at, "alg", j.Alg, JWTAlgs()...)
+	if !j.Key.Set() {
+		f.report(at, "key", "key is missing")
+	}
+	f.positive(at, "expires", j.Expires)
+	if why := ownHeader(j.Header); j.Query == "" && why != "" {
+		f.report(at, "header", "header %q cannot be set here (%s)", j.Header, why)
+	}
+	if !headerName.MatchString(j.Header) {
+		f.report(at, "header", "header %q is not the name of a header", j.Header)
 	}
 }

@@ -87,6 +87,8 @@ func (f *file) value(at place, key string, value any, field reflect.Value, optio
 		list(f, at, key, value, dst, parseDuration, false)
 	case *StatusSet:
 		list(f, at, key, value, &dst.ranges, parseStatus, false)
+	case *Claims:
+		f.claims(at, key, value, dst)
 	case *[]Field:
 		f.fields(at, key, value, dst, option == "secret")
 	case *[]Where:

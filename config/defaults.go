@@ -57,6 +57,9 @@ const (
 	DefaultSOAPVersion = "1.1"
 	DefaultSOAPStyle   = "document"
 	DefaultUnreadable  = "delivered"
+	DefaultGrant       = "client_credentials"
+	DefaultAuthStyle   = "auto"
+	DefaultJWTExpires  = 5 * time.Minute
 )
 
 // Defaults of a breaker.
@@ -178,6 +181,10 @@ func (s *Service) setDefaults() {
 func (s *SOAP) setDefaults() {
 	*s = SOAP{Version: DefaultSOAPVersion, Style: DefaultSOAPStyle, Unreadable: DefaultUnreadable}
 }
+
+func (o *OAuth2) setDefaults() { *o = OAuth2{Grant: DefaultGrant, AuthStyle: DefaultAuthStyle} }
+
+func (j *JWT) setDefaults() { *j = JWT{Expires: DefaultJWTExpires, Header: "Authorization"} }
 
 func (s *Source) setDefaults() {
 	*s = Source{

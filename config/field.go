@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -54,6 +56,18 @@ func (f *file) warnMisplaced(at place, table string, field Field) {
 		return
 	}
 	f.warn(at.in(table), field.Name, "%s is a key of [[service]], and is sent as one of %s (move it above that table if it is meant to be one)", field.Name, table)
+}
+
+// claims decodes a table into JSON, in which texts are templates.
+func (f *file) claims(at place, key string, value any, dst *Claims) {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if _, ok := value.(map[string]any); !ok || e.Encode(value) != nil {
+		f.report(at, key, "%s is %s, not a table of texts and numbers", key, kind(value))
+		return
+	}
+	*dst = Claims(strings.TrimSpace(text.String()))
 }
 
 // where decodes a table of tags with the values that pass. A tag with dots may

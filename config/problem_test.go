@@ -291,6 +291,21 @@ retry_schedule = ["5s", "soon"]
 	{"renegotiation of another kind", service + "tls = { renegotiation = \"often\" }", []string{
 		`4: service "crm": tls.renegotiation "often" is not allowed (allowed: never, once)`,
 	}},
+	{"grants without what they need", service + "auth.oauth2 = { token_url = \"https://h/t\", grant = \"password\", refresh_token = \"hunter2\" }", []string{
+		`4: service "crm": auth.oauth2.user is missing`,
+		`4: service "crm": auth.oauth2.password is missing`,
+		`4: service "crm": auth.oauth2.refresh_token needs grant = "refresh_token"`,
+	}},
+	{"an assertion about an event", service + "auth.oauth2 = { token_url = \"https://h/t\", grant = \"jwt_bearer\", assertion = { alg = \"HS256\", key = \"hunter2\", claims = { sub = \"#uii#\" } } }", []string{
+		`4: service "crm": auth.oauth2.assertion.claims hold a #: a token is asked for without an event, so no tag stands for anything`,
+	}},
+	{"a token that cannot be signed", service + "auth.jwt = { alg = \"none\", claims = [], header = \"Host\", expires = \"0s\" }", []string{
+		`4: service "crm": auth.jwt.claims is a list, not a table of texts and numbers`,
+		`4: service "crm": auth.jwt.alg "none" is not allowed (allowed: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA)`,
+		`4: service "crm": auth.jwt.key is missing`,
+		`4: service "crm": auth.jwt.expires "0s" is not more than 0`,
+		`4: service "crm": auth.jwt.header "Host" cannot be set here (it follows from the URL)`,
+	}},
 	{"a proxy that is none", service + "proxy = \"proxy.example.com:hunter2\"", []string{
 		`4: service "crm": proxy is not the URL of a proxy (allowed: http://, https://, socks5://)`,
 	}},

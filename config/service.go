@@ -71,6 +71,7 @@ type Auth struct {
 	Header *HeaderAuth `toml:"header"`
 	Bearer Secret      `toml:"bearer" secret:"header"`
 	OAuth2 *OAuth2     `toml:"oauth2"`
+	JWT    *JWT        `toml:"jwt"`
 	WSSE   *WSSE       `toml:"wsse"`
 }
 
@@ -86,12 +87,38 @@ type HeaderAuth struct {
 	Value Secret `toml:"value" secret:"header"`
 }
 
-// OAuth2 is the client credentials grant.
+// OAuth2 is how the relay gets tokens.
 type OAuth2 struct {
 	TokenURL     string   `toml:"token_url"`
+	Grant        string   `toml:"grant"` // "client_credentials", "password", "refresh_token" or "jwt_bearer"
 	ClientID     string   `toml:"client_id"`
 	ClientSecret Secret   `toml:"client_secret"`
+	AuthStyle    string   `toml:"auth_style"` // how the client shows who it is: "auto", "basic" or "body"
 	Scopes       []string `toml:"scopes"`
+	Params       []Field  `toml:"params"` // further parameters of the request, as they are
+	User         string   `toml:"user"`   // of the grant password
+	Password     Secret   `toml:"password"`
+	RefreshToken Secret   `toml:"refresh_token"` // the first one
+	Assertion    *JWT     `toml:"assertion"`     // of the grant jwt_bearer
+}
+
+// JWT is a JSON Web Token that the relay signs, made anew each time.
+type JWT struct {
+	Alg     string        `toml:"alg"` // one of JWTAlgs
+	Key     Secret        `toml:"key"` // the shared secret, or a private key in PEM form
+	KeyID   string        `toml:"key_id"`
+	Claims  Claims        `toml:"claims"`
+	Expires time.Duration `toml:"expires"`
+	Header  string        `toml:"header"` // that carries it; Authorization with the word Bearer
+	Query   string        `toml:"query"`  // the parameter that carries it instead; empty: none
+}
+
+// Claims are the claims of a token, as a JSON template.
+type Claims string
+
+// JWTAlgs returns the algorithms that a [JWT] may be signed with.
+func JWTAlgs() []string {
+	return []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
 // WSSE is the WS-Security UsernameToken of a SOAP service.

@@ -52,7 +52,7 @@ func (c *compiler) params(s Spec) body {
 	return f
 }
 
-func (c *compiler) jsonBody(s Spec) body { return c.json(s.Text, s.AllScriptData) }
+func (c *compiler) jsonBody(s Spec) body { return c.json("json", s.Text, s.AllScriptData) }
 
 func (c *compiler) xmlBody(s Spec) body { return c.document("xml", s.Text) }
 

@@ -11,6 +11,7 @@ import (
 
 // jsonBody is a compiled JSON template.
 type jsonBody struct {
+	key      string
 	sequence                 // up to the closing brace, when members are added
 	tail     string          // the rest
 	script   bool            // add the members of the event's script
@@ -19,17 +20,17 @@ type jsonBody struct {
 }
 
 // json compiles a JSON template. Everything outside strings is kept as written.
-func (c *compiler) json(text string, script bool) body {
-	src := c.source("json", text)
+func (c *compiler) json(key, text string, script bool) body {
+	src := c.source(key, text)
 	if err := checkJSON(text); err != nil {
 		src.jsonProblem(err)
 		return nil
 	}
 	if script && !strings.HasPrefix(strings.TrimSpace(text), "{") {
-		c.problem("json", "all_script_data needs a JSON object to add to")
+		c.problem(key, "all_script_data needs a JSON object to add to")
 		return nil
 	}
-	b := &jsonBody{script: script}
+	b := &jsonBody{key: key, script: script}
 	for at := 0; at < len(text); {
 		quote := strings.IndexByte(text[at:], '"')
 		if quote < 0 {
@@ -132,7 +133,7 @@ func (b *jsonBody) append(dst []byte, r *run) ([]byte, error) {
 	}
 	if b.named {
 		if err := checkJSON(string(dst[start:])); err != nil {
-			return dst, &Error{Key: "json", Text: fmt.Sprintf("a tag made a name come twice: %v", err)}
+			return dst, &Error{Key: b.key, Text: fmt.Sprintf("a tag made a name come twice: %v", err)}
 		}
 	}
 	return dst, nil

@@ -13,6 +13,7 @@ type Template struct {
 	contentType sequence
 	soapAction  sequence // nil: no such header
 	body        body     // nil: none
+	claims      body     // nil: none
 	tags        []Tag
 	mappings    map[string]string
 	reject      bool
@@ -44,6 +45,7 @@ type Request struct {
 	SOAPAction  string // of SOAP 1.1, with its quotes; empty: no such header
 	Header      []Field
 	Body        []byte   // nil: none
+	Claims      []byte   // nil: none
 	Mask        []string // what must not be shown of Body: the WS-Security password as it stands there
 }
 
@@ -61,6 +63,9 @@ func Compile(s Spec) (*Template, []Problem) {
 		t.body, own = c.body(s)
 	}
 	t.contentType = c.contentType(t, s, own)
+	if s.Claims != "" {
+		t.claims = c.json("auth.jwt.claims", s.Claims, false)
+	}
 	t.tags = c.tags
 	if len(c.problems) > 0 {
 		return nil, c.problems
@@ -96,6 +101,11 @@ func (t *Template) render(r *run) (Request, error) {
 	}
 	if req.ContentType, err = t.contentType.text(r); err != nil {
 		return Request{}, err
+	}
+	if t.claims != nil {
+		if req.Claims, err = t.claims.append(nil, r); err != nil {
+			return Request{}, err
+		}
 	}
 	if t.body == nil {
 		return req, nil

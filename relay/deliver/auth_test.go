@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // tokenServer hands out tokens t1, t2 … that live so many seconds.
@@ -155,5 +157,43 @@ func write(t testing.TB, path string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A token is made anew for each attempt, with claims of its event, and is shown
+// nowhere else.
+func TestASignedTokenIsMadeForEachAttempt(t *testing.T) {
+	for place, more := range map[string]string{"Authorization": "", "X-Token": "header = \"X-Token\"", "?": "query = \"jwt\""} {
+		rc := newReceiver(t)
+		rc.respond(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Relay-Attempt") == "1" {
+				status(503, r.URL.RawQuery+r.Header.Get("X-Token")+r.Header.Get("Authorization"))(w, r)
+			}
+		})
+		r := rigged(t, service("crm", rc.URL+"/?a=1", "retry_schedule = [\"10ms\"]\n[service.auth.jwt]\nalg = \"HS256\"\nkey = \"signing-key-1\"\nclaims = { sub = \"#event_id#\", n = \"#attempt|number#\", level = 5 }\n"+more))
+		r.owe("crm", `a"b`)
+		r.until("it is delivered", func() bool { return r.status("crm").Delivered == 1 })
+		var tokens []string
+		for i, got := range rc.requests() {
+			text := got.Header.Get(place)
+			if place == "?" {
+				text = got.URL.Query().Get("jwt")
+			}
+			text = strings.TrimPrefix(text, "Bearer ")
+			claims := jwt.MapClaims{}
+			if _, err := jwt.ParseWithClaims(text, claims, func(*jwt.Token) (any, error) { return []byte("signing-key-1"), nil }); err != nil {
+				t.Fatalf("%s: %v", place, err)
+			}
+			if claims["sub"] != `a"b` || claims["n"] != float64(i+1) || claims["level"] != float64(5) {
+				t.Errorf("%s: claims %v", place, claims)
+			}
+			tokens = append(tokens, text)
+		}
+		if len(tokens) != 2 || tokens[0] == tokens[1] {
+			t.Errorf("%s: tokens %v, want one for each attempt", place, tokens)
+		}
+		if text := r.log.String(); strings.Contains(text, tokens[0]) || !strings.Contains(text, "***") {
+			t.Errorf("%s: the token is in the log:\n%s", place, text)
+		}
 	}
 }

@@ -135,6 +135,7 @@ func (d *Deliverer) environment(t *route.Table) environment {
 		recordings: d.options.Recordings,
 		userAgent:  "relay/" + d.options.Version,
 		own:        d.options.Own,
+		keep:       d.options.Queue,
 	}
 	if t.Config.Recordings != nil {
 		env.late = t.Config.Recordings.Late

@@ -24,7 +24,29 @@ func (s *setup) prepare(e *call.Event, n int, now time.Time) (*exchange.Attempt,
 		return nil, nil, err
 	}
 	a, err := s.attempt(req, e.ID, n, now)
-	return a, req.Mask, err
+	if err != nil || s.jwt == nil {
+		return a, req.Mask, err
+	}
+	token, err := s.jwt.Token(req.Claims, now)
+	s.show(a, token)
+	return a, append(req.Mask, token), err
+}
+
+// show gives an attempt a token, in the header or the parameter of its service.
+func (s *setup) show(a *exchange.Attempt, token string) {
+	switch j := s.service.Auth.JWT; {
+	case j.Query != "":
+		u := *a.URL
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += url.QueryEscape(j.Query) + "=" + token
+		a.URL = &u
+	case strings.EqualFold(j.Header, "Authorization"):
+		a.Header.Set("Authorization", "Bearer "+token)
+	default:
+		a.Header.Set(textproto.CanonicalMIMEHeaderKey(j.Header), token)
+	}
 }
 
 // attempt adds to a rendered request what every attempt carries.

@@ -24,9 +24,10 @@ type setup struct {
 	recordings Recordings
 	late       time.Duration // how long a missing recording is watched for
 	userAgent  string
-	stamp      string    // of the TLS files the sender was made with
-	unsigned   error     // why attempts cannot be signed, and so are not made
-	debugEnd   time.Time // when debug ends by itself; zero: it does not
+	stamp      string           // of the TLS files the sender was made with
+	jwt        *exchange.Signed // nil: no token is signed
+	unsigned   error            // why attempts cannot be signed, and so are not made
+	debugEnd   time.Time        // when debug ends by itself; zero: it does not
 
 	last atomic.Pointer[address] // the one parsed last: mostly all are the same
 }
@@ -37,6 +38,7 @@ type environment struct {
 	late       time.Duration
 	userAgent  string
 	own        []string
+	keep       exchange.Keeper
 }
 
 // newSetup makes a service ready. Connections and tokens of old are kept where
@@ -58,16 +60,19 @@ func newSetup(s *route.Service, env environment, old *setup) *setup {
 	if old != nil && old.stamp == n.stamp && exchange.SameClient(&old.service.Service, &s.Service) {
 		n.sender, n.inherited = old.sender, true
 	} else {
-		n.sender = senderFor(&s.Service, env.own)
+		n.sender = senderFor(&s.Service, env)
 	}
 	n.signer, n.unsigned = exchange.NewSigner(s.Signing)
+	if s.Auth.JWT != nil && n.unsigned == nil {
+		n.jwt, n.unsigned = exchange.NewSigned(s.Auth.JWT)
+	}
 	return n
 }
 
 // senderFor never fails: the sender of a service that cannot be called as it is
 // configured says why at each attempt.
-func senderFor(s *config.Service, own []string) exchange.Sender {
-	sender, err := exchange.New(s, own)
+func senderFor(s *config.Service, env environment) exchange.Sender {
+	sender, err := exchange.New(s, env.own, env.keep)
 	if err != nil {
 		return exchange.SenderFunc(func(context.Context, *exchange.Attempt) (exchange.Reply, error) { return exchange.Reply{}, err })
 	}

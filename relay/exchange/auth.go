@@ -13,7 +13,8 @@ import (
 
 // New makes the [Sender] of a service: its connections and, with OAuth2,
 // its tokens.
-func New(s *config.Service, own []string) (Sender, error) {
+// Keep holds rotated refresh tokens; nil: they end with the process.
+func New(s *config.Service, own []string, keep Keeper) (Sender, error) {
 	g := newGuard(s.AllowPrivate, own)
 	sender, err := newExchanger(s, g)
 	if err != nil || s.Auth.OAuth2 == nil {
@@ -23,7 +24,7 @@ func New(s *config.Service, own []string) (Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newTokenSender(s.Auth.OAuth2, client, sender), nil
+	return newTokenSender(s.Name, s.Auth.OAuth2, client, keep, sender)
 }
 
 // newExchanger makes the connections of a service. What takes more than HTTP/1.1

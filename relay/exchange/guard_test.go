@@ -107,7 +107,7 @@ func TestNoDisguiseGetsThroughToLoopback(t *testing.T) {
 	u, _ := url.Parse(srv.URL)
 	for _, through := range []string{"", srv.URL} { // directly, and by way of a proxy
 		s := settings(t, srv.URL, `allow_private = false`+proxyLine(through))
-		sender, err := New(s, nil)
+		sender, err := New(s, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 	}))
 	defer proxy.Close()
 	s := settings(t, "http://example.invalid/", proxyLine(proxy.URL))
-	sender, err := New(s, nil)
+	sender, err := New(s, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

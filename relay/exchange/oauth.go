@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -10,8 +9,6 @@ import (
 
 	"callrelay/config"
 
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -20,31 +17,27 @@ import (
 // attempt.
 const refreshEarly = time.Minute
 
-// tokenSender is a [Sender] that shows the endpoint an OAuth2 token, got by
-// client credentials. Attempts share one token and one request for it. Without
-// a token nothing is sent.
-type tokenSender struct {
-	next   Sender
-	conf   *clientcredentials.Config
-	client *http.Client // asks for tokens
-	ask    singleflight.Group
-
-	mu      sync.Mutex
-	token   *oauth2.Token // nil: none, or refused
-	refresh time.Time     // when token is to be replaced; zero: never
+// A Keeper keeps small texts beyond the process.
+type Keeper interface {
+	Save(name string, data []byte) error
+	Load(name string) ([]byte, error)
 }
 
-func newTokenSender(o *config.OAuth2, client *http.Client, next Sender) *tokenSender {
-	return &tokenSender{
-		next:   next,
-		client: client,
-		conf: &clientcredentials.Config{
-			ClientID:     o.ClientID,
-			ClientSecret: o.ClientSecret.Value(),
-			TokenURL:     o.TokenURL,
-			Scopes:       o.Scopes,
-		},
-	}
+// tokenSender is a [Sender] that shows the endpoint an OAuth2 token. Attempts
+// share one token and one request for it. Without a token nothing is sent.
+type tokenSender struct {
+	next  Sender
+	asker *tokenAsker
+	ask   singleflight.Group
+
+	mu      sync.Mutex
+	token   *token    // nil: none, or refused
+	refresh time.Time // when token is to be replaced; zero: never
+}
+
+func newTokenSender(name string, o *config.OAuth2, client *http.Client, keep Keeper, next Sender) (*tokenSender, error) {
+	asker, err := newTokenAsker(name, o, client, keep)
+	return &tokenSender{next: next, asker: asker}, err
 }
 
 // Send adds the token. Where the endpoint answers 401 the token may have been
@@ -56,7 +49,7 @@ func (s *tokenSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	a.Header.Set("Authorization", token.Type()+" "+token.AccessToken)
+	a.Header.Set("Authorization", "Bearer "+token.text)
 	reply, err := s.next.Send(ctx, a)
 	if err != nil || reply.Status != http.StatusUnauthorized {
 		return reply, err
@@ -65,23 +58,23 @@ func (s *tokenSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 	if token, err = s.current(asking); err != nil {
 		return Reply{}, err
 	}
-	a.Header.Set("Authorization", token.Type()+" "+token.AccessToken)
+	a.Header.Set("Authorization", "Bearer "+token.text)
 	return s.next.Send(ctx, a)
 }
 
 func (s *tokenSender) closeIdle() {
-	s.client.CloseIdleConnections()
+	s.asker.client.CloseIdleConnections()
 	CloseIdle(s.next)
 }
 
 func (s *tokenSender) retire() {
-	s.client.CloseIdleConnections()
+	s.asker.client.CloseIdleConnections()
 	Retire(s.next)
 }
 
 // current returns the token, asking for one when there is none or it is about
 // to end. Those who come meanwhile wait for the same answer.
-func (s *tokenSender) current(ctx context.Context) (*oauth2.Token, error) {
+func (s *tokenSender) current(ctx context.Context) (*token, error) {
 	if token := s.valid(); token != nil {
 		return token, nil
 	}
@@ -93,18 +86,19 @@ func (s *tokenSender) current(ctx context.Context) (*oauth2.Token, error) {
 		// happened to start it; the client's timeout bounds it.
 		return s.fetch(context.WithoutCancel(ctx))
 	})
+	var err error
 	select {
 	case <-ctx.Done():
-		return nil, fmt.Errorf("token endpoint %s: %w", HostOf(s.conf.TokenURL), ctx.Err())
+		err = ctx.Err()
 	case got := <-answer:
-		if got.Err != nil {
-			return nil, got.Err
+		if err = got.Err; err == nil {
+			return got.Val.(*token), nil
 		}
-		return got.Val.(*oauth2.Token), nil
 	}
+	return nil, fmt.Errorf("token endpoint %s: %w", HostOf(s.asker.o.TokenURL), withoutURL(err))
 }
 
-func (s *tokenSender) valid() *oauth2.Token {
+func (s *tokenSender) valid() *token {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.token == nil || (!s.refresh.IsZero() && !time.Now().Before(s.refresh)) {
@@ -113,36 +107,25 @@ func (s *tokenSender) valid() *oauth2.Token {
 	return s.token
 }
 
-func (s *tokenSender) fetch(ctx context.Context) (*oauth2.Token, error) {
-	token, err := s.conf.Token(context.WithValue(ctx, oauth2.HTTPClient, s.client))
+func (s *tokenSender) fetch(ctx context.Context) (*token, error) {
+	token, err := s.asker.get(ctx)
 	if err != nil {
-		return nil, s.explain(err)
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.token, s.refresh = token, time.Time{}
-	if !token.Expiry.IsZero() {
-		life := time.Until(token.Expiry)
-		s.refresh = token.Expiry.Add(-min(refreshEarly, life/5))
+	if token.life > 0 {
+		s.refresh = time.Now().Add(token.life - min(refreshEarly, token.life/5))
 	}
 	return token, nil
 }
 
 // discard drops a token that was refused, unless it was replaced meanwhile.
-func (s *tokenSender) discard(token *oauth2.Token) {
+func (s *tokenSender) discard(token *token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.token == token {
 		s.token = nil
 	}
-}
-
-// explain names the endpoint that gave no token. What it answered is not told:
-// it may repeat the credentials.
-func (s *tokenSender) explain(err error) error {
-	host := HostOf(s.conf.TokenURL)
-	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.Response != nil {
-		return fmt.Errorf("token endpoint %s: status %d %s", host, refused.Response.StatusCode, Clip(refused.ErrorCode))
-	}
-	return fmt.Errorf("token endpoint %s: %w", host, withoutURL(err))
 }

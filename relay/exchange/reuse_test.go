@@ -110,7 +110,7 @@ func TestWhatIsNotSentAgain(t *testing.T) {
 // A proxy's connections are net/http's, and are treated likewise.
 func TestWhatAProxyEndsIsSentOnceMore(t *testing.T) {
 	at, answered := closing(t, func(_ *net.TCPConn, r *bufio.Reader) { _, _ = http.ReadRequest(r) })
-	sender, err := New(settings(t, "http://crm.example.com/", fmt.Sprintf("proxy = %q", "http://"+at.String())), nil)
+	sender, err := New(settings(t, "http://crm.example.com/", fmt.Sprintf("proxy = %q", "http://"+at.String())), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestWithoutKeepAliveEachExchangeHasAConnection(t *testing.T) {
 		if strings.Contains(more, "%s") {
 			more = fmt.Sprintf(more, at)
 		}
-		s, err := New(settings(t, "http://127.0.0.1/", more), nil)
+		s, err := New(settings(t, "http://127.0.0.1/", more), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

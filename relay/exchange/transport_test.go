@@ -108,7 +108,7 @@ func until(t testing.TB, what string, met func() bool) {
 // direct is the sender of a service as it is by default.
 func direct(t testing.TB, more string) *directSender {
 	t.Helper()
-	sender, err := New(settings(t, "http://127.0.0.1/", more), nil)
+	sender, err := New(settings(t, "http://127.0.0.1/", more), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,9 @@ func spec(c *config.Config, s *config.Service) render.Spec {
 		AllScriptData: s.AllScriptData, Reject: s.Missing == "reject",
 		SOAP: soap(s),
 	}
+	if s.Auth.JWT != nil {
+		r.Claims = string(s.Auth.JWT.Claims)
+	}
 	if s.Mappings {
 		r.Mappings = make(map[string]string, len(c.Mappings))
 		for _, m := range c.Mappings {
