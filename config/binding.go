@@ -11,6 +11,22 @@ type Binding struct {
 	Services  []string
 }
 
+// String says the binding in one line: which events, at what, and where.
+func (b Binding) String() string {
+	text := strings.Join(b.Events, ", ")
+	if b.ScopeKind != "" {
+		text += " at " + b.ScopeKind + " " + strings.Join(b.Scopes, ", ")
+	}
+	for i, w := range b.Where {
+		word := ", where "
+		if i > 0 {
+			word = " and "
+		}
+		text += word + w.Tag + " is " + strings.Join(w.Values, " or ")
+	}
+	return text
+}
+
 // ScopeKinds returns what an event may happen at: the keys of a binding that
 // are marked as a scope.
 func ScopeKinds() []string {

@@ -29,6 +29,7 @@ func (p *Daemon) operator() web.Relay {
 		Settings:    func() string { return p.table().Config.Text() },
 		Reload:      func(context.Context) web.Reload { return p.reload() },
 		Services:    o,
+		Feeds:       o.feeds,
 		Letters:     letterBox{p.queue, p.deadSeen},
 		Attempts:    o,
 		DropService: o.dropService,
@@ -74,7 +75,7 @@ func (p operator) status() web.Status {
 func service(s deliver.Status) web.Service {
 	return web.Service{
 		Name: s.Name, Group: s.Group, Description: s.Description, Endpoint: hostOf(s.Endpoint),
-		State: s.State, Why: s.Why, HeldBy: s.Held(), Breaker: s.Breaker, BreakerUntil: s.BreakerUntil,
+		State: s.State, Why: s.Why, HeldBy: s.Held(), Breaker: s.Breaker, BreakerUntil: s.BreakerUntil, Next: s.Next,
 		Waiting: s.Waiting, InFlight: s.InFlight, Retrying: s.Retrying, Oldest: s.Oldest, Dead: s.Dead,
 		ForRecording: s.ForRecording, Failing: s.Failing,
 		Delivered: s.Delivered, Failed: s.Failed, PerMinute: s.Rate1m * time.Minute.Seconds(),
@@ -99,6 +100,22 @@ func (p *Daemon) queueState() web.Queue {
 		lost += l.Records
 	}
 	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled, Lost: lost, Degraded: p.queue.Degraded() != nil}
+}
+
+// feeds returns the bindings of a service in words, and its URL as written.
+func (p operator) feeds(service string) (bindings []string, url string) {
+	c := p.table().Config
+	for _, b := range c.Bindings {
+		if slices.Contains(b.Services, service) {
+			bindings = append(bindings, b.String())
+		}
+	}
+	for _, s := range c.Services {
+		if s.Name == service {
+			url = s.URL
+		}
+	}
+	return bindings, url
 }
 
 // known is an error unless the service is configured or has deliveries waiting.

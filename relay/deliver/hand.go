@@ -154,3 +154,14 @@ func (h *hand) empty() (ready []*delivery, waiting map[*delivery]*wait) {
 	*h = newHand()
 	return ready, waiting
 }
+
+// due is the earliest moment at which a retry in hand comes due; zero: none waits.
+func (h *hand) due() time.Time {
+	var earliest time.Time
+	for _, w := range h.waiting {
+		if w.kind == waitRetry && (earliest.IsZero() || w.due.Before(earliest)) {
+			earliest = w.due
+		}
+	}
+	return earliest
+}

@@ -18,6 +18,7 @@ type Status struct {
 	Why          string // why it is paused
 	Breaker      string // closed, half-open or open; empty for an orphan
 	BreakerUntil time.Time
+	Next         time.Time // the earliest attempt of what waits in memory, or of the probe; zero: none is known
 	Waiting      int
 	InFlight     int
 	Retrying     int
@@ -84,13 +85,16 @@ func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
 	r.mu.Lock()
 	e := r.endpoint
 	busy, retries := r.busy, r.hand.counts[waitRetry]
-	forRecording := r.hand.counts[waitRecording]
+	forRecording, next := r.hand.counts[waitRecording], r.hand.due()
 	r.mu.Unlock()
 	s := Status{
 		Name: r.name, Description: setup.service.Description, Group: setup.service.Group,
 		Endpoint: setup.service.Endpoint, Oldest: q.Oldest, Dead: q.Dead, Stalled: q.Stalled,
 	}
 	s.Breaker, s.BreakerUntil = e.state()
+	if s.Next = next; s.Breaker == BreakerOpen {
+		s.Next = s.BreakerUntil
+	}
 	s.InFlight = min(busy, q.InFlight)
 	inPlace := min(retries, q.InFlight-s.InFlight)
 	s.Retrying = q.Parked + inPlace

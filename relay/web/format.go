@@ -24,6 +24,31 @@ func Age(t, now time.Time) string {
 	}
 }
 
+// Words is the time since t in words, "-" for no time.
+func Words(t, now time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := max(now.Sub(t), 0)
+	units := [...]struct {
+		name string
+		span time.Duration
+	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second}}
+	for i, u := range units {
+		if d < u.span && i < len(units)-1 {
+			continue
+		}
+		text := counted(int(d/u.span), u.name)
+		if i < 2 { // the next smaller unit still says something
+			if rest := int(d % u.span / units[i+1].span); rest > 0 {
+				text += " " + counted(rest, units[i+1].name)
+			}
+		}
+		return text
+	}
+	return ""
+}
+
 // Latency is a short time in seconds, "-" for none.
 func Latency(seconds float64) string {
 	if seconds == 0 {

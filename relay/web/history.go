@@ -20,6 +20,8 @@ type sample struct {
 	at        time.Time
 	accepted  float64 // events, since the start
 	delivered float64 // deliveries, since the start
+	failed    float64 // attempts, since the start
+	dead      float64 // letters that there are
 	waiting   float64 // deliveries owed
 }
 
@@ -30,6 +32,7 @@ type history struct {
 
 	mu      sync.Mutex
 	samples []sample
+	sparks  map[string]*sparks // by service
 }
 
 // run takes a sample now and then until ctx ends.
@@ -57,16 +60,48 @@ func (h *history) take(now time.Time) {
 			s.accepted = sum(f)
 		}
 	}
-	for _, one := range h.relay().Services {
+	st := h.relay()
+	for _, one := range st.Services {
 		s.delivered += float64(one.Delivered)
+		s.failed += float64(one.Failed)
 		s.waiting += float64(one.Owed())
 	}
+	s.dead = float64(st.Letters("", ""))
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.count(now, st.Services)
 	h.samples = append(h.samples, s)
 	if extra := len(h.samples) - maxSamples; extra > 0 {
 		h.samples = append(h.samples[:0], h.samples[extra:]...)
 	}
+}
+
+// count keeps the outcomes of each service that there is; h.mu is held.
+func (h *history) count(now time.Time, services []Service) {
+	next := make(map[string]*sparks, len(services))
+	for _, one := range services {
+		s := h.sparks[one.Name]
+		if s == nil {
+			s = newSparks(one)
+		}
+		s.add(now, outcomes{one.Delivered, one.Failed})
+		next[one.Name] = s
+	}
+	h.sparks = next
+}
+
+// Sparks are the outcomes of a service, in the last hour and day.
+type Sparks struct{ Hour, Day Spark }
+
+// outcomes draws those of a service.
+func (h *history) outcomes(service string, now time.Time) Sparks {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.sparks[service]
+	if s == nil {
+		s = newSparks(Service{})
+	}
+	return Sparks{s.hour.spark(now, "hour"), s.day.spark(now, "day")}
 }
 
 // sum adds the values of a family of counters.
@@ -83,18 +118,24 @@ func (h *history) plots() []plot {
 	h.mu.Lock()
 	samples := append([]sample(nil), h.samples...)
 	h.mu.Unlock()
-	accepted, delivered, waiting := make([]point, 0, len(samples)), make([]point, 0, len(samples)), make([]point, 0, len(samples))
-	for i, s := range samples {
-		waiting = append(waiting, point{s.at, s.waiting})
-		if i > 0 {
-			accepted = append(accepted, perMinute(samples[i-1], s, func(s sample) float64 { return s.accepted }))
-			delivered = append(delivered, perMinute(samples[i-1], s, func(s sample) float64 { return s.delivered }))
+	rate := func(of func(sample) float64) (points []point) {
+		for i := 1; i < len(samples); i++ {
+			points = append(points, perMinute(samples[i-1], samples[i], of))
 		}
+		return points
+	}
+	level := func(of func(sample) float64) (points []point) {
+		for _, s := range samples {
+			points = append(points, point{s.at, of(s)})
+		}
+		return points
 	}
 	return []plot{
-		draw("Accepted a minute", accepted),
-		draw("Delivered a minute", delivered),
-		draw("Waiting", waiting),
+		draw("Accepted a minute", rate(func(s sample) float64 { return s.accepted })),
+		draw("Delivered a minute", rate(func(s sample) float64 { return s.delivered })),
+		draw("Failed a minute", rate(func(s sample) float64 { return s.failed })),
+		draw("Waiting", level(func(s sample) float64 { return s.waiting })),
+		draw("Dead letters", level(func(s sample) float64 { return s.dead })),
 	}
 }
 

@@ -26,13 +26,13 @@ func TestHistoryDrawsRates(t *testing.T) {
 		t.Errorf("%d samples are kept, want %d", got, maxSamples)
 	}
 	plots := h.plots()
-	for i, want := range []string{"20", "16", "249"} {
+	for i, want := range []string{"20", "16", "0", "249", "0"} {
 		if plots[i].Now != want {
 			t.Errorf("%s = %s, want %s", plots[i].Name, plots[i].Now, want)
 		}
 	}
-	if !strings.HasPrefix(plots[2].Line, "M0.0 ") || !strings.HasSuffix(plots[2].Line, "L240.0 1.0") {
-		t.Errorf("line = %.40s … %s", plots[2].Line, plots[2].Line[len(plots[2].Line)-20:])
+	if !strings.HasPrefix(plots[3].Line, "M0.0 ") || !strings.HasSuffix(plots[3].Line, "L240.0 1.0") {
+		t.Errorf("line = %.40s … %s", plots[3].Line, plots[3].Line[len(plots[3].Line)-20:])
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -17,8 +16,9 @@ var pageFiles embed.FS
 
 const (
 	shownAttempts = 50
-	shownLetters  = 100
-	shownHeld     = 8
+	shownLetters  = 50
+	shownTroubles = 12
+	groupedOver   = 500 // letters, the newest ones, that errors are counted in
 )
 
 // view is what the templates of all pages see.
@@ -31,18 +31,23 @@ type view struct {
 	Now         time.Time
 
 	Totals   totals
-	Held     []Service // some of those to which nothing goes now
-	MoreHeld int
+	Troubles []Trouble // the first of them
+	More     int       // how many there are besides
+	Services []Service // those in trouble first, then by name
+	Sparks   map[string]Sparks
 	Plots    []plot
 
 	Service     Service
+	Bindings    []string
+	URL         string
 	Attempts    []Attempt
 	Transcripts []Transcript
 
 	Filter  Filter
 	Reasons []string
+	Groups  []letterGroup
 	Letters []Letter
-	More    string // the next page of letters
+	Earlier string // the next page of letters
 
 	Settings string
 }
@@ -75,7 +80,8 @@ type pages struct {
 
 func parsePages() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"age": Age, "size": Size, "latency": Latency,
+		"age": Words, "size": Size, "latency": Latency, "n": Thousands,
+		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"clock": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
 		"hour":  func(t time.Time) string { return t.UTC().Format("15:04:05 UTC") },
 		"local": func(t time.Time) string {
@@ -196,7 +202,13 @@ func (p *pages) services(w http.ResponseWriter, r *http.Request) {
 func (p *pages) servicesView(r *http.Request) view {
 	v := p.view(r, "services", "Services")
 	v.Totals, v.Plots = totalsOf(v.Status), p.history.plots()
-	v.Held, v.MoreHeld = v.Status.Held(shownHeld)
+	shown := min(len(v.Status.Troubles), shownTroubles)
+	v.Troubles, v.More = v.Status.Troubles[:shown], len(v.Status.Troubles)-shown
+	v.Services = v.Status.byTrouble()
+	v.Sparks = make(map[string]Sparks, len(v.Services))
+	for _, s := range v.Services {
+		v.Sparks[s.Name] = p.history.outcomes(s.Name, v.Now)
+	}
 	return v
 }
 
@@ -220,6 +232,8 @@ func (p *pages) serviceView(r *http.Request) (view, error) {
 		return v, fmt.Errorf("%w: %q", ErrNoService, name)
 	}
 	v.Service = v.Status.Services[i]
+	v.Bindings, v.URL = p.relay.Feeds(name)
+	v.Sparks = map[string]Sparks{name: p.history.outcomes(name, v.Now)}
 	var err error
 	if v.Attempts, err = p.relay.Attempts.Attempts(r.Context(), name, shownAttempts); err != nil {
 		v.Notice = err.Error()
@@ -235,32 +249,24 @@ func (p *pages) dead(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.Filter, v.Reasons = f, deadReasons(v.Status)
-	err = p.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
+	read := f
+	read.Newest = groupedOver
+	err = p.relay.Letters.Letters(r.Context(), read, func(l Letter) bool {
 		v.Letters = append(v.Letters, l)
-		return len(v.Letters) <= shownLetters
+		return true
 	})
 	if err != nil {
 		v.Notice = err.Error()
 	}
+	if (Filter{Service: f.Service, Reason: f.Reason}).Query().Encode() == f.Query().Encode() {
+		v.Groups = groupLetters(v.Status, f, v.Letters)
+	}
 	if len(v.Letters) > shownLetters {
-		f.Since = v.Letters[shownLetters].Buried
-		v.More = "/dead?" + f.Query().Encode()
+		f.Until = v.Letters[shownLetters-1].Buried
+		v.Earlier = "/dead?" + f.Query().Encode()
 		v.Letters = v.Letters[:shownLetters]
 	}
 	p.show(w, r, "dead", v)
-}
-
-// deadReasons are the reasons that there are letters of.
-func deadReasons(st Status) []string {
-	var reasons []string
-	for _, s := range st.Services {
-		reasons = slices.AppendSeq(reasons, maps.Keys(s.Dead))
-	}
-	for _, dead := range st.Gone {
-		reasons = slices.AppendSeq(reasons, maps.Keys(dead))
-	}
-	slices.Sort(reasons)
-	return slices.Compact(reasons)
 }
 
 func (p *pages) config(w http.ResponseWriter, r *http.Request) {

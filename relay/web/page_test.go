@@ -8,6 +8,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,32 +105,91 @@ func TestPageWithoutTokenShowsCountsAndStatesOnly(t *testing.T) {
 	}
 }
 
-func TestPageShowsSourcesAndWhatIsHeldUp(t *testing.T) {
+func TestPageShowsSourcesAndTroubles(t *testing.T) {
 	relay, _, _ := fakeRelay()
 	status := relay.Status
 	relay.Status = func() Status {
 		st := status()
-		for i := range shownHeld + 3 {
-			st.Services = append(st.Services, Service{Name: fmt.Sprintf("old-%d", i), State: "orphaned", HeldBy: "orphaned"})
+		for i := range shownTroubles + 3 {
+			st.Services = append(st.Services, Service{Name: fmt.Sprintf("old-%02d", i), State: "orphaned", HeldBy: "orphaned", Waiting: 1200})
 		}
+		st.Services = append(st.Services, Service{Name: "gone", State: "paused", HeldBy: "paused", Waiting: 9000})
 		st.Sources = []Source{{Name: "pbx1", Type: "asterisk", State: "disconnected", Behind: 2.5, Turned: 41, Unturned: 3, Problem: "no <queue>", Gaps: 1, LastError: "connection refused"}}
+		st.Judge()
 		return st
 	}
 	v := newVisitor(t, relay, testToken)
 	_, body := v.get("/")
-	for _, want := range []string{"Held up: crm (breaker open), old-0 (orphaned)", "and 4 more", "pbx1", `"state disconnected"`, ">2.5s<", ">41<"} {
+	for _, want := range []string{"9,000 deliveries wait", "<li>and 6 more</li>", "pbx1", `"state disconnected"`, ">2.5s<", ">41<", `state paused">degraded`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in %s", want, body)
 		}
 	}
-	for _, secret := range []string{"connection refused", "&lt;queue&gt;"} {
+	if strings.Index(body, `scope="row">gone`) > strings.Index(body, `scope="row">old-00`) {
+		t.Error("the service that owes most is not the first row")
+	}
+	for _, secret := range []string{"connection refused", "&lt;queue&gt;", "Resume"} {
 		if strings.Contains(body, secret) {
 			t.Errorf("without the token it shows %q", secret)
 		}
 	}
 	v.signIn()
-	if _, body = v.get("/"); !strings.Contains(body, "Not turned, the last: no &lt;queue&gt;") {
-		t.Errorf("the problem of the source is not in %s", body)
+	_, body = v.get("/")
+	for _, want := range []string{"Not understood, the last: no &lt;queue&gt;", `action="/services/gone/resume"`, "put it back and reload, or relay drop old-00"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("who knows the token sees no %q in %s", want, body)
+		}
+	}
+}
+
+func TestPageGroupsDeadLetters(t *testing.T) {
+	st := Status{Services: []Service{{Name: "crm", Dead: map[string]int{"rejected": 2, "expired": 7}}}, Gone: map[string]map[string]int{"old": {"removed": 1}}}
+	letters := []Letter{{Service: "crm", Reason: "rejected", Error: "no agent"}, {Service: "crm", Reason: "rejected", Error: "no agent"}}
+	for i := range 8 {
+		letters = append(letters, Letter{Service: "crm", Reason: "expired", Error: fmt.Sprint("e", max(0, i-2))})
+	}
+	var got []string
+	for _, g := range groupLetters(st, Filter{}, letters) {
+		got = append(got, fmt.Sprint(g.Service, " ", g.Reason, " ", g.Total, " ", g.Errors))
+	}
+	want := []string{"crm expired 7 [{e0 3} {other errors 2} {e1 1} {e2 1} {e3 1}]", "crm rejected 2 [{no agent 2}]", "old removed 1 []"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if n := len(groupLetters(st, Filter{Service: "old"}, nil)); n != 1 {
+		t.Errorf("%d groups of one service with one reason", n)
+	}
+}
+
+func TestSparks(t *testing.T) {
+	at := time.Unix(6000, 0)
+	s := newSparks(Service{})
+	s.add(at, outcomes{4, 0})
+	s.add(at.Add(time.Minute), outcomes{4, 2})
+	s.add(at.Add(time.Minute), outcomes{1, 1}) // the relay counts anew
+	if got := s.hour.spark(at.Add(time.Minute), "hour"); got.Text != "5 delivered, 3 failed in the last hour" || strings.Count(got.Good, "M") != 2 || strings.Count(got.Bad, "M") != 1 {
+		t.Errorf("got %+v", got)
+	}
+	if got := s.hour.spark(at.Add(60*time.Minute), "hour"); got.Text != "1 delivered, 3 failed in the last hour" {
+		t.Errorf("an hour after the first minute: %+v", got)
+	}
+	if got := s.day.spark(at.Add(72*time.Hour), "day"); got != (Spark{Text: "0 delivered, 0 failed in the last day"}) {
+		t.Errorf("days later: %+v", got)
+	}
+}
+
+func TestWords(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	for ago, want := range map[time.Duration]string{
+		0: "0 seconds", time.Second: "1 second", 59 * time.Second: "59 seconds", 61 * time.Second: "1 minute", 2 * time.Hour: "2 hours",
+		3*time.Hour + 5*time.Minute + time.Second: "3 hours 5 minutes", 49 * time.Hour: "2 days 1 hour",
+	} {
+		if got := Words(now.Add(-ago), now); got != want {
+			t.Errorf("%v: got %q, want %q", ago, got, want)
+		}
+	}
+	if got := Words(time.Time{}, now); got != "-" {
+		t.Errorf("no time: %q", got)
 	}
 }
 

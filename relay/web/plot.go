@@ -62,7 +62,7 @@ func draw(name string, points []point) plot {
 // quantity is a value with the digits that say something.
 func quantity(v float64) string {
 	if v == 0 || v >= 10 {
-		return strconv.FormatFloat(math.Round(v), 'f', 0, 64)
+		return Thousands(int(math.Round(v)))
 	}
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }

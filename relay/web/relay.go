@@ -41,6 +41,9 @@ type Relay struct {
 	Status   func() Status
 	Reload   func(ctx context.Context) Reload
 	Settings func() string // the configuration in force, secrets masked
+	// Feeds returns the bindings that feed a service, a line each, and its URL
+	// as written.
+	Feeds    func(service string) (bindings []string, url string)
 	Services Services
 	Letters  Letters
 	Attempts Attempts

@@ -101,7 +101,10 @@ func fakeRelay() (Relay, *fakeServices, *fakeLetters) {
 				},
 			}
 		},
-		Reload:   func(context.Context) Reload { return Reload{Problems: []string{"relay.toml:3: no"}} },
+		Reload: func(context.Context) Reload { return Reload{Problems: []string{"relay.toml:3: no"}} },
+		Feeds: func(string) ([]string, string) {
+			return []string{"agent_termination at queue support"}, "https://crm.example.com/calls"
+		},
 		Settings: func() string { return "token = \"***\"" },
 		Services: services, Letters: letters, Attempts: attempts,
 		DropService: func(_ context.Context, service string) (int, error) {

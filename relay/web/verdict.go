@@ -29,6 +29,7 @@ type Trouble struct {
 	Owed    int       `json:"owed,omitempty"`   // deliveries that it holds up
 	Do      string    `json:"do"`               // what helps
 	Service bool      `json:"service,omitzero"` // whether Of is a service
+	Verb    string    `json:"-"`                // of the button of the page that helps: resume or probe; empty: none does
 }
 
 // Judge sets the verdict and the troubles of a status from all else in it.
@@ -82,7 +83,7 @@ func (s Service) heldUp() (Trouble, bool) {
 	t := Trouble{Verdict: HeldUp, Of: s.Name, Service: true, Owed: s.Owed(), Since: s.Failing}
 	switch {
 	case s.State == "paused":
-		t.What, t.Do = "paused", "relay resume "+s.Name
+		t.What, t.Do, t.Verb = "paused", "relay resume "+s.Name, "resume"
 		if s.Why != "" {
 			t.What += ": " + s.Why
 		}
@@ -90,9 +91,9 @@ func (s Service) heldUp() (Trouble, bool) {
 		t.What, t.Since = "no longer in relay.toml", s.Oldest
 		t.Do = "put it back and reload, or relay drop " + s.Name
 	case s.HeldBy != "":
-		t.What, t.Do = s.HeldBy, "mend the endpoint; then at once: relay probe "+s.Name
+		t.What, t.Verb, t.Do = s.HeldBy, "probe", "mend the endpoint; then at once: relay probe "+s.Name
 	case s.State == "active" && !s.Failing.IsZero() && s.Owed() > 0:
-		t.What, t.Do = "attempts fail", "mend the endpoint; then at once: relay probe "+s.Name
+		t.What, t.Verb, t.Do = "attempts fail", "probe", "mend the endpoint; then at once: relay probe "+s.Name
 	default:
 		return Trouble{}, false
 	}
@@ -159,4 +160,20 @@ func sortedKeys(m map[string]int) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// byTrouble are the services, those in trouble first, in the order of the
+// troubles, then the others by name.
+func (s *Status) byTrouble() []Service {
+	rank := map[string]int{}
+	for i, t := range s.Troubles {
+		if _, known := rank[t.Of]; t.Service && !known {
+			rank[t.Of] = i - len(s.Troubles)
+		}
+	}
+	list := slices.Clone(s.Services)
+	slices.SortStableFunc(list, func(a, b Service) int {
+		return cmp.Or(cmp.Compare(rank[a.Name], rank[b.Name]), cmp.Compare(a.Name, b.Name))
+	})
+	return list
 }

@@ -78,6 +78,7 @@ type Service struct {
 	HeldBy       string         `json:"held_by,omitempty"`  // what keeps deliveries from being made; empty: nothing, or the configuration
 	Breaker      string         `json:"breaker"`            // closed, half-open or open
 	BreakerUntil time.Time      `json:"breaker_until,omitzero"`
+	Next         time.Time      `json:"next_attempt,omitzero"` // the earliest that is known; zero: none is, or at once
 	Waiting      int            `json:"waiting"`
 	InFlight     int            `json:"in_flight"`
 	Retrying     int            `json:"retrying"`
@@ -98,21 +99,6 @@ type Service struct {
 
 // Owed is the number of deliveries not yet finished.
 func (s Service) Owed() int { return s.Waiting + s.InFlight + s.Retrying }
-
-// Held are the services to which no delivery is made now, at most limit, and how
-// many more there are.
-func (s Status) Held(limit int) (held []Service, more int) {
-	for _, service := range s.Services {
-		switch {
-		case service.HeldBy == "":
-		case len(held) < limit:
-			held = append(held, service)
-		default:
-			more++
-		}
-	}
-	return held, more
-}
 
 // Letters counts the dead letters of a service with a reason; "" is any.
 func (s Status) Letters(service, reason string) int {
