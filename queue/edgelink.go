@@ -32,7 +32,7 @@ func linkTo(opts *natsserver.Options, o HubOptions, f *folder, password string) 
 	remote.LocalAccount = account.Name
 	setLeafNode(opts, remote)
 	opts.ServerName = "relay-" + id.ID // by which a hub tells leaf nodes apart
-	opts.MaxSubs, opts.Accounts = linkSubs, []*natsserver.Account{account}
+	opts.MaxSubs, opts.Accounts = linkSubs, append(opts.Accounts, account)
 	opts.PingInterval, opts.MaxPingsOut = linkPing, 2
 	opts.Users = append(opts.Users, &natsserver.User{
 		Username: hubUser, Password: hashed(password), Account: account,
@@ -41,15 +41,11 @@ func linkTo(opts *natsserver.Options, o HubOptions, f *folder, password string) 
 	return nil
 }
 
-// linked gives a server with a hub what it lacks: streams, which a server of
-// several accounts has only where it is told to, and the one way from them to
-// the hub's account, for what a copy delivers.
+// linked opens the one way from the streams to the hub's account, for what a copy
+// delivers.
 func (e *engine) linked(edge, password string) error {
 	own := e.ns.GlobalAccount()
 	hub, err := e.ns.LookupAccount(hubAccount)
-	if err == nil {
-		err = own.EnableJetStream(nil, nil)
-	}
 	for _, start := range copyStarts(edge) {
 		if err == nil {
 			err = own.AddStreamExport(start+">", []*natsserver.Account{hub})

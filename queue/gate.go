@@ -119,13 +119,7 @@ func (g *gate) answer(m, answer *nats.Msg) {
 
 // refuse answers as JetStream does.
 func (g *gate) refuse(m *nats.Msg, why string) {
-	data, err := json.Marshal(natsserver.ApiResponse{
-		Type:  "io.nats.jetstream.api.v1.refused",
-		Error: &natsserver.ApiError{Code: 403, ErrCode: codeRefused, Description: "edge " + g.e.o.Name + ": " + why},
-	})
-	if err == nil {
-		_ = g.eng.hub.Publish(m.Reply, data)
-	}
+	_ = g.eng.hub.Publish(m.Reply, refuse("edge "+g.e.o.Name+": "+why).Data)
 }
 
 var copyWish = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)

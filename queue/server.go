@@ -39,6 +39,8 @@ type engine struct {
 	hub  *nats.Conn // in the account that a hub is linked to; nil without one
 	said *serverLog // nil in a cluster
 
+	proxy *apiProxy // nil in a cluster
+
 	confirm string          // where a cluster confirms acknowledgements
 	known   map[string]bool // the consumers of EVENTS that it had when it was connected to
 }
@@ -51,7 +53,10 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 		return nil, err
 	}
 	own, gate := newPassword(), newPassword()
-	opts, err := serverOptions(f, o, serverUsers(own, ctxs))
+	opts, err := serverOptions(f, o)
+	if err == nil {
+		err = setUsers(opts, own, ctxs)
+	}
 	if err == nil && o.Hub != nil {
 		err = linkTo(opts, *o.Hub, f, gate)
 	}
@@ -63,11 +68,15 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{ns: ns, said: said}
-	if o.Hub != nil {
+	err = ns.GlobalAccount().EnableJetStream(nil, nil) // a server of several accounts has it only where it is told to
+	if err == nil && o.Hub != nil {
 		err = e.linked(o.Hub.Name, gate)
 	}
 	if err == nil {
 		err = e.connect(own)
+	}
+	if err == nil {
+		e.proxy, err = openProxy(e, own)
 	}
 	if err == nil && o.Listen != "" {
 		err = ctxs.write(f, "nats://"+e.address())
@@ -79,7 +88,7 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 	return e, nil
 }
 
-func serverOptions(f *folder, o Options, users []*natsserver.User) (*natsserver.Options, error) {
+func serverOptions(f *folder, o Options) (*natsserver.Options, error) {
 	opts := &natsserver.Options{
 		ServerName:             "relay",
 		StoreDir:               f.dir,
@@ -93,7 +102,6 @@ func serverOptions(f *folder, o Options, users []*natsserver.User) (*natsserver.
 		DontListen:             o.Listen == "",
 		DisableJetStreamBanner: true,
 		MaxPayload:             8 << 20,
-		Users:                  users,
 	}
 	if o.Listen == "" {
 		return opts, nil
@@ -173,6 +181,9 @@ func (e *engine) dial(url string, options ...nats.Option) error {
 
 // stop ends the connections and the server, which writes its indexes.
 func (e *engine) stop() {
+	if e.proxy != nil {
+		e.proxy.nc.Close()
+	}
 	for _, nc := range []*nats.Conn{e.hub, e.log, e.pub, e.nc} {
 		if nc != nil {
 			nc.Close()

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"golang.org/x/crypto/bcrypt"
@@ -97,27 +99,56 @@ func hashed(password string) string {
 	return string(hash)
 }
 
-// serverUsers returns the accounts of the embedded server; own is the password
-// of this process, which only its in-process connections may use.
-func serverUsers(own string, c contexts) []*natsserver.User {
-	return []*natsserver.User{
-		{Username: ownUser, Password: hashed(own), AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}}},
-		{Username: inspectUser, Password: hashed(c.inspect.Password), Permissions: &natsserver.Permissions{
-			Publish: &natsserver.SubjectPermission{
-				Allow: []string{
-					"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
-					"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.NAMES.*", "$JS.API.CONSUMER.LIST.*", "$JS.API.CONSUMER.INFO.*.*",
-				},
-				Deny: []string{
-					"$JS.API.STREAM.INFO.DEBUG", "$JS.API.STREAM.MSG.GET.DEBUG", "$JS.API.DIRECT.GET.DEBUG", "$JS.API.DIRECT.GET.DEBUG.>",
-					"$JS.API.CONSUMER.NAMES.DEBUG", "$JS.API.CONSUMER.LIST.DEBUG", "$JS.API.CONSUMER.INFO.DEBUG.*",
-				},
-			},
-			Subscribe: &natsserver.SubjectPermission{Allow: []string{inboxPrefix(inspectUser) + ".>"}},
-		}},
-		{Username: adminUser, Password: hashed(c.admin.Password), Permissions: &natsserver.Permissions{
-			Publish:   &natsserver.SubjectPermission{Allow: []string{"$JS.API.>"}},
-			Subscribe: &natsserver.SubjectPermission{Allow: []string{inboxPrefix(adminUser) + ".>", "$JS.EVENT.>"}},
-		}},
+// reads are the requests of [inspectUser], below $JS.API., and manages those that
+// the admin may make besides.
+var (
+	reads = []string{
+		"INFO", "STREAM.NAMES", "STREAM.LIST", "STREAM.INFO.*", "STREAM.MSG.GET.*",
+		"DIRECT.GET.>", "CONSUMER.NAMES.*", "CONSUMER.LIST.*", "CONSUMER.INFO.*.*",
 	}
+	manages = []string{
+		"STREAM.PURGE.*", "STREAM.DELETE.*", "STREAM.MSG.DELETE.*", "STREAM.SNAPSHOT.*", "CONSUMER.DELETE.*.*", "CONSUMER.PAUSE.*.*",
+	}
+	transcripts = []string{
+		"STREAM.INFO.DEBUG", "STREAM.MSG.GET.DEBUG", "DIRECT.GET.DEBUG", "DIRECT.GET.DEBUG.>",
+		"CONSUMER.NAMES.DEBUG", "CONSUMER.LIST.DEBUG", "CONSUMER.INFO.DEBUG.*",
+	}
+)
+
+func requests(lists ...[]string) []string {
+	var subjects []string
+	for _, name := range slices.Concat(lists...) {
+		subjects = append(subjects, "$JS.API."+name)
+	}
+	return subjects
+}
+
+// setUsers gives the server its users and their accounts; own is the password of
+// this process, which only its in-process connections may use.
+func setUsers(o *natsserver.Options, own string, c contexts) error {
+	if err := o.ProcessConfigString(outsideAccounts); err != nil {
+		return fmt.Errorf("accounts of the outside users: %w", err)
+	}
+	inProcess := map[string]struct{}{"IN_PROCESS": {}}
+	outside := func(user cliContext, publish, deny []string) *natsserver.User {
+		return &natsserver.User{
+			Username: user.User, Password: hashed(user.Password), Account: accountOf(o, strings.ToUpper(user.User)),
+			Permissions: &natsserver.Permissions{
+				Publish:   &natsserver.SubjectPermission{Allow: publish, Deny: deny},
+				Subscribe: &natsserver.SubjectPermission{Allow: []string{inboxPrefix(user.User) + ".>"}},
+			},
+		}
+	}
+	o.Users = []*natsserver.User{
+		{Username: ownUser, Password: hashed(own), AllowedConnectionTypes: inProcess},
+		{Username: proxyUser, Password: hashed(own), AllowedConnectionTypes: inProcess, Account: accountOf(o, "PROXY")},
+		outside(c.inspect, requests(reads), requests(transcripts)),
+		outside(c.admin, append(requests(reads, manages), acknowledge+">"), nil),
+	}
+	return nil
+}
+
+func accountOf(o *natsserver.Options, name string) *natsserver.Account {
+	at := slices.IndexFunc(o.Accounts, func(a *natsserver.Account) bool { return a.Name == name })
+	return o.Accounts[at]
 }
