@@ -56,6 +56,7 @@ type leg struct {
 	Held        time.Time // it has put its peer on hold since then
 	Dial        *dial     // it was called
 	Offer       *offer    // by a queue
+	Picked      bool      // it picked up a call to another phone
 	Wait        *stay     // in a queue
 	Asked       string    // the queue that the dialplan named last
 	Files       []*file   // it is recorded to them
@@ -77,6 +78,9 @@ type dial struct {
 	Status   string // how it ended, as Asterisk has it
 	Rang     bool   // agent_ring was raised
 	Answered bool
+	For      offer // as which agent it rang, and for which queue
+
+	through []*leg // the Local channels that stand for the leg
 }
 
 // offer is a queue's call to one of its members.
@@ -107,21 +111,23 @@ type segment struct {
 	Username       string
 	Device         string
 	Claim          string    // the leg that the queue called
+	Called         string    // the member whom it called, if another one answered
 	Call           string    // the call it is part of, when that is not its leg's
 	Start          time.Time // they hear each other since then
 	Unsure         bool      // since when is not known
 	Alone          time.Time // nobody is left since then
 	End            time.Time
 	Held           time.Duration
-	Connected      bool     // agent_connect was raised
-	Done           bool     // agent_termination was raised
-	Reason         string   // what AgentComplete says
-	Transferred    bool     // the agent passed the call on
-	TransferRaised bool     // transfer_termination was raised
-	Peers          []string // the legs of the others
-	Left           string   // the leg that left last
-	LeftMoved      bool     // and went elsewhere in the dialplan
-	PeerHung       bool     // one of the others asked for the hangup before
+	Connected      bool      // agent_connect was raised
+	Done           bool      // agent_termination was raised
+	Reason         string    // what AgentComplete says
+	Told           time.Time // when it did
+	Transferred    bool      // the agent passed the call on
+	TransferRaised bool      // transfer_termination was raised
+	Peers          []string  // the legs of the others
+	Left           string    // the leg that left last
+	LeftMoved      bool      // and went elsewhere in the dialplan
+	PeerHung       bool      // one of the others asked for the hangup before
 	Sources        []*source
 	Files          []part // what was recorded of it, once it is done
 }

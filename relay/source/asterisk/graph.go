@@ -145,8 +145,11 @@ func (g graph) called(l *leg) *leg {
 			return nil
 		}
 		var next *leg
-		for _, x := range o.call.sorted() {
-			if x.Dial != nil && x.Dial.By == o.ID && !x.Gone && (next == nil || x.Dial.Answered || x.Bridge != "") {
+		for _, x := range g.legs {
+			if x.Dial == nil || x.Dial.By != o.ID || x.Gone {
+				continue
+			}
+			if next == nil || x.Dial.Answered && !next.Dial.Answered || x.Dial.Answered == next.Dial.Answered && x.ID < next.ID {
 				next = x
 			}
 		}

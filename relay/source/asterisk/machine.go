@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +73,10 @@ func (m *machine) turn(ev ami.Message, at time.Time) {
 		m.bridgeEvent(ev, at)
 	case "Hold", "Unhold":
 		m.hold(ev, at)
+	case "Pickup":
+		if l := m.leg(ev, "", at); l != nil {
+			l.Picked = true
+		}
 	case "BlindTransfer":
 		m.transferEvent(ev, "Transferer", at)
 	case "AttendedTransfer":
@@ -140,10 +145,13 @@ func (m *machine) dialEvent(ev ami.Message, at time.Time) {
 		by = m.leg(ev, "", at)
 	}
 	if ev.Event() == "DialEnd" {
-		m.dialEnd(l, ev.Get("DialStatus"), at)
+		m.dialEnd(by, l, ev.Get("DialStatus"), at)
 		return
 	}
 	m.dialled(by, l, ev.Get("DialString"), at)
+	if by != nil && by.ID == by.call.ID && !by.call.Start.IsZero() && ev.Get("Exten") != "s" {
+		by.call.DNIS = cmp.Or(by.call.DNIS, ev.Get("Exten"))
+	}
 }
 
 func (m *machine) callerEvent(ev ami.Message, at time.Time) {

@@ -155,9 +155,18 @@ func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
 	if c != l.call {
 		t.lend(s, c, l)
 	}
+	phone := l
+	if l.local() {
+		phone = t.called(l)
+	}
+	t.pickedUp(s, phone)
 	t.handOn(l, t.behind(l))
-	if s.Device == "" {
-		s.Device = t.deviceOf(l, o)
+	switch {
+	case s.Device != "":
+	case phone != nil:
+		s.Device = phone.device()
+	case !t.dials:
+		s.Device = t.phones.states[member{o.Queue, o.Agent}]
 	}
 	if t.wants(s.Queue, c) {
 		t.want(c)
@@ -166,13 +175,19 @@ func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
 	t.settle(at, nil, false, l)
 }
 
-// deviceOf is the phone that a queue's Local channel stands for, as far as it
-// is known before it is seen.
-func (t *tracker) deviceOf(l *leg, o offer) string {
-	if p := t.called(l); p != nil {
-		return p.device()
+// pickedUp makes a segment that of who picked the call up, as the queue names
+// him if it does. A leg that began a call of its own did so.
+func (t *tracker) pickedUp(s *segment, l *leg) {
+	if l == nil || s.Claim == "" || s.Called != "" || l.local() || !l.Picked && (l.ID != l.call.ID || l.call.Login) {
+		return
 	}
-	return t.phones.states[member{o.Queue, o.Agent}]
+	s.Called = s.Agent
+	s.Agent, s.Username = l.device(), t.nameOf(l)
+	for m, device := range t.phones.states {
+		if m.queue == s.Queue && device == l.device() {
+			s.Agent, s.Username = m.agent, t.phones.members[m]
+		}
+	}
 }
 
 // agentComplete adds the reason to a segment that is still open. It is no key:
@@ -193,14 +208,14 @@ func (t *tracker) agentComplete(claim, linked string, o offer, reason string, at
 	}
 	switch reason {
 	case reasonAgent, reasonCaller, reasonTransfer:
-		s.Reason = reason
+		s.Reason, s.Told = reason, at
 	}
 }
 
 // completed finds the open segment of an AgentComplete. It is sure when the
 // event names the leg itself, or the one that the queue called.
 func (t *tracker) completed(claim, linked string, o offer) (found *segment, sure bool) {
-	if l := t.legs[claim]; l != nil && l.Segment != nil && l.Segment.Agent == o.Agent {
+	if l := t.legs[claim]; l != nil && l.Segment != nil && l.Segment.of(o.Agent) {
 		if !l.open() {
 			return nil, false
 		}
@@ -247,5 +262,8 @@ func (t *tracker) knows(linked string, o offer) bool {
 // serves reports whether a queue's event can be about a segment: of that queue
 // and agent, and of that call unless the event names none.
 func (t *tracker) serves(s *segment, c *call, linked string, o offer) bool {
-	return s.Agent == o.Agent && (s.Queue == "" || s.Queue == o.Queue) && (linked == "" || linked == c.ID || s.Call != "")
+	return s.of(o.Agent) && (s.Queue == "" || s.Queue == o.Queue) && (linked == "" || linked == c.ID || s.Call != "")
 }
+
+// of reports whether a queue means the segment when it names an agent.
+func (s *segment) of(agent string) bool { return s.Agent == agent || s.Called != "" && s.Called == agent }

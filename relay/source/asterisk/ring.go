@@ -16,6 +16,7 @@ func (t *tracker) dialled(by, l *leg, text string, at time.Time) {
 		}
 	}
 	l.Dial = &dial{At: at}
+	l.Dial.For = t.itself(l)
 	if by != nil {
 		l.Dial.By = by.ID
 		if w := by.Wait; w != nil && l.Offer == nil {
@@ -40,7 +41,7 @@ func (t *tracker) ring(l *leg) {
 	if !known {
 		return
 	}
-	d.Rang = true
+	d.Rang, d.For = true, o
 	if l.call.ID == l.ID || !t.wants(o.Queue, l.call) {
 		return
 	}
@@ -53,6 +54,7 @@ func (t *tracker) ring(l *leg) {
 // ringer says for which queue and agent a phone rings: whatever Local channels
 // stand between. It is not known while one of them is not called yet.
 func (t *tracker) ringer(l *leg) (o offer, known bool) {
+	l.Dial.through = nil
 	for x := l; ; {
 		if x.Offer != nil {
 			return *x.Offer, true
@@ -68,6 +70,7 @@ func (t *tracker) ringer(l *leg) (o offer, known bool) {
 		if first.Dial == nil && first.Offer == nil {
 			return offer{}, false
 		}
+		l.Dial.through = append(l.Dial.through, first)
 		x = first
 	}
 }
@@ -78,7 +81,10 @@ func (t *tracker) itself(l *leg) offer {
 }
 
 // dialEnd notes how a call to a leg ended.
-func (t *tracker) dialEnd(l *leg, status string, at time.Time) {
+func (t *tracker) dialEnd(by, l *leg, status string, at time.Time) {
+	if l.Dial == nil && by != nil && status == "ANSWER" { // it picked the call up
+		l.Dial, l.Picked = &dial{By: by.ID, At: at}, true
+	}
 	d := l.Dial
 	if d == nil || !d.End.IsZero() {
 		return
@@ -104,8 +110,8 @@ func (t *tracker) unrung(l *leg, cause string, at time.Time) {
 	if !d.End.IsZero() {
 		at = d.End
 	}
-	if o, _ := t.ringer(l); t.wants(o.Queue, l.call) {
-		t.ringing("agent_ring_end", l, o, t.ringResult(l, cause), at)
+	if t.wants(d.For.Queue, l.call) {
+		t.ringing("agent_ring_end", l, d.For, t.ringResult(l, cause), at)
 	}
 }
 
@@ -118,31 +124,20 @@ func (t *tracker) ringResult(l *leg, cause string) string {
 	case cause == causeRejected:
 		return "rejected"
 	}
-	for x := l; x != nil && x.Dial != nil; {
-		switch x.Dial.Status {
-		case "NOANSWER":
+	for _, x := range append([]*leg{l}, l.Dial.through...) {
+		d := x.Dial
+		switch {
+		case d == nil:
+			continue
+		case d.Status == "NOANSWER", d.Status == "" && cause == causeNoAnswer:
 			return "no_answer"
-		case "BUSY":
+		case d.Status == "BUSY", cause == causeBusy:
 			return "busy"
-		case "CONGESTION", "CHANUNAVAIL":
+		case d.Status == "CONGESTION", d.Status == "CHANUNAVAIL":
 			return "unreachable"
-		case "":
-			if cause == causeNoAnswer {
-				return "no_answer"
-			}
 		}
-		if cause == causeBusy {
-			return "busy"
-		}
-		by := t.legs[x.Dial.By]
-		if by == nil {
-			break
-		}
-		if t.answered(by) {
+		if by := t.legs[d.By]; by != nil && t.answered(by) {
 			return "answered_elsewhere"
-		}
-		if x = t.legs[by.Other]; by.Other == "" {
-			break
 		}
 	}
 	return "cancelled"

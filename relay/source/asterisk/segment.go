@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// prompt is how soon after the queue's part of it a segment ends.
+const prompt = 500 * time.Millisecond
+
 // Reasons why a segment ended.
 const (
 	reasonAgent    = "agent"
@@ -79,8 +82,21 @@ func (t *tracker) settle(at time.Time, left *leg, moved bool, legs ...*leg) {
 			t.handOn(l, t.behind(l))
 		}
 	}
+	t.merge(all, at)
 	for _, l := range all {
 		t.weigh(l, at, left, moved)
+	}
+}
+
+// merge makes those who speak with each other one call, the oldest: Asterisk
+// gives its Linkedid only to those in the same bridge.
+func (t *tracker) merge(all []*leg, at time.Time) {
+	for _, l := range all {
+		for _, o := range t.parties(l) {
+			if older(o.call.ID, l.call.ID) && !o.call.Login && !l.call.Login {
+				t.transfer(l, o.call, at)
+			}
+		}
 	}
 }
 
@@ -102,7 +118,6 @@ func (t *tracker) weigh(l *leg, at time.Time, left *leg, moved bool) {
 		for _, o := range others {
 			if !slices.Contains(s.Peers, o.ID) {
 				s.Peers = append(s.Peers, o.ID)
-				s.Reason = "" // what ended then was no more than the queue's part
 			}
 		}
 		if s.Start.IsZero() && !s.Unsure {
@@ -230,6 +245,7 @@ func (t *tracker) handOn(l, phone *leg) {
 	s := phone.Segment
 	if !phone.local() {
 		s.Device = phone.device()
+		t.pickedUp(s, phone)
 	}
 	if phone.call != from && s.Call == "" {
 		t.lend(s, from, phone)
@@ -292,7 +308,7 @@ func (t *tracker) reason(l *leg) string {
 	switch {
 	case s.Transferred:
 		return reasonTransfer
-	case s.Reason != "":
+	case s.Reason != "" && s.End.Sub(s.Told) < prompt: // else it went on with somebody else
 		return s.Reason
 	case l.Hung, s.Left == l.ID:
 		return reasonAgent
