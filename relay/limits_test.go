@@ -46,8 +46,6 @@ var beyond = map[string]int{
 	"type relay/deliver.runner":             40,
 	"type relay/intake.Server":              35,
 	"type relay/recordings.Recordings":      24,
-	"type relay/source/asterisk.machine":    63,
-	"type relay/source/asterisk.tracker":    69,
 	"type relay/source/freeswitch.document": 28,
 	"type render.compiler":                  25,
 	"type scripts/trial.Relay":              21,

@@ -188,6 +188,13 @@ func (l *leg) half() string {
 // open reports whether the leg is an agent's that has not ended.
 func (l *leg) open() bool { return l.Segment != nil && !l.Segment.Done && !l.Gone }
 
+// answered reports whether somebody whom the leg calls has answered.
+func (l *leg) answered() bool {
+	return slices.ContainsFunc(l.call.sorted(), func(x *leg) bool {
+		return x.Dial != nil && x.Dial.By == l.ID && x.Dial.Answered && !x.Gone
+	})
+}
+
 // enter notes that the leg is in a bridge.
 func (l *leg) enter(bridge string, holding bool, at time.Time) {
 	l.Bridge, l.Holding = bridge, holding

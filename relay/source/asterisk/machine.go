@@ -21,10 +21,7 @@ type machine struct {
 }
 
 func newMachine(source string, queues, patterns []string, f files) *machine {
-	return &machine{tracker: tracker{
-		graph: newGraph(), reporter: reporter{source: source, queues: queues, files: f},
-		phones: newPhones(patterns), calls: map[string]*call{}, tallies: map[string]tally{},
-	}}
+	return &machine{tracker: newTracker(reporter{source: source, queues: queues, files: f}, newPhones(patterns))}
 }
 
 // apply takes the next manager event, with its stamp, and returns the call
@@ -148,6 +145,9 @@ func (m *machine) dialEvent(ev ami.Message, at time.Time) {
 		m.dialEnd(by, l, ev.Get("DialStatus"), at)
 		return
 	}
+	if by != nil {
+		m.goesOn(by)
+	}
 	m.dialled(by, l, ev.Get("DialString"), at)
 	if by != nil && by.ID == by.call.ID && !by.call.Start.IsZero() && ev.Get("Exten") != "s" {
 		by.call.DNIS = cmp.Or(by.call.DNIS, ev.Get("Exten"))
@@ -216,6 +216,7 @@ func (m *machine) varSet(ev ami.Message, at time.Time) {
 	case l == nil:
 	case name == fileVariable:
 		m.recordedTo(l, value, at)
+		m.heard(l, at)
 	default:
 		m.queueStatus(l, value, at)
 	}
@@ -244,6 +245,7 @@ func (m *machine) mixMonitor(ev ami.Message, at time.Time) {
 	case l == nil:
 	case ev.Event() == "MixMonitorStart":
 		m.recording(l, at)
+		m.heard(l, at)
 	default:
 		l.silenced(at)
 	}
@@ -268,7 +270,11 @@ func (m *machine) bridgeEvent(ev ami.Message, at time.Time) {
 		l.call.Login = true
 	}
 	l.Place = place(ev)
+	m.goesOn(l)
 	m.enters(l, m.legs[ev.Get("SwapUniqueid")], bridge, holding, at)
+	if l.local() {
+		m.ringAll(l.call)
+	}
 }
 
 // place is where in the dialplan a leg is. It changes under a leg that is
@@ -298,6 +304,7 @@ func (m *machine) transferEvent(ev ami.Message, prefix string, at time.Time) {
 func (m *machine) named(id, name string) {
 	if l := m.legs[id]; l != nil && !l.Gone && name != "" {
 		m.recordedTo(l, name, time.Time{})
+		m.heard(l, time.Time{})
 	}
 }
 

@@ -18,6 +18,9 @@ type tally struct {
 	Completed, Abandoned int
 }
 
+// afterGap is a machine that did not hear for a while, or begins to.
+type afterGap struct{ *machine }
+
 // gap says that events may be missing, and what is known of them.
 type gap struct {
 	ID      string `json:"id"`
@@ -45,7 +48,7 @@ const (
 )
 
 // raiseGap puts a gap out, identified by its reason and its ends.
-func (t *tracker) raiseGap(g gap, from, to time.Time) {
+func (t *reporter) raiseGap(g gap, from, to time.Time) {
 	g.ID = t.id(callevent.Gap, strings.ReplaceAll(g.Reason, " ", "-"), micros(from)+"-"+micros(to))
 	g.Event, g.Source = callevent.Gap, t.source
 	g.From, g.To = written(from), written(to)
@@ -55,7 +58,7 @@ func (t *tracker) raiseGap(g gap, from, to time.Time) {
 
 // resume begins to listen again at a moment of Asterisk's clock. Until
 // [machine.reconcile], what was alive before the gap is in doubt.
-func (m *machine) resume(since time.Time) {
+func (m afterGap) resume(since time.Time) {
 	m.since = since
 	for _, c := range m.calls {
 		c.Doubt = true
@@ -70,7 +73,7 @@ func (m *machine) resume(since time.Time) {
 // over, and a gap that says from when to when the source heard nothing. On the
 // first start, with nothing known before, there is one only when agents are in
 // conversation.
-func (m *machine) reconcile(reason string, from time.Time, channels, queues []ami.Message) []output {
+func (m afterGap) reconcile(reason string, from time.Time, channels, queues []ami.Message) []output {
 	m.out = nil
 	g := gap{Reason: reason, Checked: true}
 	for _, ev := range queues {
@@ -117,7 +120,7 @@ func (m *machine) reconcile(reason string, from time.Time, channels, queues []am
 
 // unreconciled says that Asterisk did not tell which channels are alive: what
 // is known stays as it was.
-func (m *machine) unreconciled(reason string, from time.Time) []output {
+func (m afterGap) unreconciled(reason string, from time.Time) []output {
 	m.out = nil
 	for _, l := range m.stale() {
 		l.stale = false
@@ -126,16 +129,9 @@ func (m *machine) unreconciled(reason string, from time.Time) []output {
 	return m.out
 }
 
-// dropped says that events did not fit in the spool.
-func (m *machine) dropped(lost loss) []output {
-	m.out = nil
-	m.raiseGap(gap{Reason: gapSpool, Dropped: lost.Events, Checked: true}, lost.From, lost.To)
-	return m.out
-}
-
 // listed takes a channel that is alive. It returns the leg when it is, or just
 // was, in conversation and was not heard to begin it.
-func (m *machine) listed(ev ami.Message) (found *leg) {
+func (m afterGap) listed(ev ami.Message) (found *leg) {
 	l := m.known(ev, "", m.since)
 	if l == nil {
 		if l = m.leg(ev, "", time.Time{}); l == nil { // nobody knows when it began
@@ -159,7 +155,7 @@ func (m *machine) listed(ev ami.Message) (found *leg) {
 
 // wait marks the bridges in which there are only channels that wait: parked,
 // or logged in to a pool.
-func (m *machine) wait(channels []ami.Message) {
+func (m afterGap) wait(channels []ami.Message) {
 	waits := map[string]bool{}
 	for _, ev := range channels {
 		app, bridge := ev.Get("Application"), ev.Get("BridgeId")
@@ -178,7 +174,7 @@ func (m *machine) wait(channels []ami.Message) {
 
 // converse begins the segments of those who are in conversation, since when is
 // not known, and notes who has left the others.
-func (m *machine) converse(channels []ami.Message) {
+func (m afterGap) converse(channels []ami.Message) {
 	for _, ev := range channels {
 		l := m.legs[ev.Get("Uniqueid")]
 		if l == nil || l.Gone {
@@ -193,7 +189,7 @@ func (m *machine) converse(channels []ami.Message) {
 
 // serve finds out for which queue, and under which name, the agents answer
 // that are alive.
-func (m *machine) serve(channels []ami.Message) {
+func (m afterGap) serve(channels []ami.Message) {
 	callers := map[string][]waiting{}
 	for _, ev := range channels {
 		if ev.Get("Application") != "Queue" {
@@ -227,7 +223,7 @@ type waiting struct{ queue, bridge string }
 // member is for whom an agent answers: the queue of the caller in the same
 // bridge, or else the only one of which the agent is a member, first among
 // those of the call's callers, then among all.
-func (m *machine) member(l *leg, callers []waiting) offer {
+func (m afterGap) member(l *leg, callers []waiting) offer {
 	var near []member
 	for _, w := range callers {
 		who, name, is := m.phones.find(w.queue, l.device())
@@ -248,7 +244,7 @@ func (m *machine) member(l *leg, callers []waiting) offer {
 }
 
 // stale returns the legs in doubt, in an order that does not change.
-func (m *machine) stale() []*leg {
+func (m afterGap) stale() []*leg {
 	doubtful := slices.Collect(maps.Values(m.legs))
 	doubtful = slices.DeleteFunc(doubtful, func(l *leg) bool { return !l.stale })
 	slices.SortFunc(doubtful, byID)
@@ -257,7 +253,7 @@ func (m *machine) stale() []*leg {
 
 // vanish ends a leg whose Hangup was not heard. It reports whether a segment
 // ended with it; when that was is known only if its last events were heard.
-func (m *machine) vanish(l *leg) (ended bool) {
+func (m afterGap) vanish(l *leg) (ended bool) {
 	s := l.Segment
 	ended = l.open() && (s.Unsure || s.Queue != "" || !s.Start.IsZero())
 	l.Gone, l.stale = true, false
@@ -284,7 +280,7 @@ func (m *machine) vanish(l *leg) (ended bool) {
 // retally takes a queue's counts and returns by how much they went on unheard.
 // Counts that are smaller than before began anew when Asterisk restarted, and
 // hold nothing of what ended then.
-func (m *machine) retally(ev ami.Message) (missed tally, anew bool) {
+func (m afterGap) retally(ev ami.Message) (missed tally, anew bool) {
 	queue := ev.Get("Queue")
 	if !m.wants(queue, &call{}) {
 		return tally{}, false
@@ -299,11 +295,4 @@ func (m *machine) retally(ev ami.Message) (missed tally, anew bool) {
 		return now, true
 	}
 	return tally{now.Completed - before.Completed, now.Abandoned - before.Abandoned}, false
-}
-
-// count goes on with a queue's tally as the queue itself does.
-func (t *tracker) count(queue string, more tally) {
-	if n, known := t.tallies[queue]; known {
-		t.tallies[queue] = tally{n.Completed + more.Completed, n.Abandoned + more.Abandoned}
-	}
 }

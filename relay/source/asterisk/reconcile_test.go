@@ -93,17 +93,17 @@ func gapped(t *testing.T, events []ami.Message, from, to int) (all []output, aft
 			all = append(all, before.apply(ev, ev.Stamp())...)
 		}
 	}
-	saved, err := before.save(nil)
+	saved, err := save(before, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	after = testMachine()
-	if _, err := after.restore(saved); err != nil {
+	if _, err := restore(after, saved); err != nil {
 		t.Fatal(err)
 	}
 	heard := after.last
-	after.resume(events[to].Stamp())
-	all = append(all, after.reconcile(gapRestart, heard, channelsOf(whole, events[:to]), queuesOf(whole))...)
+	afterGap{after}.resume(events[to].Stamp())
+	all = append(all, afterGap{after}.reconcile(gapRestart, heard, channelsOf(whole, events[:to]), queuesOf(whole))...)
 	for id, l := range whole.legs {
 		if len(l.Files) > 0 {
 			after.named(id, l.Files[0].Name)
@@ -193,7 +193,7 @@ func compare(got, want counts) string {
 func TestFoundInProgress(t *testing.T) {
 	m := testMachine()
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
-	m.resume(at)
+	afterGap{m}.resume(at)
 	channels := []ami.Message{
 		{
 			{Name: "Channel", Value: "PJSIP/trunk-1"},
@@ -214,7 +214,7 @@ func TestFoundInProgress(t *testing.T) {
 		},
 	}
 	queues := []ami.Message{{{Name: "Event", Value: "QueueMember"}, {Name: "Queue", Value: "support"}, {Name: "Location", Value: "PJSIP/a1"}, {Name: "Name", Value: "Agent One"}}}
-	found := m.reconcile(gapStart, time.Time{}, channels, queues)
+	found := afterGap{m}.reconcile(gapStart, time.Time{}, channels, queues)
 	if len(found) != 1 || decode(t, found[0])["segments_found"] != 1.0 || decode(t, found[0])["from"] != nil {
 		t.Fatalf("events %s, want one gap that counts the segment found", found)
 	}
@@ -232,12 +232,12 @@ func TestFoundInProgress(t *testing.T) {
 func TestGapOfAnIdleAsterisk(t *testing.T) {
 	m := testMachine()
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
-	m.resume(at)
-	if got := m.reconcile(gapStart, time.Time{}, nil, nil); len(got) != 0 {
+	afterGap{m}.resume(at)
+	if got := (afterGap{m}).reconcile(gapStart, time.Time{}, nil, nil); len(got) != 0 {
 		t.Errorf("first start beside an idle Asterisk: %s, want no event", got)
 	}
-	m.resume(at.Add(time.Minute))
-	got := m.reconcile(gapDisconnect, at, nil, nil)
+	afterGap{m}.resume(at.Add(time.Minute))
+	got := afterGap{m}.reconcile(gapDisconnect, at, nil, nil)
 	if len(got) != 1 {
 		t.Fatalf("after a break: %s, want a gap", got)
 	}
@@ -263,7 +263,7 @@ func TestQueueCounts(t *testing.T) {
 		{"two conversations and a caller who gave up", params(9, 4), tally{2, 1}, false},
 		{"Asterisk restarted and counts anew", params(1, 0), tally{1, 0}, true},
 	} {
-		if got, anew := m.retally(test.now); got != test.want || anew != test.anew {
+		if got, anew := (afterGap{m}).retally(test.now); got != test.want || anew != test.anew {
 			t.Errorf("%s: missed %v, anew %v, want %v, %v", test.name, got, anew, test.want, test.anew)
 		}
 	}
@@ -277,8 +277,8 @@ func TestAsteriskRestart(t *testing.T) {
 	events := transcript(t, "single")
 	play(t, m, events[:slices.IndexFunc(events, isEvent("HangupRequest"))])
 	since := events[len(events)-1].Stamp().Add(time.Minute)
-	m.resume(since)
-	got := m.reconcile(gapDisconnect, since.Add(-time.Minute), nil, []ami.Message{
+	afterGap{m}.resume(since)
+	got := afterGap{m}.reconcile(gapDisconnect, since.Add(-time.Minute), nil, []ami.Message{
 		{{Name: "Event", Value: "QueueParams"}, {Name: "Queue", Value: "support"}, {Name: "Completed", Value: "1"}},
 	})
 	checkAccepted(t, got)

@@ -22,32 +22,26 @@ func (f files) below(name string) string {
 	return rel
 }
 
+// tapes are the recordings, and what they have of each segment.
+type tapes struct{ *ledger }
+
 // recordedTo notes the file that a leg is recorded to from now on.
-func (t *tracker) recordedTo(l *leg, name string, at time.Time) {
+func (t *tapes) recordedTo(l *leg, name string, at time.Time) {
 	f := &file{Name: name, Start: at, Bridged: hasFlag(l.Options, 'b'), Dual: hasFlag(l.Options, 'D')}
 	l.Options = ""
 	l.Files = append(l.Files, f)
 	if t.files.below(name) == "" && t.files.From != "" {
 		t.miss("recording %.200q is not below %q", name, t.files.From)
 	}
-	t.heard(l, at)
 }
 
 // recording notes that recording has begun; the file may have been named.
-func (t *tracker) recording(l *leg, at time.Time) {
+func (t *tapes) recording(l *leg, at time.Time) {
 	if n := len(l.Files); n > 0 && !l.Files[n-1].Told {
 		l.Files[n-1].Start, l.Files[n-1].Told = at, true
 		return
 	}
 	l.Files = append(l.Files, &file{Start: at, Told: true})
-	t.heard(l, at)
-}
-
-// heard takes a recording of a leg into the segments in which it is heard.
-func (t *tracker) heard(l *leg, at time.Time) {
-	if l.Bridge != "" || l.local() {
-		t.settle(at, l, false, l)
-	}
 }
 
 // silenced notes that the oldest recording that runs was stopped.
@@ -61,7 +55,7 @@ func (l *leg) silenced(at time.Time) {
 }
 
 // hear notes what is recorded of the conversation that a segment is.
-func (t *tracker) hear(l *leg) {
+func (t *tapes) hear(l *leg) {
 	s := l.Segment
 	for _, x := range t.around(l) {
 		own := x == l || x.local() && !t.callers(x)
@@ -79,14 +73,14 @@ func (t *tracker) hear(l *leg) {
 
 // callers reports whether a Local channel stands for a caller: the call began
 // with it, or it waits in a queue.
-func (t *tracker) callers(l *leg) bool {
+func (t *tapes) callers(l *leg) bool {
 	is := func(x *leg) bool { return x != nil && (x.Caller || x.ID == x.call.ID) }
 	return is(l) || is(t.legs[l.Other])
 }
 
 // gather says what was recorded of a segment that ends: the files of its own
 // side, or else its part of those of the call.
-func (t *tracker) gather(l *leg) {
+func (t *tapes) gather(l *leg) {
 	s := l.Segment
 	own := false
 	for _, r := range s.Sources {
@@ -122,7 +116,7 @@ func (t *tracker) gather(l *leg) {
 
 // unnamed returns the legs found in conversation after a gap of which it is
 // not known whether they are recorded, and to which file.
-func (t *tracker) unnamed() []*leg {
+func (t *tapes) unnamed() []*leg {
 	var found []*leg
 	for _, l := range t.legs {
 		doubtful := l.Unsure && !l.Caller && l.ID != l.call.ID || l.open() && l.Segment.Unsure

@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
+// rings are the phones that are called.
+type rings struct{ *ledger }
+
 // dialled notes that a leg is called: by another one, or by Asterisk itself.
-func (t *tracker) dialled(by, l *leg, text string, at time.Time) {
+func (t *rings) dialled(by, l *leg, text string, at time.Time) {
 	t.dials = true
 	if by != nil {
-		t.goesOn(by)
 		if l.call != by.call && l.ID != l.call.ID {
 			t.transfer(l, by.call, at)
 		}
@@ -25,14 +27,20 @@ func (t *tracker) dialled(by, l *leg, text string, at time.Time) {
 		}
 	}
 	t.reaches(l.call, l)
-	for _, x := range l.call.sorted() { // the phones that a Local channel calls may ring before it is called itself
-		t.ring(x)
+	t.ringAll(l.call)
+}
+
+// ringAll raises what is known by now: the phones that a Local channel calls
+// may ring before it is called itself.
+func (t *rings) ringAll(c *call) {
+	for _, l := range c.sorted() {
+		t.ring(l)
 	}
 }
 
 // ring raises agent_ring once for a phone of which it is known by now who
 // calls it.
-func (t *tracker) ring(l *leg) {
+func (t *rings) ring(l *leg) {
 	d := l.Dial
 	if d == nil || d.Rang || d.Answered || !d.End.IsZero() || l.Gone || l.local() || !t.phone(l) {
 		return
@@ -53,7 +61,7 @@ func (t *tracker) ring(l *leg) {
 
 // ringer says for which queue and agent a phone rings: whatever Local channels
 // stand between. It is not known while one of them is not called yet.
-func (t *tracker) ringer(l *leg) (o offer, known bool) {
+func (t *rings) ringer(l *leg) (o offer, known bool) {
 	l.Dial.through = nil
 	for x := l; ; {
 		if x.Offer != nil {
@@ -75,13 +83,8 @@ func (t *tracker) ringer(l *leg) (o offer, known bool) {
 	}
 }
 
-// itself is who a phone rings for without a queue.
-func (t *tracker) itself(l *leg) offer {
-	return offer{Agent: l.device(), Username: t.nameOf(l)}
-}
-
 // dialEnd notes how a call to a leg ended.
-func (t *tracker) dialEnd(by, l *leg, status string, at time.Time) {
+func (t *rings) dialEnd(by, l *leg, status string, at time.Time) {
 	if l.Dial == nil && by != nil && status == "ANSWER" { // it picked the call up
 		l.Dial, l.Picked = &dial{By: by.ID, At: at}, true
 	}
@@ -102,7 +105,7 @@ const (
 )
 
 // unrung raises agent_ring_end for a phone that rang and hangs up unanswered.
-func (t *tracker) unrung(l *leg, cause string, at time.Time) {
+func (t *rings) unrung(l *leg, cause string, at time.Time) {
 	d := l.Dial
 	if d == nil || !d.Rang || d.Answered || l.ID == l.call.ID || len(l.Bridged) > 0 {
 		return
@@ -117,7 +120,7 @@ func (t *tracker) unrung(l *leg, cause string, at time.Time) {
 
 // ringResult is why a phone rang in vain, from how the calls to it and to the
 // Local channels that stand for it ended, and from its own cause.
-func (t *tracker) ringResult(l *leg, cause string) string {
+func (t *rings) ringResult(l *leg, cause string) string {
 	switch {
 	case cause == causeElsewhere:
 		return "answered_elsewhere"
@@ -136,7 +139,7 @@ func (t *tracker) ringResult(l *leg, cause string) string {
 		case d.Status == "CONGESTION", d.Status == "CHANUNAVAIL":
 			return "unreachable"
 		}
-		if by := t.legs[d.By]; by != nil && t.answered(by) {
+		if by := t.legs[d.By]; by != nil && by.answered() {
 			return "answered_elsewhere"
 		}
 	}

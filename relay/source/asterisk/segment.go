@@ -1,7 +1,6 @@
 package asterisk
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -17,11 +16,16 @@ const (
 	reasonTransfer = "transfer"
 )
 
+// talks are the conversations: who hears whom, and the segments that these are.
+type talks struct {
+	*ledger
+	tapes
+}
+
 // enters puts a leg into a bridge, in the place of half of a Local channel
 // that Asterisk takes out of the way, if there is one: its segment goes on. In
 // a bridge where it waits, a segment of it is over.
-func (t *tracker) enters(l, out *leg, bridge string, holding bool, at time.Time) {
-	t.goesOn(l)
+func (t *talks) enters(l, out *leg, bridge string, holding bool, at time.Time) {
 	t.displace(l)
 	l.enter(bridge, holding, at)
 	t.place(l, bridge)
@@ -38,16 +42,11 @@ func (t *tracker) enters(l, out *leg, bridge string, holding bool, at time.Time)
 		}
 		t.settle(at, nil, false, l)
 	}
-	if l.local() {
-		for _, x := range l.call.sorted() {
-			t.ring(x)
-		}
-	}
 }
 
 // leaves takes a leg out of a bridge; moved says that it went elsewhere in the
 // dialplan.
-func (t *tracker) leaves(l *leg, bridge string, moved bool, at time.Time) {
+func (t *talks) leaves(l *leg, bridge string, moved bool, at time.Time) {
 	if l.Bridge != bridge {
 		return
 	}
@@ -68,7 +67,7 @@ func (l *leg) unhold(at time.Time) {
 // settle looks again at all who are connected with the legs, of whom one has
 // just come, or left if it is not nil; moved says that it went elsewhere in
 // the dialplan.
-func (t *tracker) settle(at time.Time, left *leg, moved bool, legs ...*leg) {
+func (t *talks) settle(at time.Time, left *leg, moved bool, legs ...*leg) {
 	var all []*leg
 	for _, l := range legs {
 		for _, x := range t.around(l) {
@@ -90,7 +89,7 @@ func (t *tracker) settle(at time.Time, left *leg, moved bool, legs ...*leg) {
 
 // merge makes those who speak with each other one call, the oldest: Asterisk
 // gives its Linkedid only to those in the same bridge.
-func (t *tracker) merge(all []*leg, at time.Time) {
+func (t *talks) merge(all []*leg, at time.Time) {
 	for _, l := range all {
 		for _, o := range t.parties(l) {
 			if older(o.call.ID, l.call.ID) && !o.call.Login && !l.call.Login {
@@ -103,7 +102,7 @@ func (t *tracker) merge(all []*leg, at time.Time) {
 // weigh begins the segment of a leg that is an agent's and hears somebody, or
 // notes since when it hears nobody any more. What happens to a segment then is
 // not sure before the leg hangs up: an agent who consults comes back.
-func (t *tracker) weigh(l *leg, at time.Time, left *leg, moved bool) {
+func (t *talks) weigh(l *leg, at time.Time, left *leg, moved bool) {
 	others := t.parties(l)
 	if len(others) > 0 && !l.local() {
 		t.met(l, others)
@@ -139,36 +138,23 @@ func (t *tracker) weigh(l *leg, at time.Time, left *leg, moved bool) {
 }
 
 // met notes that two speak.
-func (t *tracker) met(l *leg, others []*leg) {
+func (t *talks) met(l *leg, others []*leg) {
 	for _, o := range others {
 		l.call.Connected, o.call.Connected = true, true
 		t.reaches(l.call, o)
 	}
 }
 
-// agent reports whether a leg that hears somebody is an agent's without a
-// queue: its phone's, as far as dials are heard, or one that the dialplan
-// records and that is no caller's and not of one whom a phone called.
-func (t *tracker) agent(l *leg) bool {
-	switch {
-	case l.local(), l.Gone:
-		return false
-	case t.dials && t.phone(l):
-		return true
-	}
-	return len(l.Files) > 0 && l.ID != l.call.ID && !l.Caller && !l.call.Phone
-}
-
 // consults reports whether a conversation is a consultation: one of the two
 // has somebody waiting. It is no segment; if the call is passed on, the
 // segment begins then.
-func (t *tracker) consults(l *leg, others []*leg) bool {
+func (t *talks) consults(l *leg, others []*leg) bool {
 	return len(others) == 1 && (t.awaited(others[0], l) || t.awaited(l, others[0]))
 }
 
 // awaited reports whether somebody else waits for the one on the leg: in a
 // segment of the leg, or of another line of the phone that called out.
-func (t *tracker) awaited(l, other *leg) bool {
+func (t *talks) awaited(l, other *leg) bool {
 	for _, x := range t.legs {
 		if !x.open() || x != l && (l.Dial != nil || x.device() != l.device()) {
 			continue
@@ -184,7 +170,7 @@ func (t *tracker) awaited(l, other *leg) bool {
 }
 
 // mark returns the segment of a leg, made if there is none that goes on.
-func (t *tracker) mark(l *leg) *segment {
+func (t *talks) mark(l *leg) *segment {
 	if l.open() {
 		return l.Segment
 	}
@@ -198,13 +184,8 @@ func (t *tracker) mark(l *leg) *segment {
 	return s
 }
 
-// nameOf is whose phone a leg is: the queues' name for it, or its own.
-func (t *tracker) nameOf(l *leg) string {
-	return cmp.Or(t.phones.devices[l.device()], l.Name)
-}
-
 // archive keeps a segment that is done apart from the leg's next one.
-func (t *tracker) archive(l *leg) {
+func (t *talks) archive(l *leg) {
 	if l.Segment != nil {
 		c := t.callFor(l)
 		c.Past = append(c.Past, l.Segment)
@@ -212,22 +193,8 @@ func (t *tracker) archive(l *leg) {
 	}
 }
 
-// callFor is the call that the leg's segment is part of.
-func (t *tracker) callFor(l *leg) *call {
-	if l.Segment == nil || l.Segment.Call == "" {
-		return l.call
-	}
-	if c := t.calls[l.Segment.Call]; c != nil {
-		return c
-	}
-	if i := slices.IndexFunc(t.past, func(c *call) bool { return c.ID == l.Segment.Call }); i >= 0 {
-		return t.past[i]
-	}
-	return l.call
-}
-
 // handOn gives the segment of a Local channel to the phone that it stands for.
-func (t *tracker) handOn(l, phone *leg) {
+func (t *talks) handOn(l, phone *leg) {
 	switch {
 	case phone == nil, phone.Gone:
 		return
@@ -253,13 +220,13 @@ func (t *tracker) handOn(l, phone *leg) {
 }
 
 // lend makes a segment on a leg of another call part of this one.
-func (t *tracker) lend(s *segment, c *call, l *leg) {
+func (t *talks) lend(s *segment, c *call, l *leg) {
 	s.Call = c.ID
 	c.Guests = append(c.Guests, l.ID)
 }
 
 // connect raises agent_connect once, when the agent hears somebody.
-func (t *tracker) connect(l *leg) {
+func (t *talks) connect(l *leg) {
 	s, c := l.Segment, t.callFor(l)
 	if s.Connected || s.Unsure {
 		return
@@ -273,7 +240,7 @@ func (t *tracker) connect(l *leg) {
 // finish raises the end of a segment: agent_termination, and
 // transfer_termination after it when the agent passed the call on. One that
 // never heard anybody was no segment.
-func (t *tracker) finish(l *leg, at time.Time) {
+func (t *talks) finish(l *leg, at time.Time) {
 	s, c := l.Segment, t.callFor(l)
 	if s.Done {
 		return
@@ -303,7 +270,7 @@ func (t *tracker) finish(l *leg, at time.Time) {
 
 // reason says who ended the segment: as AgentComplete has it if that came in
 // time, else from what was seen of the legs.
-func (t *tracker) reason(l *leg) string {
+func (t *talks) reason(l *leg) string {
 	s := l.Segment
 	switch {
 	case s.Transferred:
@@ -323,14 +290,14 @@ func (t *tracker) reason(l *leg) string {
 }
 
 // hungUp reports whether one of the others asked for the hangup.
-func (t *tracker) hungUp(s *segment) bool {
+func (t *talks) hungUp(s *segment) bool {
 	return slices.ContainsFunc(s.Peers, func(id string) bool { p := t.legs[id]; return p != nil && p.Hung })
 }
 
 // transferred notes that the agent on a leg passed the call on. Its
 // transfer_termination follows the end of the segment; when that came first,
 // it comes now.
-func (t *tracker) transferred(l *leg, at time.Time) {
+func (t *talks) transferred(l *leg, at time.Time) {
 	if l != nil && l.local() && l.Segment == nil {
 		l = t.behind(l)
 	}
@@ -345,9 +312,31 @@ func (t *tracker) transferred(l *leg, at time.Time) {
 	}
 }
 
-func (t *tracker) passedOn(c *call, s *segment, at time.Time) {
+func (t *talks) passedOn(c *call, s *segment, at time.Time) {
 	if !s.TransferRaised {
 		s.TransferRaised = true
 		t.segment("transfer_termination", c, s, at)
+	}
+}
+
+// heard takes a recording of a leg into the segments in which it is heard.
+func (t *talks) heard(l *leg, at time.Time) {
+	if l.Bridge != "" || l.local() {
+		t.settle(at, l, false, l)
+	}
+}
+
+// pickedUp makes a segment that of who picked the call up, as the queue names
+// him if it does. A leg that began a call of its own did so.
+func (t *talks) pickedUp(s *segment, l *leg) {
+	if l == nil || s.Claim == "" || s.Called != "" || l.local() || !l.Picked && (l.ID != l.call.ID || l.call.Login) {
+		return
+	}
+	s.Called = s.Agent
+	s.Agent, s.Username = l.device(), t.nameOf(l)
+	for m, device := range t.phones.states {
+		if m.queue == s.Queue && device == l.device() {
+			s.Agent, s.Username = m.agent, t.phones.members[m]
+		}
 	}
 }

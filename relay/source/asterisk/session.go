@@ -149,7 +149,7 @@ func (n *session) resume(m *machine, stamp time.Time) []output {
 		return m.tick(stamp)
 	}
 	n.resumed = true
-	m.resume(stamp)
+	afterGap{m}.resume(stamp)
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (n *session) settle(m *machine, last ami.Message) []output {
 	n.settled = true
 	defer func() { n.channels, n.queues = nil, nil }()
 	if n.listed(last) {
-		return m.reconcile(n.reason, n.from, n.channels, n.queues)
+		return afterGap{m}.reconcile(n.reason, n.from, n.channels, n.queues)
 	}
-	return m.unreconciled(n.reason, n.from)
+	return afterGap{m}.unreconciled(n.reason, n.from)
 }

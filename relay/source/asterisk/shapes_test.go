@@ -100,8 +100,8 @@ func playShape(t *testing.T, name string) []output {
 	m := testMachine()
 	events := messages(t, name+".ami.gz")
 	since := events[slices.IndexFunc(events, func(m ami.Message) bool { return !m.Stamp().IsZero() })].Stamp().Add(-time.Second)
-	m.resume(since)
-	all := m.reconcile(gapStart, time.Time{}, list(name+".channels.gz"),
+	afterGap{m}.resume(since)
+	all := afterGap{m}.reconcile(gapStart, time.Time{}, list(name+".channels.gz"),
 		list(name+".members.gz", filepath.Join(filepath.Dir(name), "members.gz")))
 	for _, ev := range events {
 		all = append(all, m.apply(ev, ev.Stamp())...)

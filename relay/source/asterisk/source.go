@@ -33,13 +33,17 @@ type (
 type guarded struct{ *machine }
 
 // Save implements [callsource.Machine].
-func (g guarded) Save(pending []json.RawMessage) ([]byte, error) { return g.save(pending) }
+func (g guarded) Save(pending []json.RawMessage) ([]byte, error) { return save(g.machine, pending) }
 
 // Restore implements [callsource.Machine].
-func (g guarded) Restore(data []byte) ([]json.RawMessage, error) { return g.restore(data) }
+func (g guarded) Restore(data []byte) ([]json.RawMessage, error) { return restore(g.machine, data) }
 
 // Dropped implements [callsource.Machine].
-func (g guarded) Dropped(lost callsource.Loss) []callsource.Event { return g.dropped(lost) }
+func (g guarded) Dropped(lost callsource.Loss) []callsource.Event {
+	g.out = nil
+	g.raiseGap(gap{Reason: gapSpool, Dropped: lost.Events, Checked: true}, lost.From, lost.To)
+	return g.out
+}
 
 // Miss implements [callsource.Machine].
 func (g guarded) Miss(format string, args ...any) { g.miss(format, args...) }

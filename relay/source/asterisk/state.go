@@ -23,14 +23,14 @@ type state struct {
 }
 
 // save returns the state, with the events that are still to be taken.
-func (m *machine) save(pending []json.RawMessage) ([]byte, error) {
+func save(m *machine, pending []json.RawMessage) ([]byte, error) {
 	return json.Marshal(state{
 		Format: stateFormat, Last: m.last, Calls: m.calls, Tallies: m.tallies, Dials: m.dials, Pending: pending,
 	})
 }
 
 // restore takes up a saved state and returns the events still to be taken.
-func (m *machine) restore(data []byte) ([]json.RawMessage, error) {
+func restore(m *machine, data []byte) ([]json.RawMessage, error) {
 	var s state
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
@@ -51,7 +51,7 @@ func (m *machine) restore(data []byte) ([]json.RawMessage, error) {
 	}
 	for _, l := range m.legs {
 		if l.open() {
-			m.relink(l.Segment)
+			relink(m, l.Segment)
 		}
 	}
 	maps.Copy(m.tallies, s.Tallies)
@@ -59,7 +59,7 @@ func (m *machine) restore(data []byte) ([]json.RawMessage, error) {
 }
 
 // relink joins a segment's recordings with the legs that they are of.
-func (m *machine) relink(s *segment) {
+func relink(m *machine, s *segment) {
 	for _, r := range s.Sources {
 		if r.leg = m.legs[r.Leg]; r.leg != nil {
 			r.Files = r.leg.Files

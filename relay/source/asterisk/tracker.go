@@ -5,191 +5,20 @@ import (
 	"time"
 )
 
-// Bounds of what the tracker remembers.
-const (
-	maxCalls = 20_000 // in progress; beyond it the oldest is forgotten and counted
-	maxPast  = 1_000  // ended, for events that come late
-)
-
 // tracker follows calls, and reports them. It knows legs, bridges, dials and
 // queues, and no word of the manager interface. It does no I/O and reads no
 // clock. It is not safe for concurrent use.
 type tracker struct {
-	graph
-	reporter
-	phones  phones
-	calls   map[string]*call
-	past    []*call // ended ones, oldest first
-	tallies map[string]tally
-	owed    []*leg    // callers who left a queue, nobody knows how yet
-	dials   bool      // dials are heard: a phone that is called or calls is seen as one
-	since   time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
-	last    time.Time // when it was heard last, by the same clock
+	*ledger
+	waits
+	rings
+	tapes
+	talks
 }
 
-// party is what an event says of a leg.
-type party struct {
-	ID, Linked, Channel string
-	Number, Name        string // of whom the leg is
-	Connected           string // the number of whom it is connected with
-	Exten               string
-}
-
-// find returns the leg an event speaks of, nil when it is not known.
-func (t *tracker) find(p party, at time.Time) *leg {
-	l := t.legs[p.ID]
-	if l == nil {
-		return nil
-	}
-	l.stale = false
-	if older(p.Linked, l.call.ID) {
-		t.move(l, p.Linked, at)
-	}
-	return l
-}
-
-// join returns the leg an event speaks of, made known if it was not.
-func (t *tracker) join(p party, at time.Time) *leg {
-	if l := t.find(p, at); l != nil {
-		return l
-	}
-	l := &leg{ID: p.ID, Channel: p.Channel, Number: p.Number, Name: p.Name}
-	t.enrol(l, t.callOf(p.Linked, at))
-	t.add(l)
-	if c := l.call; l.ID == c.ID {
-		c.From, c.Phone = l.device(), t.phones.is(l.device())
-		if !l.local() && !c.Phone {
-			c.Direction = inbound
-		}
-	}
-	t.identify(l, p, false)
-	if l.call.Direction != "" {
-		t.start(l.call)
-	}
-	return l
-}
-
-// identify takes the caller's and the called number from the caller's leg:
-// the one that the call began with, or else the first that enters a queue.
-// Until one of them is seen, the others know with whom they are connected. The
-// dialplan may set the number of somebody who calls in.
-func (t *tracker) identify(l *leg, p party, queue bool) {
-	c := l.call
-	if l.ID != c.ID && !queue {
-		if c.ANI == "" {
-			c.ANI = p.Connected
-		}
-		return
-	}
-	if c.DNIS == "" && !c.Start.IsZero() && p.Exten != "s" && (l.ID == c.ID || c.From == "") {
-		c.DNIS = p.Exten
-	}
-	if p.Number != "" && (!c.Traced || l.ID == c.ID && !c.Phone && !c.Connected) {
-		c.ANI, c.Traced = p.Number, true
-	}
-}
-
-// reaches notes whom a call reaches: it tells the direction of one that a
-// phone began, or Asterisk itself.
-func (t *tracker) reaches(c *call, to *leg) {
-	if c.Direction != "" || to.local() || to.ID == c.ID {
-		return
-	}
-	switch phone := t.phone(to); {
-	case phone && c.Phone:
-		c.Direction = internal
-	case phone: // Asterisk called it first: it is who calls
-		c.Phone = true
-	default:
-		c.Direction = outbound
-	}
-	if c.Direction != "" {
-		t.start(c)
-	}
-}
-
-// phone reports whether a leg is of an agent's phone.
-func (t *tracker) phone(l *leg) bool {
-	return !l.local() && (l.Offer != nil || l.Segment != nil && l.Segment.Queue != "" || t.phones.is(l.device()))
-}
-
-// start raises call_start, with the direction that is known or likely by now.
-func (t *tracker) start(c *call) {
-	if c.Direction == "" {
-		switch {
-		case c.Phone:
-			c.Direction = internal
-		case c.From == "" || c.From[0] != 'L':
-			c.Direction = inbound
-		default:
-			c.Direction = outbound
-		}
-	}
-	t.reporter.start(c)
-}
-
-// want notes that a call is in a queue of the source.
-func (t *tracker) want(c *call) {
-	c.Wanted = true
-	t.start(c)
-}
-
-// callOf returns the call in progress of that Linkedid, made known if it was
-// not. Its beginning is known unless it began before the source listened.
-func (t *tracker) callOf(linked string, at time.Time) *call {
-	if c := t.calls[linked]; c != nil {
-		return c
-	}
-	if c := t.revive(linked); c != nil {
-		return c
-	}
-	c := &call{ID: linked, Legs: map[string]*leg{}, Rang: []string{}, Wanted: len(t.queues) == 0}
-	sec, _, ok := born(linked)
-	if c.Doubt = ok && sec < t.since.Unix(); !c.Doubt {
-		c.Start = at
-	}
-	t.bound()
-	t.calls[linked] = c
-	return c
-}
-
-func (t *tracker) enrol(l *leg, c *call) {
-	l.call = c
-	c.Legs[l.ID] = l
-}
-
-// move takes a leg over to another call: Asterisk gives all that were ever
-// joined in one conversation the oldest Linkedid among them. It gives that of
-// an agent who is logged in to a pool to all whom he serves, too; they stay
-// calls of their own.
-func (t *tracker) move(l *leg, linked string, at time.Time) {
-	to := t.calls[linked]
-	ended := slices.ContainsFunc(t.past, func(c *call) bool { return c.ID == linked })
-	if l.call.Login || ended || to != nil && to.Login {
-		return
-	}
-	t.transfer(l, t.callOf(linked, at), at)
-}
-
-// transfer makes a leg another call's.
-func (t *tracker) transfer(l *leg, to *call, at time.Time) {
-	from := l.call
-	delete(from.Legs, l.ID)
-	t.enrol(l, to)
-	if from.alive() > 0 {
-		return
-	}
-	for _, id := range from.Guests {
-		if g := t.legs[id]; g != nil && g.Segment != nil && g.Segment.Call == from.ID {
-			g.Segment.Call = to.ID
-			to.Guests = append(to.Guests, id)
-		}
-	}
-	if from.Started {
-		t.end(from, at)
-		return
-	}
-	delete(t.calls, from.ID) // it was no call, but a way into another
+func newTracker(r reporter, p phones) tracker {
+	l := &ledger{graph: newGraph(), reporter: r, phones: p, calls: map[string]*call{}, tallies: map[string]tally{}}
+	return tracker{ledger: l, waits: waits{ledger: l}, rings: rings{l}, tapes: tapes{l}, talks: talks{l, tapes{l}}}
 }
 
 // hangup ends a leg: the segment that was on it, and the call if it was its
@@ -218,81 +47,135 @@ func (t *tracker) part(l *leg, at time.Time) {
 		t.remove(l)
 	}
 	if l.call.alive() == 0 {
-		t.end(l.call, at)
+		t.close(l.call, at)
 	}
 }
 
-// end closes a call that has no leg left.
-func (t *tracker) end(c *call, at time.Time) {
+// close ends a call that has no leg left, and the segments of it that are on
+// legs of other calls.
+func (t *tracker) close(c *call, at time.Time) {
 	for _, id := range c.Guests {
 		if g := t.legs[id]; g != nil && g.open() && g.Segment.Call == c.ID {
 			t.finish(g, at)
 		}
 	}
-	if c.Wanted && !c.Ended && !c.Login {
-		t.start(c)
-		c.Ended = true
-		t.reporter.end(c, at)
-	}
-	delete(t.calls, c.ID)
-	t.past = append(t.past, c)
-	if len(t.past) > maxPast {
-		t.forget(t.past[0])
-		t.past = t.past[1:]
-	}
+	t.end(c, at)
 }
 
-// revive brings an ended call back that has a new leg: its end was told too
-// early, because not all of its legs show in the events of this login.
-func (t *tracker) revive(linked string) *call {
-	i := slices.IndexFunc(t.past, func(c *call) bool { return c.ID == linked })
-	if i < 0 {
-		return nil
+// agentConnect notes that a queue's caller gets an agent: the segment is the
+// phone's that the leg stands for.
+func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
+	c := l.call
+	if caller != nil {
+		t.served(caller)
+		caller.Caller = true
+		c = caller.call
 	}
-	c := t.past[i]
-	t.past = slices.Delete(t.past, i, i+1)
-	t.calls[linked] = c
-	return c
+	l.Unsure = false // it begins now
+	s := t.mark(l)
+	s.Queue, s.Agent, s.Username, s.Claim = o.Queue, o.Agent, o.Username, l.ID
+	if l.local() {
+		l.Segments, s.Device = 0, ""
+	}
+	if c != l.call {
+		t.lend(s, c, l)
+	}
+	phone := l
+	if l.local() {
+		phone = t.called(l)
+	}
+	t.pickedUp(s, phone)
+	t.handOn(l, t.behind(l))
+	switch {
+	case s.Device != "":
+	case phone != nil:
+		s.Device = phone.device()
+	case !t.dials:
+		s.Device = t.phones.states[member{o.Queue, o.Agent}]
+	}
+	if t.wants(s.Queue, c) {
+		t.want(c)
+		t.segment("dequeue", c, s, at)
+	}
+	t.settle(at, nil, false, l)
 }
 
-func (t *tracker) forget(c *call) {
-	for _, l := range c.Legs {
-		t.remove(l)
-	}
-}
-
-// bound forgets the oldest call when there are too many to remember. It can
-// only be that their ends are never told.
-func (t *tracker) bound() {
-	if len(t.calls) < maxCalls {
+// agentComplete adds the reason to a segment that is still open. It is no key:
+// the fields of either leg may be missing, and after a redirect it comes at
+// the end of the call, when the segment it means is long done. If there never
+// was one, it began and ended while nobody listened.
+func (t *tracker) agentComplete(claim, linked string, o offer, reason string, at time.Time) {
+	t.count(o.Queue, tally{Completed: 1})
+	s, sure := t.completed(claim, linked, o)
+	if s == nil {
+		if t.wants(o.Queue, &call{}) && !t.knows(linked, o) {
+			t.raiseGap(gap{Reason: gapUnseen, Missing: 1, Checked: true}, time.Time{}, at)
+		}
 		return
 	}
-	var oldest *call
-	for _, c := range t.calls {
-		if oldest == nil || older(c.ID, oldest.ID) {
-			oldest = c
-		}
+	if !sure && s.Reason != "" {
+		return
 	}
-	t.forget(oldest)
-	delete(t.calls, oldest.ID)
-	t.miss("more than %d calls in progress", maxCalls)
+	switch reason {
+	case reasonAgent, reasonCaller, reasonTransfer:
+		s.Reason, s.Told = reason, at
+	}
 }
 
-// result is how a call ended.
-func (c *call) result() string {
-	switch {
-	case c.Connected:
-		return "Connected"
-	case c.Left == leftHangup:
-		return "Abandoned"
-	case c.Left != "":
-		return "Deflected"
-	case c.Doubt: // who knows what was not heard
-		return "Unknown"
-	case c.Dial == "BUSY":
-		return "Busy"
-	case c.Dial == "CONGESTION", c.Dial == "CHANUNAVAIL":
-		return "Failed"
+// completed finds the open segment of an AgentComplete. It is sure when the
+// event names the leg itself, or the one that the queue called.
+func (t *tracker) completed(claim, linked string, o offer) (found *segment, sure bool) {
+	if l := t.legs[claim]; l != nil && l.Segment != nil && l.Segment.of(o.Agent) {
+		if !l.open() {
+			return nil, false
+		}
+		return l.Segment, true
 	}
-	return "Missed"
+	n := 0
+	for _, l := range t.legs {
+		switch s := l.Segment; {
+		case s == nil || !t.serves(s, t.callFor(l), linked, o):
+		case claim != "" && s.Claim == claim:
+			if l.open() {
+				return s, true
+			}
+			return nil, false
+		case l.open():
+			found = s
+			n++
+		}
+	}
+	if n != 1 {
+		return nil, false
+	}
+	return found, false
+}
+
+// knows reports whether a segment of an AgentComplete is known, open or done.
+func (t *tracker) knows(linked string, o offer) bool {
+	for _, l := range t.legs {
+		if l.Segment != nil && t.serves(l.Segment, t.callFor(l), linked, o) {
+			return true
+		}
+	}
+	past := func(c *call) bool {
+		return slices.ContainsFunc(c.Past, func(s *segment) bool { return t.serves(s, c, linked, o) })
+	}
+	for _, c := range t.calls {
+		if past(c) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(t.past, past)
+}
+
+// serves reports whether a queue's event can be about a segment: of that queue
+// and agent, and of that call unless the event names none.
+func (t *tracker) serves(s *segment, c *call, linked string, o offer) bool {
+	return s.of(o.Agent) && (s.Queue == "" || s.Queue == o.Queue) && (linked == "" || linked == c.ID || s.Call != "")
+}
+
+// of reports whether a queue means the segment when it names an agent.
+func (s *segment) of(agent string) bool {
+	return s.Agent == agent || s.Called != "" && s.Called == agent
 }

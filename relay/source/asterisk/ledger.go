@@ -1,0 +1,306 @@
+package asterisk
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Bounds of what the tracker remembers.
+const (
+	maxCalls = 20_000 // in progress; beyond it the oldest is forgotten and counted
+	maxPast  = 1_000  // ended, for events that come late
+)
+
+// ledger is the calls that are known, and their legs: who began each, whom it
+// reaches, when it starts and ends.
+type ledger struct {
+	graph
+	reporter
+	phones  phones
+	calls   map[string]*call
+	past    []*call // ended ones, oldest first
+	tallies map[string]tally
+	dials   bool      // dials are heard: a phone that is called or calls is seen as one
+	since   time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
+	last    time.Time // when it was heard last, by the same clock
+}
+
+// party is what an event says of a leg.
+type party struct {
+	ID, Linked, Channel string
+	Number, Name        string // of whom the leg is
+	Connected           string // the number of whom it is connected with
+	Exten               string
+}
+
+// find returns the leg an event speaks of, nil when it is not known.
+func (t *ledger) find(p party, at time.Time) *leg {
+	l := t.legs[p.ID]
+	if l == nil {
+		return nil
+	}
+	l.stale = false
+	if older(p.Linked, l.call.ID) {
+		t.move(l, p.Linked, at)
+	}
+	return l
+}
+
+// join returns the leg an event speaks of, made known if it was not.
+func (t *ledger) join(p party, at time.Time) *leg {
+	if l := t.find(p, at); l != nil {
+		return l
+	}
+	l := &leg{ID: p.ID, Channel: p.Channel, Number: p.Number, Name: p.Name}
+	t.enrol(l, t.callOf(p.Linked, at))
+	t.add(l)
+	if c := l.call; l.ID == c.ID {
+		c.From, c.Phone = l.device(), t.phones.is(l.device())
+		if !l.local() && !c.Phone {
+			c.Direction = inbound
+		}
+	}
+	t.identify(l, p, false)
+	if l.call.Direction != "" {
+		t.start(l.call)
+	}
+	return l
+}
+
+// identify takes the caller's and the called number from the caller's leg:
+// the one that the call began with, or else the first that enters a queue.
+// Until one of them is seen, the others know with whom they are connected. The
+// dialplan may set the number of somebody who calls in.
+func (t *ledger) identify(l *leg, p party, queue bool) {
+	c := l.call
+	if l.ID != c.ID && !queue {
+		if c.ANI == "" {
+			c.ANI = p.Connected
+		}
+		return
+	}
+	if c.DNIS == "" && !c.Start.IsZero() && p.Exten != "s" && (l.ID == c.ID || c.From == "") {
+		c.DNIS = p.Exten
+	}
+	if p.Number != "" && (!c.Traced || l.ID == c.ID && !c.Phone && !c.Connected) {
+		c.ANI, c.Traced = p.Number, true
+	}
+}
+
+// reaches notes whom a call reaches: it tells the direction of one that a
+// phone began, or Asterisk itself.
+func (t *ledger) reaches(c *call, to *leg) {
+	if c.Direction != "" || to.local() || to.ID == c.ID {
+		return
+	}
+	switch phone := t.phone(to); {
+	case phone && c.Phone:
+		c.Direction = internal
+	case phone: // Asterisk called it first: it is who calls
+		c.Phone = true
+	default:
+		c.Direction = outbound
+	}
+	if c.Direction != "" {
+		t.start(c)
+	}
+}
+
+// phone reports whether a leg is of an agent's phone.
+func (t *ledger) phone(l *leg) bool {
+	return !l.local() && (l.Offer != nil || l.Segment != nil && l.Segment.Queue != "" || t.phones.is(l.device()))
+}
+
+// start raises call_start, with the direction that is known or likely by now.
+func (t *ledger) start(c *call) {
+	if c.Direction == "" {
+		switch {
+		case c.Phone:
+			c.Direction = internal
+		case c.From == "" || c.From[0] != 'L':
+			c.Direction = inbound
+		default:
+			c.Direction = outbound
+		}
+	}
+	t.reporter.start(c)
+}
+
+// want notes that a call is in a queue of the source.
+func (t *ledger) want(c *call) {
+	c.Wanted = true
+	t.start(c)
+}
+
+// callOf returns the call in progress of that Linkedid, made known if it was
+// not. Its beginning is known unless it began before the source listened.
+func (t *ledger) callOf(linked string, at time.Time) *call {
+	if c := t.calls[linked]; c != nil {
+		return c
+	}
+	if c := t.revive(linked); c != nil {
+		return c
+	}
+	c := &call{ID: linked, Legs: map[string]*leg{}, Rang: []string{}, Wanted: len(t.queues) == 0}
+	sec, _, ok := born(linked)
+	if c.Doubt = ok && sec < t.since.Unix(); !c.Doubt {
+		c.Start = at
+	}
+	t.bound()
+	t.calls[linked] = c
+	return c
+}
+
+func (t *ledger) enrol(l *leg, c *call) {
+	l.call = c
+	c.Legs[l.ID] = l
+}
+
+// move takes a leg over to another call: Asterisk gives all that were ever
+// joined in one conversation the oldest Linkedid among them. It gives that of
+// an agent who is logged in to a pool to all whom he serves, too; they stay
+// calls of their own.
+func (t *ledger) move(l *leg, linked string, at time.Time) {
+	to := t.calls[linked]
+	ended := slices.ContainsFunc(t.past, func(c *call) bool { return c.ID == linked })
+	if l.call.Login || ended || to != nil && to.Login {
+		return
+	}
+	t.transfer(l, t.callOf(linked, at), at)
+}
+
+// transfer makes a leg another call's.
+func (t *ledger) transfer(l *leg, to *call, at time.Time) {
+	from := l.call
+	delete(from.Legs, l.ID)
+	t.enrol(l, to)
+	if from.alive() > 0 {
+		return
+	}
+	for _, id := range from.Guests {
+		if g := t.legs[id]; g != nil && g.Segment != nil && g.Segment.Call == from.ID {
+			g.Segment.Call = to.ID
+			to.Guests = append(to.Guests, id)
+		}
+	}
+	if from.Started {
+		t.end(from, at)
+		return
+	}
+	delete(t.calls, from.ID) // it was no call, but a way into another
+}
+
+// end closes a call that has no leg left.
+func (t *ledger) end(c *call, at time.Time) {
+	if c.Wanted && !c.Ended && !c.Login {
+		t.start(c)
+		c.Ended = true
+		t.reporter.end(c, at)
+	}
+	delete(t.calls, c.ID)
+	t.past = append(t.past, c)
+	if len(t.past) > maxPast {
+		t.forget(t.past[0])
+		t.past = t.past[1:]
+	}
+}
+
+// revive brings an ended call back that has a new leg: its end was told too
+// early, because not all of its legs show in the events of this login.
+func (t *ledger) revive(linked string) *call {
+	i := slices.IndexFunc(t.past, func(c *call) bool { return c.ID == linked })
+	if i < 0 {
+		return nil
+	}
+	c := t.past[i]
+	t.past = slices.Delete(t.past, i, i+1)
+	t.calls[linked] = c
+	return c
+}
+
+func (t *ledger) forget(c *call) {
+	for _, l := range c.Legs {
+		t.remove(l)
+	}
+}
+
+// bound forgets the oldest call when there are too many to remember. It can
+// only be that their ends are never told.
+func (t *ledger) bound() {
+	if len(t.calls) < maxCalls {
+		return
+	}
+	var oldest *call
+	for _, c := range t.calls {
+		if oldest == nil || older(c.ID, oldest.ID) {
+			oldest = c
+		}
+	}
+	t.forget(oldest)
+	delete(t.calls, oldest.ID)
+	t.miss("more than %d calls in progress", maxCalls)
+}
+
+// result is how a call ended.
+func (c *call) result() string {
+	switch {
+	case c.Connected:
+		return "Connected"
+	case c.Left == leftHangup:
+		return "Abandoned"
+	case c.Left != "":
+		return "Deflected"
+	case c.Doubt: // who knows what was not heard
+		return "Unknown"
+	case c.Dial == "BUSY":
+		return "Busy"
+	case c.Dial == "CONGESTION", c.Dial == "CHANUNAVAIL":
+		return "Failed"
+	}
+	return "Missed"
+}
+
+// agent reports whether a leg that hears somebody is an agent's without a
+// queue: its phone's, as far as dials are heard, or one that the dialplan
+// records and that is no caller's and not of one whom a phone called.
+func (t *ledger) agent(l *leg) bool {
+	switch {
+	case l.local(), l.Gone:
+		return false
+	case t.dials && t.phone(l):
+		return true
+	}
+	return len(l.Files) > 0 && l.ID != l.call.ID && !l.Caller && !l.call.Phone
+}
+
+// nameOf is whose phone a leg is: the queues' name for it, or its own.
+func (t *ledger) nameOf(l *leg) string {
+	return cmp.Or(t.phones.devices[l.device()], l.Name)
+}
+
+// callFor is the call that the leg's segment is part of.
+func (t *ledger) callFor(l *leg) *call {
+	if l.Segment == nil || l.Segment.Call == "" {
+		return l.call
+	}
+	if c := t.calls[l.Segment.Call]; c != nil {
+		return c
+	}
+	if i := slices.IndexFunc(t.past, func(c *call) bool { return c.ID == l.Segment.Call }); i >= 0 {
+		return t.past[i]
+	}
+	return l.call
+}
+
+// itself is who a phone rings for without a queue.
+func (t *ledger) itself(l *leg) offer {
+	return offer{Agent: l.device(), Username: t.nameOf(l)}
+}
+
+// count goes on with a queue's tally as the queue itself does.
+func (t *ledger) count(queue string, more tally) {
+	if n, known := t.tallies[queue]; known {
+		t.tallies[queue] = tally{n.Completed + more.Completed, n.Abandoned + more.Abandoned}
+	}
+}
