@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -55,46 +56,6 @@ func withoutNamed(key, value string) string {
 		return mask
 	}
 	return secretQuery.ReplaceAllString(value, "${1}"+mask)
-}
-
-// needRestart are the settings that a running relay cannot change, by the start
-// of their key.
-var needRestart = []string{
-	"intake.socket", "intake.listen", "queue.", "admin.socket", "admin.listen",
-	"recordings.dir", "recordings.listen", "recordings.tls",
-}
-
-// Restart returns the keys that differ from those of the configuration that the
-// process was started with, and only count after a restart.
-func (c *Config) Restart(old *Config) []string {
-	now, then := settings(c), settings(old)
-	var keys []string
-	for key := range now {
-		if now[key] != then[key] {
-			keys = append(keys, key)
-		}
-	}
-	for key := range then {
-		if _, ok := now[key]; !ok {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// settings returns the values that need a restart. Those of secrets are there,
-// hashed, to be compared.
-func settings(c *Config) map[string]string {
-	values := map[string]string{}
-	walk("", reflect.ValueOf(c).Elem(), Secret.digest, func(key, value string) {
-		for _, start := range needRestart {
-			if strings.HasPrefix(key, start) {
-				values[key] = value
-			}
-		}
-	})
-	return values
 }
 
 // digest is what a secret is compared by: it differs where the text does, or
@@ -161,4 +122,52 @@ func fieldKey(field reflect.StructField) string {
 		return strings.ToLower(field.Name)
 	}
 	return ""
+}
+
+// Changes returns the keys whose values differ between two configurations, or
+// two services or sources, sorted. Secrets are compared by their text, too.
+func Changes[T Config | Service | Source](a, b *T) []string {
+	was, is := values(a), values(b)
+	for key, value := range was {
+		if now, ok := is[key]; ok && now == value {
+			delete(is, key)
+		} else {
+			is[key] = "" // gone, or another
+		}
+	}
+	return slices.Sorted(maps.Keys(is))
+}
+
+func values(c any) map[string]string {
+	all := map[string]string{}
+	walk("", reflect.ValueOf(c).Elem(), Secret.digest, func(key, value string) { all[key] = value })
+	return all
+}
+
+// Keys returns the keys that a configuration may have, without the places of
+// lists: "service.url".
+func Keys() []string {
+	keys := map[string]bool{}
+	collect("", reflect.TypeFor[Config](), keys)
+	return slices.Sorted(maps.Keys(keys))
+}
+
+func collect(key string, t reflect.Type, keys map[string]bool) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice && t.Elem() != reflect.TypeFor[Field]() {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[Secret]() || !ours(t) {
+		keys[key] = true
+		return
+	}
+	for i := range t.NumField() {
+		if name := fieldKey(t.Field(i)); name != "" {
+			collect(join(key, name), t.Field(i).Type, keys)
+		}
+	}
+}
+
+// ours reports whether a type is one of this package's, whose fields are keys.
+func ours(t reflect.Type) bool {
+	return t.PkgPath() == reflect.TypeFor[Config]().PkgPath() && !t.Implements(reflect.TypeFor[interface{ String() string }]())
 }

@@ -60,7 +60,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-func TestRestart(t *testing.T) {
+func TestChanges(t *testing.T) {
 	t.Setenv("RELAY_TEST_SECRET", "a")
 	queue := "[queue]\nservers = [\"nats://a\"]\ncredentials = { env = \"RELAY_TEST_SECRET\" }\n"
 	old, problems := load(t, queue)
@@ -73,17 +73,19 @@ func TestRestart(t *testing.T) {
 		env  string
 		want []string
 	}{
-		{"nothing", queue + service + "[admin]\ntoken = \"t\"\n[intake]\nmax_event = \"1KiB\"", "a", nil},
+		{"nothing", queue, "a", nil},
 		{"sockets", queue + "[intake]\nsocket = \"x\"\nsocket_mode = \"0600\"\n[admin]\nlisten = \"\"", "a", []string{"admin.listen", "intake.socket", "intake.socket_mode"}},
-		{"credentials", queue, "b", []string{"queue.credentials"}},
-		{"the queue", queue + "keep = \"1h\"\ntls = { server_name = \"x\" }", "a", []string{"queue.keep", "queue.tls.server_name"}},
-		{"recordings that come", queue + "[recordings]\nkeys = [" + key1 + "]", "a", []string{"recordings.dir", "recordings.listen"}},
+		{"a secret's text", queue, "b", []string{"queue.credentials"}},
+		{"what was not there", queue + "keep = \"1h\"\ntls = { server_name = \"x\" }", "a", []string{"queue.keep", "queue.tls.server_name"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("RELAY_TEST_SECRET", test.env)
 			c := reload(t, old, test.text)
-			if got := c.Restart(old); !slices.Equal(got, test.want) {
-				t.Errorf("Restart = %q, want %q", got, test.want)
+			if got := Changes(old, c); !slices.Equal(got, test.want) {
+				t.Errorf("Changes = %q, want %q", got, test.want)
+			}
+			if there, back := Changes(old, c), Changes(c, old); !slices.Equal(there, back) {
+				t.Errorf("Changes = %q there, %q back", there, back)
 			}
 		})
 	}

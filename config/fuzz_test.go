@@ -39,6 +39,6 @@ func judge(text string) []Problem {
 	}
 	c, problems := f.config()
 	c.Fingerprint()
-	c.Restart(c)
+	Changes(c, c)
 	return problems
 }

@@ -102,7 +102,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	for _, w := range c.Warnings() {
 		fmt.Fprintln(&shown, w)
 	}
-	fmt.Fprintln(&shown, c.Fingerprint(), c.Restart(&Config{}))
+	fmt.Fprintln(&shown, c.Fingerprint(), Changes(c, &Config{}))
 	for _, secret := range []string{"hunter2", "aHVudGVy", fmt.Sprintf("%x", "hunter2")} {
 		if i := strings.Index(shown.String(), secret); i >= 0 {
 			t.Errorf("a secret is printed: %s", shown.String()[max(0, i-80):i+20])

@@ -87,7 +87,7 @@ type relayUnderTest struct {
 
 func startRelay(t *testing.T, config string) *relayUnderTest {
 	t.Helper()
-	r := &relayUnderTest{t: t, path: WriteQueued(t, config), hangup: make(chan os.Signal, 1)}
+	r := &relayUnderTest{t: t, path: writeQueued(t, config), hangup: make(chan os.Signal, 1)}
 	r.client = web.NewClient(filepath.Join(filepath.Dir(r.path), "run", "admin.sock"))
 	r.start()
 	t.Cleanup(func() {
@@ -104,9 +104,9 @@ func (r *relayUnderTest) configure(config string) {
 	writeFile(r.t, r.path, queuetest.Site(r.path).Configure(config))
 }
 
-// WriteQueued writes a configuration whose queue is where the tests are run
+// writeQueued writes a configuration whose queue is where the tests are run
 // with.
-func WriteQueued(t *testing.T, config string) string {
+func writeQueued(t *testing.T, config string) string {
 	t.Helper()
 	path := writeConfig(t, config)
 	writeFile(t, path, queuetest.Cluster(t, path).Configure(config))
@@ -151,8 +151,8 @@ func (r *relayUnderTest) service(name string) web.Service {
 	return web.Service{}
 }
 
-// ConfigFor is a configuration with one service, without listeners.
-func ConfigFor(service, url string) string {
+// configFor is a configuration with one service, without listeners.
+func configFor(service, url string) string {
 	return fmt.Sprintf(`
 [queue]
 listen = ""
@@ -172,7 +172,7 @@ service = %[1]q
 
 func TestRelayDelivers(t *testing.T) {
 	e := newEndpoint(t)
-	r := startRelay(t, ConfigFor("crm", e.URL))
+	r := startRelay(t, configFor("crm", e.URL))
 	r.send(`[{"event":"agent_termination","agent_id":1},{"event":"call_end"}]
 `)
 	r.send(`{"event":"agent_termination","agent_id":2}
@@ -186,7 +186,7 @@ func TestRelayDelivers(t *testing.T) {
 func TestRelayHoldsWhatARestartFinds(t *testing.T) {
 	e := newEndpoint(t)
 	e.answer(http.StatusServiceUnavailable)
-	r := startRelay(t, ConfigFor("crm", e.URL))
+	r := startRelay(t, configFor("crm", e.URL))
 	for i := range 20 {
 		r.send(fmt.Sprintf(`{"event":"agent_termination","agent_id":%d}`, i))
 	}
@@ -206,10 +206,10 @@ func TestRelayHoldsWhatARestartFinds(t *testing.T) {
 
 func TestReloadSwapsAllOrNothing(t *testing.T) {
 	before, after := newEndpoint(t), newEndpoint(t)
-	r := startRelay(t, ConfigFor("crm", before.URL))
+	r := startRelay(t, configFor("crm", before.URL))
 	first := r.status().Config.Fingerprint
 
-	r.configure(ConfigFor("crm", after.URL) + "\nnonsense = 1\n")
+	r.configure(configFor("crm", after.URL) + "\nnonsense = 1\n")
 	r.hangup <- syscall.SIGHUP
 	eventually(t, "the refusal", func() bool { return !r.status().Config.Success })
 	if c := r.status().Config; c.Fingerprint != first || len(c.Problems) != 1 || !strings.Contains(c.Problems[0], "nonsense") {
@@ -221,7 +221,7 @@ func TestReloadSwapsAllOrNothing(t *testing.T) {
 		t.Errorf("relay reload: exit %d, %s", got.status, got.err)
 	}
 
-	r.configure(strings.Replace(ConfigFor("crm", after.URL), "[queue]", "[queue]\nkeep = \"1h\"", 1))
+	r.configure(strings.Replace(configFor("crm", after.URL), "[queue]", "[queue]\nkeep = \"1h\"", 1))
 	if got := command(t, "", "reload", "-c", r.path); got.status != 0 || !strings.Contains(got.err, "queue.keep") {
 		t.Errorf("relay reload: exit %d, %s", got.status, got.err)
 	}
@@ -235,7 +235,7 @@ func TestReloadSwapsAllOrNothing(t *testing.T) {
 func TestDeadLettersAreReplayed(t *testing.T) {
 	e := newEndpoint(t)
 	e.answer(http.StatusUnprocessableEntity)
-	r := startRelay(t, ConfigFor("crm", e.URL))
+	r := startRelay(t, configFor("crm", e.URL))
 	r.send(`{"event":"agent_termination","agent_id":1,"uii":"c1"}{"event":"agent_termination","agent_id":2,"uii":"c2"}`)
 	eventually(t, "two dead letters", func() bool { return r.service("crm").DeadLetters() == 2 })
 	e.answer(http.StatusOK)
@@ -259,15 +259,39 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	}
 }
 
+func TestADryRunSaysWhatAReloadWouldDo(t *testing.T) {
+	e := newEndpoint(t)
+	e.answer(http.StatusServiceUnavailable)
+	r := startRelay(t, configFor("old", e.URL))
+	r.send(`{"event":"agent_termination","agent_id":1}`)
+	if got := command(t, "", "reload", "-c", r.path, "--dry-run"); got.out != "nothing would change\n" {
+		t.Errorf("without a change: %+v", got)
+	}
+	r.configure(configFor("new", e.URL) + "[intake]\nlisten = \"127.0.0.1:0\"\ntoken = \"0123456789abcdef\"\n")
+	got := command(t, "", "reload", "-c", r.path, "--dry-run")
+	for _, line := range []string{"service added: new", "service gone: old", "would be orphaned: 1 delivery of old", "needs a restart: intake.listen"} {
+		if !strings.Contains(got.out, line+"\n") {
+			t.Errorf("no line %q in\n%s%s", line, got.out, got.err)
+		}
+	}
+	if s := r.service("old"); s.State != "active" {
+		t.Errorf("the dry run changed the service to %q", s.State)
+	}
+	r.configure("nonsense")
+	if got := command(t, "", "reload", "-c", r.path, "--dry-run"); got.status != 1 || !strings.Contains(got.err, "would be refused") {
+		t.Errorf("a bad configuration: %+v", got)
+	}
+}
+
 func TestRemovedServiceIsOrphanedUntilDropped(t *testing.T) {
 	e := newEndpoint(t)
 	e.answer(http.StatusServiceUnavailable)
-	r := startRelay(t, ConfigFor("old", e.URL))
+	r := startRelay(t, configFor("old", e.URL))
 	r.send(`{"event":"agent_termination","agent_id":1}`)
 	if got := command(t, "", "drop", "-c", r.path, "old"); got.status != 1 || !strings.Contains(got.err, "configured") {
 		t.Errorf("drop of a service in use: exit %d, %s", got.status, got.err)
 	}
-	r.configure(ConfigFor("new", e.URL))
+	r.configure(configFor("new", e.URL))
 	if got := command(t, "", "reload", "-c", r.path); got.status != 0 {
 		t.Fatalf("reload: %s", got.err)
 	}
@@ -283,7 +307,7 @@ func TestRemovedServiceIsOrphanedUntilDropped(t *testing.T) {
 
 func TestPausedServiceIsHeld(t *testing.T) {
 	e := newEndpoint(t)
-	r := startRelay(t, ConfigFor("crm", e.URL))
+	r := startRelay(t, configFor("crm", e.URL))
 	if got := command(t, "", "pause", "-c", r.path, "crm", "--why", "they move"); got.status != 0 {
 		t.Fatalf("pause: %s", got.err)
 	}
@@ -298,7 +322,7 @@ func TestPausedServiceIsHeld(t *testing.T) {
 }
 
 func TestBuildThatFailsLeavesNothingBehind(t *testing.T) {
-	path := WriteQueued(t, ConfigFor("crm", "http://127.0.0.1:1"))
+	path := writeQueued(t, configFor("crm", "http://127.0.0.1:1"))
 	inTheWay := filepath.Join(filepath.Dir(path), "run", "admin.sock")
 	for _, test := range []struct {
 		name string
@@ -331,7 +355,7 @@ func TestBuildThatFailsLeavesNothingBehind(t *testing.T) {
 
 func TestSecondRelayIsRefused(t *testing.T) {
 	e := newEndpoint(t)
-	r := startRelay(t, ConfigFor("crm", e.URL))
+	r := startRelay(t, configFor("crm", e.URL))
 	if got := command(t, "", "run", "-c", r.path); got.status != 1 || got.err == "" {
 		t.Errorf("exit %d, %s", got.status, got.err)
 	}

@@ -45,7 +45,7 @@ func (m *serviceManager) told(state string) {
 
 func TestServiceManagerIsTold(t *testing.T) {
 	m := newServiceManager(t, "")
-	r := startRelay(t, ConfigFor("crm", newEndpoint(t).URL))
+	r := startRelay(t, configFor("crm", newEndpoint(t).URL))
 	m.told("READY=1")
 	if got := command(t, "", "reload", "-c", r.path); got.status != 0 {
 		t.Fatalf("reload: %s", got.err)
@@ -60,7 +60,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 
 func TestWatchdogIsFed(t *testing.T) {
 	m := newServiceManager(t, "60000") // microseconds
-	startRelay(t, ConfigFor("crm", newEndpoint(t).URL))
+	startRelay(t, configFor("crm", newEndpoint(t).URL))
 	for range 3 {
 		m.told("WATCHDOG=1")
 	}

@@ -28,6 +28,7 @@ func (p *Daemon) operator() web.Relay {
 		Status:      o.status,
 		Settings:    func() string { return p.table().Config.Text() },
 		Reload:      func(context.Context) web.Reload { return p.reload() },
+		Plan:        o.plan,
 		Services:    o,
 		Feeds:       o.feeds,
 		Letters:     letterBox{p.queue, p.deadSeen},
@@ -62,8 +63,8 @@ func (p operator) status() web.Status {
 		st.Services = append(st.Services, v)
 	}
 	st.Gone = p.deliver.Gone(services)
-	for _, s := range p.sources {
-		st.Sources = append(st.Sources, source(s.Status()))
+	for _, s := range p.sources.status() {
+		st.Sources = append(st.Sources, source(s))
 	}
 	if u := p.intake.Unbound(); u.Count > 0 {
 		st.Unbound = &web.Unbound{Count: u.Count, Event: u.Event, Scope: u.Scope, At: u.At}
@@ -159,8 +160,8 @@ func (p operator) Probe(service string) error {
 }
 
 func (p operator) dropService(ctx context.Context, service string) (int, error) {
-	p.reloads.Lock() // the service must not return meanwhile
-	defer p.reloads.Unlock()
+	p.reloader.mu.Lock() // the service must not return meanwhile
+	defer p.reloader.mu.Unlock()
 	if err := p.known(service); err != nil {
 		return 0, err
 	}

@@ -6,21 +6,19 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"callrelay/config"
 	"callrelay/queue"
 	"callrelay/relay/call"
 	"callrelay/relay/deliver"
 	"callrelay/relay/intake"
 	"callrelay/relay/limit"
 	"callrelay/relay/recordings"
-	"callrelay/relay/route"
 	callsource "callrelay/relay/source"
 	"callrelay/relay/source/asterisk"
 	"callrelay/relay/web"
@@ -34,21 +32,18 @@ type Options struct {
 	Listener net.Listener // the intake socket, when the service manager opened it
 }
 
-// A process is one relay: its parts, built in order, run together and torn down
-// in reverse.
+// Daemon is one relay: its parts, built in order, run together and torn down in
+// reverse. All of it lives long; what a reload swaps is with the reloader and the
+// parts that it lists.
 type Daemon struct {
+	reloader
+
 	version  string
-	path     string
 	listener net.Listener
 	log      *slog.Logger
 	started  time.Time
 	stopping atomic.Bool
 	alarms   *alarms
-
-	current atomic.Pointer[Loaded] // in force
-	first   *Loaded                // the one the parts were built from
-	reloads sync.Mutex             // one reload at a time
-	state   atomic.Pointer[web.Config]
 
 	registry    *prometheus.Registry
 	descriptors *limit.Descriptors
@@ -58,9 +53,9 @@ type Daemon struct {
 	deliver     *deliver.Deliverer
 	deadSeen    *deadSeen
 	intake      *intake.Server
-	socket      *web.Socket
+	socket      *adminSocket
 	server      *web.Server // nil when admin.listen is ""
-	sources     []callsource.Source
+	sources     *sources
 	closers     []closer
 }
 
@@ -68,8 +63,9 @@ type Daemon struct {
 // After an error nothing is left behind.
 func New(ctx context.Context, o Options) (*Daemon, error) {
 	p := &Daemon{
-		version: o.Version, path: o.Config, listener: o.Listener, log: o.Log, started: time.Now(),
+		version: o.Version, listener: o.Listener, log: o.Log, started: time.Now(),
 	}
+	p.reloader = reloader{path: o.Config, log: o.Log, rejected: p.configRejected}
 	p.alarms = newAlarms(o.Log, p.acceptOwn)
 	for _, step := range []func(context.Context) error{
 		p.openConfig, p.openTraces, p.openQueue, p.openRecordings, p.openDeliver, p.openIntake, p.openWeb, p.openSources,
@@ -82,19 +78,14 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 }
 
 func (p *Daemon) openConfig(context.Context) error {
-	s, err := Load(p.path)
-	if err != nil {
+	if err := p.load(); err != nil {
 		return err
 	}
-	for _, line := range ProblemLines(s.Warnings) {
+	for _, line := range p.configState().Warnings {
 		p.log.Warn("configuration warning", "text", line)
 	}
-	if path, err := filepath.Abs(p.path); err == nil {
-		p.path = path // reloads read the same file whatever the folder
-	}
-	p.first = s
-	p.inForce(s, nil)
 	p.registry = web.NewRegistry(p.version)
+	var err error
 	p.descriptors, err = limit.NewDescriptors(p.log, p.registry)
 	return err
 }
@@ -171,12 +162,12 @@ func (p *Daemon) openIntake(context.Context) error {
 func (p *Daemon) openWeb(context.Context) error {
 	c := p.first.Config.Admin
 	relay := p.operator()
-	socket, err := web.NewSocket(c.Socket, relay, p.log)
+	socket, err := newAdminSocket(c.Socket, func(path string) (*web.Socket, error) { return web.NewSocket(path, relay, p.log) })
 	if err != nil {
 		return err
 	}
 	p.socket = socket
-	p.onClose("admin socket", socket.Close)
+	p.onClose("admin socket", func() error { return socket.socket.Close() })
 	if c.Listen == "" {
 		return nil
 	}
@@ -197,14 +188,45 @@ func (p *Daemon) openWeb(context.Context) error {
 }
 
 func (p *Daemon) openSources(context.Context) error {
-	for _, c := range p.first.Config.Sources {
-		o := callsource.Options{Config: c, Emit: p.emit, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
-		if r := p.first.Config.Recordings; r != nil {
-			o.RecordingsDir = r.Dir
-		}
-		p.sources = append(p.sources, asterisk.New(o))
-	}
+	p.sources = &sources{open: p.source, log: p.log}
+	p.sources.apply(p.first.Config.Sources)
+	p.parts = p.liveParts()
 	return nil
+}
+
+// source makes a source that does not run yet.
+func (p *Daemon) source(c config.Source) callsource.Source {
+	o := callsource.Options{Config: c, Emit: p.emit, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
+	if r := p.first.Config.Recordings; r != nil {
+		o.RecordingsDir = r.Dir
+	}
+	return asterisk.New(o)
+}
+
+// liveParts are the parts that take another configuration while they run. What
+// they do not name needs a restart. The admin socket is last: it binds.
+func (p *Daemon) liveParts() []live {
+	parts := []live{
+		{keys: []string{"intake.allow_users", "intake.max_event", "intake.timezone", "intake.token"}}, // by the table in force
+		{keys: []string{"admin.hosts", "admin.token", "admin.trusted_proxies"}},                       // likewise
+		{keys: []string{"service", "defaults", "binding", "mapping"}, prepare: p.prepareDeliver},
+		{keys: []string{"source"}, prepare: p.sources.prepare},
+	}
+	if p.recordings != nil {
+		parts = append(parts, live{keys: recordings.LiveKeys(), prepare: p.prepareRecordings})
+	}
+	return append(parts, live{keys: []string{"admin.socket"}, prepare: p.socket.prepare})
+}
+
+func (p *Daemon) prepareDeliver(next *Loaded) (commit func(), err error) {
+	return func() { p.deliver.Apply(next.Table) }, nil
+}
+
+func (p *Daemon) prepareRecordings(next *Loaded) (commit func(), err error) {
+	if next.Config.Recordings == nil {
+		return nil, nil
+	}
+	return p.recordings.Prepare(next.Config.Recordings)
 }
 
 // front are the parts that take events and make attempts; they stop first.
@@ -213,16 +235,14 @@ func (p *Daemon) front(aborted context.Context) []part {
 		{"intake", p.intake.Run},
 		{"deliver", func(ctx context.Context) error { return p.deliver.Run(ctx, aborted) }},
 		{"operational events", p.alarms.run},
-	}
-	for _, s := range p.sources {
-		parts = append(parts, part{"source", s.Run})
+		{"sources", p.sources.run},
 	}
 	return parts
 }
 
 // back are the parts that show and serve; they stop when nothing is in flight.
 func (p *Daemon) back() []part {
-	parts := []part{{"admin socket", p.socket.Run}}
+	parts := []part{{"admin socket", p.socket.run}}
 	if p.server != nil {
 		parts = append(parts, part{"admin listener", p.server.Run})
 	}
@@ -231,8 +251,6 @@ func (p *Daemon) back() []part {
 	}
 	return parts
 }
-
-func (p *Daemon) table() *route.Table { return p.current.Load().Table }
 
 // ownListeners are the addresses that no attempt may dial.
 func (p *Daemon) ownListeners() []string {
@@ -266,4 +284,8 @@ func (p *Daemon) queueHigh(bytes, limit int64) {
 // empty. The queue has logged it.
 func (p *Daemon) queueStalled(service, why string) {
 	p.alarms.raise(map[string]any{"event": call.Stalled, "service": service, "error": why})
+}
+
+func (p *Daemon) configRejected(problems []string) {
+	p.alarms.raise(map[string]any{"event": call.ConfigRejected, "config": p.path, "problems": len(problems), "problem": problems[0]})
 }

@@ -2,13 +2,9 @@ package daemon
 
 import (
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"callrelay/queue/queuetest"
 )
 
 // contracted are the metrics that dashboards and rules rely on.
@@ -25,7 +21,15 @@ var contracted = []string{
 // service exist before anything has happened to it.
 func TestMetricsAreThereFromTheStart(t *testing.T) {
 	p, err := New(t.Context(), Options{
-		Config: writeConfig(t), Log: slog.New(slog.DiscardHandler),
+		Config: writeConfig(t, `[queue]
+listen = ""
+[admin]
+listen = ""
+[[service]]
+name = "crm"
+url = "http://127.0.0.1:1"
+text = "#agent_id#"
+`), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -55,30 +59,4 @@ func TestMetricsAreThereFromTheStart(t *testing.T) {
 			t.Errorf("no metric %s; there are %v", name, names)
 		}
 	}
-}
-
-// writeConfig writes a configuration with one service, whose queue is where the
-// tests are run with, into a folder with a short path.
-func writeConfig(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "relay")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, "relay.toml")
-	const text = `
-[queue]
-listen = ""
-[admin]
-listen = ""
-[[service]]
-name = "crm"
-url = "http://127.0.0.1:1"
-text = "#agent_id#"
-`
-	if err := os.WriteFile(path, []byte(queuetest.Cluster(t, path).Configure(text)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

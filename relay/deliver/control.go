@@ -6,6 +6,9 @@ import (
 	"callrelay/queue"
 )
 
+// Paused returns why an operator paused a service, and whether one did.
+func (d *Deliverer) Paused(service string) (why string, paused bool) { return d.pauses.of(service) }
+
 // Pause keeps a service from being called until [Deliverer.Resume], also after a
 // restart. Attempts under way are finished; what waits is kept, and expires by
 // its max_age.

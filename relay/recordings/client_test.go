@@ -50,7 +50,7 @@ func TestClientAsksTooMuch(t *testing.T) {
 	customer := netip.MustParseAddr("192.0.2.1")
 	c := testConfig(t)
 	c.Dir, c.TrustedProxies = r.tree.dir, []netip.Prefix{netip.PrefixFrom(loopback, 32)}
-	if err := r.Apply(c); err != nil {
+	if err := reapply(r, c); err != nil {
 		t.Fatal(err)
 	}
 	r.clients.known.put(customer, rate.NewLimiter(0, 0))

@@ -391,7 +391,7 @@ func TestKeysRotate(t *testing.T) {
 		want int
 	}{{next.Keys, 200}, {next.Keys[:1], 403}} {
 		next.Keys = step.keys
-		if err := r.Apply(&next); err != nil {
+		if err := reapply(r, &next); err != nil {
 			t.Fatal(err)
 		}
 		if step.want == 200 {

@@ -110,16 +110,23 @@ func (r *Recordings) Close() error {
 	return errors.Join(r.watcher.close(), r.lates.close())
 }
 
-// Apply takes over what a reload may change: keys, users, access, expiry,
-// address of the links, waiting times and the format of headerless files. The
-// folder and the listener stay. On an error nothing has changed.
-func (r *Recordings) Apply(c *config.Recordings) error {
+// LiveKeys are the settings that [Recordings.Prepare] applies, as relay.toml
+// spells them. The folder and the listener stay.
+func LiveKeys() []string {
+	return []string{
+		"recordings.access", "recordings.agent_perspective", "recordings.anonymous", "recordings.expires", "recordings.keys",
+		"recordings.late", "recordings.raw", "recordings.trusted_proxies", "recordings.url", "recordings.users", "recordings.wait",
+	}
+}
+
+// Prepare makes ready what a reload may change. The function it returns puts it in
+// force; before, and after an error, nothing has changed.
+func (r *Recordings) Prepare(c *config.Recordings) (commit func(), err error) {
 	s, err := newSettings(c)
 	if err != nil {
-		return fmt.Errorf("recordings: %w", err)
+		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	r.settings.Store(s)
-	return nil
+	return func() { r.settings.Store(s) }, nil
 }
 
 // Settings returns how long a delivery waits for its recording, and whether

@@ -161,3 +161,12 @@ func TestLook(t *testing.T) {
 		})
 	}
 }
+
+// reapply puts another configuration in force.
+func reapply(r *Recordings, c *config.Recordings) error {
+	commit, err := r.Prepare(c)
+	if err == nil {
+		commit()
+	}
+	return err
+}

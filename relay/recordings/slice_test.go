@@ -194,7 +194,7 @@ func TestHeaderlessAreWhatAReloadSays(t *testing.T) {
 	} {
 		next := *c
 		next.Raw = test.raw
-		if err := r.Apply(&next); err != nil {
+		if err := reapply(r, &next); err != nil {
 			t.Fatal(err)
 		}
 		if f := r.Look("call.raw", -1, -1); f.State != StateReady || f.Bytes != test.bytes || f.Seconds != test.want {
@@ -228,7 +228,7 @@ func TestLinkIsEmpty(t *testing.T) {
 	elsewhere := *c
 	elsewhere.Listen = ""
 	elsewhere.Keys = nil
-	if err := r.Apply(&elsewhere); err != nil {
+	if err := reapply(r, &elsewhere); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.Link("2020/a.wav", AccessBasic, time.Now(), 1, 2); got != "" {

@@ -48,6 +48,7 @@ type Collector struct {
 	log     *slog.Logger
 	spool   *spool
 	connect func(reason string, from time.Time) Session
+	metrics *statusMetrics // nil: none
 
 	sync.Mutex // guards the machine and all below
 	machine    Machine
@@ -72,7 +73,8 @@ func New(o Options, m Machine, connect func(reason string, from time.Time) Sessi
 		dirty:   make(chan struct{}, 1),
 	}
 	if o.Metrics != nil {
-		o.Metrics.MustRegister(newMetrics(s))
+		s.metrics = newMetrics(s)
+		o.Metrics.MustRegister(s.metrics)
 	}
 	return s
 }
@@ -80,6 +82,9 @@ func New(o Options, m Machine, connect func(reason string, from time.Time) Sessi
 // Run collects until ctx ends and returns nil then. It goes on for ever when
 // the call server is away.
 func (s *Collector) Run(ctx context.Context) error {
+	if s.metrics != nil {
+		defer s.o.Metrics.Unregister(s.metrics)
+	}
 	reason := s.restore()
 	var parts sync.WaitGroup
 	parts.Go(func() { s.emit(ctx) })

@@ -42,6 +42,11 @@ func (c *Client) Reload(ctx context.Context) (Reload, error) {
 	return ask[Reload](ctx, c, http.MethodPost, "/v1/reload", nil)
 }
 
+// Plan says what a reload would do, and changes nothing.
+func (c *Client) Plan(ctx context.Context) (Plan, error) {
+	return ask[Plan](ctx, c, http.MethodGet, "/v1/reload", nil)
+}
+
 // Pause holds what is owed to a service until [Client.Resume].
 func (c *Client) Pause(ctx context.Context, service, why string) error {
 	return c.change(ctx, service, "pause?"+url.Values{"why": {why}}.Encode())

@@ -40,6 +40,7 @@ type Attempts interface {
 type Relay struct {
 	Status   func() Status
 	Reload   func(ctx context.Context) Reload
+	Plan     func() Plan   // what Reload would do
 	Settings func() string // the configuration in force, secrets masked
 	// Feeds returns the bindings that feed a service, a line each, and its URL
 	// as written.

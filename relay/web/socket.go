@@ -58,6 +58,7 @@ func (s *Socket) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("POST /v1/reload", s.reload)
+	mux.HandleFunc("GET /v1/reload", s.plan)
 	mux.HandleFunc("POST /v1/services/{service}/pause", s.pause)
 	mux.HandleFunc("POST /v1/services/{service}/resume", s.resume)
 	mux.HandleFunc("POST /v1/services/{service}/probe", s.probe)
@@ -79,6 +80,8 @@ func (s *Socket) status(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s
 func (s *Socket) reload(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, s.relay.Reload(r.Context()))
 }
+
+func (s *Socket) plan(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.relay.Plan()) }
 
 func (s *Socket) pause(w http.ResponseWriter, r *http.Request) {
 	writeDone(w, s.relay.Services.Pause(r.PathValue("service"), r.FormValue("why")))

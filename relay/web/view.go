@@ -151,6 +151,28 @@ type Reload struct {
 	Restart     []string `json:"restart,omitempty"`
 }
 
+// Plan is what a reload would do.
+type Plan struct {
+	Success     bool           `json:"success"` // false: Problems are why it would be refused
+	Fingerprint string         `json:"fingerprint,omitempty"`
+	Problems    []string       `json:"problems,omitempty"`
+	Warnings    []string       `json:"warnings,omitempty"`
+	Services    Difference     `json:"services"`
+	Sources     Difference     `json:"sources"`
+	Settings    []string       `json:"settings,omitempty"` // other keys that change at once
+	Held        map[string]int `json:"held,omitempty"`     // deliveries by service
+	Freed       map[string]int `json:"freed,omitempty"`
+	Orphaned    map[string]int `json:"orphaned,omitempty"`
+	Restart     []string       `json:"restart,omitempty"` // keys that need one
+}
+
+// Difference is what becomes of a list, by name.
+type Difference struct {
+	Added   []string `json:"added,omitempty"`
+	Changed []string `json:"changed,omitempty"`
+	Gone    []string `json:"gone,omitempty"`
+}
+
 // Letter is a dead letter.
 type Letter struct {
 	Seq      uint64          `json:"seq"`
