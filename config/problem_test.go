@@ -72,7 +72,7 @@ retry_schedule = ["5s", "soon"]
 		`18: defaults: success 2 is not a status (such as "2xx", "404")`,
 		`18: defaults: success "20x" is not a status (such as "2xx", "404")`,
 		`19: defaults: signing is text, not a list of secrets`,
-		`20: defaults: rate "50" is not a rate (such as "50/s", "300/m", "1000/h")`,
+		`20: defaults: rate "50" is not a rate (such as "50/s", "300/m", "1000/h", "10000/d")`,
 		`21: defaults: retry_schedule "soon" is not a duration (such as "30s", "24h", "7d")`,
 	}},
 	{"tables that are no tables", "intake = 5\nservice = 6\n[binding]\n[[queue]]", []string{

@@ -63,6 +63,7 @@ type Debug struct {
 // Rate is a limit on attempts.
 type Rate struct {
 	PerSecond float64 // 0: no limit
+	PerDay    int     // in any 24 hours; 0: no limit
 }
 
 // Auth is how the relay shows an endpoint who it is. At most one is set.

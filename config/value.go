@@ -22,7 +22,7 @@ var (
 	errDuration = errors.New(`is not a duration (such as "30s", "24h", "7d")`)
 	errMode     = errors.New(`is not a mode (such as "0660")`)
 	errZone     = errors.New(`is not a time zone (such as "UTC", "Europe/Berlin")`)
-	errRate     = errors.New(`is not a rate (such as "50/s", "300/m", "1000/h")`)
+	errRate     = errors.New(`is not a rate (such as "50/s", "300/m", "1000/h", "10000/d")`)
 	errDebug    = errors.New(`is not true, false or a duration (such as "30m")`)
 	errNetwork  = errors.New(`is not an address or a network (such as "127.0.0.1", "10.0.0.0/8")`)
 	errStatus   = errors.New(`is not a status (such as "2xx", "404")`)
@@ -171,7 +171,7 @@ func parseZone(value any) (*time.Location, error) {
 	return zone, nil
 }
 
-// parseRate takes a number per second, minute or hour. Empty is no limit.
+// parseRate takes a number per second, minute, hour or day. Empty is no limit.
 func parseRate(value any) (Rate, error) {
 	text, ok := value.(string)
 	if ok && text == "" {
@@ -180,6 +180,9 @@ func parseRate(value any) (Rate, error) {
 	digits, unit, _ := strings.Cut(text, "/")
 	n, err := strconv.ParseFloat(digits, 64)
 	per := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
+	if err == nil && unit == "d" && n >= 1 && n <= 1e9 && n == math.Trunc(n) {
+		return Rate{PerDay: int(n)}, nil
+	}
 	if err != nil || per == 0 || !(n > 0) || n > 1e9 {
 		return Rate{}, errRate
 	}

@@ -51,7 +51,10 @@ func TestParseRate(t *testing.T) {
 			t.Errorf("parseRate(%q) = %v, %v, want %v", text, got, err, want)
 		}
 	}
-	for _, value := range []any{"50", "50/d", "/s", "0/s", "-1/s", "NaN/s", "Inf/s", "1/s/s", int64(50)} {
+	if got, err := parseRate("10000/d"); err != nil || got != (Rate{PerDay: 10000}) {
+		t.Errorf("parseRate(10000/d) = %v, %v", got, err)
+	}
+	for _, value := range []any{"50", "0.5/d", "50/w", "/s", "0/s", "-1/s", "NaN/s", "Inf/s", "1/s/s", int64(50)} {
 		if got, err := parseRate(value); err == nil {
 			t.Errorf("parseRate(%v) = %v, want an error", value, got)
 		}

@@ -86,13 +86,19 @@ func (r *runner) proceed(s *setup, d *delivery) (after func()) {
 	if s.service.Rate.PerSecond > 0 && r.pace.Wait(r.stop) != nil {
 		return d.giveBack
 	}
+	if pause := r.quota.Load().take(time.Now()); pause > 0 {
+		r.rest.ask(pause)
+	}
 	r.mu.Lock()
 	if r.closed || r.held {
 		r.mu.Unlock()
 		return d.giveBack
 	}
-	t, ok := r.endpoint.admit()
-	if !ok { // the breaker has opened meanwhile
+	t, ok := ticket{}, !r.rest.lasts()
+	if ok {
+		t, ok = r.endpoint.admit()
+	}
+	if !ok { // the breaker has opened meanwhile, or the endpoint wants a rest
 		r.hand.putBack(d)
 	}
 	r.mu.Unlock()
@@ -136,6 +142,11 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 	case v.local != nil: // which says nothing of the endpoint
 		r.tell.descriptors.Note(v.local)
 		t.done(result{err: errGivenUp})
+	case v.limited || v.spared: // which says only when to come again
+		if v.limited {
+			r.leaveAlone(v.retryAfter)
+		}
+		t.done(result{err: errGivenUp})
 	case v.healthy():
 		t.done(result{})
 	default:
@@ -151,6 +162,7 @@ func (r *runner) conclude(s *setup, d *delivery, v verdict) (after func()) {
 	case Delivered:
 		// A crash before this is on disk repeats the attempt.
 		d.Finish()
+		r.rest.success()
 		r.succeeded()
 		return nil
 	case Dead:
@@ -169,6 +181,9 @@ func (r *runner) retry(s *setup, d *delivery, v verdict) {
 	}
 	now := time.Now()
 	pause := delay(s.service.RetrySchedule, d.attempts, v.retryAfter)
+	if v.limited && r.rest.limits(v.retryAfter) {
+		pause = v.retryAfter // the service goes on then, this one first
+	}
 	pause = max(min(pause, d.accepted.Add(s.service.MaxAge).Sub(now)), 0) // it expires then
 	inHand := &wait{kind: waitRetry, held: v.retryAfter == 0}
 	if (pause <= inPlace || inHand.held && r.troubled()) && r.mayWait(waitRetry) {
@@ -180,6 +195,15 @@ func (r *runner) retry(s *setup, d *delivery, v verdict) {
 	if err := d.Park(p); err != nil {
 		r.keep(d, inHand, pause)
 	}
+}
+
+// leaveAlone has the service make no attempt for so long, and then begin with one
+// at a time.
+func (r *runner) leaveAlone(d time.Duration) {
+	r.rest.ask(d)
+	r.mu.Lock()
+	r.places = 1
+	r.mu.Unlock()
 }
 
 // ask remembers when the endpoint wants to see the delivery again at the

@@ -62,6 +62,8 @@ type verdict struct {
 	retryAfter time.Duration // asked for by the endpoint; 0: was not
 	gone       bool          // the endpoint asks never to be called again
 	local      error         // nothing was sent: the relay had no file descriptor left
+	limited    bool          // the endpoint is well, and takes nothing for retryAfter
+	spared     bool          // says nothing of how the endpoint is
 	unmade     bool          // nothing was sent: a reload came in between
 }
 
@@ -97,6 +99,8 @@ func (j judgement) answer(r exchange.Reply, now time.Time) verdict {
 	case r.Status == http.StatusGone && !j.success.Has(r.Status):
 		v.gone = true
 		v.err = statusText(r)
+	case asked > 0 && j.limits(r.Status):
+		v.limited, v.err = true, statusText(r)
 	case j.soap && (r.Status == http.StatusInternalServerError || !j.retries(r.Status, asked > 0)):
 		return j.envelope(r, v)
 	default:
@@ -113,12 +117,19 @@ func (j judgement) byStatus(r exchange.Reply, v verdict) verdict {
 	case j.success.Has(r.Status):
 		v.outcome = Delivered
 	case j.retries(r.Status, v.retryAfter > 0):
+		v.spared = r.Status == http.StatusConflict || r.Status == http.StatusRequestEntityTooLarge
 		v.err = statusText(r)
 	default:
 		v.outcome, v.reason = Dead, ReasonRejected
 		v.err = statusText(r)
 	}
 	return v
+}
+
+// limits reports whether a status with a Retry-After speaks of the endpoint as a
+// whole, which is there and asks to be left alone for so long.
+func (j judgement) limits(status int) bool {
+	return (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) && j.retryOn.Has(status) && !j.success.Has(status)
 }
 
 // retries reports whether a status speaks of the endpoint and not of the

@@ -46,6 +46,8 @@ type runner struct {
 	pace  *rate.Limiter
 	meter meter
 	stats *serviceMetrics
+	rest  rest
+	quota atomic.Pointer[quota] // of the day; holds nil: there is none
 
 	mu       sync.Mutex
 	endpoint *endpoint
@@ -64,7 +66,7 @@ type runner struct {
 }
 
 func newRunner(name string, l lane, tell *reporter, gone func()) *runner {
-	return &runner{
+	r := &runner{
 		name: name, lane: l, tell: tell, gone: gone,
 		pace:  rate.NewLimiter(rate.Inf, 1),
 		stats: tell.metrics.service(name),
@@ -72,6 +74,8 @@ func newRunner(name string, l lane, tell *reporter, gone func()) *runner {
 		asked: asked{},
 		wake:  make(chan struct{}, 1),
 	}
+	r.rest.over = r.dispatch
+	return r
 }
 
 // apply takes over a setup and its endpoint in one step. Connections and the
@@ -79,6 +83,10 @@ func newRunner(name string, l lane, tell *reporter, gone func()) *runner {
 func (r *runner) apply(s *setup, e *endpoint, held bool) {
 	old := r.setup.Swap(s)
 	setPace(r.pace, s.service.Rate.PerSecond)
+	if old == nil || old.service.Rate.PerDay != s.service.Rate.PerDay {
+		r.quota.Swap(newQuota(r.name, s.service.Rate.PerDay, s.keep)).stop()
+		r.rest.end()
+	}
 	r.lane.SetOrdered(s.service.Order == "call")
 	moved := r.moveTo(e, s)
 	r.hold(held)
@@ -87,6 +95,7 @@ func (r *runner) apply(s *setup, e *endpoint, held bool) {
 		r.lane.Wake(queue.WakeHeld)
 	case old == nil:
 	case moved || !config.SameRequest(&old.service.Service, &s.service.Service):
+		r.rest.end()
 		e.reset() // what waited because of the endpoint comes due: it may be mended
 	}
 	if old != nil && !s.inherited {
@@ -164,6 +173,7 @@ func (r *runner) run(ctx, abort context.Context) {
 	r.release()
 	r.work.Wait()
 	r.release() // what came back meanwhile
+	r.quota.Load().stop()
 	exchange.CloseIdle(r.setup.Load().sender)
 }
 
@@ -184,7 +194,7 @@ func (r *runner) dispatch() {
 // begin takes a place and the delivery to use it for; nil when there is none of
 // either, or no leave.
 func (r *runner) begin() *delivery {
-	if r.closed || r.held || r.stop == nil || r.busy >= r.places {
+	if r.closed || r.held || r.stop == nil || r.busy >= r.places || r.rest.lasts() {
 		return nil
 	}
 	ok, probe := r.endpoint.ready()

@@ -138,7 +138,7 @@ func TestWhatIsParkedComesDueWhenTheBreakerCloses(t *testing.T) {
 		var told sync.Once // to the first attempt
 		b.respond(func(*exchange.Attempt) (reply exchange.Reply, _ error) {
 			told.Do(func() { reply.Header = exchange.Headers{{Name: "Retry-After", Value: "600"}} })
-			reply.Status = 503
+			reply.Status = 500
 			return reply, nil
 		})
 		b.lane.owe(owed(20)...)

@@ -26,8 +26,9 @@ type setup struct {
 	userAgent  string
 	stamp      string           // of the TLS files the sender was made with
 	jwt        *exchange.Signed // nil: no token is signed
-	unsigned   error            // why attempts cannot be signed, and so are not made
-	debugEnd   time.Time        // when debug ends by itself; zero: it does not
+	keep       exchange.Keeper
+	unsigned   error     // why attempts cannot be signed, and so are not made
+	debugEnd   time.Time // when debug ends by itself; zero: it does not
 
 	last atomic.Pointer[address] // the one parsed last: mostly all are the same
 }
@@ -52,6 +53,7 @@ func newSetup(s *route.Service, env environment, old *setup) *setup {
 		recordings: env.recordings,
 		late:       env.late,
 		userAgent:  env.userAgent,
+		keep:       env.keep,
 		stamp:      exchange.FilesStamp(s.TLS),
 	}
 	n.header[0], n.header[1] = exchange.Credentials(&s.Service)

@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"sync"
@@ -21,6 +23,16 @@ const refreshEarly = time.Minute
 type Keeper interface {
 	Save(name string, data []byte) error
 	Load(name string) ([]byte, error)
+}
+
+// StateName is the name under which a [Keeper] keeps something of a service. One
+// that would be longer than queues take has a hash in it.
+func StateName(what, service string) string {
+	if name := what + "-" + service; len(name) <= 64 {
+		return name
+	}
+	sum := sha256.Sum256([]byte(service))
+	return what + "-" + hex.EncodeToString(sum[:16])
 }
 
 // tokenSender is a [Sender] that shows the endpoint an OAuth2 token. Attempts

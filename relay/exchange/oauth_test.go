@@ -276,3 +276,13 @@ func TestARotatedRefreshTokenOutlastsTheProcess(t *testing.T) {
 		t.Errorf("another one in the file: %v", err)
 	}
 }
+
+func TestStateNamesAreShortEnough(t *testing.T) {
+	long := strings.Repeat("x", 63)
+	if a, b := StateName("oauth2", long+"a"), StateName("oauth2", long+"b"); a == b || len(a) > 64 {
+		t.Errorf("%s and %s", a, b)
+	}
+	if got := StateName("oauth2", "crm"); got != "oauth2-crm" {
+		t.Error(got)
+	}
+}

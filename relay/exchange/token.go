@@ -46,7 +46,7 @@ type tokenAsker struct {
 }
 
 func newTokenAsker(service string, o *config.OAuth2, client *http.Client, keep Keeper) (*tokenAsker, error) {
-	t := &tokenAsker{o: o, client: client, keep: keep, name: "oauth2." + service}
+	t := &tokenAsker{o: o, client: client, keep: keep, name: StateName("oauth2", service)}
 	t.inBody = o.AuthStyle == "body" || !o.ClientSecret.Set()
 	t.settled = t.inBody || o.AuthStyle == "basic"
 	t.renewal = t.kept()
