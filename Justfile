@@ -45,7 +45,7 @@ compare old new package="./...":
 e2e:
     go test -count=1 -v ./scripts/trial/e2e
 
-# do to the relay what a bad night does (FAULTS_POWERFS=<binary> cuts the power too)
+# do to the relay what a bad night does, power cuts too where fuse3 and ../shared/tools/powerfs are there
 faults:
     FAULTS=long go test -count=1 -v -timeout 60m ./scripts/trial/faults
 

@@ -270,6 +270,10 @@ func cutPower(t *testing.T, tool string, mode []string, cuts int) {
 
 // TestKillsLoseNothingAcknowledged kills the relay itself in that night.
 func TestKillsLoseNothingAcknowledged(t *testing.T) {
+	if os.Getenv("FAULTS") == "" {
+		t.Log("FAULTS is not set: what is parked comes due too late for a quick test")
+		return
+	}
 	n := newNight(t, t.TempDir())
 	cuts := size(2, 100)
 	for cut := range cuts {
