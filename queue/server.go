@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/time/rate"
 )
 
 // never is an interval that does not come.
@@ -102,6 +104,7 @@ func serverOptions(f *folder, o Options) (*natsserver.Options, error) {
 		DontListen:             o.Listen == "",
 		DisableJetStreamBanner: true,
 		MaxPayload:             8 << 20,
+		MaxConn:                maxClients,
 	}
 	if o.Listen == "" {
 		return opts, nil
@@ -127,7 +130,7 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 	if err != nil {
 		return nil, nil, fmt.Errorf("start embedded server: %w", err)
 	}
-	sl := &serverLog{log: log, failed: make(chan struct{})}
+	sl := &serverLog{log: log, failed: make(chan struct{}), refused: rate.Sometimes{First: 20, Interval: time.Second}}
 	ns.SetLoggerV2(sl, false, false, false)
 	started, ready := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -243,11 +246,20 @@ func (e *engine) health() error {
 	return nil
 }
 
+// maxClients bounds who is connected to the server, strangers among them: those
+// have two seconds to show who they are.
+const maxClients = 256
+
+// refusedSaid are how the server says that it let somebody not in.
+var refusedSaid = []string{"authentication error", "maximum connections exceeded", "maximum authentication"}
+
 // serverLog passes the server's warnings on and remembers why a start failed, or
 // a stream froze.
 type serverLog struct {
 	log  *slog.Logger
 	link linkSaid
+
+	refused rate.Sometimes // of what is logged of those who are not let in
 
 	once   sync.Once
 	failed chan struct{}
@@ -275,6 +287,10 @@ func (l *serverLog) cause() error {
 func (l *serverLog) Errorf(format string, v ...any) {
 	said := fmt.Sprintf(format, v...)
 	if l.link.takes(said) { // before all else: a hub says what it likes
+		return
+	}
+	if slices.ContainsFunc(refusedSaid, func(s string) bool { return strings.Contains(said, s) }) {
+		l.refused.Do(func() { l.log.Warn("connection to the queue refused", "err", said) })
 		return
 	}
 	l.log.Error("embedded server reported an error", "err", said)

@@ -10,9 +10,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"callrelay/config"
 	"callrelay/relay/daemon"
+	"callrelay/relay/printable"
 	"callrelay/relay/web"
 )
 
@@ -39,8 +41,27 @@ type app struct {
 // Run runs the command that args name, as a process whose release was built as
 // version (empty: it is none), and returns the exit status.
 func Run(ctx context.Context, version string, args []string) int {
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, version: buildVersion(version)}
+	a := &app{in: os.Stdin, out: printed(os.Stdout), err: printed(os.Stderr), version: buildVersion(version)}
 	return a.execute(ctx, args)
+}
+
+// printed is what a command writes to f as a terminal may show it. The colours of
+// our own stay on one.
+func printed(f *os.File) *printable.Writer {
+	w := &printable.Writer{To: f}
+	if term.IsTerminal(int(f.Fd())) {
+		w.Keep = []string{red, green, yellow, plain}
+	}
+	return w
+}
+
+// fileOf is the file that a command writes to, if it is one.
+func fileOf(w io.Writer) (f *os.File, ok bool) {
+	if p, printed := w.(*printable.Writer); printed {
+		w = p.To
+	}
+	f, ok = w.(*os.File)
+	return f, ok
 }
 
 // execute runs the command that args name and returns the exit status.

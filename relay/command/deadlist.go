@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"golang.org/x/term"
 
+	"callrelay/relay/printable"
 	"callrelay/relay/web"
 )
 
@@ -49,9 +49,9 @@ func (t *letterTable) letter(l web.Letter) { t.add(l, letterCells(l)...) }
 // add shows a letter: a row that fits 80 columns, and below it what may be long.
 func (t *letterTable) add(l web.Letter, cells ...string) {
 	t.rows.add(cells...)
-	t.rows.add("        " + visible(l.Event+"  "+l.ID, ""))
+	t.rows.add("        " + printable.Text(l.Event+"  "+l.ID, ""))
 	if l.Error != "" {
-		t.rows.add("        " + visible(l.Error, ""))
+		t.rows.add("        " + printable.Text(l.Error, ""))
 	}
 	if len(t.rows.rows) >= letterPage {
 		t.end()
@@ -86,7 +86,7 @@ func (t *letterTable) none(f web.Filter) {
 // progress shows on a terminal how many letters were moved so far, of so many;
 // 0 is not known.
 func (a *app) progress(done string, total int) func(int) {
-	f, ok := a.err.(*os.File)
+	f, ok := fileOf(a.err)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return func(int) {}
 	}

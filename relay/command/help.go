@@ -1,7 +1,6 @@
 package command
 
 import (
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,7 +70,7 @@ func (a *app) helpCommand() *cobra.Command {
 
 // columns is how wide the terminal is that is written to.
 func (a *app) columns() int {
-	if file, ok := a.out.(*os.File); ok {
+	if file, ok := fileOf(a.out); ok {
 		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 20 {
 			return min(columns, 100)
 		}

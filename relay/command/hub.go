@@ -76,7 +76,7 @@ func (a *app) keepHub(ctx context.Context, once bool) error {
 	}
 	if !once {
 		daemon.NotifyReady()
-		return h.Follow(ctx, limits, daemon.NewLogger(a.err))
+		return h.Follow(ctx, limits, daemon.NewLogger(logTo(a.err)))
 	}
 	names, err := h.Keep(ctx, limits)
 	if err == nil {

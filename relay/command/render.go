@@ -13,6 +13,7 @@ import (
 	"callrelay/relay/call"
 	"callrelay/relay/daemon"
 	"callrelay/relay/deliver"
+	"callrelay/relay/printable"
 	"callrelay/relay/recordings"
 	"callrelay/relay/route"
 	"callrelay/relay/web"
@@ -82,7 +83,7 @@ func (a *app) renderOne(s *route.Service, e *call.Event, links deliver.Recording
 func (a *app) printSteps(steps []render.Step) {
 	t := table{head: []string{"IN", "TAG", "VALUE", "BECAME"}}
 	for _, s := range steps {
-		t.add(s.Key, s.Tag, visible(s.Value.Text, ""), visible(s.Text, ""))
+		t.add(s.Key, s.Tag, printable.Text(s.Value.Text, ""), printable.Text(s.Text, ""))
 	}
 	t.print(a.err)
 }

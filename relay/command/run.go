@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -21,8 +22,16 @@ func (a *app) runCommand() *cobra.Command {
 	}
 }
 
+// logTo is where a log goes, which escapes by itself: it looks for the journal.
+func logTo(w io.Writer) io.Writer {
+	if f, ok := fileOf(w); ok {
+		return f
+	}
+	return w
+}
+
 func (a *app) run(ctx context.Context) error {
-	err := daemon.Serve(ctx, a.configPath(), a.version, a.err)
+	err := daemon.Serve(ctx, a.configPath(), a.version, logTo(a.err))
 	if problems := daemon.Problems(nil); errors.As(err, &problems) {
 		return hintError{err, "relay check -c " + a.configPath()}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callrelay/relay/printable"
 	"callrelay/relay/web"
 )
 
@@ -48,9 +49,9 @@ func (a *app) test(ctx context.Context, service, event string) error {
 }
 
 func (a *app) printTranscript(t web.Transcript) {
-	a.printf("%s\n\n", visible(t.Sent(), "\n\t"))
+	a.printf("%s\n\n", printable.Text(t.Sent(), "\n\t"))
 	if answer := t.Answer(); answer != "" {
-		a.printf("%s\n\n", visible(answer, "\n\t"))
+		a.printf("%s\n\n", printable.Text(answer, "\n\t"))
 	}
 	a.printf("%s\n", a.painter().in(a.painter().colour(t.Outcome), t.Result()))
 }

@@ -89,7 +89,7 @@ const (
 type painter bool
 
 func (a *app) painter() painter {
-	f, ok := a.out.(*os.File)
+	f, ok := fileOf(a.out)
 	return painter(ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "")
 }
 

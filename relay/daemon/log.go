@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"callrelay/relay/printable"
 )
 
 // NewLogger logs text to a terminal, JSON elsewhere, and JSON with the priority
@@ -23,6 +25,7 @@ func NewLogger(w io.Writer) *slog.Logger {
 func newHandler(w io.Writer) slog.Handler {
 	options := &slog.HandlerOptions{Level: logLevel(), ReplaceAttr: readable}
 	f, isFile := w.(*os.File)
+	w = &printable.Writer{To: w}
 	switch {
 	case isFile && term.IsTerminal(int(f.Fd())):
 		return slog.NewTextHandler(w, options)

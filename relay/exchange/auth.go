@@ -85,11 +85,15 @@ func SameClient(a, b *config.Service) bool {
 // same certificates as the service's own, and is guarded likewise, but the
 // service's server name is not the token endpoint's.
 func newTokenClient(s *config.Service, g guard) (*http.Client, error) {
-	transport, err := newTransport(s, g)
+	secure, err := s.TLS.Client()
 	if err != nil {
 		return nil, err
 	}
-	transport.TLSClientConfig.ServerName = ""
+	secure.ServerName = ""
+	transport, err := transportOf(s, g, secure)
+	if err != nil {
+		return nil, err
+	}
 	return &http.Client{
 		Transport:     transport,
 		Timeout:       s.Timeout,

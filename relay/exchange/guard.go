@@ -121,32 +121,38 @@ func isLocal(addr netip.Addr) bool {
 }
 
 // target checks where a proxy is about to be sent, since the proxy and not this
-// process will dial it. A name that this machine cannot resolve is left to the
-// proxy when private addresses are allowed, and refused when they are not.
-func (g guard) target(ctx context.Context, u *url.URL) error {
+// process will dial it, and returns the address to ask it for. For a name that
+// this machine cannot resolve that is the zero one: it is left to the proxy when
+// private addresses are allowed, and refused when they are not.
+func (g guard) target(ctx context.Context, u *url.URL) (netip.AddrPort, error) {
+	fail := func(format string, args ...any) (netip.AddrPort, error) {
+		return netip.AddrPort{}, fmt.Errorf(format, args...)
+	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if slices.Contains(metadataNames, host) {
-		return fmt.Errorf("%w: %s is a cloud metadata name", ErrBlocked, host)
+		return fail("%w: %s is a cloud metadata name", ErrBlocked, host)
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
-		return g.check(netip.AddrPortFrom(addr, portOf(u)))
+		at := netip.AddrPortFrom(addr, portOf(u))
+		return at, g.check(at)
 	}
 	if endsInNumber(host) { // 0x7f.1, 017700000001: an address to some, a name to others
-		return fmt.Errorf("%w: %s is an address in an unusual form", ErrBlocked, Clip(host))
+		return fail("%w: %s is an address in an unusual form", ErrBlocked, Clip(host))
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		if g.private && host != "localhost" {
-			return nil
+			return netip.AddrPort{}, nil
 		}
-		return fmt.Errorf("resolve the proxy's target: %w", err)
+		return fail("resolve the proxy's target: %w", err)
 	}
 	for _, addr := range addrs {
 		if err := g.check(netip.AddrPortFrom(addr, portOf(u))); err != nil {
-			return err
+			return netip.AddrPort{}, err
 		}
 	}
-	return nil
+	first := addrs[max(slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Unmap().Is4() }), 0)]
+	return netip.AddrPortFrom(first.Unmap(), portOf(u)), nil // a proxy has IPv4
 }
 
 // endsInNumber reports whether the last label of a host is a number, which

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -137,7 +138,7 @@ func proxyLine(proxy string) string {
 func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 	var asked []string
 	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.URL.String())
+		asked = append(asked, r.URL.String()+" for "+r.Host)
 	}))
 	defer proxy.Close()
 	s := settings(t, "http://example.invalid/", proxyLine(proxy.URL))
@@ -166,5 +167,15 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 	}
 	if err := send("http://example.invalid/ok"); err != nil || len(asked) != 1 {
 		t.Errorf("a name only the proxy can resolve: %v, asked %v", err, asked)
+	}
+	for to, want := range map[string]string{
+		"http://localhost:8/x":  "http://127.0.0.1:8/x",
+		"https://localhost:9/x": "127.0.0.1:9",
+	} { // what was checked is what is asked for, by number
+		asked = nil
+		_ = send(to)
+		if len(asked) != 1 || !strings.Contains(asked[0], want) {
+			t.Errorf("%s: the proxy was asked for %v, want %s", to, asked, want)
+		}
 	}
 }

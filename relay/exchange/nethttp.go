@@ -1,10 +1,13 @@
 package exchange
 
 import (
+	"cmp"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"callrelay/config"
@@ -19,11 +22,15 @@ const (
 // follows no redirect, keeps no cookie, unpacks nothing and takes no proxy from
 // the environment; connections are kept for the next attempt, as many as the
 // service has places.
-func newTransport(s *config.Service, g guard) (*http.Transport, error) {
+func newTransport(s *config.Service, g guard) (http.RoundTripper, error) {
 	secure, err := s.TLS.Client()
 	if err != nil {
 		return nil, err
 	}
+	return transportOf(s, g, secure)
+}
+
+func transportOf(s *config.Service, g guard, secure *tls.Config) (http.RoundTripper, error) {
 	dialer := &net.Dialer{Timeout: s.Timeout, ControlContext: g.control}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
@@ -47,8 +54,65 @@ func newTransport(s *config.Service, g guard) (*http.Transport, error) {
 	// The proxy itself was chosen by the operator and is mostly private; what is
 	// guarded is where it is sent.
 	dialer.ControlContext = guard{private: true, own: g.own}.control
-	t.Proxy = func(r *http.Request) (*url.URL, error) {
-		return proxy, g.target(r.Context(), r.URL)
+	t.Proxy = http.ProxyURL(proxy)
+	return &byNumber{guard: g, plain: t, secure: map[string]*http.Transport{}}, nil
+}
+
+// byNumber asks a proxy for addresses: what a name was found to mean when it was
+// checked is what is called. Safe for concurrent use.
+type byNumber struct {
+	guard guard
+	plain *http.Transport
+
+	mu     sync.Mutex
+	secure map[string]*http.Transport // by the name that a certificate must have
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (b *byNumber) RoundTrip(r *http.Request) (*http.Response, error) {
+	at, err := b.guard.target(r.Context(), r.URL)
+	if err != nil {
+		return nil, err
 	}
-	return t, nil
+	if !at.IsValid() {
+		return b.plain.RoundTrip(r)
+	}
+	numbered, u := r.WithContext(r.Context()), *r.URL
+	u.Host, numbered.URL = at.String(), &u
+	if numbered.Host == "" {
+		numbered.Host = r.URL.Host
+	}
+	if u.Scheme == "http" { // net/http would write the name
+		u.Opaque = "//" + u.Host + cmp.Or(u.EscapedPath(), "/")
+	}
+	return b.to(r.URL).RoundTrip(numbered)
+}
+
+// to is the transport to an endpoint, whatever number stands for its name.
+func (b *byNumber) to(u *url.URL) *http.Transport {
+	if u.Scheme != "https" {
+		return b.plain
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name := u.Hostname()
+	t, ok := b.secure[name]
+	if !ok {
+		t = b.plain.Clone()
+		if t.TLSClientConfig.ServerName == "" {
+			t.TLSClientConfig.ServerName = name
+		}
+		b.secure[name] = t
+	}
+	return t
+}
+
+// CloseIdleConnections is for the sender, as that of [http.Transport].
+func (b *byNumber) CloseIdleConnections() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.plain.CloseIdleConnections()
+	for _, t := range b.secure {
+		t.CloseIdleConnections()
+	}
 }

@@ -5,21 +5,26 @@ import "net/netip"
 // metadataAddrs are where clouds hand credentials to whoever asks from inside:
 // no service is ever there.
 var metadataAddrs = addrs(
-	"169.254.169.254", // AWS, Azure, Google, DigitalOcean and most others
-	"169.254.170.2",   // AWS container credentials
-	"169.254.170.23",  // AWS pod identity
-	"169.254.0.23",    // Tencent
-	"100.100.100.200", // Alibaba
-	"168.63.129.16",   // Azure's host
-	"192.0.0.192",     // Oracle
-	"fd00:ec2::254",   // AWS
-	"fd00:ec2::23",    // AWS pod identity
-	"fd20:ce::254",    // Google
+	"169.254.169.254",   // AWS, Azure, Google, DigitalOcean and most others
+	"169.254.170.2",     // AWS container credentials
+	"169.254.170.23",    // AWS pod identity
+	"169.254.0.23",      // Tencent
+	"100.100.100.200",   // Alibaba
+	"169.254.42.42",     // Scaleway
+	"168.63.129.16",     // Azure's host
+	"192.0.0.192",       // Oracle
+	"fd00:ec2::254",     // AWS
+	"fd00:ec2::23",      // AWS pod identity
+	"fd20:ce::254",      // Google
+	"fd00:42::42",       // Scaleway
+	"fd00:a9fe:a9fe::1", // Akamai
+	"fe80::a9fe:a9fe",   // OpenStack
 )
 
 // metadataNames are the names of those addresses, for proxies that resolve
 // names themselves.
 var metadataNames = []string{
+	"metadata", // Google's short one
 	"metadata.google.internal",
 	"metadata.goog",
 	"metadata.azure.internal",

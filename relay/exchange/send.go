@@ -103,7 +103,7 @@ func (s *HTTPSender) age(now time.Time) {
 }
 
 func (s *HTTPSender) closeIdle() {
-	if t, ok := s.Transport.(*http.Transport); ok {
+	if t, ok := s.Transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }

@@ -17,13 +17,13 @@ import (
 
 // unixSocket is the bound socket with the lock that keeps a second relay away.
 type unixSocket struct {
-	*net.UnixListener
+	*unixsock.Listener
 	lock *os.File
 }
 
 // Close removes the socket and lets the lock go.
 func (s *unixSocket) Close() error {
-	return errors.Join(s.UnixListener.Close(), s.lock.Close())
+	return errors.Join(s.Listener.Close(), s.lock.Close())
 }
 
 // listenSocket binds the socket of the configuration. It removes a stale one,
@@ -47,7 +47,7 @@ func listenSocket(c config.Intake) (net.Listener, error) {
 		_ = lock.Close()
 		return fail(err)
 	}
-	return &unixSocket{UnixListener: l, lock: lock}, nil
+	return &unixSocket{Listener: l, lock: lock}, nil
 }
 
 // lockSocket takes the lock beside the socket. It decides between relays that
@@ -64,7 +64,7 @@ func lockSocket(path string) (*os.File, error) {
 	return lock, nil
 }
 
-func bindSocket(c config.Intake) (*net.UnixListener, error) {
+func bindSocket(c config.Intake) (*unixsock.Listener, error) {
 	l, err := unixsock.Listen(c.Socket) // nobody else gets in before mode and group are set
 	if err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func CheckPath(path string) error {
 // Listen binds a socket with mode 0600, in a folder that is made where it is
 // missing. A stale socket is replaced; what else lies at the path is an error.
 // The process's umask is changed for a moment.
-func Listen(path string) (*net.UnixListener, error) {
+func Listen(path string) (*Listener, error) {
 	if err := CheckPath(path); err != nil {
 		return nil, err
 	}
@@ -40,7 +40,36 @@ func Listen(path string) (*net.UnixListener, error) {
 	}
 	before := unix.Umask(0o177)
 	defer unix.Umask(before)
-	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	bound, err := os.Lstat(path)
+	if err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return &Listener{UnixListener: l, bound: bound}, nil
+}
+
+// A Listener is a bound socket.
+type Listener struct {
+	*net.UnixListener
+	bound fs.FileInfo
+}
+
+// Close stops listening and removes the socket, unless something else lies at
+// its path by now.
+func (l *Listener) Close() error {
+	path := l.Addr().String()
+	if err := l.UnixListener.Close(); err != nil {
+		return err
+	}
+	if there, err := os.Lstat(path); err != nil || !os.SameFile(there, l.bound) {
+		return nil
+	}
+	return os.Remove(path)
 }
 
 func removeStale(path string) error {

@@ -23,13 +23,26 @@ func TestListen(t *testing.T) {
 	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("second listener: %v", err)
 	}
-	first.SetUnlinkOnClose(false)
-	_ = first.Close()
+	_ = first.UnixListener.Close() // as when the process is killed
 	second, err := Listen(path)
 	if err != nil {
 		t.Fatalf("stale socket: %v", err)
 	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	third, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_ = second.Close()
+	if _, err := os.Lstat(path); err != nil {
+		t.Error("another one's socket was removed")
+	}
+	_ = third.Close()
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the socket is still there")
+	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 
 {
     sub(/go run \.\/relay run/, "systemctl start relay")
+    sub(/^socket_group = ""          /, "socket_group = \"relay-send\"")
     place("run/relay.sock", "/run/relay/relay.sock")
     place("run/admin.sock", "/run/relay/admin.sock")
     place("run/queue", "/var/lib/relay/queue")
