@@ -136,6 +136,9 @@ func (a *app) printSource(s web.Source, now time.Time, p painter) {
 	if s.LastError != "" {
 		a.printf("  %s\n", p.bad(s.LastError))
 	}
+	for _, limit := range s.Limits {
+		a.printf("  %s\n", p.warn(limit))
+	}
 	if s.Unturned > 0 {
 		a.printf("  %s\n", p.warn(fmt.Sprintf("%d could not be turned, the last: %s", s.Unturned, s.Problem)))
 	}

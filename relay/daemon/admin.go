@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"callrelay/config"
@@ -284,7 +285,7 @@ func (p operator) test(ctx context.Context, service string, event []byte) (web.T
 func source(s callsource.Status) web.Source {
 	v := web.Source{
 		Name: s.Name, Type: s.Type, State: "disconnected", Since: s.Since, LastError: cmp.Or(s.LastError, s.Refusal),
-		Behind: s.Behind.Seconds(), Turned: s.Turned, Unturned: s.Unturned, Problem: s.Problem, Gaps: s.Gaps,
+		Behind: s.Behind.Seconds(), Turned: s.Turned, Unturned: s.Unturned, Problem: s.Problem, Gaps: s.Gaps, Limits: s.Limits,
 	}
 	if s.Connected {
 		v.State = "connected"
@@ -294,7 +295,17 @@ func source(s callsource.Status) web.Source {
 
 // doctor looks through the queue of the running relay.
 func (p operator) doctor(ctx context.Context) []web.Finding {
-	return WebFindings(p.queue.Examine(ctx, Configured(p.table().Config)))
+	found := WebFindings(p.queue.Examine(ctx, Configured(p.table().Config)))
+	for _, st := range p.sources.status() {
+		if st.LastError != "" {
+			found = append(found, web.Finding{Level: "warning", What: "source " + st.Name, Text: st.LastError})
+		}
+		for _, limit := range st.Limits {
+			what, mend, _ := strings.Cut(limit, "; ")
+			found = append(found, web.Finding{Level: "warning", What: "source " + st.Name, Text: what, Do: mend})
+		}
+	}
+	return found
 }
 
 // WebFindings are findings of the queue in web's words.

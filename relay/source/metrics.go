@@ -46,6 +46,8 @@ func newMetrics(s *Collector) *statusMetrics {
 		func(s Status) float64 { return float64(s.Unturned) })
 	add("gaps_total", "relay_gap events raised: something may be missing.", prometheus.CounterValue,
 		func(s Status) float64 { return float64(s.Gaps) })
+	add("limits", "Kinds of things that the call server does not let the source see.", prometheus.GaugeValue,
+		func(s Status) float64 { return float64(len(s.Limits)) })
 	return c
 }
 

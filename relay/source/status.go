@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type Status struct {
 	Calls     int           `json:"calls"`      // in progress
 	LastError string        `json:"last_error"` // why it is not connected; empty: it is
 	Refusal   string        `json:"refusal"`    // why the relay takes no events; empty: it does
+	Limits    []string      `json:"limits"`     // what the call server does not let the source see, and what mends it
 }
 
 // Heard notes the lag of a stamped message. The caller holds the lock.
@@ -65,6 +67,17 @@ func (s *Collector) disconnected(err error) {
 		s.status.Connected, s.status.Since = false, time.Now()
 	}
 	s.trouble(&s.status.LastError, "source disconnected", err)
+}
+
+// Limited notes what the call server does not let the source see. The caller
+// holds the lock.
+func (s *Collector) Limited(limits []string) {
+	for _, l := range limits {
+		if !slices.Contains(s.status.Limits, l) {
+			s.log.Warn("source limited", "reason", l)
+		}
+	}
+	s.status.Limits = limits
 }
 
 // Missed counts a message that could not be read.

@@ -139,7 +139,8 @@ type Source struct {
 	Turned    uint64    `json:"turned"`         // events turned and taken
 	Unturned  uint64    `json:"unturned"`       // events that could not be turned, Problem says why
 	Problem   string    `json:"problem,omitempty"`
-	Gaps      uint64    `json:"gaps"` // relay_gap events
+	Gaps      uint64    `json:"gaps"`             // relay_gap events
+	Limits    []string  `json:"limits,omitempty"` // what the call server does not let it see, and what mends it
 }
 
 // Reload is what became of a reload.

@@ -132,12 +132,14 @@ func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
 	case m.Event() != "" && !n.collect(m) && n.resumed:
 		s.Put(s.machine.apply(m, stamp))
 	}
+	s.machine.hearing.denied = s.machine.hearing.denied || n.refused(m)
 	if !n.settled && n.due(m, now) {
 		s.Put(n.settle(s.machine, m))
 		for _, l := range s.machine.unnamed() {
 			ask = append(ask, leg{ID: l.ID, Channel: l.Channel})
 		}
 	}
+	s.Limited(s.machine.hearing.limits())
 	s.Touch()
 	return ask
 }
@@ -149,6 +151,7 @@ func (n *session) resume(m *machine, stamp time.Time) []output {
 		return m.tick(stamp)
 	}
 	n.resumed = true
+	m.hearing = hearing{}
 	afterGap{m}.resume(stamp)
 	return nil
 }

@@ -186,7 +186,7 @@ func TestMetrics(t *testing.T) {
 	}
 	want := []string{
 		"relay_source_behind_seconds", "relay_source_connected", "relay_source_events_total", "relay_source_gaps_total",
-		"relay_source_lag_seconds", "relay_source_since_timestamp_seconds", "relay_source_spooled", "relay_source_unturned_total",
+		"relay_source_lag_seconds", "relay_source_limits", "relay_source_since_timestamp_seconds", "relay_source_spooled", "relay_source_unturned_total",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("metrics %q, want %q", got, want)

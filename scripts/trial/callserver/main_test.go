@@ -47,9 +47,23 @@ func home(t *testing.T) string {
 // events, in the order of each call.
 func beside(t *testing.T, user string) (*trial.Relay, *trial.Receiver) {
 	t.Helper()
-	if tools == "" {
-		t.Skip("no call server: see scripts/trial/callserver/run.sh")
+	if tools == "" || os.Getenv("PBX") != "" {
+		t.Skip("not the call server of this test: see scripts/trial/callserver/run.sh")
 	}
+	return start(t, user)
+}
+
+// besidePBX starts one beside a call server that is set up like FreePBX.
+func besidePBX(t *testing.T) (*trial.Relay, *trial.Receiver) {
+	t.Helper()
+	if tools == "" || os.Getenv("PBX") == "" {
+		t.Skip("not the call server of this test: see scripts/trial/callserver/run.sh")
+	}
+	return start(t, "relay")
+}
+
+func start(t *testing.T, user string) (*trial.Relay, *trial.Receiver) {
+	t.Helper()
 	r := trial.NewReceiver(t)
 	return trial.Start(t, relayPath, settings(t, user, r.URL)), r
 }

@@ -14,7 +14,17 @@ if [ ! -x "$CALLSERVER/up.sh" ]; then
 	exit 2
 fi
 export CALLSERVER
-trap '"$CALLSERVER/down.sh"' EXIT
+pbx=$(mktemp -d)
+trap '"$CALLSERVER/down.sh"; rm -rf "$pbx"' EXIT
 trap 'exit 1' INT TERM
 "$CALLSERVER/up.sh"
 go test ./scripts/trial/callserver -count=1 -timeout 30m -v "$@"
+"$CALLSERVER/down.sh"
+
+# The same with a dialplan as FreePBX makes it, and the manager user of the example.
+cp -r "$CALLSERVER/." "$pbx"
+cp scripts/trial/callserver/etc/*.conf "$pbx/etc"
+sed 's/change-me/relay/' scripts/examples/asterisk/freepbx/manager_custom.conf > "$pbx/etc/manager_custom.conf"
+export CALLSERVER="$pbx"
+"$pbx/up.sh"
+PBX=1 go test ./scripts/trial/callserver -count=1 -timeout 30m -v "$@"

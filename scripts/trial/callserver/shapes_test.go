@@ -1,12 +1,16 @@
 package callserver
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"callrelay/scripts/trial"
 )
 
 // shapes are calls as people have them, and who speaks in them: what must
@@ -453,7 +457,7 @@ func (w *world) forget(name string) {
 // spoke, and against the channel event log: each phone that was in a bridge is
 // one segment, with its times, and nobody else.
 func TestShapes(t *testing.T) {
-	relay, receiver := beside(t, "relay")
+	relay, receiver := besidePBX(t)
 	w := newWorld(t)
 	for _, shape := range shapes {
 		t.Run(shape.name, func(t *testing.T) {
@@ -476,6 +480,28 @@ func TestShapes(t *testing.T) {
 		})
 	}
 	once(t, receiver)
+	latency(t, receiver)
+}
+
+// latency tells how long it took from the call server's stamp of a ring to the
+// receiver.
+func latency(t *testing.T, receiver *trial.Receiver) {
+	t.Helper()
+	var took []time.Duration
+	for _, a := range receiver.Arrivals() {
+		var w webhook
+		if json.Unmarshal([]byte(a.Body), &w) != nil || w.Event != "agent_ring" {
+			continue
+		}
+		micros, err := strconv.ParseInt(w.ID[strings.LastIndex(w.ID, "/")+1:], 10, 64)
+		if err == nil {
+			took = append(took, a.At.Sub(time.UnixMicro(micros)))
+		}
+	}
+	slices.Sort(took)
+	if n := len(took); n > 0 {
+		t.Logf("from the ring to the receiver, of %d: p50 %v, p99 %v, longest %v", n, took[n/2], took[n*99/100], took[n-1])
+	}
 }
 
 // line is what a webhook says, as shapes have it.

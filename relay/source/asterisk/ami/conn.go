@@ -23,6 +23,10 @@ const (
 // ErrRefused is a login that Asterisk did not accept.
 var ErrRefused = errors.New("login refused")
 
+// ErrTooOld is an Asterisk whose events say too little: those of 11 and older
+// name no call.
+var ErrTooOld = errors.New("the call server is too old: Asterisk 12 or newer is needed")
+
 // greeting is what every manager interface says first.
 const greeting = "Asterisk Call Manager/"
 
@@ -119,7 +123,10 @@ func (c *Conn) greeted() error {
 	if string(start) != greeting {
 		return errors.New("not a manager interface")
 	}
-	_, _, err = c.reader.line()
+	line, _, err := c.reader.line()
+	if version, ok := strings.CutPrefix(string(line), greeting); ok && strings.HasPrefix(version, "1.") {
+		return ErrTooOld
+	}
 	return err
 }
 

@@ -92,6 +92,7 @@ func TestDialFails(t *testing.T) {
 		refused                      bool
 	}{
 		{"wrong secret", hello, "Response: Error\r\nMessage: Authentication failed\r\n\r\n", "Authentication failed", true},
+		{"an old Asterisk", "Asterisk Call Manager/1.3\r\n", "", "too old", false},
 		{"another service", "SSH-2.0-OpenSSH_9.2 and more text\r\n", "", "not a manager interface", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
