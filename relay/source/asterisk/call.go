@@ -115,6 +115,7 @@ type segment struct {
 	Call           string    // the call it is part of, when that is not its leg's
 	Start          time.Time // they hear each other since then
 	Unsure         bool      // since when is not known
+	Deferred       string    // it may be a consultation, while somebody waits in this call
 	Alone          time.Time // nobody is left since then
 	End            time.Time
 	Held           time.Duration

@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -107,10 +108,14 @@ func (t *talks) weigh(l *leg, at time.Time, left *leg, moved bool) {
 	if len(others) > 0 && !l.local() {
 		t.met(l, others)
 	}
-	if !l.open() && (len(others) == 0 || !t.agent(l) || t.consults(l, others)) {
+	if !l.open() && (len(others) == 0 || !t.agent(l)) {
 		return
 	}
+	begins := !l.open()
 	s := t.mark(l)
+	if len(others) > 0 && s.Claim == "" {
+		t.postpone(l, others, begins)
+	}
 	switch {
 	case len(others) > 0:
 		s.Alone, s.Left = time.Time{}, ""
@@ -145,28 +150,42 @@ func (t *talks) met(l *leg, others []*leg) {
 	}
 }
 
-// consults reports whether a conversation is a consultation: one of the two
-// has somebody waiting. It is no segment; if the call is passed on, the
-// segment begins then.
-func (t *talks) consults(l *leg, others []*leg) bool {
-	return len(others) == 1 && (t.awaited(others[0], l) || t.awaited(l, others[0]))
+// postpone withholds a segment that begins as a consultation: one of the two
+// has somebody waiting. When another one joins them, the call was passed on, and
+// the segment begins then.
+func (t *talks) postpone(l *leg, others []*leg, begins bool) {
+	s := l.Segment
+	waits := ""
+	if len(others) == 1 {
+		waits = cmp.Or(t.awaited(others[0], l), t.awaited(l, others[0]))
+	}
+	switch {
+	case begins:
+		s.Deferred = waits
+	case s.Deferred != "" && waits == "":
+		s.Deferred = ""
+		if slices.ContainsFunc(others, func(o *leg) bool { return !slices.Contains(s.Peers, o.ID) }) {
+			s.Start, s.Peers = time.Time{}, nil
+		}
+	}
 }
 
-// awaited reports whether somebody else waits for the one on the leg: in a
-// segment of the leg, or of another line of the phone that called out.
-func (t *talks) awaited(l, other *leg) bool {
+// awaited returns the call in which somebody else waits for the one on the leg:
+// in a segment of the leg, or of another line of the phone that called out. It
+// is empty when nobody does.
+func (t *talks) awaited(l, other *leg) string {
 	for _, x := range t.legs {
-		if !x.open() || x != l && (l.Dial != nil || x.device() != l.device()) {
+		if !x.open() || x.Segment.Deferred != "" || x != l && (l.Dial != nil || x.device() != l.device()) {
 			continue
 		}
 		if slices.ContainsFunc(x.Segment.Peers, func(id string) bool {
 			p := t.legs[id]
 			return p != nil && !p.Gone && p != other && !slices.Contains(t.around(l), p)
 		}) {
-			return true
+			return t.callFor(x).ID
 		}
 	}
-	return false
+	return ""
 }
 
 // mark returns the segment of a leg, made if there is none that goes on.
@@ -228,7 +247,7 @@ func (t *talks) lend(s *segment, c *call, l *leg) {
 // connect raises agent_connect once, when the agent hears somebody.
 func (t *talks) connect(l *leg) {
 	s, c := l.Segment, t.callFor(l)
-	if s.Connected || s.Unsure {
+	if s.Connected || s.Unsure || s.Deferred != "" {
 		return
 	}
 	s.Connected = true
@@ -245,10 +264,14 @@ func (t *talks) finish(l *leg, at time.Time) {
 	if s.Done {
 		return
 	}
-	if s.Start.IsZero() && !s.Unsure {
+	// A consultation is no segment of the call that waits, nor one when the call
+	// was passed on with it.
+	consulted := s.Deferred != "" && (s.Transferred || s.Deferred == c.ID)
+	if s.Start.IsZero() && !s.Unsure || consulted {
 		s.Done = true
 		return
 	}
+	s.Deferred = ""
 	t.connect(l)
 	if s.End = s.Alone; s.End.IsZero() {
 		s.End = at
@@ -306,7 +329,7 @@ func (t *talks) transferred(l *leg, at time.Time) {
 	}
 	s, c := l.Segment, t.callFor(l)
 	s.Transferred = true
-	if s.Done && t.wants(s.Queue, c) {
+	if s.Done && (s.Unsure || !s.End.IsZero()) && t.wants(s.Queue, c) {
 		s.Reason = reasonTransfer
 		t.passedOn(c, s, at)
 	}

@@ -74,7 +74,7 @@ var shapes = []struct {
 		second.bye()
 		w.talk()
 		l.bye()
-	}, "201 locn Local/201@from-queue/n caller"},
+	}, "201 locn Local/201@from-queue/n caller; 201  PJSIP/201 agent; 202  PJSIP/202 caller"},
 
 	{"pool, two calls", func(w *world) {
 		agent := w.up(w.phone["201"].call("790"))
