@@ -120,7 +120,7 @@ func TestPageShowsSourcesAndTroubles(t *testing.T) {
 	}
 	v := newVisitor(t, relay, testToken)
 	_, body := v.get("/")
-	for _, want := range []string{"9,000 deliveries wait", "<li>and 6 more</li>", "pbx1", `"state disconnected"`, ">2.5s<", ">41<", `state paused">degraded`} {
+	for _, want := range []string{"9,000 deliveries wait", "<li>and 6 more</li>", "pbx1", `"state disconnected"`, ">2.5s<", ">41<", `state paused">held up`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in %s", want, body)
 		}

@@ -12,13 +12,13 @@ import (
 // /healthz?details and the metric relay_state all say the same one.
 const (
 	Healthy   = "healthy"
+	Degraded  = "degraded"  // something is not as it should be
 	HeldUp    = "held up"   // deliveries to some service are not made
-	Degraded  = "degraded"  // something else is not as it should be
 	Unhealthy = "unhealthy" // no events are taken
 )
 
 // Verdicts returns the words, from good to bad.
-func Verdicts() []string { return []string{Healthy, HeldUp, Degraded, Unhealthy} }
+func Verdicts() []string { return []string{Healthy, Degraded, HeldUp, Unhealthy} }
 
 // A Trouble is one thing that is not as it should be.
 type Trouble struct {
@@ -35,12 +35,15 @@ type Trouble struct {
 // Judge sets the verdict and the troubles of a status from all else in it.
 func (s *Status) Judge() {
 	s.Troubles = slices.Concat(s.ownTroubles(), s.serviceTroubles(), s.sourceTroubles())
-	worst := 0
-	for _, t := range s.Troubles {
-		worst = max(worst, slices.Index(Verdicts(), t.Verdict))
+	slices.SortStableFunc(s.Troubles, func(a, b Trouble) int { return cmp.Compare(b.rank(), a.rank()) })
+	s.State = Healthy
+	if len(s.Troubles) > 0 {
+		s.State = s.Troubles[0].Verdict
 	}
-	s.State = Verdicts()[worst]
 }
+
+// rank is how bad a trouble is.
+func (t Trouble) rank() int { return slices.Index(Verdicts(), t.Verdict) }
 
 // ownTroubles are those of the relay itself.
 func (s *Status) ownTroubles() []Trouble {
@@ -113,13 +116,12 @@ func (s *Status) sourceTroubles() []Trouble {
 	return list
 }
 
-// Line says the verdict in one line, with the first trouble of the worst kind.
+// Line says the verdict in one line, with the worst trouble.
 func (s *Status) Line(now time.Time) string {
 	if s.State == Healthy {
 		return Healthy
 	}
-	i := slices.IndexFunc(s.Troubles, func(t Trouble) bool { return t.Verdict == s.State })
-	line := s.State + ": " + s.Troubles[i].Line(now)
+	line := s.State + ": " + s.Troubles[0].Line(now)
 	if more := len(s.Troubles) - 1; more > 0 {
 		line += fmt.Sprintf("; %d more", more)
 	}

@@ -11,7 +11,7 @@ type Status struct {
 	PID      int       `json:"pid"`
 	Started  time.Time `json:"started"`
 	State    string    `json:"state"`              // healthy, held up, degraded or unhealthy: see [Status.Judge]
-	Troubles []Trouble `json:"troubles,omitempty"` // what is wrong, the relay's own first, then by how much is owed
+	Troubles []Trouble `json:"troubles,omitempty"` // what is wrong, worst first, then by how much is owed
 	Healthy  bool      `json:"healthy"`            // the queue can do its work
 	Problem  string    `json:"problem,omitempty"`  // why it is not healthy
 	Degraded string    `json:"degraded,omitempty"` // why events take another way, or which services stand still; it is healthy nevertheless
