@@ -27,15 +27,18 @@ type delivery struct {
 	seq      uint64
 	accepted time.Time
 	attempts int          // made so far
-	tried    bool         // one of them since the queue handed it out
+	known    int          // of them, the queue knows
 	status   int          // of the last answer; 0: none
 	event    *call.Event  // once it was read
 	death    *queue.Death // not nil: it is dead, and the queue could not store that yet
 	erased   func() bool  // the queue erased it meanwhile; nil: it never does
+
+	phase phase
+	moved func(from, to phase) // sees each change of it; nil: nobody does
 }
 
 func newDelivery(e *queue.Entry) *delivery {
-	return &delivery{entry: e, record: e.Record, seq: e.Seq, accepted: e.Accepted, attempts: e.Attempts, erased: e.Erased}
+	return &delivery{entry: e, record: e.Record, seq: e.Seq, accepted: e.Accepted, attempts: e.Attempts, known: e.Attempts, erased: e.Erased}
 }
 
 // gone reports whether the delivery was erased while it was in hand: nothing of
@@ -56,15 +59,7 @@ func (d *delivery) read() (*call.Event, error) {
 	return e, nil
 }
 
-// giveBack ends the hold on the delivery. An attempt that the queue does not
-// know of yet is told to it, so that attempts count on.
-func (d *delivery) giveBack() {
-	if d.tried && d.death == nil && d.Park(d.parking(time.Now(), true)) == nil {
-		return
-	}
-	d.Return()
-}
-
+// parking is how the queue keeps the delivery until it is due.
 func (d *delivery) parking(due time.Time, held bool) queue.Parking {
 	return queue.Parking{Attempts: d.attempts, Due: due, Held: held, Status: d.status}
 }

@@ -124,7 +124,7 @@ func (l *fakeLane) hand(from *[]*fakeEntry) *delivery {
 	e := (*from)[0]
 	*from = (*from)[1:]
 	l.held[e.record.ID] = e
-	return &delivery{entry: e, record: e.record, seq: e.seq, accepted: e.accepted, attempts: e.parking.Attempts}
+	return &delivery{entry: e, record: e.record, seq: e.seq, accepted: e.accepted, attempts: e.parking.Attempts, known: e.parking.Attempts, moved: moves.note}
 }
 
 // SetOrdered implements lane.

@@ -45,7 +45,8 @@ func newReporter(log *slog.Logger, m *metrics, j journal, n notices) *reporter {
 }
 
 // record tells of an attempt that was made.
-func (r *runner) record(ctx context.Context, d *delivery, v verdict, now time.Time, elapsed time.Duration) {
+func (r turn) record(ctx context.Context, v verdict, now time.Time, elapsed time.Duration) {
+	d := r.d
 	end := now.Add(elapsed)
 	r.stats.attempt(v, elapsed, end.Sub(d.accepted))
 	r.meter.add(v, end, elapsed)

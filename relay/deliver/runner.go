@@ -51,7 +51,7 @@ type runner struct {
 
 	mu       sync.Mutex
 	endpoint *endpoint
-	hand     hand
+	buffer   buffer
 	asked    asked
 	stop     context.Context // ends when no attempt begins any more; nil until the runner runs
 	abort    context.Context // of the attempts
@@ -68,11 +68,11 @@ type runner struct {
 func newRunner(name string, l lane, tell *reporter, gone func()) *runner {
 	r := &runner{
 		name: name, lane: l, tell: tell, gone: gone,
-		pace:  rate.NewLimiter(rate.Inf, 1),
-		stats: tell.metrics.service(name),
-		hand:  newHand(),
-		asked: asked{},
-		wake:  make(chan struct{}, 1),
+		pace:   rate.NewLimiter(rate.Inf, 1),
+		stats:  tell.metrics.service(name),
+		buffer: newBuffer(),
+		asked:  asked{},
+		wake:   make(chan struct{}, 1),
 	}
 	r.rest.over = r.dispatch
 	return r
@@ -164,7 +164,7 @@ func (r *runner) run(ctx, abort context.Context) {
 	r.mu.Lock()
 	r.stop, r.abort = ctx, abort
 	r.mu.Unlock()
-	r.fetch(ctx)
+	fetcher{r}.fetch(ctx)
 	r.mu.Lock()
 	r.closed = true
 	e := r.endpoint
@@ -177,45 +177,8 @@ func (r *runner) run(ctx, abort context.Context) {
 	exchange.CloseIdle(r.setup.Load().sender)
 }
 
-// dispatch starts as many attempts as there are places, and feeds the hand.
-func (r *runner) dispatch() {
-	for {
-		r.mu.Lock()
-		d := r.begin()
-		r.feed()
-		r.mu.Unlock()
-		if d == nil {
-			return
-		}
-		go r.worker(d)
-	}
-}
-
-// begin takes a place and the delivery to use it for; nil when there is none of
-// either, or no leave.
-func (r *runner) begin() *delivery {
-	if r.closed || r.held || r.stop == nil || r.busy >= r.places || r.rest.lasts() {
-		return nil
-	}
-	ok, probe := r.endpoint.ready()
-	if !ok {
-		return nil
-	}
-	d := r.pick(probe)
-	if d != nil {
-		r.busy++
-		r.work.Add(1)
-	}
-	return d
-}
-
-// pick takes the next delivery; a probe is made with the oldest.
-func (r *runner) pick(probe bool) *delivery {
-	if probe {
-		return r.hand.oldest()
-	}
-	return r.hand.next()
-}
+// dispatch starts as many attempts as there are places.
+func (r *runner) dispatch() { dispatcher{r}.fill() }
 
 // breakerChanged follows the endpoint's breaker.
 func (r *runner) breakerChanged(c change) {
@@ -224,7 +187,7 @@ func (r *runner) breakerChanged(c change) {
 	case BreakerOpen:
 		r.places = 1
 	case BreakerClosed:
-		r.hand.wake()
+		r.buffer.wake()
 	}
 	r.mu.Unlock()
 	// A probe takes the oldest delivery, so those parked because of the endpoint

@@ -1,14 +1,9 @@
 package deliver
 
 import (
-	"math/rand/v2"
 	"sync"
 	"time"
 )
-
-// recordingRest is how long a delivery is parked at least that has no room to
-// wait for its recording in memory.
-const recordingRest = 5 * time.Second
 
 // hold keeps a service from being called, or lets it go on. What is in hand
 // goes back to the queue, where it waits.
@@ -27,22 +22,14 @@ func (r *runner) hold(held bool) {
 // are parked, so that their attempts count on and their time is kept.
 func (r *runner) release() {
 	r.mu.Lock()
-	ready, waiting := r.hand.empty()
+	ready, waiting := r.buffer.empty()
 	r.mu.Unlock()
 	var parks sync.WaitGroup // together, for the queue writes them together
 	for _, d := range ready {
-		if !d.tried {
-			d.Return()
-			continue
-		}
-		parks.Go(d.giveBack)
+		parks.Go(func() { d.giveBack(d.parking(time.Now(), true)) })
 	}
 	for d, w := range waiting {
-		parks.Go(func() {
-			if !d.tried || d.death != nil || d.Park(d.parking(w.due, w.held)) != nil {
-				d.Return()
-			}
-		})
+		parks.Go(func() { d.giveBack(d.parking(w.due, w.phase == phaseEndpoint)) })
 	}
 	parks.Wait()
 }
@@ -53,14 +40,14 @@ func (r *runner) keep(d *delivery, w *wait, delay time.Duration) {
 	defer r.mu.Unlock()
 	w.due = time.Now().Add(delay)
 	w.timer = time.AfterFunc(delay, func() { r.due(d) })
-	r.hand.wait(d, w)
+	r.buffer.wait(d, w)
 }
 
 // due makes a delivery ready that waited in memory.
 func (r *runner) due(d *delivery) {
 	r.mu.Lock()
-	if r.hand.end(d) {
-		r.hand.putBack(d)
+	if r.buffer.end(d) {
+		r.buffer.putBack(d)
 	}
 	r.mu.Unlock()
 	r.dispatch()
@@ -75,43 +62,16 @@ func (r *runner) expire(now time.Time) {
 		return
 	}
 	r.asked.forget(now)
-	expired := r.hand.before(now.Add(-s.service.MaxAge))
+	expired := r.buffer.before(now.Add(-s.service.MaxAge))
 	r.settling += len(expired)
 	r.work.Add(len(expired))
 	r.mu.Unlock()
 	var burials sync.WaitGroup // together, for the queue writes them together
 	for _, d := range expired {
 		burials.Go(func() {
-			r.bury(d, verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
-			r.settled()
+			turn{r, s, d}.bury(verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
+			dispatcher{r}.settled()
 		})
 	}
 	burials.Wait()
-}
-
-// awaitRecording has a delivery wait for its recording, at most until a moment,
-// without an attempt and without a place. As many as fit wait in memory, the
-// rest in the queue.
-func (r *runner) awaitRecording(d *delivery, path string, until time.Time) {
-	if !r.mayWait(waitRecording) {
-		due := time.Now().Add(recordingRest + rand.N(recordingRest))
-		if due.After(until) {
-			due = until
-		}
-		if d.Park(d.parking(due, false)) == nil {
-			return
-		}
-	}
-	w := &wait{kind: waitRecording}
-	r.keep(d, w, time.Until(until))
-	cancel := r.setup.Load().recordings.Watch(path, func() { r.due(d) })
-	r.mu.Lock()
-	waits := r.hand.waiting[d] == w
-	if waits {
-		w.cancel = cancel
-	}
-	r.mu.Unlock()
-	if !waits { // ready already
-		cancel()
-	}
 }

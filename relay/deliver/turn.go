@@ -1,90 +1,59 @@
 package deliver
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"callrelay/queue"
 	"callrelay/relay/exchange"
 )
 
-// worker makes attempts as long as there are deliveries and the place is its
-// own. The place is free again before an outcome is stored that takes the disk.
-func (r *runner) worker(d *delivery) {
-	for d != nil {
-		after := r.serve(d)
-		d = r.swap(after != nil)
-		if after != nil {
-			after()
-			r.settled()
-			return
-		}
-	}
-}
+// recordingRest is how long a delivery is parked at least that has no room to
+// wait for its recording in memory.
+const recordingRest = 5 * time.Second
 
-// swap ends the use of a place and begins the next. When the outcome is still
-// to be stored, it leaves the next to another worker.
-func (r *runner) swap(settle bool) *delivery {
-	r.mu.Lock()
-	r.busy--
-	if settle {
-		r.settling++
-		r.mu.Unlock()
-		r.dispatch()
-		return nil
-	}
-	next := r.begin()
-	r.feed()
-	more := r.busy < r.places && len(r.hand.ready) > 0 // places were added
-	r.mu.Unlock()
-	r.work.Done()
-	if more {
-		r.dispatch()
-	}
-	return next
-}
-
-// settled ends the storing of an outcome.
-func (r *runner) settled() {
-	r.mu.Lock()
-	r.settling--
-	r.feed()
-	r.mu.Unlock()
-	r.work.Done()
+// turn is what a delivery has when its turn has come: a place of the runner, and the
+// setup that counts until the turn is over.
+type turn struct {
+	*runner
+	s *setup
+	d *delivery
 }
 
 // serve does what is to be done with a delivery: mostly an attempt. What is
 // left to do without the place is returned; nil is nothing.
-func (r *runner) serve(d *delivery) (after func()) {
-	s := r.setup.Load()
+func (r turn) serve() (after func()) {
+	s, d := r.s, r.d
 	if d.gone() {
-		return d.Finish
+		return d.finish
 	}
 	if d.death != nil {
-		return func() { r.store(d) }
+		return r.store
 	}
 	if time.Since(d.accepted) >= s.service.MaxAge {
 		return func() {
-			r.bury(d, verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
+			r.bury(verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
 		}
 	}
-	if pause := r.askedWait(d); pause > 0 {
-		return func() { r.setAside(d, pause) }
+	if pause := r.askedWait(); pause > 0 {
+		return func() { r.setAside(pause) }
 	}
 	e, err := d.read()
 	if err != nil {
-		return func() { r.bury(d, unrenderable(err)) }
+		return func() { r.bury(unrenderable(err)) }
 	}
 	if path, until := s.recordingOf(e, d.accepted); path != "" {
-		return func() { r.awaitRecording(d, path, until) }
+		return func() { r.awaitRecording(path, until) }
 	}
-	return r.proceed(s, d)
+	return r.proceed()
 }
 
 // proceed attempts a delivery once the rate and the breaker allow it. Where
 // that is no more the case, it goes back to where it came from.
-func (r *runner) proceed(s *setup, d *delivery) (after func()) {
+func (r turn) proceed() (after func()) {
+	s, d := r.s, r.d
 	if s.service.Rate.PerSecond > 0 && r.pace.Wait(r.stop) != nil {
-		return d.giveBack
+		return r.back
 	}
 	if pause := r.quota.Load().take(time.Now()); pause > 0 {
 		r.rest.ask(pause)
@@ -92,46 +61,50 @@ func (r *runner) proceed(s *setup, d *delivery) (after func()) {
 	r.mu.Lock()
 	if r.closed || r.held {
 		r.mu.Unlock()
-		return d.giveBack
+		return r.back
 	}
 	t, ok := ticket{}, !r.rest.lasts()
 	if ok {
 		t, ok = r.endpoint.admit()
 	}
 	if !ok { // the breaker has opened meanwhile, or the endpoint wants a rest
-		r.hand.putBack(d)
+		r.buffer.putBack(d)
 	}
 	r.mu.Unlock()
 	if !ok {
 		return nil
 	}
-	return r.attempt(s, d, t)
+	return r.attempt(t)
 }
 
+// back puts the delivery into the queue again: its turn came to nothing.
+func (r turn) back() { r.d.giveBack(r.d.parking(time.Now(), true)) }
+
 // attempt makes one attempt, and tells the breaker.
-func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
+func (r turn) attempt(t ticket) (after func()) {
+	s, d := r.s, r.d
 	now, late := time.Now(), s.lateOf(d.event)
 	a, wsse, err := s.prepare(d.event, d.attempts+1, now)
 	if err != nil {
 		t.done(result{err: errGivenUp})
-		return func() { r.bury(d, unrenderable(err)) }
+		return func() { r.bury(unrenderable(err)) }
 	}
 	ctx, span := r.tell.tracer.begin(r.abort, d, a)
 	v, reply, elapsed := s.exchange(ctx, a, now)
 	defer span.end(&v)
 	if v.unmade || r.abort.Err() != nil && v.status == 0 {
 		t.done(result{err: errGivenUp})
-		return d.giveBack
+		return r.back
 	}
 	if d.gone() {
 		t.done(result{err: errGivenUp})
-		return d.Finish
+		return d.finish
 	}
-	d.attempts, d.tried, d.status = d.attempts+1, true, v.status
+	d.attempts, d.status = d.attempts+1, v.status
 	if v.err != "" {
 		v.err = exchange.Clip(s.mask.text(v.err, append(tokens(a), wsse...)...))
 	}
-	r.record(r.abort, d, v, now, elapsed)
+	r.record(r.abort, v, now, elapsed)
 	if s.debug(now) {
 		r.tell.transcript(s.transcript(a, wsse, reply, v, now, elapsed))
 	}
@@ -152,30 +125,32 @@ func (r *runner) attempt(s *setup, d *delivery, t ticket) (after func()) {
 	default:
 		t.done(result{err: errUnhealthy, why: v.err, operational: d.operational()})
 	}
-	return r.conclude(s, d, v)
+	return r.conclude(v)
 }
 
 // conclude ends a delivery that was delivered, and says what is to be done with
 // any other.
-func (r *runner) conclude(s *setup, d *delivery, v verdict) (after func()) {
+func (r turn) conclude(v verdict) (after func()) {
+	d := r.d
 	switch v.outcome {
 	case Delivered:
 		// A crash before this is on disk repeats the attempt.
-		d.Finish()
+		d.finish()
 		r.rest.success()
 		r.succeeded()
 		return nil
 	case Dead:
 		r.succeeded()
-		return func() { r.bury(d, v) }
+		return func() { r.bury(v) }
 	default:
-		return func() { r.retry(s, d, v) }
+		return func() { r.retry(v) }
 	}
 }
 
 // retry has a delivery wait for its next attempt: in memory when that is soon,
 // or when the breaker decides on it and the next probe may need it; else parked.
-func (r *runner) retry(s *setup, d *delivery, v verdict) {
+func (r turn) retry(v verdict) {
+	s, d := r.s, r.d
 	if v.gone {
 		r.gone()
 	}
@@ -185,21 +160,25 @@ func (r *runner) retry(s *setup, d *delivery, v verdict) {
 		pause = v.retryAfter // the service goes on then, this one first
 	}
 	pause = max(min(pause, d.accepted.Add(s.service.MaxAge).Sub(now)), 0) // it expires then
-	inHand := &wait{kind: waitRetry, held: v.retryAfter == 0}
-	if (pause <= inPlace || inHand.held && r.troubled()) && r.mayWait(waitRetry) {
-		r.keep(d, inHand, pause)
+	w := &wait{phase: phaseEndpoint}
+	if v.retryAfter != 0 {
+		w.phase = phaseAsked
+	}
+	held := w.phase == phaseEndpoint
+	if (pause <= inPlace || held && r.troubled()) && r.mayWait(phaseAsked) {
+		r.keep(d, w, pause)
 		return
 	}
-	p := d.parking(now.Add(pause), inHand.held || r.ask(d, now.Add(v.retryAfter)))
+	p := d.parking(now.Add(pause), held || r.ask(now.Add(v.retryAfter)))
 	p.Reason = v.err
-	if err := d.Park(p); err != nil {
-		r.keep(d, inHand, pause)
+	if err := d.park(p); err != nil {
+		r.keep(d, w, pause)
 	}
 }
 
 // leaveAlone has the service make no attempt for so long, and then begin with one
 // at a time.
-func (r *runner) leaveAlone(d time.Duration) {
+func (r turn) leaveAlone(d time.Duration) {
 	r.rest.ask(d)
 	r.mu.Lock()
 	r.places = 1
@@ -208,62 +187,93 @@ func (r *runner) leaveAlone(d time.Duration) {
 
 // ask remembers when the endpoint wants to see the delivery again at the
 // earliest, and reports whether it could.
-func (r *runner) ask(d *delivery, at time.Time) bool {
+func (r turn) ask(at time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.asked.note(d.record.ID, at)
+	return r.asked.note(r.d.record.ID, at)
 }
 
 // askedWait is how long the endpoint wants a delivery to wait still.
-func (r *runner) askedWait(d *delivery) time.Duration {
+func (r turn) askedWait() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.asked) == 0 {
 		return 0
 	}
-	return r.asked.wait(d.record.ID, time.Now())
+	return r.asked.wait(r.d.record.ID, time.Now())
 }
 
 // setAside has a delivery wait that came due before its Retry-After.
-func (r *runner) setAside(d *delivery, pause time.Duration) {
-	if pause > inPlace || !r.mayWait(waitRetry) {
-		if d.Park(d.parking(time.Now().Add(pause), false)) == nil {
+func (r turn) setAside(pause time.Duration) {
+	d := r.d
+	if pause > inPlace || !r.mayWait(phaseAsked) {
+		if d.park(d.parking(time.Now().Add(pause), false)) == nil {
 			return
 		}
 	}
-	r.keep(d, &wait{kind: waitRetry}, pause)
+	r.keep(d, &wait{phase: phaseAsked}, pause)
 }
 
 // troubled reports whether the breaker is not closed.
-func (r *runner) troubled() bool {
+func (r turn) troubled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.endpoint.shut.Load()
 }
 
 // mayWait reports whether one more delivery may wait in memory.
-func (r *runner) mayWait(kind waitKind) bool {
+func (r turn) mayWait(p phase) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.closed && !r.held && !r.hand.full(kind)
+	return !r.closed && !r.held && !r.buffer.full(p)
 }
 
 // bury makes a delivery a dead letter.
-func (r *runner) bury(d *delivery, v verdict) {
-	s := r.setup.Load()
+func (r turn) bury(v verdict) {
+	s, d := r.s, r.d
 	d.death = &queue.Death{Reason: v.reason, Attempts: d.attempts, Status: v.status, Error: exchange.Clip(s.mask.text(v.err))}
-	r.store(d)
+	r.store()
 }
 
 // store has the queue keep a dead letter; only then is the delivery over. A
 // crash in between repeats it.
-func (r *runner) store(d *delivery) {
+func (r turn) store() {
+	d := r.d
 	if err := d.Bury(*d.death); err != nil {
-		r.keep(d, &wait{kind: waitRetry}, queueRest)
+		r.keep(d, &wait{phase: phaseUnstored}, queueRest)
 		return
 	}
+	d.to(phaseDead)
 	r.tell.buried(r.abort, d, exchange.HostOf(r.setup.Load().service.Endpoint))
 	r.stats.dead.Add(1)
+}
+
+// awaitRecording has a delivery wait for its recording, at most until a moment,
+// without an attempt and without a place. As many as fit wait in memory, the
+// rest in the queue.
+func (r turn) awaitRecording(path string, until time.Time) {
+	d := r.d
+	if !r.mayWait(phaseRecording) {
+		due := time.Now().Add(recordingRest + rand.N(recordingRest))
+		if due.After(until) {
+			due = until
+		}
+		if d.park(d.parking(due, false)) == nil {
+			return
+		}
+	}
+	w := &wait{phase: phaseRecording}
+	r.keep(d, w, time.Until(until))
+	cancel := r.s.recordings.Watch(path, func() { r.due(d) })
+	r.mu.Lock()
+	waits := r.buffer.waiting[d] == w
+	if waits {
+		w.cancel = cancel
+	}
+	r.mu.Unlock()
+	if !waits { // ready already
+		cancel()
+	}
 }
 
 // unrenderable is the verdict on an event that cannot be written as its service

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"callrelay/queue"
 )
 
 const (
@@ -14,8 +16,11 @@ const (
 	queueRest = time.Second
 )
 
+// fetcher is the part of a runner that gets deliveries from its lane.
+type fetcher struct{ *runner }
+
 // fetch keeps the runner supplied until ctx ends.
-func (r *runner) fetch(ctx context.Context) {
+func (r fetcher) fetch(ctx context.Context) {
 	for {
 		n := r.room(ctx)
 		if n == 0 {
@@ -42,7 +47,7 @@ func sleep(ctx context.Context, d time.Duration) {
 
 // room waits until deliveries are wanted and returns how many; 0 once ctx has
 // ended.
-func (r *runner) room(ctx context.Context) int {
+func (r fetcher) room(ctx context.Context) int {
 	for ctx.Err() == nil {
 		r.mu.Lock()
 		n := r.wanted()
@@ -61,9 +66,9 @@ func (r *runner) room(ctx context.Context) int {
 
 // wanted is how many deliveries should be fetched now. While the breaker is
 // open nothing is: the service's events stay where they are.
-func (r *runner) wanted() int {
-	full, have := ahead*r.places, len(r.hand.ready)
-	crowded := r.settling >= maxWaiting || r.hand.counts[waitRetry] >= 2*maxWaiting
+func (r fetcher) wanted() int {
+	full, have := ahead*r.places, len(r.buffer.ready)
+	crowded := r.settling >= maxWaiting || r.buffer.retries() >= 2*maxWaiting
 	if r.closed || r.held || have > full/2 || crowded {
 		return 0
 	}
@@ -79,14 +84,14 @@ func (r *runner) wanted() int {
 }
 
 // take gets deliveries from the lane.
-func (r *runner) take(list []*delivery) {
+func (r fetcher) take(list []*delivery) {
 	if len(list) == 0 {
 		return
 	}
 	r.mu.Lock()
 	back := r.closed || r.held
 	if !back {
-		r.hand.add(list...)
+		r.buffer.add(list...)
 	}
 	r.mu.Unlock()
 	if !back {
@@ -94,12 +99,12 @@ func (r *runner) take(list []*delivery) {
 		return
 	}
 	for _, d := range list {
-		d.Return()
+		d.giveBack(queue.Parking{})
 	}
 }
 
 // feed tells fetch to look again, if it waits and would find room.
-func (r *runner) feed() {
+func (r fetcher) feed() {
 	if r.hungry && r.wanted() > 0 {
 		r.hungry = false
 		select {
