@@ -1,4 +1,3 @@
-golangci := "v2.15.0"
 version := `git describe --tags --always --dirty 2>/dev/null || echo devel`
 
 # list the recipes
@@ -65,10 +64,9 @@ hub *args:
 cluster *args:
     go run ./scripts/trial/cluster {{args}}
 
-# run the linter, which is installed when missing
+# run the linter, pinned in .ci/tools.mod
 lint:
-    command -v golangci-lint >/dev/null || go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@{{golangci}}
-    PATH="$PATH:$(go env GOPATH)/bin" golangci-lint run ./...
+    go tool -modfile=.ci/tools.mod golangci-lint run ./...
 
 # format all code
 fmt:

@@ -293,3 +293,16 @@ func TestAddressOf(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEnvironmentChoosesNetHTTP(t *testing.T) {
+	t.Setenv(Variable, "net/http")
+	sender, err := New(settings(t, "http://127.0.0.1/", ""), nil, nil)
+	if _, ok := sender.(*HTTPSender); !ok || err != nil {
+		t.Errorf("the sender is a %T, %v; want that of net/http", sender, err)
+	}
+	t.Setenv(Variable, "")
+	sender, err = New(settings(t, "http://127.0.0.1/", ""), nil, nil)
+	if _, ok := sender.(*directSender); !ok || err != nil {
+		t.Errorf("the sender is a %T, %v; want the exchange's own", sender, err)
+	}
+}
