@@ -104,7 +104,7 @@ func (d *Deliverer) applyOne(t *route.Table, s *route.Service, e *endpoint) {
 		r = &running{runner: newRunner(s.Name, lane, d.tell, func() { d.gone(s.Name) })}
 	}
 	_, paused := d.pauses.of(s.Name)
-	r.apply(newSetup(s, d.environment(t), r.setup.Load()), e, paused || !s.Active)
+	r.apply(newSetup(s, d.options.environment(t), r.setup.Load()), e, paused || !s.Active)
 	d.mu.Lock()
 	d.runners[s.Name] = r // only now: it is complete
 	d.mu.Unlock()
@@ -130,12 +130,12 @@ func (d *Deliverer) drop(t *route.Table) {
 	}
 }
 
-func (d *Deliverer) environment(t *route.Table) environment {
+func (o Options) environment(t *route.Table) environment {
 	env := environment{
-		recordings: d.options.Recordings,
-		userAgent:  "relay/" + d.options.Version,
-		own:        d.options.Own,
-		keep:       d.options.Queue,
+		recordings: o.Recordings,
+		userAgent:  "relay/" + o.Version,
+		own:        o.Own,
+		keep:       o.Queue,
 	}
 	if t.Config.Recordings != nil {
 		env.late = t.Config.Recordings.Late
@@ -173,7 +173,7 @@ func (d *Deliverer) Run(ctx, abort context.Context) error {
 	for _, r := range runners {
 		d.start(r)
 	}
-	d.work.Go(func() { d.tend(ctx) })
+	d.work.Go(func() { housekeeper{d}.run(ctx) })
 	<-ctx.Done()
 	d.mu.Lock()
 	d.ended = true // no reload starts a runner any more

@@ -10,10 +10,13 @@ import (
 	"callrelay/relay/exchange"
 )
 
-// tend looks after what time alone changes, until ctx ends: deliveries that
+// housekeeper is the part of a [Deliverer] that time drives.
+type housekeeper struct{ *Deliverer }
+
+// run looks after what time alone changes, until ctx ends: deliveries that
 // expire, wherever they wait, certificates that are replaced, and failures that
 // are told as a number.
-func (d *Deliverer) tend(ctx context.Context) {
+func (d housekeeper) run(ctx context.Context) {
 	ticker := time.NewTicker(tendEvery)
 	defer ticker.Stop()
 	var states stateChanges
@@ -33,7 +36,7 @@ func (d *Deliverer) tend(ctx context.Context) {
 // expire makes dead letters of what is older than its service allows: in the
 // hands of the runners, and in the queue while a breaker is open, a service
 // paused, or its deliveries orphaned.
-func (d *Deliverer) expire(ctx context.Context, now time.Time) {
+func (d housekeeper) expire(ctx context.Context, now time.Time) {
 	stats := d.options.Queue.Stats().Services
 	for _, r := range d.inOrder() {
 		r.expire(now)
@@ -50,7 +53,7 @@ func (d *Deliverer) expire(ctx context.Context, now time.Time) {
 }
 
 // sweep buries what waits in the queue for a service since before a moment.
-func (d *Deliverer) sweep(ctx context.Context, service string, st queue.ServiceStats, before time.Time) {
+func (d housekeeper) sweep(ctx context.Context, service string, st queue.ServiceStats, before time.Time) {
 	if st.Waiting+st.Parked == 0 || st.Oldest.IsZero() || !st.Oldest.Before(before) {
 		return
 	}
@@ -77,7 +80,7 @@ func (d *Deliverer) buried(death queue.Death, records []queue.Record) {
 
 // renew makes the connections of services anew whose certificates were
 // replaced.
-func (d *Deliverer) renew() {
+func (d housekeeper) renew() {
 	d.applying.Lock()
 	defer d.applying.Unlock()
 	d.mu.Lock()
@@ -89,11 +92,11 @@ func (d *Deliverer) renew() {
 			continue
 		}
 		d.options.Log.Info("certificates read again", "service", r.name)
-		r.renew(newSetup(s.service, d.environment(t), s))
+		r.renew(newSetup(s.service, d.options.environment(t), s))
 	}
 }
 
-// tendEvery is how often [Deliverer.tend] looks.
+// tendEvery is how often [housekeeper.run] looks.
 const tendEvery = time.Second
 
 // stateChanges knows the state that each service was last seen in. Not safe for

@@ -55,15 +55,19 @@ func (r turn) proceed() (after func()) {
 	if s.service.Rate.PerSecond > 0 && r.pace.Wait(r.stop) != nil {
 		return r.back
 	}
-	if pause := r.quota.Load().take(time.Now()); pause > 0 {
-		r.rest.ask(pause)
+	rests := r.rest.lasts()
+	if !rests { // an attempt of the quota that was taken is made, whoever asks for a rest meanwhile
+		if pause := r.quota.Load().take(time.Now()); pause > 0 {
+			r.rest.ask(pause)
+			rests = true
+		}
 	}
 	r.mu.Lock()
 	if r.closed || r.held {
 		r.mu.Unlock()
 		return r.back
 	}
-	t, ok := ticket{}, !r.rest.lasts()
+	t, ok := ticket{}, !rests
 	if ok {
 		t, ok = r.endpoint.admit()
 	}
