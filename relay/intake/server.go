@@ -25,7 +25,7 @@ const (
 	MaxRequest     = 8 << 20  // bytes of one request
 	maxSplit       = 32 << 20 // bytes of one request after splitting into segments
 	smallRequest   = 8 << 10  // bytes; more is of the peer's share
-	peerBytes      = 16 << 20 // what one user may have the relay hold, over all connections
+	peerBytes      = 8 << 20  // what one user may have the relay hold, over all connections
 
 	headerTimeout  = 10 * time.Second // for a request's headers
 	requestTimeout = time.Minute      // for a whole request

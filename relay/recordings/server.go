@@ -17,7 +17,7 @@ const (
 	HeaderTimeout = 10 * time.Second // to read a request's headers
 	RefuseTimeout = 30 * time.Second // to write an answer that is no recording
 	IdleTimeout   = 2 * time.Minute  // of a connection between two requests
-	Connections   = 1024             // at a time
+	Connections   = 512              // at a time
 	ShutdownGrace = 5 * time.Second  // for the downloads under way at the end
 )
 

@@ -185,7 +185,13 @@ func (f *tokenFolder) list(t *tree, dir string) bool {
 		var some []string
 		some, err = file.Readdirnames(namesAtATime)
 		for _, name := range some {
+			if len(entries) == cap(entries) {
+				entries = slices.Grow(entries, len(entries)+namesAtATime)
+			}
 			entries = append(entries, tokenEntry{shortID(link.PathID(path.Join(dir, name))), uint32(len(names))})
+			if len(names)+len(name) >= cap(names) { // doubled, so that what is left behind is small, too
+				names = slices.Grow(names, len(names)+len(name)+1)
+			}
 			names = append(append(names, name...), 0)
 		}
 	}
