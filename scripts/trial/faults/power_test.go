@@ -43,6 +43,7 @@ type night struct {
 	at   map[string]*trial.Receiver // by service
 	book map[string]*ledger         // likewise
 	free atomic.Bool                // the stuck one takes what waits
+	said []string                   // what the relay held at each start, and warned of
 }
 
 func newNight(t *testing.T, dir string) *night {
@@ -177,7 +178,7 @@ func (n *night) settle(cuts int) {
 			continue
 		case <-deadline:
 		}
-		n.t.Fatalf("%d of %d acknowledged are lost: %v\n%s", len(lost), acked, lost[:min(len(lost), 10)], n.r.Page("/metrics"))
+		n.t.Fatalf("%d of %d acknowledged are lost: %v\n%s", len(lost), acked, lost[:min(len(lost), 10)], strings.Join(n.said, "\n"))
 	}
 	n.t.Logf("%d cuts, %d acknowledged, %d of them came again, 0 lost", cuts, acked, again)
 	if again > 400*cuts { // those in flight, and those finished since the floors were saved
@@ -190,6 +191,19 @@ func (n *night) start() {
 	n.r.Start()
 	if took := time.Since(began); took > 20*time.Second {
 		n.t.Errorf("the relay took %v to start", took)
+	}
+	n.said = append(n.said, fmt.Sprintf("start after %v: %s bytes, pending: stuck %s, flaky %s, good %s, calls %s, dead letters of bad %s, lost %s", time.Since(began).Round(time.Millisecond),
+		n.r.Metric("relay_queue_bytes"), n.r.Metric(`relay_pending{service="stuck"}`), n.r.Metric(`relay_pending{service="flaky"}`), n.r.Metric(`relay_pending{service="good"}`),
+		n.r.Metric(`relay_pending{service="calls"}`), n.r.Metric(`relay_dead_letters{reason="rejected",service="bad"}`), n.r.Metric("relay_queue_lost_records")))
+}
+
+// kill ends the relay and keeps what it warned of.
+func (n *night) kill() {
+	n.r.Kill()
+	for line := range strings.Lines(n.r.Log()) {
+		if (strings.Contains(line, `"WARN"`) || strings.Contains(line, `"ERROR"`)) && !strings.Contains(line, "attempt failed") && !strings.Contains(line, "dead letter") {
+			n.said = append(n.said, line[:min(len(line), 300)])
+		}
 	}
 }
 
@@ -257,7 +271,7 @@ func cutPower(t *testing.T, tool string, mode []string, cuts int) {
 			t.Fatal(err)
 		}
 		_ = power.Wait()
-		n.r.Kill()
+		n.kill()
 		wait()
 	}
 	power := powerOn(t, tool, backing, mount, mode)
@@ -280,7 +294,7 @@ func TestKillsLoseNothingAcknowledged(t *testing.T) {
 		n.start()
 		wait := n.load(fmt.Sprintf("kill%d", cut))
 		<-time.After(time.Duration(200+rand.IntN(1500)) * time.Millisecond)
-		n.r.Kill()
+		n.kill()
 		wait()
 	}
 	n.start()

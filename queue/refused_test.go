@@ -1,0 +1,194 @@
+package queue
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"callrelay/queue/queuetest"
+)
+
+// refusing is a stream that takes nothing.
+type refusing struct{}
+
+func (refusing) write(drafts []draft) error {
+	for i := range drafts {
+		drafts[i].group.err = ErrFull
+	}
+	return nil
+}
+
+// refuses has a stream take nothing until the returned function is called.
+func refuses(c *committer) (again func()) {
+	c.commitMu.Lock()
+	defer c.commitMu.Unlock()
+	out := c.out
+	c.out = refusing{}
+	return func() {
+		c.commitMu.Lock()
+		c.out = out
+		c.commitMu.Unlock()
+	}
+}
+
+func TestWhatCannotBeStoredElsewhereStaysInFlight(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		stream func(*Queue) *committer
+		end    func(*Queue, *Entry) error
+	}{
+		{"parked", func(q *Queue) *committer { return q.retry }, func(_ *Queue, e *Entry) error {
+			return e.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)})
+		}},
+		{"buried", func(q *Queue) *committer { return q.dead }, func(_ *Queue, e *Entry) error {
+			return e.Bury(Death{Reason: "rejected"})
+		}},
+		{"swept", func(q *Queue) *committer { return q.dead }, func(q *Queue, e *Entry) error {
+			e.Return()
+			_, err := q.Sweep(t.Context(), "crm", time.Now(), Death{Reason: "expired"})
+			return err
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			q := open(t, Options{Dir: t.TempDir()})
+			l := q.Lane("crm")
+			write(t, q, record("crm", 0))
+			e := next(t, l, 1)[0]
+			again := refuses(test.stream(q))
+			if err := test.end(q, e); !errors.Is(err, ErrFull) {
+				t.Errorf("got %v, want that it is refused", err)
+			}
+			e.Return()
+			again()
+			if e := next(t, l, 1)[0]; e.ID != "crm-0" {
+				t.Errorf("got %s", e.ID)
+			}
+		})
+	}
+}
+
+func TestALetterThatIsNotPutBackIsKept(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	write(t, q, record("crm", 0))
+	if err := next(t, l, 1)[0].Bury(Death{Reason: "rejected"}); err != nil {
+		t.Fatal(err)
+	}
+	again := refuses(q.events)
+	if n, err := q.Replay(testContext(t), Filter{}, nil); n != 0 || !errors.Is(err, ErrFull) {
+		t.Errorf("put back %d, %v; want none", n, err)
+	}
+	again()
+	if n, err := q.Replay(testContext(t), Filter{}, nil); n != 1 || err != nil {
+		t.Errorf("put back %d, %v; want the one that was refused", n, err)
+	}
+	next(t, l, 1)[0].Finish()
+}
+
+func TestWhatWasRefusedIsNotKnown(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	again := refuses(q.events)
+	if err := q.Write(testContext(t), records("crm", 0, 3)); !errors.Is(err, ErrFull) {
+		t.Errorf("got %v, want that it is refused", err)
+	}
+	again()
+	write(t, q, records("crm", 0, 3)...)
+	next(t, l, 3)
+}
+
+// After a power cut the floors may know more than the stream has, which gives the
+// sequences again.
+func TestASequenceGivenAgainIsNotTakenForFinished(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	write(t, q, record("crm", 0))
+	next(t, l, 1)[0].Finish()
+	l.mu.Lock()
+	l.win.restore(l.win.high+5, nil)
+	l.mu.Unlock()
+	if err := l.attach(testContext(t), q.engine.Load()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, q, record("crm", 1))
+	if e := next(t, l, 1)[0]; e.ID != "crm-1" {
+		t.Errorf("got %s", e.ID)
+	}
+}
+
+func TestTheFloorsKeepWhichRetriesAreFinished(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	write(t, q, record("crm", 0))
+	if err := next(t, l, 1)[0].Park(Parking{Attempts: 1, Due: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	e := next(t, l, 1)[0]
+	q.moving.Lock() // nothing is deleted meanwhile
+	e.Finish()
+	gone := q.currentFloors().gone
+	q.moving.Unlock()
+	if len(gone) != 1 || gone[0] != e.item.seq {
+		t.Errorf("got %v, want the one that is finished", gone)
+	}
+}
+
+func TestAPurgeOfFinishedRetriesLeavesWhatIsNeeded(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	const all, finished = 100, 80 // more than are deleted one by one
+	write(t, q, records("crm", 0, all)...)
+	for i, e := range next(t, l, all) {
+		due := time.Now()
+		if i >= finished {
+			due = due.Add(time.Hour)
+		}
+		if err := e.Park(Parking{Attempts: 1, Due: due}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := next(t, l, finished)
+	q.moving.Lock() // all together, or they go one by one
+	for _, e := range done {
+		e.Finish()
+	}
+	q.moving.Unlock()
+	if err := q.deleteGone(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	l.Wake(WakeAll)
+	next(t, l, all-finished)
+}
+
+func TestTheEmbeddedServerSyncsBeforeItAcknowledges(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, Options{Dir: t.TempDir()})
+	eng := q.engine.Load()
+	config := eng.ns.JetStreamConfig()
+	if !config.SyncAlways || config.SyncInterval > 5*time.Minute {
+		t.Errorf("sync always %v, every %v: what is acknowledged is lost, or the folder grows", config.SyncAlways, config.SyncInterval)
+	}
+	for _, name := range []string{events, retry, dead} {
+		s, err := eng.stream(testContext(t), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := s.CachedInfo().Config.PersistMode; mode != 0 {
+			t.Errorf("%s is stored in mode %v", name, mode)
+		}
+	}
+}
