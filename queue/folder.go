@@ -148,6 +148,25 @@ func writeFile(path string, data []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
+// syncNames makes every name below the folder durable. Where a power cut tore the
+// end of a file, JetStream's start writes that file anew under another name and
+// gives it the old one, without syncing the folder: what it stores there from then
+// on would be under a name that the next power cut takes.
+func (f *folder) syncNames() error {
+	return filepath.WalkDir(f.dir, func(path string, entry os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // the server has removed it meanwhile
+		}
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if err := syncDir(path); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
+
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

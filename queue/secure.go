@@ -24,7 +24,10 @@ func (q *Queue) secure(ctx context.Context, eng *engine) error {
 	if err := unix.Syncfs(int(q.folder.lock.Fd())); err != nil {
 		return fmt.Errorf("sync queue: %w", err)
 	}
-	return q.mark(ctx, eng)
+	if err := q.mark(ctx, eng); err != nil {
+		return err
+	}
+	return q.folder.syncNames()
 }
 
 // disown removes what was written and not acknowledged before JetStream was
@@ -37,7 +40,10 @@ func (q *Queue) disown(ctx context.Context, eng *engine) error {
 			return fmt.Errorf("remove what was refused from %s: %w", c.stream, err)
 		}
 	}
-	return q.mark(ctx, eng)
+	if err := q.mark(ctx, eng); err != nil {
+		return err
+	}
+	return q.folder.syncNames()
 }
 
 func (q *Queue) disownTail(ctx context.Context, eng *engine, c *committer) error {

@@ -201,7 +201,7 @@ func (n *night) start() {
 func (n *night) kill() {
 	n.r.Kill()
 	for line := range strings.Lines(n.r.Log()) {
-		if (strings.Contains(line, `"WARN"`) || strings.Contains(line, `"ERROR"`)) && !strings.Contains(line, "attempt failed") && !strings.Contains(line, "dead letter") {
+		if (strings.Contains(line, `"WARN"`) || strings.Contains(line, `"ERROR"`)) && !strings.Contains(line, "attempt failed") && !strings.Contains(line, "delivery dead") && !strings.Contains(line, "configuration warning") {
 			n.said = append(n.said, line[:min(len(line), 300)])
 		}
 	}
