@@ -51,7 +51,7 @@ type Mapping struct {
 // Source is a call server whose events the relay collects itself.
 type Source struct {
 	Name           string   `toml:"name"`
-	Type           string   `toml:"type"` // "asterisk"
+	Type           string   `toml:"type"` // SourceAsterisk or SourceFreeSWITCH
 	Address        string   `toml:"address"`
 	User           string   `toml:"user"`
 	Password       Secret   `toml:"password"`

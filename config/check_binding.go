@@ -117,7 +117,7 @@ func (c *Config) checkSources() {
 			f.report(at, "name", "name %q is taken", s.Name)
 		}
 		taken[s.Name] = true
-		f.oneOf(at, "type", s.Type, "asterisk")
+		f.oneOf(at, "type", s.Type, SourceAsterisk, SourceFreeSWITCH)
 		if f.present(at, "address", s.Address) {
 			f.address(at, "address", s.Address)
 		}

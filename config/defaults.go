@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Defaults of [intake].
 const (
@@ -72,12 +75,21 @@ const (
 	DefaultMaxOpen  = 5 * time.Minute
 )
 
+// Types of a [[source]].
+const (
+	SourceAsterisk   = "asterisk"
+	SourceFreeSWITCH = "freeswitch"
+)
+
 // Defaults of a [[source]].
 const (
-	DefaultSourceType     = "asterisk"
-	DefaultSourceAddress  = "127.0.0.1:5038"
-	DefaultSourceUser     = "relay"
-	DefaultSourcePassword = "RELAY_AMI_SECRET" // environment variable
+	DefaultSourceType = SourceAsterisk
+	DefaultSourceUser = "relay"
+
+	DefaultAsteriskAddress    = "127.0.0.1:5038"
+	DefaultAsteriskPassword   = "RELAY_AMI_SECRET" // environment variable
+	DefaultFreeSWITCHAddress  = "127.0.0.1:8021"
+	DefaultFreeSWITCHPassword = "RELAY_ESL_PASSWORD" // environment variable
 )
 
 // DefaultSuccess returns the statuses that mean delivered.
@@ -187,11 +199,18 @@ func (o *OAuth2) setDefaults() { *o = OAuth2{Grant: DefaultGrant, AuthStyle: Def
 func (j *JWT) setDefaults() { *j = JWT{Expires: DefaultJWTExpires, Header: "Authorization"} }
 
 func (s *Source) setDefaults() {
-	*s = Source{
-		Type:     DefaultSourceType,
-		Address:  DefaultSourceAddress,
-		User:     DefaultSourceUser,
-		Password: fromEnv(DefaultSourcePassword),
+	*s = Source{Type: DefaultSourceType, User: DefaultSourceUser}
+}
+
+// settle fills in the defaults that depend on the type.
+func (s *Source) settle() {
+	address, password := DefaultAsteriskAddress, DefaultAsteriskPassword
+	if s.Type == SourceFreeSWITCH {
+		address, password = DefaultFreeSWITCHAddress, DefaultFreeSWITCHPassword
+	}
+	s.Address = cmp.Or(s.Address, address)
+	if s.Password == (Secret{}) {
+		s.Password = fromEnv(password)
 	}
 }
 

@@ -39,6 +39,9 @@ func (f *file) config() (*Config, []Problem) {
 	c.Bindings = f.bindings()
 	c.Mappings = arrayOf(f, "mapping", func(*Mapping) {})
 	c.Sources = arrayOf(f, "source", (*Source).setDefaults)
+	for i := range c.Sources {
+		c.Sources[i].settle()
+	}
 	c.absolute()
 	for i := range c.Services {
 		c.settle(i)

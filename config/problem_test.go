@@ -343,7 +343,7 @@ retry_schedule = ["5s", "soon"]
 	{"sources", "[[source]]\ntype = \"pbx\"\naddress = \"x\"\nuser = \"\"\nrecordings_from = \"rec\"\nphones = [\"2[\"]\n[[source]]\nname = \"a\"\npassword = \"x\"\n[[source]]\nname = \"a\"\npassword = \"x\"", []string{
 		`1: source 1: name is missing`,
 		`1: source 1: password: environment variable RELAY_AMI_SECRET is not set`,
-		`2: source 1: type "pbx" is not allowed (allowed: asterisk)`,
+		`2: source 1: type "pbx" is not allowed (allowed: asterisk, freeswitch)`,
 		`3: source 1: address "x" is not an address (such as "127.0.0.1:8765")`,
 		`4: source 1: user is missing`,
 		`5: source 1: recordings_from "rec" is not an absolute path`,

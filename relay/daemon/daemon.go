@@ -21,6 +21,7 @@ import (
 	"callrelay/relay/recordings"
 	callsource "callrelay/relay/source"
 	"callrelay/relay/source/asterisk"
+	"callrelay/relay/source/freeswitch"
 	"callrelay/relay/web"
 )
 
@@ -56,6 +57,7 @@ type Daemon struct {
 	socket      *adminSocket
 	server      *web.Server // nil when admin.listen is ""
 	sources     *sources
+	ledger      *freeswitch.Ledger // what was taken from FreeSWITCH
 	closers     []closer
 }
 
@@ -199,6 +201,9 @@ func (p *Daemon) source(c config.Source) callsource.Source {
 	o := callsource.Options{Config: c, Emit: p.emit, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
 	if r := p.first.Config.Recordings; r != nil {
 		o.RecordingsDir = r.Dir
+	}
+	if c.Type == config.SourceFreeSWITCH {
+		return freeswitch.NewSource(o, p.ledger)
 	}
 	return asterisk.New(o)
 }

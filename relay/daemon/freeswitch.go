@@ -15,12 +15,12 @@ const DocumentPath = "/freeswitch/cdr"
 // delivered once.
 func (p *Daemon) documents() *freeswitch.Intake {
 	var told sync.Once
-	ledger, err := freeswitch.OpenLedger(store{p.queue})
-	if err != nil {
+	var err error
+	if p.ledger, err = freeswitch.OpenLedger(store{p.queue}); err != nil {
 		p.log.Error("what was taken from FreeSWITCH before is not known", "err", err)
 	}
-	n := &freeswitch.Intake{Accept: p.emit, Ledger: ledger, Log: p.log}
-	n.Converter.Source = p.sourceOf
+	n := &freeswitch.Intake{Accept: p.emit, Ledger: p.ledger, Log: p.log}
+	n.Converter.Source = func(string) (name, recordings string) { return sourceOf(p.table().Config) }
 	n.Converter.Outside = func(file string) {
 		told.Do(func() {
 			p.log.Warn("recordings of FreeSWITCH are left out: not below recordings.dir", "file", file)
@@ -32,17 +32,17 @@ func (p *Daemon) documents() *freeswitch.Intake {
 	return n
 }
 
-// sourceOf is the source that a FreeSWITCH's records belong to, and the name
-// that FreeSWITCH has for the folder of recordings.
-func (p *Daemon) sourceOf(switchname string) (name, recordings string) {
-	var found []config.Source
-	for _, s := range p.table().Config.Sources {
-		if s.Type == "freeswitch" {
-			found = append(found, s)
+// sourceOf is the source that the records of FreeSWITCH belong to, when there
+// is only one, and the name that FreeSWITCH has for the folder of recordings.
+func sourceOf(c *config.Config) (name, recordings string) {
+	for _, s := range c.Sources {
+		switch {
+		case s.Type != config.SourceFreeSWITCH:
+		case name != "":
+			return "", ""
+		default:
+			name, recordings = s.Name, s.RecordingsFrom
 		}
 	}
-	if len(found) != 1 {
-		return "", ""
-	}
-	return found[0].Name, found[0].RecordingsFrom
+	return name, recordings
 }

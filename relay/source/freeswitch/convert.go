@@ -113,7 +113,7 @@ func (d *document) record() record {
 
 // agentLeg is a segment, unless agent and caller never heard each other.
 func (c Converter) agentLeg(d *document) []record {
-	start, end, reason := d.segmentStart(), d.end(), d.reason()
+	start, end, reason := d.segmentStart(), d.end(), endReason(func(name string) string { return d.variable(name) })
 	if start.IsZero() {
 		return nil
 	}
@@ -206,22 +206,6 @@ func (d *document) directionFrom(p profile) string {
 		return internal
 	}
 	return inbound
-}
-
-// reason says who ended the leg: the agent passed the call on, or hung up, or
-// FreeSWITCH hung the phone up because the caller had gone, or was moved away.
-func (d *document) reason() string {
-	switch disposition := d.variable("transfer_disposition"); {
-	case disposition == "recv_replace", disposition == "replaced":
-		return reasonTransfer
-	case d.variable("sip_hangup_disposition") == "recv_bye":
-		return reasonAgent
-	case d.variable("last_bridge_hangup_cause") != "":
-		return reasonCaller
-	case d.variable("hangup_cause") == "NORMAL_CLEARING":
-		return reasonTransfer
-	}
-	return ""
 }
 
 // recording is the file of an agent's leg, and where in it the segment begins
@@ -330,7 +314,7 @@ func (d *document) rang() []string {
 
 // outboundLeg is the segment of the agent who made the call: the leg is both.
 func (c Converter) outboundLeg(d *document, r record) []record {
-	start, end, reason := d.stamp("bridge_uepoch", "bridged_time"), d.end(), d.reason()
+	start, end, reason := d.stamp("bridge_uepoch", "bridged_time"), d.end(), endReason(func(name string) string { return d.variable(name) })
 	if start.IsZero() {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 
-	"callrelay/relay/call"
+	callevent "callrelay/relay/call"
 )
 
 // MaxDocument is the longest document that is taken, in bytes.
@@ -77,14 +77,14 @@ func (n *Intake) note(ids []string) {
 		return
 	}
 	n.Ledger.Note(ids...)
-	if err := n.Ledger.Save(); err != nil && n.Log != nil {
+	if err := errors.Join(n.Ledger.document(), n.Ledger.Save()); err != nil && n.Log != nil {
 		n.Log.Error("known ids of FreeSWITCH not saved", "err", err)
 	}
 }
 
 // status tells an event that is refused for good from a queue that takes none.
 func status(err error) int {
-	if _, ok := errors.AsType[*call.Error](err); ok {
+	if _, ok := errors.AsType[*callevent.Error](err); ok {
 		return http.StatusBadRequest
 	}
 	return http.StatusServiceUnavailable

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"callrelay/relay/call"
+	callevent "callrelay/relay/call"
 )
 
 // memory is a [Store] that keeps nothing on disk.
@@ -63,7 +63,7 @@ func TestIntake(t *testing.T) {
 		if refusal != nil {
 			return refusal
 		}
-		_, err := call.Decode(event, call.Options{})
+		_, err := callevent.Decode(event, callevent.Options{})
 		return err
 	}}
 	leg := agentDocument(t)
@@ -79,7 +79,7 @@ func TestIntake(t *testing.T) {
 		{"no document", []byte("hello"), nil, http.StatusBadRequest, `{"error":"decode document: neither JSON nor its URL or base64 encoding"}`},
 		{"a document of nothing", []byte("{}"), nil, http.StatusBadRequest, `{"error":"read document: no uuid"}`},
 		{"a full queue", leg, errors.New("queue full"), http.StatusServiceUnavailable, `{"error":"queue full"}`},
-		{"an event refused for good", leg, &call.Error{Problem: "too large"}, http.StatusBadRequest, `{"error":"too large"}`},
+		{"an event refused for good", leg, &callevent.Error{Problem: "too large"}, http.StatusBadRequest, `{"error":"too large"}`},
 		{"a document without end", bytes.Repeat([]byte("x"), MaxDocument+1), nil, http.StatusRequestEntityTooLarge, `{"error":"http: request body too large"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

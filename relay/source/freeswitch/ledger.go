@@ -1,8 +1,10 @@
 package freeswitch
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -27,13 +29,14 @@ type Store interface {
 type Ledger struct {
 	store Store
 
-	mu     sync.Mutex // guards all below
-	known  map[uint64]struct{}
-	pages  [ledgerPages]page
-	page   int              // that is being filled
-	turn   uint64           // of that page: pages are numbered as they begin
-	unkept map[int]struct{} // pages that are not saved as they are
-	saving sync.Mutex       // held before mu
+	mu        sync.Mutex // guards all below
+	known     map[uint64]struct{}
+	pages     [ledgerPages]page
+	page      int              // that is being filled
+	turn      uint64           // of that page: pages are numbered as they begin
+	documents bool             // that were taken
+	unkept    map[int]struct{} // pages that are not saved as they are
+	saving    sync.Mutex       // held before mu
 }
 
 // page is a part of a ledger that is saved as a whole.
@@ -47,6 +50,9 @@ type page struct {
 func OpenLedger(store Store) (*Ledger, error) {
 	l := &Ledger{store: store, known: map[uint64]struct{}{}, unkept: map[int]struct{}{}}
 	var failed error
+	if data, err := store.Load(documentsName); err == nil {
+		l.documents = len(data) > 0
+	}
 	for i := range l.pages {
 		data, err := store.Load(pageName(i))
 		if err != nil {
@@ -133,6 +139,52 @@ func (p page) bytes() []byte {
 		data = binary.LittleEndian.AppendUint64(data, id)
 	}
 	return data
+}
+
+// documentsName is kept once a document was taken.
+const documentsName = "freeswitch-documents"
+
+// Documented reports whether documents were ever taken: what a source did not
+// see to its end, one of them tells.
+func (l *Ledger) Documented() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.documents
+}
+
+// document notes that documents come.
+func (l *Ledger) document() error {
+	l.mu.Lock()
+	known := l.documents
+	l.documents = true
+	l.mu.Unlock()
+	if known {
+		return nil
+	}
+	return l.store.Save(documentsName, []byte("1"))
+}
+
+// emit passes on the events that are not known, and makes them known.
+func (l *Ledger) emit(next func(context.Context, []byte) error) func(context.Context, []byte) error {
+	if l == nil {
+		return next
+	}
+	return func(ctx context.Context, event []byte) error {
+		var e struct {
+			ID string `json:"id"`
+		}
+		if json.Unmarshal(event, &e) == nil && l.Knows(e.ID) {
+			return nil
+		}
+		err := next(ctx, event)
+		if err == nil {
+			l.Note(e.ID)
+		}
+		return err
+	}
 }
 
 func pageName(i int) string { return fmt.Sprintf("freeswitch-ids-%02d", i) }

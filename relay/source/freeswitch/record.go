@@ -65,6 +65,7 @@ type record struct {
 	Recording      string      `json:"recording,omitempty"`
 	RecordingStart json.Number `json:"recording_start,omitempty"` // seconds into the file
 	RecordingEnd   json.Number `json:"recording_end,omitempty"`
+	Recordings     []string    `json:"recordings,omitempty"` // all, when there are several
 }
 
 // as names the event, and identifies it by its leg or call and by what tells

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"callrelay/relay/call"
+	callevent "callrelay/relay/call"
 )
 
 // TestMembersAreTags finds a member that the vocabulary does not know.
 func TestMembersAreTags(t *testing.T) {
 	known := map[string]bool{"id": true}
-	for _, tag := range slices.Concat(call.Vocabulary(), call.OperationalVocabulary()) {
+	for _, tag := range slices.Concat(callevent.Vocabulary(), callevent.OperationalVocabulary()) {
 		known[tag.Name] = true
 	}
 	for _, event := range []any{record{}} {

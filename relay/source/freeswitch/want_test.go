@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/relay/call"
+	callevent "callrelay/relay/call"
 )
 
 // What is in testdata was recorded with a FreeSWITCH 1.10.12, but for the
@@ -76,7 +76,7 @@ func wanted(t testing.TB) map[string][]map[string]any {
 // members are those of an event. The relay must take it.
 func members(t testing.TB, event []byte) map[string]any {
 	t.Helper()
-	if _, err := call.Decode(event, call.Options{Internal: true}); err != nil {
+	if _, err := callevent.Decode(event, callevent.Options{Internal: true}); err != nil {
 		t.Errorf("the relay refuses %s: %v", event, err)
 	}
 	var m map[string]any

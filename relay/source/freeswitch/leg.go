@@ -1,0 +1,140 @@
+package freeswitch
+
+import (
+	"cmp"
+	"time"
+)
+
+// leg is one channel, by its uuid.
+type leg struct {
+	ID, Channel string
+	Call        string    // the call it is part of
+	Owner       bool      // the call is its: it is the caller's leg
+	By          string    // the leg that called it; empty: the caller's, or a queue's call to an agent
+	Half        string    // the other half, of a loopback channel
+	Device      string    // the user of the directory whose phone it is; empty: a trunk's
+	Queue       string    // that called it for an agent
+	Agent       string    // as that queue names the agent
+	Member      string    // the leg of the caller whom the queue called for
+	Standby     bool      // it stands, and serves one caller after the other
+	Created     time.Time // zero: before the source listened
+	Rang        bool      // agent_ring was raised
+	Bridged     bool      // it was in a conversation
+	Serves      string    // the leg of the agent who talks with this one
+	Held        time.Time // it has put its peer on hold since then
+	Hung        time.Time
+	Complete    bool // nothing more comes of it
+	Files       []*file
+	Segment     *segment       // open, or not reported yet
+	Done        map[string]int // segments reported, by their call
+
+	stale bool // known before a gap, and not seen since
+}
+
+// file is a recording of a leg.
+type file struct {
+	Name        string // below the folder of recordings
+	Start, Stop time.Time
+}
+
+// segment is one agent's part of a call.
+type segment struct {
+	Call, Peer   string
+	Queue, Agent string
+	Start, End   time.Time
+	Held         time.Duration
+	Transferred  bool
+	Lost         bool // it ended unheard
+}
+
+// call is what the caller's leg went through.
+type call struct {
+	ID        string
+	Start     time.Time // zero: before the source listened
+	End       time.Time // the caller's leg was hung up
+	ANI, DNIS string
+	Phone     string // the device that made it; empty: it came from outside
+	Direction string // empty: not known yet
+	Visit     *stay  // the last queue it was in
+	Visits    int
+	Talked    time.Time // two have begun to talk, the last time
+	Cause     string    // why nobody was reached, the last time
+	Rang      []string  // devices
+	Segments  int       // not reported yet
+	Consult   bool      // an agent asks a colleague, while a caller waits
+	Login     bool      // an agent's standing leg: no call itself
+	Wanted    bool      // the source takes its events
+	Started   bool      // call_start was raised
+	Complete  bool      // the caller's leg is over
+}
+
+// stay is one time in a queue.
+type stay struct {
+	N             int
+	Queue, Member string
+	Joined, Left  time.Time // Left is zero while it waits
+	Answered      bool
+	Result        string
+}
+
+func (l *leg) loopback() bool { return loopback(l.Channel) }
+
+// open reports whether the leg's segment goes on.
+func (l *leg) open() bool { return l.Segment != nil && l.Segment.End.IsZero() && !l.Segment.Lost }
+
+// end ends the segment of the leg, if it goes on.
+func (l *leg) end(at time.Time) {
+	if l.open() {
+		l.unhold(at)
+		l.Segment.End = at
+	}
+}
+
+// unhold notes that nobody waits any more.
+func (l *leg) unhold(at time.Time) {
+	if !l.Held.IsZero() && l.open() {
+		l.Segment.Held += max(at.Sub(later(l.Held, l.Segment.Start)), 0)
+	}
+	l.Held = time.Time{}
+}
+
+// recorded is what was recorded of a segment on this leg, oldest first, and
+// the file that has most of it.
+func (l *leg) recorded(s *segment) (names []string, most *file) {
+	longest := time.Duration(-1)
+	for _, f := range l.Files {
+		end := cmp.Or(s.End, f.Stop)
+		if !f.Start.Before(end) && !end.IsZero() || !f.Stop.IsZero() && !f.Stop.After(s.Start) {
+			continue
+		}
+		stop := end
+		if !f.Stop.IsZero() {
+			stop = earlier(f.Stop, end)
+		}
+		names = append(names, f.Name)
+		if d := stop.Sub(later(f.Start, s.Start)); d > longest {
+			longest, most = d, f
+		}
+	}
+	return names, most
+}
+
+// record notes the start of a recording.
+func (l *leg) record(name string, at time.Time) {
+	if name != "" && len(l.Files) < 100 {
+		l.Files = append(l.Files, &file{Name: name, Start: at})
+	}
+}
+
+// recordEnd notes its end; what was discarded is deleted.
+func (l *leg) recordEnd(name string, discarded bool, at time.Time) {
+	for i, f := range l.Files {
+		if f.Name == name && f.Stop.IsZero() {
+			f.Stop = at
+			if discarded {
+				l.Files = append(l.Files[:i], l.Files[i+1:]...)
+			}
+			return
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package freeswitch
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"callrelay/relay/source/freeswitch/esl"
+)
+
+// Bounds of what a machine remembers.
+const (
+	maxLegs  = 40_000 // beyond it the oldest call is forgotten and counted
+	maxNames = 10_000 // of phones
+)
+
+// ccEvent is the event of mod_callcenter.
+const ccEvent = "callcenter::info"
+
+// channelEvents are the events of legs that are taken.
+var channelEvents = []string{
+	"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_HOLD", "CHANNEL_UNHOLD",
+	"CHANNEL_PARK", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP",
+}
+
+// patience is how long an end is waited for that explains another: it comes
+// within milliseconds, unless mod_json_cdr holds the leg.
+const patience = 2 * time.Second
+
+// machine turns the events of the event socket into call events. It does no
+// I/O and reads no clock. It is not safe for concurrent use.
+type machine struct {
+	registry
+	owed  map[string]bool // legs whose end waits to be explained
+	tally map[string]int  // calls that each agent had answered, when FreeSWITCH was asked
+	heard map[string]int  // those heard since then
+	last  time.Time       // the last stamp
+
+	documented func() bool // whether the records of legs come, too
+}
+
+func newMachine(source string, queues, phones []string, files Converter) *machine {
+	return &machine{
+		registry: registry{
+			reporter: reporter{source: source, queues: queues, files: files, names: map[string]string{}},
+			phones:   phones, legs: map[string]*leg{}, calls: map[string]*call{},
+		},
+		owed: map[string]bool{}, tally: map[string]int{}, heard: map[string]int{},
+		documented: func() bool { return false },
+	}
+}
+
+// apply takes the next event and returns the call events that follow.
+func (m *machine) apply(ev esl.Event, at time.Time) []output {
+	m.out = nil
+	m.last = later(m.last, at)
+	if name, id := ev.Name(), ev.Get("Unique-ID"); name == ccEvent {
+		m.callcenter(ev, at)
+	} else if id != "" && slices.Contains(channelEvents, name) {
+		m.channel(m.leg(id, ev, at), ev, at)
+	}
+	m.settle(at)
+	return m.out
+}
+
+// channel takes an event of a leg.
+func (m *machine) channel(l *leg, ev esl.Event, at time.Time) {
+	if l == nil {
+		return
+	}
+	switch ev.Name() {
+	case "CHANNEL_CREATE":
+		m.ring(l, at)
+	case "CHANNEL_BRIDGE":
+		m.bridge(m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], at)
+	case "CHANNEL_UNBRIDGE":
+		m.unbridge(m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], at)
+	case "CHANNEL_HOLD":
+		l.Held = at
+	case "CHANNEL_UNHOLD":
+		l.unhold(at)
+	case "RECORD_START":
+		l.record(m.files.below(ev.Get("Record-File-Path")), at)
+	case "RECORD_STOP":
+		l.recordEnd(m.files.below(ev.Get("Record-File-Path")), ev.Get("variable_RECORD_DISCARDED") == "true", at)
+	case "CHANNEL_HANGUP":
+		m.hangup(l, ev, at)
+	case "CHANNEL_HANGUP_COMPLETE":
+		m.hangup(l, ev, cmp.Or(ev.Time("Caller-Channel-Hangup-Time"), at))
+		m.complete(l, ev)
+	}
+}
+
+// ring takes a leg that is called. It tells the direction of a call that a
+// phone made.
+func (m *machine) ring(l *leg, at time.Time) {
+	c := m.calls[l.Call]
+	if l.Owner || l.loopback() || c == nil {
+		return
+	}
+	m.reaches(c, l)
+	if !m.phone(l) || !m.wants(l.Queue, c) {
+		return
+	}
+	l.Rang = true
+	if device := cmp.Or(l.Device, l.Agent); !slices.Contains(c.Rang, device) {
+		c.Rang = append(c.Rang, device)
+	}
+	m.ringing("agent_ring", c, l, "", at)
+}
+
+// hangup ends a leg. What explains the end comes with the leg's last event.
+func (m *machine) hangup(l *leg, ev esl.Event, at time.Time) {
+	if !l.Hung.IsZero() {
+		return
+	}
+	l.Hung = at
+	l.end(at)
+	cause, c := ev.Get("Hangup-Cause"), m.calls[l.Call]
+	if s := l.Segment; s != nil {
+		s.Transferred = moved(ev.Get("variable_transfer_disposition"))
+	}
+	if c != nil && l.Owner {
+		c.End = at
+	}
+	if c != nil && !l.Owner && !l.Bridged {
+		c.Cause = cause
+		if l.Rang {
+			m.ringing("agent_ring_end", c, l, ringResult(cause), at)
+		}
+	}
+	m.owed[l.ID] = true
+}
+
+// complete takes the last event of a leg, which has all that its record will
+// have.
+func (m *machine) complete(l *leg, ev esl.Event) {
+	variable := func(name string) string { return ev.Get("variable_" + name) }
+	l.Complete = true
+	if l.Segment != nil {
+		m.report(l, endReason(variable))
+	}
+	if c := m.calls[l.Call]; c != nil && l.Owner {
+		c.Complete = true
+		c.Cause = cmp.Or(variable("originate_failed_cause"), variable("last_bridge_hangup_cause"), c.Cause, variable("hangup_cause"))
+	}
+}
+
+// settle reports what waited for its explanation, once it has it or will not
+// get it any more.
+func (m *machine) settle(at time.Time) {
+	for _, id := range slices.Sorted(maps.Keys(m.owed)) {
+		l := m.legs[id]
+		if l != nil {
+			m.explain(l, at)
+		}
+		if l == nil || l.Hung.IsZero() && l.Segment == nil {
+			delete(m.owed, id)
+			continue
+		}
+		overdue := !l.Hung.IsZero() && at.Sub(l.Hung) > patience
+		if l.Hung.IsZero() || !l.Complete && !overdue || l.Owner && !m.close(l, overdue) {
+			continue
+		}
+		delete(m.owed, id)
+		delete(m.legs, id)
+	}
+}
+
+// explain reports a segment whose end was seen long ago, or that ended while
+// its leg stands.
+func (m *machine) explain(l *leg, at time.Time) {
+	s := l.Segment
+	if s == nil || s.End.IsZero() {
+		return
+	}
+	peer := m.legs[s.Peer]
+	gone := peer == nil || !peer.Hung.IsZero()
+	switch {
+	case l.Standby && l.Hung.IsZero() && gone:
+		m.report(l, reasonCaller)
+	case at.Sub(s.End) <= patience:
+	case s.Transferred, !gone:
+		m.report(l, reasonTransfer)
+	case !l.Hung.IsZero() && peer != nil && l.Hung.Before(peer.Hung):
+		m.report(l, reasonAgent)
+	default:
+		m.report(l, reasonCaller)
+	}
+}
+
+// close reports the end of a call whose caller's leg is over, after the ends
+// of its segments. It is false when something of it is to come.
+func (m *machine) close(owner *leg, overdue bool) bool {
+	c := m.calls[owner.Call]
+	if c == nil {
+		return true
+	}
+	if v := c.Visit; v != nil && !v.Answered && v.Left.IsZero() {
+		if !overdue {
+			return false
+		}
+		m.leave(c, "hangup", c.End)
+	}
+	if c.Segments > 0 {
+		if !overdue {
+			return false
+		}
+		m.reportAll(c)
+	}
+	m.finish(c)
+	return true
+}
+
+// reportAll ends the segments of a call whose caller is gone.
+func (m *machine) reportAll(c *call) {
+	for _, id := range slices.Sorted(maps.Keys(m.legs)) {
+		if l := m.legs[id]; l.Segment != nil && l.Segment.Call == c.ID {
+			l.end(c.End)
+			m.report(l, reasonCaller)
+		}
+	}
+}
+
+func (m *machine) finish(c *call) {
+	delete(m.calls, c.ID)
+	if !c.Login {
+		m.start(c)
+		m.ended(c)
+	}
+}

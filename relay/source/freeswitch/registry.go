@@ -1,0 +1,210 @@
+package freeswitch
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"time"
+
+	"callrelay/relay/source/freeswitch/esl"
+)
+
+// registry is which legs there are, whose they are, and of which call.
+type registry struct {
+	reporter
+	phones []string // patterns; empty: every user of the directory
+	legs   map[string]*leg
+	calls  map[string]*call
+}
+
+// leg returns the leg an event speaks of, made known if it was not. One that
+// is heard of only when it ends was nobody's.
+func (m *registry) leg(id string, ev esl.Event, at time.Time) *leg {
+	l := m.legs[id]
+	if l == nil {
+		switch ev.Name() {
+		case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "RECORD_STOP", "CHANNEL_UNBRIDGE":
+			return nil
+		}
+		l = m.born(id, ev, at)
+	}
+	l.stale = false
+	m.learn(l, ev)
+	return l
+}
+
+// learn takes what an event says of whose leg it is.
+func (m *registry) learn(l *leg, ev esl.Event) {
+	if l.Device == "" {
+		l.Device = deviceOf(ev)
+	}
+	if ev.Get("variable_cc_side") == "agent" && l.Agent == "" {
+		l.Queue, l.Agent, l.Member = queueName(ev.Get("variable_cc_queue")), ev.Get("variable_cc_agent"), ev.Get("variable_cc_member_session_uuid")
+	}
+	name := cmp.Or(ev.Get("variable_relay_agent_username"), ev.Get("variable_effective_caller_id_name"))
+	if name != "" && l.Device != "" && (len(m.names) < maxNames || m.names[l.Device] != "") {
+		m.names[l.Device] = name
+	}
+}
+
+// deviceOf is the user of the directory whose phone a channel is.
+func deviceOf(ev esl.Event) string {
+	if ev.Get("Call-Direction") == "inbound" {
+		return userOf(ev.Get("variable_user_name"))
+	}
+	dialled := cmp.Or(ev.Get("variable_relay_agent"), ev.Get("variable_dialed_user"))
+	if dialled == "" && ev.Get("variable_cc_side") != "agent" {
+		return ""
+	}
+	return cmp.Or(userOf(ev.Get("variable_presence_id")), dialled, userOf(ev.Get("variable_cc_agent")))
+}
+
+// born makes a leg known, and its call when it is a caller's.
+func (m *registry) born(id string, ev esl.Event, at time.Time) *leg {
+	l := &leg{ID: id, Channel: ev.Get("Channel-Name"), Half: ev.Get("variable_other_loopback_leg_uuid"), Created: at}
+	if created := ev.Time("Caller-Channel-Created-Time"); !created.IsZero() && ev.Name() != "CHANNEL_CREATE" {
+		l.Created = created
+	}
+	m.bound()
+	m.legs[id] = l
+	m.learn(l, ev)
+	if l.By = ev.Get("variable_originating_leg_uuid"); ev.Get("Other-Type") == "originator" && l.By == "" {
+		l.By = ev.Get("Other-Leg-Unique-ID")
+	}
+	switch by, half, member := m.legs[l.By], m.legs[l.Half], m.legs[l.Member]; {
+	case by != nil:
+		m.follow(l, by)
+	case l.By != "":
+		l.Call = l.By // not heard of
+	case member != nil:
+		l.Call = member.Call
+	case half != nil:
+		m.follow(l, half)
+	case l.loopback():
+	default:
+		l.Owner, l.Call = true, l.ID
+		m.begin(l, ev)
+	}
+	return l
+}
+
+// follow makes a leg part of the call of the one that called it. Behind a
+// loopback channel it is the phone that a queue called.
+func (m *registry) follow(l, by *leg) {
+	l.Call = by.Call
+	if by.loopback() {
+		l.Agent, l.Queue, l.Member = cmp.Or(l.Agent, by.Agent), cmp.Or(l.Queue, by.Queue), cmp.Or(l.Member, by.Member)
+	}
+}
+
+// begin makes the call of a caller's leg known.
+func (m *registry) begin(l *leg, ev esl.Event) {
+	c := &call{
+		ID: l.ID, Start: l.Created, Phone: l.Device, Rang: []string{}, Wanted: len(m.queues) == 0,
+		ANI: ev.Get("Caller-Caller-ID-Number"), DNIS: ev.Get("Caller-Destination-Number"),
+	}
+	if ev.Name() != "CHANNEL_CREATE" { // the profile of now: the first number is its rdnis
+		c.DNIS = cmp.Or(ev.Get("Caller-RDNIS"), c.DNIS)
+	}
+	m.calls[l.ID] = c
+	if c.Phone == "" {
+		c.Direction = inbound
+		m.start(c)
+	}
+}
+
+// bound forgets the oldest call when there are too many legs to remember. It
+// can only be that their ends are never heard.
+func (m *registry) bound() {
+	if len(m.legs) < maxLegs {
+		return
+	}
+	var oldest *leg
+	for _, l := range m.legs {
+		if oldest == nil || l.Created.Before(oldest.Created) {
+			oldest = l
+		}
+	}
+	for id, l := range m.legs {
+		if l.Call == oldest.Call {
+			delete(m.legs, id)
+		}
+	}
+	delete(m.legs, oldest.ID)
+	delete(m.calls, oldest.Call)
+	m.miss("more than %d legs in progress", maxLegs)
+}
+
+// phone reports whether a leg is of an agent's phone.
+func (m *registry) phone(l *leg) bool {
+	return !l.loopback() && (l.Agent != "" || l.Device != "" && m.isPhone(l.Device))
+}
+
+func (m *registry) isPhone(device string) bool {
+	return len(m.phones) == 0 || slices.ContainsFunc(m.phones, func(pattern string) bool {
+		match, _ := path.Match(pattern, device)
+		return match
+	})
+}
+
+// reaches notes whom a call reaches: it tells the direction of one that a phone
+// made.
+func (m *registry) reaches(c *call, l *leg) {
+	if c.Direction == "" {
+		c.Direction = outbound
+		if l.Device != "" || l.Agent != "" {
+			c.Direction = internal
+		}
+		m.start(c)
+	}
+}
+
+// roles tells whose call two legs talk in: that of the caller's leg among
+// them. It is nobody's when an agent asks a colleague on the line of the call.
+func (m *registry) roles(a, b *leg) (caller, other *leg) {
+	switch {
+	case a.Owner && b.Owner:
+		if b.Member == a.ID || a.Device == "" && b.Device != "" {
+			return a, b
+		}
+		if a.Member == b.ID || b.Device == "" && a.Device != "" || a.Created.After(b.Created) {
+			return b, a
+		}
+		return a, b // it was there first, and b picked it up
+	case a.Owner:
+		return a, b
+	case b.Owner:
+		return b, a
+	case a.Device == "" && b.Device != "":
+		return m.promote(a), b
+	case b.Device == "" && a.Device != "":
+		return m.promote(b), a
+	}
+	return nil, nil
+}
+
+// promote makes the line of somebody who was called a caller's: who called is
+// gone, and the call goes on.
+func (m *registry) promote(l *leg) *leg {
+	if owner := m.legs[l.Call]; owner != nil && owner.Hung.IsZero() {
+		return owner
+	}
+	from := m.calls[l.Call]
+	l.Owner, l.Call = true, l.ID
+	c := &call{ID: l.ID, Direction: inbound, Rang: []string{}, Wanted: len(m.queues) == 0, Started: true, Login: true}
+	if from != nil {
+		c.ANI, c.DNIS, c.Wanted = from.DNIS, from.ANI, from.Wanted
+	}
+	m.calls[l.ID] = c
+	return l
+}
+
+// consults reports whether a phone has a caller on another line meanwhile.
+func (m *registry) consults(l *leg) bool {
+	for _, o := range m.legs {
+		if o != l && o.Device == l.Device && o.open() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,193 @@
+package freeswitch
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"callrelay/relay/source"
+	"callrelay/relay/source/freeswitch/esl"
+)
+
+// dumped is what is kept of a channel that was asked for.
+var dumped = []string{
+	"Unique-ID", "Channel-Name", "Call-Direction", "Answer-State", "Channel-Call-State", "Other-Type", "Other-Leg-Unique-ID",
+	"Caller-Caller-ID-Number", "Caller-Destination-Number", "Caller-RDNIS", "Caller-Channel-Created-Time", "Caller-Channel-Bridged-Time", "Caller-Profile-Index",
+	"Event-Date-Timestamp", "variable_other_loopback_leg_uuid", "variable_originating_leg_uuid", "variable_user_name", "variable_presence_id", "variable_dialed_user",
+	"variable_relay_agent", "variable_relay_agent_username", "variable_effective_caller_id_name", "variable_relay_recording", "variable_bridge_uuid",
+	"variable_cc_side", "variable_cc_queue", "variable_cc_agent", "variable_cc_agent_type", "variable_cc_member_uuid", "variable_cc_member_session_uuid",
+	"variable_cc_queue_joined_epoch", "variable_cc_cause",
+}
+
+// survey is what FreeSWITCH says goes on, after a time when nothing was heard.
+type survey struct {
+	since  time.Time // all is heard since then, by FreeSWITCH's clock
+	listed bool
+	dumps  []esl.Event
+	agents string
+}
+
+// begin notes once since when all is heard. What was alive before is in doubt.
+func (v *survey) begin(m *machine, at time.Time) {
+	if !v.since.IsZero() {
+		return
+	}
+	v.since = at
+	for _, l := range m.legs {
+		l.stale = l.Hung.IsZero()
+	}
+}
+
+// settle compares what is known with what goes on, and returns what follows:
+// what began meanwhile, the ends of what is over, and a gap. On the first
+// start there is one only when something is missing.
+func (v *survey) settle(m *machine, reason string, from time.Time) []output {
+	defer func() { v.dumps, v.agents = nil, "" }()
+	m.out = nil
+	now := m.last
+	for _, ev := range v.dumps {
+		now = later(now, ev.Stamp())
+	}
+	v.begin(m, now)
+	g := gap{Reason: reason, Checked: v.listed}
+	if v.listed {
+		v.join(m)
+		g.Ended = v.part(m)
+	}
+	g.Missing = v.count(m)
+	m.last = later(m.last, now)
+	if reason != source.GapStart || g.Ended+g.Missing > 0 {
+		m.gap(g, from, v.since)
+	}
+	m.settle(m.last)
+	return m.out
+}
+
+// join takes up what goes on: callers first, so that the legs that were called
+// find their calls.
+func (v *survey) join(m *machine) {
+	peers := map[string]esl.Event{}
+	for _, ev := range v.dumps {
+		peers[ev.Get("Unique-ID")] = ev
+	}
+	for _, called := range []bool{false, true} {
+		for _, ev := range v.dumps {
+			byOther := ev.Get("variable_originating_leg_uuid") != "" || ev.Get("variable_cc_side") == "agent"
+			if byOther == called {
+				v.found(m, ev)
+			}
+		}
+	}
+	for id, ev := range peers {
+		other := ev.Get("variable_bridge_uuid")
+		at := ev.Time("Caller-Channel-Bridged-Time")
+		if o, ok := peers[other]; ok && id < other && o.Get("variable_bridge_uuid") == id && !at.IsZero() {
+			v.resumed(m, m.legs[id], m.legs[other], at)
+		}
+	}
+}
+
+// found takes a channel that is alive.
+func (v *survey) found(m *machine, ev esl.Event) {
+	id := ev.Get("Unique-ID")
+	l := m.legs[id]
+	if l == nil {
+		l = m.born(id, ev, ev.Stamp())
+		l.record(m.files.below(ev.Get("variable_relay_recording")), l.Created)
+	}
+	l.stale = false
+	m.learn(l, ev)
+	c, queue := m.calls[id], queueName(ev.Get("variable_cc_queue"))
+	if ev.Get("variable_cc_side") != "member" || c == nil || c.Visit != nil && c.Visit.Member == ev.Get("variable_cc_member_uuid") {
+		return
+	}
+	m.enter(c, queue, ev.Get("variable_cc_member_uuid"), seconds(ev.Get("variable_cc_queue_joined_epoch")))
+}
+
+// resumed takes two legs that hear each other since a moment in the gap.
+func (v *survey) resumed(m *machine, a, b *leg, at time.Time) {
+	if a == nil || b == nil || a.Serves == b.ID || b.Serves == a.ID {
+		return
+	}
+	m.bridge(a, b, at)
+	for _, l := range []*leg{a, b} {
+		if c := m.calls[l.Call]; l.open() && l.Segment.Queue != "" && c != nil && c.Visit != nil && c.Visit.Left.IsZero() {
+			c.Visit.Left, c.Visit.Answered = later(at, c.Visit.Joined), true
+			m.heard[l.Agent]++
+		}
+	}
+}
+
+// part lets go of what is over, nobody knows since when. What documents tell
+// of it is better, if they come. It counts the segments.
+func (v *survey) part(m *machine) (ended int) {
+	for id, l := range m.legs {
+		if !l.stale {
+			continue
+		}
+		if s := l.Segment; s != nil {
+			ended++
+			if s.Lost = s.End.IsZero(); s.Lost && m.documented() {
+				v.forgo(m, l)
+			} else {
+				m.report(l, "")
+			}
+		}
+		delete(m.legs, id)
+		delete(m.owed, id)
+	}
+	for id, c := range m.calls {
+		if m.legs[id] == nil {
+			if c.Login = c.Login || m.documented(); c.End.IsZero() {
+				c.Visit = c.Visit.unknown()
+			}
+			m.finish(c)
+		}
+	}
+	return ended
+}
+
+// forgo leaves the end of a segment to its document.
+func (v *survey) forgo(m *machine, l *leg) {
+	if c := m.calls[l.Segment.Call]; c != nil {
+		c.Segments--
+	}
+	l.Segment = nil
+}
+
+// unknown is a stay that ended unheard; nil when nothing is known of it.
+func (v *stay) unknown() *stay {
+	if v == nil || v.Answered {
+		return v
+	}
+	return nil
+}
+
+// count compares the agents' counters with what was heard since they were read
+// last, and returns how many of their calls are missing.
+func (v *survey) count(m *machine) (missing int) {
+	lines := strings.Split(strings.TrimSpace(v.agents), "\n")
+	name, answered := -1, -1
+	for i, column := range strings.Split(lines[0], "|") {
+		switch column {
+		case "name":
+			name = i
+		case "calls_answered":
+			answered = i
+		}
+	}
+	for _, line := range lines[1:] {
+		cells := strings.Split(line, "|")
+		if name < 0 || answered < 0 || len(cells) <= max(name, answered) {
+			continue
+		}
+		n, err := strconv.Atoi(cells[answered])
+		if before, known := m.tally[cells[name]]; known && err == nil && n >= before {
+			missing += max(n-before-m.heard[cells[name]], 0)
+		}
+		if err == nil && (len(m.tally) < maxNames || m.heard[cells[name]] > 0) {
+			m.tally[cells[name]], m.heard[cells[name]] = n, 0
+		}
+	}
+	return missing
+}

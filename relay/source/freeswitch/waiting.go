@@ -1,0 +1,77 @@
+package freeswitch
+
+import (
+	"time"
+
+	"callrelay/relay/source/freeswitch/esl"
+)
+
+// callcenter takes an event of mod_callcenter.
+func (m *machine) callcenter(ev esl.Event, at time.Time) {
+	session := ev.Get("CC-Member-Session-UUID")
+	member := m.legs[session]
+	if member == nil || m.calls[member.Call] == nil {
+		return
+	}
+	member.stale = false
+	c, queue := m.calls[member.Call], queueName(ev.Get("CC-Queue"))
+	switch ev.Get("CC-Action") {
+	case "member-queue-start":
+		m.enter(c, queue, ev.Get("CC-Member-UUID"), at)
+	case "bridge-agent-start":
+		m.answered(c, ev, queue, at)
+	case "member-queue-end":
+		if ev.Get("CC-Cause") == "Cancel" {
+			c.Visit.of(ev.Get("CC-Member-UUID"), func(*stay) {
+				result := queueResults[ev.Get("CC-Cancel-Reason")]
+				if result == "hangup" && member.Hung.IsZero() {
+					result = "" // moved out of the queue: the call goes on
+				}
+				m.leave(c, result, at)
+			})
+		}
+	}
+}
+
+// of calls do with the stay, if it is that of the member and goes on.
+func (v *stay) of(member string, do func(*stay)) {
+	if v != nil && v.Member == member && v.Left.IsZero() {
+		do(v)
+	}
+}
+
+// enter takes a caller into a queue.
+func (m *machine) enter(c *call, queue, member string, at time.Time) {
+	c.Visits++
+	c.Visit = &stay{N: c.Visits, Queue: queue, Member: member, Joined: later(at, c.Start)}
+	if m.wantsQueue(queue) {
+		c.Wanted = true
+	}
+	if c.Direction == "" {
+		c.Direction = internal
+	}
+	m.start(c)
+	m.queued(c, "queue_enter", "", at)
+}
+
+// leave lets a caller go whom nobody answered.
+func (m *machine) leave(c *call, result string, at time.Time) {
+	c.Visit.Left, c.Visit.Result = later(at, c.Visit.Joined), result
+	m.queued(c, "queue_abandon", result, at)
+}
+
+// answered joins a caller with the agent whom the queue found.
+func (m *machine) answered(c *call, ev esl.Event, queue string, at time.Time) {
+	agent := ev.Get("CC-Agent")
+	m.heard[agent]++
+	if l := m.legs[ev.Get("CC-Agent-UUID")]; l != nil {
+		l.Queue, l.Agent, l.Member = queue, agent, ev.Get("CC-Member-Session-UUID")
+		if own := m.calls[l.ID]; l.Owner && own != nil {
+			own.Login, l.Standby = true, true
+		}
+	}
+	c.Visit.of(ev.Get("CC-Member-UUID"), func(v *stay) {
+		v.Left, v.Answered = at, true
+		m.queued(c, "dequeue", "", at)
+	})
+}
