@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"callrelay/config"
 	"callrelay/queue"
 	"callrelay/relay/daemon"
+	"callrelay/relay/source/freeswitch"
 	"callrelay/relay/web"
 )
 
@@ -46,6 +48,9 @@ func (a *app) doctor(ctx context.Context, asJSON bool) error {
 	}
 	if len(problems) > 0 {
 		found = append([]web.Finding{{Level: "fault", What: "configuration", Text: plural(len(problems), "problem"), Do: "relay check"}}, found...)
+	}
+	if text := freeswitch.Spooled(time.Now()); text != "" {
+		found = append(found, web.Finding{Level: "warning", What: "FreeSWITCH", Text: text, Do: "scripts/examples/freeswitch/replay.sh, and its timer"})
 	}
 	faults := 0
 	for _, f := range found {

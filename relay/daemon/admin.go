@@ -16,6 +16,7 @@ import (
 	"callrelay/queue"
 	"callrelay/relay/deliver"
 	callsource "callrelay/relay/source"
+	"callrelay/relay/source/freeswitch"
 	"callrelay/relay/web"
 )
 
@@ -55,7 +56,7 @@ func (p operator) status() web.Status {
 		st.Degraded = err.Error()
 	}
 	if st.Degraded == "" {
-		st.Degraded = p.descriptors.Problem()
+		st.Degraded = cmp.Or(p.descriptors.Problem(), freeswitch.Spooled(time.Now()))
 	}
 	services := p.deliver.Status()
 	for _, s := range services {

@@ -358,7 +358,8 @@ func (d *document) result(visits []visit) string {
 func (d *document) talked() time.Time {
 	for _, f := range d.Callflow {
 		peers := slices.Concat(f.Profile.Originatee.Profiles, f.Profile.Originator.Profiles)
-		plumbing := len(peers) > 0 && !slices.ContainsFunc(peers, func(p profile) bool { return !loopback(string(p.Channel)) })
+		last := text(d.variable("last_bridge_to"))
+		plumbing := slices.ContainsFunc(peers, func(p profile) bool { return loopback(string(p.Channel)) && (p.UUID == last || len(peers) == 1) })
 		if t := micros(f.Times["bridged_time"]); !t.IsZero() && !plumbing {
 			return t
 		}

@@ -71,6 +71,15 @@ func edited(t testing.TB, body []byte, change map[string]any) []byte {
 	return body
 }
 
+func compact(t testing.TB, body []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Compact(&out, body); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func encodedDocument(t testing.TB, body []byte) []byte {
 	t.Helper()
 	var d map[string]any
@@ -209,6 +218,8 @@ func TestCallResults(t *testing.T) {
 	abandon, direct := documents(t, "q_abandon")[0], documents(t, "direct")[0]
 	talkless := edited(t, direct, map[string]any{"originate_disposition": "NO_ANSWER"})
 	talkless = bytes.ReplaceAll(talkless, []byte(`"bridged_time":"1795795515370323"`), []byte(`"bridged_time":"0"`))
+	const peer = `"chan_name":"sofia/internal/1001@127.0.0.1:25101"`
+	mailbox := bytes.ReplaceAll(compact(t, edited(t, direct, map[string]any{"last_bridge_hangup_cause": "USER_BUSY"})), []byte(peer), []byte(`"chan_name":"loopback/app=voicemail:default-a"`))
 	for _, test := range []struct {
 		name         string
 		body         []byte
@@ -221,6 +232,7 @@ func TestCallResults(t *testing.T) {
 		{"a key", abandon, map[string]any{"cc_cancel_reason": "EXIT_WITH_KEY"}, "Deflected", "key"},
 		{"moved out of the queue", abandon, map[string]any{"end_uepoch": "1795795392630323"}, "Deflected", ""},
 		{"answered without a queue", direct, nil, "Connected", ""},
+		{"a mailbox answered", mailbox, nil, "Busy", ""},
 		{"nobody answered", talkless, map[string]any{"hangup_cause": "NO_ANSWER"}, "Missed", ""},
 		{"gave up while it rang", talkless, map[string]any{"hangup_cause": "ORIGINATOR_CANCEL"}, "Missed", ""},
 		{"busy", talkless, map[string]any{"last_bridge_hangup_cause": "USER_BUSY"}, "Busy", ""},

@@ -66,6 +66,9 @@ func (n *Intake) take(ctx context.Context, records []record) (ids []string, err 
 			return ids, err
 		}
 		ids = append(ids, r.ID)
+		if n.Ledger != nil {
+			n.Ledger.sharing.look(r, n.Log)
+		}
 	}
 	return ids, nil
 }

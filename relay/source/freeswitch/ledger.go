@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 )
 
@@ -27,7 +28,8 @@ type Store interface {
 // replayed days later, and what a source saw live comes again as a document.
 // It forgets the oldest ids first. It is safe for concurrent use.
 type Ledger struct {
-	store Store
+	store   Store
+	sharing sharing
 
 	mu        sync.Mutex // guards all below
 	known     map[uint64]struct{}
@@ -168,20 +170,19 @@ func (l *Ledger) document() error {
 }
 
 // emit passes on the events that are not known, and makes them known.
-func (l *Ledger) emit(next func(context.Context, []byte) error) func(context.Context, []byte) error {
+func (l *Ledger) emit(next func(context.Context, []byte) error, log *slog.Logger) func(context.Context, []byte) error {
 	if l == nil {
 		return next
 	}
 	return func(ctx context.Context, event []byte) error {
-		var e struct {
-			ID string `json:"id"`
-		}
+		var e record
 		if json.Unmarshal(event, &e) == nil && l.Knows(e.ID) {
 			return nil
 		}
 		err := next(ctx, event)
 		if err == nil {
 			l.Note(e.ID)
+			l.sharing.look(e, log)
 		}
 		return err
 	}

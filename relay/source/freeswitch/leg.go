@@ -62,6 +62,7 @@ type call struct {
 	Rang      []string  // devices
 	Segments  int       // not reported yet
 	Consult   bool      // an agent asks a colleague, while a caller waits
+	Doubt     bool      // its end was not heard
 	Login     bool      // an agent's standing leg: no call itself
 	Wanted    bool      // the source takes its events
 	Started   bool      // call_start was raised

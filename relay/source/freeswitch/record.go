@@ -28,6 +28,7 @@ const (
 	resultMissed    = "Missed"
 	resultBusy      = "Busy"
 	resultFailed    = "Failed"
+	resultUnknown   = "Unknown" // its end was not heard
 
 	inbound  = "inbound"
 	outbound = "outbound"

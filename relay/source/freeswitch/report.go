@@ -86,7 +86,7 @@ func (r *reporter) ended(c *call) {
 		queue = v.Queue
 		e.EnqueueTime, e.DequeueTime = written(v.Joined), written(v.Left)
 	}
-	if c.Direction == inbound && e.CallResult != resultConnected {
+	if c.Direction == inbound && e.CallResult != resultConnected && !c.Doubt {
 		e.Queue = queue
 		r.put(e.missed(c.Rang), c.End)
 		e.Queue = ""
@@ -103,6 +103,8 @@ func (c *call) result() string {
 		return leftQueue(v.Result)
 	case v != nil && v.Answered, !c.Talked.IsZero():
 		return resultConnected
+	case c.Doubt:
+		return resultUnknown
 	}
 	return unanswered(c.Cause)
 }

@@ -20,7 +20,7 @@ type Source struct {
 // NewSource returns a source that is not running yet. What documents have said
 // already is not said again, and the other way around; ledger may be nil.
 func NewSource(o source.Options, ledger *Ledger) *Source {
-	o.Emit = ledger.emit(o.Emit)
+	o.Emit = ledger.emit(o.Emit, o.Log)
 	if ledger != nil && o.Store != nil {
 		o.Store = withLedger{o.Store, ledger}
 	}

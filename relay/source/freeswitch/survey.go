@@ -138,8 +138,8 @@ func (v *survey) part(m *machine) (ended int) {
 	}
 	for id, c := range m.calls {
 		if m.legs[id] == nil {
-			if c.Login = c.Login || m.documented(); c.End.IsZero() {
-				c.Visit = c.Visit.unknown()
+			if c.Doubt = c.End.IsZero(); c.Doubt {
+				c.Visit, c.Login = c.Visit.unknown(), c.Login || m.documented()
 			}
 			m.finish(c)
 		}

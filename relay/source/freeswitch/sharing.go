@@ -1,0 +1,43 @@
+package freeswitch
+
+import (
+	"log/slog"
+	"sync"
+)
+
+// maxRecordings is how many recordings are remembered, the last ones.
+const maxRecordings = 10_000
+
+// sharing finds segments that have the same recording: then a link to the one
+// plays the other, maybe another customer's. It is safe for concurrent use.
+type sharing struct {
+	mu     sync.Mutex
+	owners map[string]string // the segment of a recording
+	order  []string
+}
+
+// look warns when another segment had the recording before. One that is a part
+// of it shares it rightly.
+func (s *sharing) look(e record, log *slog.Logger) {
+	if e.Event != "agent_termination" || e.Recording == "" || e.RecordingStart != "" || e.RecordingEnd != "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	segment := e.UII + "/" + e.SegmentID
+	before, known := s.owners[e.Recording]
+	if known && before != segment && log != nil {
+		log.Warn("two segments have the same recording: a link plays another call; see the contact of the agents",
+			"recording", e.Recording, "segment", segment, "before", before)
+	}
+	if s.owners == nil {
+		s.owners = map[string]string{}
+	}
+	if s.owners[e.Recording] = segment; known {
+		return
+	}
+	if s.order = append(s.order, e.Recording); len(s.order) > maxRecordings {
+		delete(s.owners, s.order[0])
+		s.order = s.order[1:]
+	}
+}

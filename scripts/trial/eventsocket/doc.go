@@ -1,0 +1,10 @@
+// Command eventsocket pretends to be the event socket of a FreeSWITCH: it plays
+// transcripts to whoever logs in, and can stall, cut the connection in the
+// middle of an event, restart, and send an event of any size.
+//
+//	go run ./scripts/trial/eventsocket -listen 127.0.0.1:8021 relay/source/freeswitch/testdata/esl/q_*.plain.gz
+//
+// Each round plays every transcript once, with channels and times of its own,
+// so that its calls are new ones. It answers show channels and uuid_dump with
+// nothing, and prints how many events it has sent, by name.
+package main

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"os"
+	"os/signal"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// options say how the socket behaves.
+type options struct {
+	listen, password string
+	rounds           int           // of all transcripts; 0: for ever
+	together         int           // rounds that are mixed, event by event
+	pause            time.Duration // between two events
+	stall            time.Duration // in the middle of every thousandth event
+	cut              int           // close the connection in the middle of every so manyth event
+	away             time.Duration // before it listens again after a cut
+	large            int           // bytes of an event that is sent once a round
+	first            int           // number of the first round: each has calls of its own
+	burst            time.Duration // play at the pace of the stamps, the copies begun within this time; 0: as fast as it goes
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.listen, "listen", "127.0.0.1:8021", "where")
+	flag.StringVar(&o.password, "password", "ClueCon", "that is right")
+	flag.IntVar(&o.rounds, "rounds", 1, "how often to play all; 0: for ever")
+	flag.IntVar(&o.together, "together", 1, "how many rounds at the same time")
+	flag.DurationVar(&o.pause, "pause", 0, "between two events")
+	flag.DurationVar(&o.stall, "stall", 0, "in the middle of every thousandth event")
+	flag.IntVar(&o.cut, "cut", 0, "cut the connection in the middle of every so manyth event")
+	flag.DurationVar(&o.away, "away", time.Second, "nobody listens so long after a cut")
+	flag.IntVar(&o.large, "large", 0, "bytes of an event that nobody wants, once a round")
+	flag.IntVar(&o.first, "first", 0, "number of the first round; the calls of a round are known by it")
+	flag.DurationVar(&o.burst, "burst", 0, "play at the true pace, all calls begun within this time")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := play(ctx, o, flag.Args()); err != nil && !errors.Is(err, context.Canceled) {
+		log.Fatal(err)
+	}
+}
+
+// player plays events to one client after the other.
+type player struct {
+	options
+	sent  map[string]int
+	count int
+	conn  net.Conn
+}
+
+func play(ctx context.Context, o options, files []string) error {
+	var transcripts [][][]byte
+	for _, name := range files {
+		events, err := read(name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		transcripts = append(transcripts, events)
+	}
+	p := &player{options: o, sent: map[string]int{}}
+	defer p.tell()
+	if err := p.accept(ctx); err != nil {
+		return err
+	}
+	for round := o.first; o.rounds == 0 || round < o.first+o.rounds; round += o.together {
+		if err := p.round(ctx, transcripts, round); err != nil {
+			return err
+		}
+	}
+	<-ctx.Done() // the client may want to ask something
+	return nil
+}
+
+// round plays all transcripts, several copies of each at the same time.
+func (p *player) round(ctx context.Context, transcripts [][][]byte, round int) error {
+	for _, events := range transcripts {
+		for _, e := range p.score(events, round, time.Now()) {
+			pause(ctx, time.Until(e.due))
+			if err := p.send(ctx, e.body); err != nil {
+				return err
+			}
+		}
+	}
+	if p.large > 0 {
+		body := "Event-Name: MESSAGE_QUERY\nEvent-Date-Timestamp: " + strconv.FormatInt(time.Now().UnixMicro(), 10) + "\nX: " + strings.Repeat("x", p.large) + "\n\n"
+		return p.send(ctx, []byte(body))
+	}
+	return nil
+}
+
+// note is an event and when it is due.
+type note struct {
+	due  time.Time // zero: at once
+	body []byte
+}
+
+// score is what is to be sent of a transcript and its copies, in order.
+func (p *player) score(events [][]byte, round int, began time.Time) []note {
+	var all []note
+	base := stampOf(events)
+	for _, event := range events {
+		for copy := range p.together {
+			start := began.Add(p.burst / time.Duration(p.together) * time.Duration(copy))
+			e := note{body: renewed(event, round+copy, base, start)}
+			if stamp, err := strconv.ParseInt(field(e.body, "Event-Date-Timestamp"), 10, 64); err == nil && p.burst > 0 {
+				e.due = time.UnixMicro(stamp)
+			}
+			all = append(all, e)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b note) int { return a.due.Compare(b.due) })
+	return all
+}
+
+// send writes one event, to the next client if this one is gone.
+func (p *player) send(ctx context.Context, body []byte) error {
+	if p.conn == nil {
+		if err := p.accept(ctx); err != nil {
+			return err
+		}
+	}
+	wire := fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)
+	p.count++
+	half := len(wire) / 2
+	_, err := p.conn.Write(wire[:half])
+	if p.stall > 0 && p.count%1000 == 0 {
+		pause(ctx, p.stall)
+	}
+	if p.cut > 0 && p.count%p.cut == 0 || err != nil {
+		p.conn.Close()
+		p.conn = nil
+		p.sent["cut off"]++
+		pause(ctx, p.away)
+		return ctx.Err()
+	}
+	_, err = p.conn.Write(wire[half:])
+	p.sent[nameOf(body)]++
+	pause(ctx, p.pause)
+	if err != nil {
+		p.conn.Close()
+		p.conn = nil
+	}
+	return ctx.Err()
+}
+
+// accept waits for a client that has the password and has subscribed.
+func (p *player) accept(ctx context.Context) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", p.listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		if p.login(c) {
+			p.conn = c
+			return nil
+		}
+		c.Close()
+	}
+}
+
+// login answers until the client has subscribed, and beside the events
+// thereafter.
+func (p *player) login(c net.Conn) bool {
+	fmt.Fprint(c, "Content-Type: auth/request\n\n")
+	in := bufio.NewScanner(c)
+	for in.Scan() {
+		switch command := in.Text(); {
+		case command == "auth "+p.password:
+			fmt.Fprint(c, "Content-Type: command/reply\nReply-Text: +OK accepted\n\n")
+		case strings.HasPrefix(command, "auth "):
+			fmt.Fprint(c, "Content-Type: command/reply\nReply-Text: -ERR invalid\n\nContent-Type: text/disconnect-notice\nContent-Length: 4\n\nbye\n")
+			return false
+		case strings.HasPrefix(command, "event "):
+			fmt.Fprint(c, "Content-Type: command/reply\nReply-Text: +OK event listener enabled plain\n\n")
+			for range 2 { // what the relay asks thereafter
+				for in.Scan() && in.Text() == "" {
+				}
+				p.answer(c, in.Text())
+			}
+			go func() {
+				_, _ = io.Copy(io.Discard, c) // further questions get no answer
+			}()
+			return true
+		}
+	}
+	return false
+}
+
+func (p *player) answer(c net.Conn, command string) {
+	text := "-ERR no such command\n"
+	if strings.HasPrefix(command, "api show channels") {
+		text = `{"row_count":0}`
+	}
+	fmt.Fprintf(c, "Content-Type: api/response\nContent-Length: %d\n\n%s", len(text), text)
+}
+
+func (p *player) tell() {
+	for _, name := range slices.Sorted(maps.Keys(p.sent)) {
+		fmt.Printf("%8d %s\n", p.sent[name], name)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// read returns the events of a transcript.
+func read(name string) ([][]byte, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	if z, err := gzip.NewReader(bytes.NewReader(data)); err == nil {
+		if data, err = io.ReadAll(z); err != nil {
+			return nil, err
+		}
+	}
+	var events [][]byte
+	for len(data) > 0 {
+		head, rest, ok := bytes.Cut(data, []byte("\n\n"))
+		n, err := strconv.Atoi(field(head, "Content-Length"))
+		if !ok || err != nil || n > len(rest) {
+			return nil, errors.New("no transcript")
+		}
+		events = append(events, rest[:n])
+		data = rest[n:]
+	}
+	return events, nil
+}
+
+// field is a value of an event, as it stands on the wire.
+func field(text []byte, name string) string {
+	for line := range bytes.Lines(text) {
+		if value, ok := bytes.CutPrefix(line, []byte(name+": ")); ok {
+			return string(bytes.TrimSpace(value))
+		}
+	}
+	return ""
+}
+
+func nameOf(body []byte) string {
+	if action := field(body, "CC-Action"); action != "" {
+		return "CC " + action
+	}
+	return field(body, "Event-Name")
+}
+
+// stampOf is the moment of the first event.
+func stampOf(events [][]byte) int64 {
+	for _, event := range events {
+		if n, err := strconv.ParseInt(field(event, "Event-Date-Timestamp"), 10, 64); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+var (
+	uuids  = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})`)
+	stamps = regexp.MustCompile(`\b1[0-9]{15}\b`)
+)
+
+// renewed is the event of another call, that began at a moment.
+func renewed(event []byte, round int, base int64, began time.Time) []byte {
+	event = uuids.ReplaceAllFunc(event, func(id []byte) []byte {
+		n, _ := strconv.ParseUint(string(id[:8]), 16, 32)
+		return fmt.Appendf(nil, "%08x%s", uint32(n)+uint32(round)*2654435761, id[8:])
+	})
+	return stamps.ReplaceAllFunc(event, func(stamp []byte) []byte {
+		n, err := strconv.ParseInt(string(stamp), 10, 64)
+		if err != nil {
+			return stamp
+		}
+		return strconv.AppendInt(nil, n-base+began.UnixMicro(), 10)
+	})
+}
