@@ -59,6 +59,13 @@ func (c *Config) checkHeaders(at place, s *Service) {
 	}
 }
 
+// checkHMAC judges the names of the secrets of the filter hmac.
+func (c *Config) checkHMAC(at place, s *Service) {
+	for _, secret := range s.HMACSecrets {
+		c.file.named(at.in("secrets"), secret.Name, secret.Name)
+	}
+}
+
 // checkBody judges what a service sends, against its type and method.
 func (c *Config) checkBody(at place, s *Service) {
 	f := c.file

@@ -67,6 +67,7 @@ func (c *Config) checkSettings(at place, s *Service) {
 		f.report(at, "content_type", "content_type %q is not a media type", s.ContentType)
 	}
 	c.checkHeaders(at, s)
+	c.checkHMAC(at, s)
 	c.checkBreaker(at.in("breaker"), s.Breaker)
 	f.tls(at, "tls", s.TLS)
 	c.checkAuth(at.in("auth"), s)

@@ -35,6 +35,7 @@ func (f *file) table(at place, values map[string]any, into any) {
 //	secret fields whose values may be secrets
 //	body   what a service sends; it gives at most one
 //	scope  what an event happens at; a binding gives at most one
+//	hidden fields whose values are secrets, however they are written
 //	item   a table that problems call by its own name
 func fieldOf(dst reflect.Value, key string) (field reflect.Value, option string, ok bool) {
 	for i := range dst.NumField() {
@@ -90,7 +91,12 @@ func (f *file) value(at place, key string, value any, field reflect.Value, optio
 	case *Claims:
 		f.claims(at, key, value, dst)
 	case *[]Field:
-		f.fields(at, key, value, dst, option == "secret")
+		f.fields(at, key, value, dst, option == "secret" || option == "hidden")
+		for i, field := range *dst {
+			if option == "hidden" && field.Value != "" {
+				(*dst)[i] = Field{Name: field.Name, Secret: NewSecret(field.Value)}
+			}
+		}
 	case *[]Where:
 		f.where(at, key, value, dst)
 	case *Secret:

@@ -14,6 +14,7 @@ type Service struct {
 	Method          string          `toml:"method" part:"request"`
 	URL             string          `toml:"url" part:"request"`
 	Headers         []Field         `toml:"headers,secret" part:"request" secret:"header"`
+	HMACSecrets     []Field         `toml:"secrets,hidden" part:"request"` // of the filter hmac, by name
 	Query           []Field         `toml:"query,secret" part:"request"`
 	Params          []Field         `toml:"params,body" part:"request"`
 	JSON            string          `toml:"json,body" part:"request"`

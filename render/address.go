@@ -116,7 +116,11 @@ func (s source) split(a *address, tokens []token) {
 
 // percent compiles a tag that stands behind the authority.
 func (s source) percent(t token) piece {
-	return piece{tag: s.tag(t, 0, site{}), place: inPercent}
+	tag := s.tag(t, 0, site{})
+	if tag.omits {
+		s.problemAt(t.offset, "%s: %v", t.text, errOmit)
+	}
+	return piece{tag: tag, place: inPercent}
 }
 
 // path adds literal text to the path.

@@ -9,6 +9,8 @@ import (
 // first of them stands; number, json or bool comes last, and a default written
 // after it still comes before it.
 type chain struct {
+	secrets  map[string]string // of the filter hmac
+	omits    bool
 	steps    []transform
 	instant  instant
 	at       int // where among steps the instant comes; -1: nowhere
@@ -18,7 +20,9 @@ type chain struct {
 	defaults bool
 }
 
-func newChain(i instant) *chain { return &chain{instant: i, at: -1} }
+func newChain(i instant, secrets map[string]string) *chain {
+	return &chain{secrets: secrets, instant: i, at: -1}
+}
 
 // add takes over the next filter.
 func (c *chain) add(i invocation) error {
@@ -33,7 +37,15 @@ func (c *chain) add(i invocation) error {
 		c.instant.strict = true
 		return f.set(&c.instant, i.arg)
 	}
-	step, err := f.step(i.arg)
+	if c.omits = c.omits || f.Name == "omit"; f.Name == "omit" {
+		return nil
+	}
+	var step transform
+	if f.Name == "hmac" {
+		step, err = newHMAC(i.arg, c.secrets)
+	} else {
+		step, err = f.step(i.arg)
+	}
 	switch {
 	case err != nil:
 		return err

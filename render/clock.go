@@ -1,7 +1,9 @@
 package render
 
 import (
+	"cmp"
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -17,28 +19,36 @@ const (
 	layoutUnixMS = "unixms"
 )
 
-var errNoTime = errors.New("not a time (RFC 3339, epoch seconds or milliseconds, or 2006-01-02 15:04:05)")
+var errNoTime = errors.New("not a time (RFC 3339, epoch seconds, milliseconds or microseconds, or 2006-01-02 15:04:05)")
 
 // ParseTime reads a time: RFC 3339, with a space for the T and without a zone
-// too, or digits that count seconds or, from 12 digits on, milliseconds since
-// 1970, with decimals or without. A time without a zone is read in zone; of an
+// too, and what is usual besides: hours alone as an offset, no seconds, no time of
+// day, no marks between the digits. Or digits that count seconds, from 12 digits
+// on milliseconds, or from 15 on microseconds since 1970. A time without a zone is read in zone; of an
 // hour that the clocks there pass twice, it is the earlier one.
 func ParseTime(s string, zone *time.Location) (time.Time, error) {
 	if t, ok := parseEpoch(s); ok {
 		return t, nil
 	}
-	t, rest, ok := parseWall(s)
-	if !ok {
-		return time.Time{}, errNoTime
+	if t, ok := parseClock(s, zone); ok {
+		return t, nil
 	}
-	if rest == "" {
-		return inZone(t, zone), nil
+	if s, ok := spelledOut(s); ok {
+		if t, ok := parseClock(s, zone); ok {
+			return t, nil
+		}
+	}
+	return time.Time{}, errNoTime
+}
+
+// parseClock reads a date with a time of day, and an offset or none.
+func parseClock(s string, zone *time.Location) (time.Time, bool) {
+	t, rest, ok := parseWall(s)
+	if !ok || rest == "" {
+		return inZone(t, zone), ok
 	}
 	offset, ok := parseOffset(rest)
-	if !ok {
-		return time.Time{}, errNoTime
-	}
-	return t.Add(-offset), nil
+	return t.Add(-offset), ok
 }
 
 // FormatTime writes t in zone by a layout: unix, unixms or one of package time.
@@ -56,14 +66,18 @@ func FormatTime(t time.Time, layout string, zone *time.Location) string {
 // parseEpoch reads seconds or milliseconds since 1970.
 func parseEpoch(s string) (time.Time, bool) {
 	const firstMillis = 100_000_000_000 // as seconds, the year 5138
-	const longest = 13                  // digits: more are microseconds or a date
+	const firstMicros = 100_000_000_000_000
+	const longest = 16 // digits
 	whole, decimals, _ := strings.Cut(s, ".")
-	if whole == "" || len(whole) > longest || !allDigits(whole) || !allDigits(decimals) || strings.HasSuffix(s, ".") {
+	if whole == "" || len(whole) > longest || len(whole) == len("20060102150405") || !allDigits(whole) || !allDigits(decimals) || strings.HasSuffix(s, ".") {
 		return time.Time{}, false
 	}
 	n, _ := strconv.ParseInt(whole, 10, 64)
 	if n < firstMillis {
 		return time.Unix(n, fraction(decimals)), true
+	}
+	if n >= firstMicros {
+		return time.UnixMicro(n), true
 	}
 	return time.UnixMilli(n).Add(time.Duration(fraction(decimals)) / 1000), true
 }
@@ -100,6 +114,37 @@ func parseWall(s string) (time.Time, string, bool) {
 	t := time.Date(year, time.Month(month), day, hour, minute, second, int(fraction(decimals)), time.UTC)
 	ok = ok && t.Day() == day && t.Month() == time.Month(month) && hour < 24 && minute < 60 && second < 60
 	return t, rest, ok
+}
+
+// wall are the forms of date, time and zone that ISO 8601 and databases know
+// besides the one above.
+var wall = regexp.MustCompile(`^(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)? ?(?i:(Z|UTC|GMT)|([+-]\d\d):?(\d\d)?)?$`)
+
+// spelledOut writes such a time as parseWall reads it. A leap second is the one
+// after it.
+func spelledOut(s string) (string, bool) {
+	m := wall.FindStringSubmatch(s)
+	if m == nil || len(m[1]+m[2]+m[3]) == len(s) {
+		return "", false
+	}
+	two := func(i int) int { n, _ := strconv.Atoi(m[i]); return n }
+	day := time.Date(two(1), time.Month(two(2)), two(3), 0, 0, 0, 0, time.UTC)
+	if day.Day() != two(3) || day.Month() != time.Month(two(2)) || two(4) > 23 || two(5) > 59 || two(6) > 60 {
+		return "", false
+	}
+	zone := ""
+	switch {
+	case m[8] != "":
+		zone = "Z"
+	case m[9] != "":
+		zone = m[9] + cmp.Or(m[10], "00")
+	}
+	at := day.Add(time.Duration(two(4))*time.Hour + time.Duration(two(5))*time.Minute + time.Duration(two(6))*time.Second)
+	decimals := ""
+	if m[7] != "" {
+		decimals = "." + m[7]
+	}
+	return at.Format("2006-01-02T15:04:05") + decimals + zone, true
 }
 
 // cutDecimals takes .ffff off the front of s.

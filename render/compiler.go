@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,11 @@ import (
 type compiler struct {
 	zone, timesIn *time.Location
 	times         []string // the tags that hold times
+	secrets       map[string]string
 	problems      []Problem
+	warnings      []Problem
+	inBody        bool // what is compiled goes into the body
+	signs         bool // a tag stands for the body
 	tags          []Tag
 }
 
@@ -44,6 +49,7 @@ type site struct {
 	place    place                   // of its tags
 	literal  func(s string) string   // makes of literals what is sent; nil: they are sent as written
 	unescape func(arg string) string // reads the arguments of filters; nil: they mean what they say
+	whole    bool                    // the stretch is all of what may be left out
 }
 
 // problemAt reports a mistake at an offset of the template.
@@ -57,10 +63,19 @@ func (s source) all(at site) sequence { return s.part(0, len(s.text), at) }
 // part compiles the template from one offset to another.
 func (s source) part(start, end int, at site) sequence {
 	var seq sequence
-	for _, t := range lex(s.text[start:end]) {
+	tokens := lex(s.text[start:end])
+	s.inner(tokens, start, at)
+	for _, t := range tokens {
 		switch {
 		case t.tag():
-			seq = append(seq, piece{tag: s.tag(t, start, at), place: at.place})
+			tag := s.tag(t, start, at)
+			if tag.omits && (!at.whole || len(tokens) > 1) {
+				s.problemAt(start+t.offset, "%s: %v", t.text, errOmit)
+			}
+			if tag.typed && t.name != "" && betweenQuotes(s.text[start:end], t) {
+				tag.steps = append(tag.steps, quoted)
+			}
+			seq = append(seq, piece{tag: tag, place: at.place})
 		case at.literal != nil:
 			seq = seq.literal(at.literal(t.text))
 		default:
@@ -72,8 +87,16 @@ func (s source) part(start, end int, at site) sequence {
 
 // tag compiles one tag of the stretch that begins at start.
 func (s source) tag(t token, start int, at site) *tag {
-	s.tags = append(s.tags, Tag{Name: t.name, Key: s.key})
-	filters := newChain(instant{layout: ANSI, zone: s.zone, timesIn: s.timesIn})
+	signs := t.signsBody()
+	switch {
+	case !signs:
+		s.tags = append(s.tags, Tag{Name: t.name, Key: s.key})
+	case s.inBody:
+		s.problemAt(start+t.offset, "%s: the body cannot hold a signature of itself", t.text)
+	default:
+		s.signs = true
+	}
+	filters := newChain(instant{layout: ANSI, zone: s.zone, timesIn: s.timesIn}, s.secrets)
 	for _, f := range t.filters {
 		if at.unescape != nil {
 			f.arg = at.unescape(f.arg)
@@ -92,5 +115,14 @@ func (s source) tag(t token, start int, at site) *tag {
 		steps:    filters.transforms(slices.Contains(s.times, t.name)),
 		typed:    filters.last != nil,
 		fallback: filters.defaults,
+		omits:    filters.omits,
+		signs:    signs,
 	}
+}
+
+// betweenQuotes reports whether a tag is all of what stands between quotes of a
+// document within the stretch.
+func betweenQuotes(text string, t token) bool {
+	behind := strings.TrimPrefix(text[t.offset+len(t.text):], "\\")
+	return strings.HasSuffix(text[:t.offset], `"`) && strings.HasPrefix(behind, `"`)
 }

@@ -39,6 +39,12 @@ var filters = []Filter{
 	timeFilter("time:rfc3339", "a time as rfc3339, unix, unixms, ansi or in a Go layout such as 2006-01-02 15:04:05", (*instant).setLayout),
 	timeFilter("zone:America/Chicago", "a time in this zone", (*instant).setZone),
 	filterWith("e164:1", "a telephone number as + and digits; the argument is its country code when it has none", newE164),
+	textFilter("url", "escaped for a URL or a form within another text", urlInner),
+	textFilter("base64", "in Base64", base64Inner),
+	{Name: "xml", Example: "xml", Text: "escaped for an XML document within another text", step: xmlInner},
+	filterWith("map:SALE=1,*=0", "another text for a whole value; * is any other value", newMap),
+	{Name: "omit", Example: "omit", Text: "the JSON member, form value, header or XML element is left out when absent", step: func(string) (transform, error) { return ofValue, nil }},
+	{Name: "hmac", Example: "hmac:NAME", Text: "the HMAC-SHA256 with that one of [service.secrets], in hexadecimal, or hmac:NAME:base64; of the request's body as #body|hmac:NAME#", step: func(arg string) (transform, error) { return newHMAC(arg, nil) }},
 	textFilter("sha256", "the SHA-256 in hexadecimal; empty when empty", digest),
 }
 
@@ -97,6 +103,8 @@ func find(i invocation) (Filter, error) {
 	}
 	return f, nil
 }
+
+func ofValue(v Value) (Value, error) { return v, nil }
 
 // ofText makes a transform of a function on text.
 func ofText(f func(string) string) transform {

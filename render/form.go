@@ -40,7 +40,7 @@ func (c *compiler) form(key string, fields []Field, at place) *form {
 			escaped, _ := at.append(nil, s)
 			return string(escaped)
 		}
-		value := c.source(full, field.Value).all(site{place: at, literal: escape})
+		value := c.source(full, field.Value).all(site{place: at, literal: escape, whole: true})
 		f.fields = append(f.fields, formField{name: string(name) + "=", plain: field.Name, value: value})
 	}
 	return f
@@ -73,12 +73,16 @@ func (f *form) append(dst []byte, r *run) ([]byte, error) {
 	start := len(dst)
 	var err error
 	for i := range f.fields {
-		if len(dst) > start {
+		before := len(dst)
+		if before > start {
 			dst = append(dst, '&')
 		}
 		dst = append(dst, f.fields[i].name...)
 		if dst, err = f.fields[i].value.append(dst, r); err != nil {
 			return dst, err
+		}
+		if r != nil && r.omitted {
+			dst, r.omitted = dst[:before], false
 		}
 	}
 	if !f.script {

@@ -28,7 +28,7 @@ func (c *compiler) headerValue(key, text string) sequence {
 	if _, err := inHeader.append(nil, text); err != nil {
 		c.problem(key, "%v", err)
 	}
-	return c.source(key, text).all(site{place: inHeader})
+	return c.source(key, text).all(site{place: inHeader, whole: strings.HasPrefix(key, "headers.")})
 }
 
 // contentType compiles the content type: the one given, else the body's own.

@@ -85,10 +85,12 @@ func (s source) jsonProblem(err error) {
 
 // jsonString adds the string literal text[start:end] of the template to b.
 func (s source) jsonString(b *jsonBody, start, end int) {
-	seq := s.part(start+1, end-1, site{place: inString, unescape: unescapeJSON})
 	name := strings.HasPrefix(strings.TrimLeft(s.text[end:], " \t\r\n"), ":")
-	if !name && len(seq) == 1 && seq[0].tag != nil && seq[0].tag.typed {
-		seq[0].place = inText // the bare value
+	seq := s.part(start+1, end-1, site{place: inString, unescape: unescapeJSON, whole: !name})
+	if !name && len(seq) == 1 && seq[0].tag != nil && (seq[0].tag.typed || seq[0].tag.omits) {
+		if seq[0].place = inQuotes; seq[0].tag.typed {
+			seq[0].place = inText // the bare value
+		}
 		b.sequence = append(b.sequence, seq[0])
 		return
 	}
@@ -97,7 +99,7 @@ func (s source) jsonString(b *jsonBody, start, end int) {
 }
 
 // stringLength is the length of the JSON string that text begins with, quotes included.
-func stringLength(text string) int {
+func stringLength[T string | []byte](text T) int {
 	i := 1
 	for text[i] != '"' {
 		if text[i] == '\\' {
@@ -126,8 +128,12 @@ func (b *jsonBody) append(dst []byte, r *run) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
+	cut := r.omitted
+	if cut {
+		dst, r.omitted = append(dst[:start], omitJSON(dst[start:])...), false
+	}
 	if b.script {
-		if dst, err = b.merge(dst, start, r); err != nil {
+		if dst, err = b.merge(dst, start, cut, r); err != nil {
 			return dst, err
 		}
 	}
@@ -140,13 +146,13 @@ func (b *jsonBody) append(dst []byte, r *run) ([]byte, error) {
 }
 
 // merge adds the members of the script whose names the template does not use.
-func (b *jsonBody) merge(dst []byte, start int, r *run) ([]byte, error) {
+func (b *jsonBody) merge(dst []byte, start int, cut bool, r *run) ([]byte, error) {
 	members, err := r.script()
 	if err != nil {
 		return dst, err
 	}
 	own := b.own
-	if b.named {
+	if b.named || cut {
 		own = topNames(string(dst[start:]) + b.tail)
 	}
 	empty := len(own) == 0

@@ -12,6 +12,7 @@ type place uint8
 const (
 	inText      place = iota // as it is
 	inString                 // within a JSON string
+	inQuotes                 // the whole JSON string, quotes included
 	inForm                   // a form value, a space as +
 	inPercent                // a URL's path segment or query, a space as %20
 	inXML                    // XML text
@@ -26,6 +27,8 @@ func (p place) append(dst []byte, s string) ([]byte, error) {
 	switch p {
 	case inString:
 		return appendString(dst, s), nil
+	case inQuotes:
+		return append(appendString(append(dst, '"'), s), '"'), nil
 	case inForm:
 		return appendPercent(dst, s, true), nil
 	case inPercent:

@@ -1,5 +1,7 @@
 package render
 
+import "errors"
+
 // sequence is a compiled template.
 type sequence []piece
 
@@ -19,6 +21,10 @@ func (s sequence) append(dst []byte, r *run) ([]byte, error) {
 			continue
 		}
 		v, err := p.tag.value(r)
+		if errors.Is(err, errOmitted) {
+			dst = append(dst, omitted)
+			continue
+		}
 		if err != nil {
 			return dst, err
 		}

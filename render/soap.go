@@ -71,7 +71,7 @@ func (c *compiler) soapBody(def SOAP) sequence {
 		if !validNCName(p.Name) {
 			c.problem(key, "%q is not an XML name", p.Name)
 		}
-		value := c.source(key, p.Value).all(site{place: inXML, literal: c.xmlText(key)})
+		value := c.source(key, p.Value).all(site{place: inXML, literal: c.xmlText(key), whole: true})
 		seq = seq.literal("<" + p.Name + ">").join(value).literal("</" + p.Name + ">")
 	}
 	return seq.literal(end)

@@ -25,6 +25,7 @@ type Spec struct {
 	AllScriptData bool              // add every member of the event's script object to params or json
 	Mappings      map[string]string // exact value to replacement; nil: off
 	Reject        bool              // a tag the event lacks or has as null is an [Error], unless it has a default
+	Secrets       map[string]string // of the filter hmac, by name
 	Claims        string            // a JSON template: the claims of a token; empty: none
 	SOAP          *SOAP             // nil: plain HTTP; else Body is not used
 }

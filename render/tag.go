@@ -10,6 +10,8 @@ type tag struct {
 	steps    []transform
 	typed    bool // the last step makes it JSON text: number, json or bool
 	fallback bool // it has a default for what the event lacks
+	omits    bool // its place is left out when the event lacks it
+	signs    bool // it stands for the request's body
 }
 
 // run is the state of rendering one event.
@@ -20,11 +22,20 @@ type run struct {
 	reject   bool
 	steps    *[]Step  // nil unless traced
 	mask     []string // collects [Request.Mask]
+	body     []byte   // of the request, where a tag needs it
+	omitted  bool     // something is marked to be left out
 }
 
 // value looks the tag up and applies mappings and filters.
 func (t *tag) value(r *run) (Value, error) {
 	raw := r.values(t.name)
+	if t.signs {
+		raw = Value{String, string(r.body)}
+	}
+	if t.omits && raw.missing() && !t.fallback {
+		r.omitted = true
+		return Value{}, errOmitted
+	}
 	if raw.Kind == Absent && t.name == "now" {
 		raw = Value{String, r.now.Format(time.RFC3339Nano)}
 	}

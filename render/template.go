@@ -14,6 +14,8 @@ type Template struct {
 	soapAction  sequence // nil: no such header
 	body        body     // nil: none
 	claims      body     // nil: none
+	signs       bool     // a tag outside the body stands for it
+	warnings    []Problem
 	tags        []Tag
 	mappings    map[string]string
 	reject      bool
@@ -52,26 +54,32 @@ type Request struct {
 // Compile checks s and makes a Template of it. With problems, which come in the
 // order of the fields of s, the Template is nil.
 func Compile(s Spec) (*Template, []Problem) {
-	c := &compiler{zone: orUTC(s.Zone), timesIn: orUTC(s.TimesIn), times: s.Times}
+	c := &compiler{secrets: s.Secrets, zone: orUTC(s.Zone), timesIn: orUTC(s.TimesIn), times: s.Times}
 	t := &Template{method: s.Method, mappings: s.Mappings, reject: s.Reject}
 	t.url = c.address(s)
 	t.headers = c.headers(s.Headers)
 	own := ""
+	c.inBody = true
 	if s.SOAP != nil {
 		c.soap(t, s)
 	} else {
 		t.body, own = c.body(s)
 	}
+	c.inBody = false
 	t.contentType = c.contentType(t, s, own)
 	if s.Claims != "" {
 		t.claims = c.json("auth.jwt.claims", s.Claims, false)
 	}
-	t.tags = c.tags
+	t.tags, t.warnings, t.signs = c.tags, c.warnings, c.signs
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
 	return t, nil
 }
+
+// Warnings lists the tags that stand where a value may break a document within
+// another text.
+func (t *Template) Warnings() []Problem { return slices.Clone(t.warnings) }
 
 // Tags lists each tag of the template with the place where it is used, in order.
 func (t *Template) Tags() []Tag { return slices.Clone(t.tags) }
@@ -90,6 +98,12 @@ func (t *Template) Render(v Values, now time.Time) (Request, error) {
 func (t *Template) render(r *run) (Request, error) {
 	req := Request{Method: t.method}
 	var err error
+	if t.signs {
+		if req.Body, err = t.bytes(r); err != nil {
+			return Request{}, err
+		}
+		r.body = req.Body
+	}
 	if req.URL, err = t.url.render(r); err != nil {
 		return Request{}, err
 	}
@@ -107,14 +121,25 @@ func (t *Template) render(r *run) (Request, error) {
 			return Request{}, err
 		}
 	}
-	if t.body == nil {
-		return req, nil
-	}
-	if req.Body, err = t.body.append(make([]byte, 0, t.body.size()), r); err != nil {
-		return Request{}, err
+	if !t.signs {
+		if req.Body, err = t.bytes(r); err != nil {
+			return Request{}, err
+		}
 	}
 	req.Mask = r.mask
 	return req, nil
+}
+
+// bytes renders the body; nil when there is none.
+func (t *Template) bytes(r *run) ([]byte, error) {
+	if t.body == nil {
+		return nil, nil
+	}
+	body, err := t.body.append(make([]byte, 0, t.body.size()), r)
+	if r.omitted { // what is no XML has seen to it
+		body, r.omitted = omitXML(body), false
+	}
+	return body, err
 }
 
 // fields renders the headers.
@@ -122,13 +147,17 @@ func (t *Template) fields(r *run) ([]Field, error) {
 	if len(t.headers) == 0 {
 		return nil, nil
 	}
-	fields := make([]Field, len(t.headers))
-	for i, h := range t.headers {
+	fields := make([]Field, 0, len(t.headers))
+	for _, h := range t.headers {
 		value, err := h.value.text(r)
 		if err != nil {
 			return nil, err
 		}
-		fields[i] = Field{h.name, value}
+		if r.omitted {
+			r.omitted = false
+			continue
+		}
+		fields = append(fields, Field{h.name, value})
 	}
 	return fields, nil
 }

@@ -118,7 +118,7 @@ func (m *markup) characters(start, end int) error {
 		return errors.New("not XML: text outside the root element")
 	}
 	if !strings.HasPrefix(text, open) {
-		m.seq = m.seq.join(m.part(start, end, site{place: inXML, unescape: html.UnescapeString}))
+		m.seq = m.seq.join(m.part(start, end, site{place: inXML, unescape: html.UnescapeString, whole: m.fills(start, end)}))
 		return nil
 	}
 	for _, p := range m.part(start+len(open), end-len(shut), site{place: inCDATA}) {
@@ -127,6 +127,13 @@ func (m *markup) characters(start, end int) error {
 		m.seq = m.seq.literal(open).join(sequence{p}).literal(shut)
 	}
 	return nil
+}
+
+// fills reports whether text is all that an element holds, which is not the root.
+func (m *markup) fills(start, end int) bool {
+	open := strings.LastIndexByte(m.text[:start], '<')
+	return open >= 0 && strings.IndexByte("/!?", m.text[open+1]) < 0 && m.text[start-1] == '>' && m.text[start-2] != '/' &&
+		strings.HasPrefix(m.text[end:], "</") && (m.fragment || m.depth > 1)
 }
 
 // element adds a start tag, with tags in its attribute values.

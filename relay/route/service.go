@@ -46,6 +46,12 @@ func spec(c *config.Config, s *config.Service) render.Spec {
 		AllScriptData: s.AllScriptData, Reject: s.Missing == "reject",
 		SOAP: soap(s),
 	}
+	if len(s.HMACSecrets) > 0 {
+		r.Secrets = make(map[string]string, len(s.HMACSecrets))
+		for _, secret := range s.HMACSecrets {
+			r.Secrets[secret.Name] = secret.Secret.Value()
+		}
+	}
 	if s.Auth.JWT != nil {
 		r.Claims = string(s.Auth.JWT.Claims)
 	}

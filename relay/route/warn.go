@@ -111,6 +111,9 @@ func (w *warner) service(ref config.Ref, s *Service) {
 		brought = w.brought
 	}
 	w.tags(ref, s.Template.Tags(), brought)
+	for _, p := range s.Template.Warnings() {
+		w.warn(ref, p.Key, "%s", p.Text)
+	}
 	w.unclosed(ref, w.config.Services[s.Index])
 	recordings := w.config.Recordings
 	if s.UsesRecording && recordings == nil {
