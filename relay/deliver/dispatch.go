@@ -8,7 +8,7 @@ func (r dispatcher) fill() {
 	for {
 		r.mu.Lock()
 		d := r.begin()
-		fetcher{r.runner}.feed()
+		fetcher(r).feed()
 		r.mu.Unlock()
 		if d == nil {
 			return
@@ -72,7 +72,7 @@ func (r dispatcher) swap(settle bool) *delivery {
 		return nil
 	}
 	next := r.begin()
-	fetcher{r.runner}.feed()
+	fetcher(r).feed()
 	more := r.busy < r.places && len(r.buffer.ready) > 0 // places were added
 	r.mu.Unlock()
 	r.work.Done()
@@ -86,7 +86,7 @@ func (r dispatcher) swap(settle bool) *delivery {
 func (r dispatcher) settled() {
 	r.mu.Lock()
 	r.settling--
-	fetcher{r.runner}.feed()
+	fetcher(r).feed()
 	r.mu.Unlock()
 	r.work.Done()
 }

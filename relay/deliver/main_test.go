@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	status := m.Run()
 	if _, chosen := os.LookupEnv(exchange.Variable); !chosen && status == 0 && !flagged("test.bench", "test.fuzz", "test.list") {
-		fmt.Println("again, over net/http:")
+		fmt.Fprintln(os.Stderr, "again, over net/http:")
 		if err := os.Setenv(exchange.Variable, "net/http"); err != nil {
 			panic(err)
 		}

@@ -123,6 +123,7 @@ func Credentials(s *config.Service) (name, value string) {
 	return "", ""
 }
 
+// BasicAuth is the Authorization header of a user with a password.
 func BasicAuth(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
