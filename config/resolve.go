@@ -22,17 +22,23 @@ func read(path string, create bool) (*Config, []Problem) {
 	if c == nil {
 		return nil, problems
 	}
-	c.resolve(create)
+	r := resolver{Config: c, create: create}
+	r.resolve()
 	Sort(c.file.problems.all)
 	Sort(c.file.warnings.all)
 	return c, slices.Clone(c.file.problems.all)
 }
 
-// resolve reads what lies outside the file. It finds it by its type: a new
+// resolver reads what lies outside the file. It finds it by its type: a new
 // secret, or new TLS settings, need no mention here.
-func (c *Config) resolve(create bool) {
-	f := c.file
-	c.parts(func(part node) {
+type resolver struct {
+	*Config
+	create bool // secrets that are missing
+}
+
+func (r *resolver) resolve() {
+	f := r.file
+	r.parts(func(part node) {
 		tell := f.report
 		if s, ok := part.value.Addr().Interface().(*Service); ok {
 			tell = f.teller(s)
@@ -40,8 +46,8 @@ func (c *Config) resolve(create bool) {
 		part.each(func(n node) bool {
 			switch value := n.value.Interface().(type) {
 			case Secret:
-				if !c.off(n) {
-					f.resolve(tell, n, value, create)
+				if !r.off(n) {
+					f.resolve(tell, n, value, r.create)
 				}
 				return false
 			case *TLS:
@@ -50,23 +56,23 @@ func (c *Config) resolve(create bool) {
 			return true
 		})
 	})
-	c.checkOverlap()
-	c.warnUsers()
-	c.warnReadable()
+	r.checkOverlap()
+	r.warnUsers()
+	r.warnReadable()
 }
 
 // off reports whether a secret belongs to a feature that is off. A secret that is
 // not named here is always wanted.
-func (c *Config) off(n node) bool {
+func (r *resolver) off(n node) bool {
 	switch where := join(n.at.path, join(n.at.key, n.key)); {
 	case where == "intake.token":
-		return c.Intake.Listen == ""
+		return r.Intake.Listen == ""
 	case where == "admin.token":
-		return c.Admin.Listen == ""
+		return r.Admin.Listen == ""
 	case where == "queue.credentials":
-		return len(c.Queue.Servers) == 0
+		return len(r.Queue.Servers) == 0
 	case strings.HasPrefix(where, "recordings.keys["):
-		return !c.access("signed") && !c.access("anonymous")
+		return !r.access("signed") && !r.access("anonymous")
 	}
 	return false
 }
@@ -91,17 +97,17 @@ func (f *file) resolve(tell complain, n node, s Secret, create bool) {
 
 // warnReadable warns of a file that everybody may read although it holds a
 // secret itself.
-func (c *Config) warnReadable() {
-	info, err := os.Stat(c.Path)
+func (r *resolver) warnReadable() {
+	info, err := os.Stat(r.Path)
 	if err != nil || info.Mode().Perm()&0o004 == 0 {
 		return
 	}
 	warned := false
-	c.parts(func(part node) {
+	r.parts(func(part node) {
 		part.each(func(n node) bool {
 			if s, ok := reflect.TypeAssert[Secret](n.value); ok && s.inText() && !warned {
 				warned = true
-				c.file.warn(n.at, n.key, "%s stands here as it is, and everybody may read this file (mode %#o; chmod o-r, or use { file = \"path\" })",
+				r.file.warn(n.at, n.key, "%s stands here as it is, and everybody may read this file (mode %#o; chmod o-r, or use { file = \"path\" })",
 					numbered(n.key), info.Mode().Perm())
 			}
 			return true

@@ -13,13 +13,14 @@ import (
 	"golang.org/x/term"
 
 	"callrelay/relay/printable"
+	"callrelay/relay/repeat"
 )
 
 // NewLogger logs text to a terminal, JSON elsewhere, and JSON with the priority
 // of each record in front to the journal, which files it by that. A warning that
-// is repeated is told once, and then as a number.
+// is repeated is logged once, and then as a number.
 func NewLogger(w io.Writer) *slog.Logger {
-	return slog.New(&repeatHandler{Handler: newHandler(w), repeats: newRepeats()})
+	return slog.New(repeat.NewHandler(newHandler(w)))
 }
 
 func newHandler(w io.Writer) slog.Handler {

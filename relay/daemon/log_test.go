@@ -1,15 +1,11 @@
 package daemon
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -85,46 +81,4 @@ func TestLogIsJSONWithPrioritiesInTheJournal(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestARepeatedWarningIsToldOnceAndThenAsANumber(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var text bytes.Buffer
-		log := NewLogger(io.Writer(&text)).With("part", "queue")
-		for i := range 10_000 {
-			log.Warn("queue not restarted yet", "err", "disk full", "elapsed", time.Duration(i))
-			log.Info("event accepted")
-			pass(250 * time.Millisecond) // 2,500 s in all
-		}
-		log.Warn("queue not restarted yet", "err", "permission denied")
-		log.With("part", "source").Warn("queue not restarted yet", "err", "disk full")
-		pass(lastRepeat)
-		got := text.String()
-		lines := strings.Count(got, "disk full")
-		if n := strings.Count(got, "event accepted"); n != 10_000 {
-			t.Errorf("%d records of another level, want all", n)
-		}
-		if lines < 5 || lines > 10 || strings.Count(got, "permission denied") != 1 {
-			t.Errorf("%d records of 10,000 warnings, want a handful:\n%s", lines, warnings(got))
-		}
-		if !strings.Contains(got, `"repeated":239`) {
-			t.Errorf("no record tells of the repeats of the first minute:\n%s", warnings(got))
-		}
-		pass(2 * lastRepeat)
-		log.Warn("queue not restarted yet", "err", "disk full")
-		if n := strings.Count(text.String(), "disk full"); n != lines+1 {
-			t.Error("a warning that was over for long is not told when it comes back")
-		}
-		pass(2 * lastRepeat)
-	})
-}
-
-func warnings(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if strings.Contains(line, slog.LevelWarn.String()) {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
 }

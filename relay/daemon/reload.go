@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"callrelay/config"
+	"callrelay/relay/repeat"
 	"callrelay/relay/route"
 	"callrelay/relay/web"
 )
@@ -95,7 +96,7 @@ func (r *reloader) reload() web.Reload {
 	state := r.configState()
 	r.log.Info("config reloaded", "fingerprint", state.Fingerprint)
 	for _, key := range state.Restart {
-		r.log.Warn("setting takes effect after a restart", "key", key)
+		r.log.Warn("setting takes effect after a restart", "key", key, repeat.Key())
 	}
 	return web.Reload{Success: true, Fingerprint: state.Fingerprint, Warnings: state.Warnings, Restart: state.Restart}
 }
@@ -118,7 +119,7 @@ func (r *reloader) refuse(err error) web.Reload {
 	state.LastReload, state.Success, state.Problems = time.Now(), false, problems
 	r.state.Store(&state)
 	for _, text := range problems {
-		r.log.Error("reload refused", "err", text)
+		r.log.Error("reload refused", "err", text, repeat.Key()) // each time: it answers a request
 	}
 	r.rejected(problems)
 	return web.Reload{Problems: slices.Clone(problems)}

@@ -19,6 +19,7 @@ import (
 	"callrelay/queue"
 	"callrelay/queue/queuetest"
 	"callrelay/relay/call"
+	"callrelay/relay/repeat"
 	"callrelay/relay/route"
 )
 
@@ -56,7 +57,7 @@ func (r *rig) start(toml string, change ...func(*Options)) {
 	r.raised = make(chan map[string]any, 100)
 	o := Options{
 		Queue: q, Version: "1.2.3",
-		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(repeat.NewHandler(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		Raise: func(event map[string]any) {
 			select {
 			case r.raised <- event:

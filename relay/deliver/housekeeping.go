@@ -14,8 +14,7 @@ import (
 type housekeeper struct{ *Deliverer }
 
 // run looks after what time alone changes, until ctx ends: deliveries that
-// expire, wherever they wait, certificates that are replaced, and failures that
-// are told as a number.
+// expire, wherever they wait, and certificates that are replaced.
 func (d housekeeper) run(ctx context.Context) {
 	ticker := time.NewTicker(tendEvery)
 	defer ticker.Stop()
@@ -28,7 +27,6 @@ func (d housekeeper) run(ctx context.Context) {
 			d.expire(ctx, now)
 			d.renew()
 			states.look(d.Status(), d.tell.notices)
-			d.tell.repeated(ctx, d.tell.repeats.due(now))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"callrelay/relay/limit"
+	"callrelay/relay/repeat"
 )
 
 // loggedSuccesses bounds how many deliveries a second are put into ATTEMPTS;
@@ -30,7 +31,6 @@ type reporter struct {
 	journal   journal
 	notices   notices
 	successes *rate.Limiter
-	repeats   *repeats
 	tracer    tracer
 
 	descriptors *limit.Descriptors
@@ -40,7 +40,6 @@ func newReporter(log *slog.Logger, m *metrics, j journal, n notices) *reporter {
 	return &reporter{
 		log: log, metrics: m, journal: j, notices: n,
 		successes: rate.NewLimiter(loggedSuccesses, loggedSuccesses),
-		repeats:   newRepeats(),
 	}
 }
 
@@ -56,8 +55,8 @@ func (r turn) record(ctx context.Context, v verdict, now time.Time, elapsed time
 	switch {
 	case v.outcome == Delivered && r.tell.log.Enabled(ctx, slog.LevelDebug):
 		r.tell.write(ctx, slog.LevelDebug, "delivered", d, v, slog.Duration("elapsed", elapsed))
-	case v.outcome == Retry && r.tell.repeats.news(failing{service: r.name, class: v.class, status: v.status}, end):
-		r.tell.write(ctx, slog.LevelWarn, "attempt failed", d, v, slog.Duration("elapsed", elapsed))
+	case v.outcome == Retry:
+		r.tell.write(ctx, slog.LevelWarn, "attempt failed", d, v, slog.Duration("elapsed", elapsed), repeat.Key(r.name, v.class, v.status))
 	}
 }
 
@@ -101,28 +100,13 @@ func (t *reporter) transcript(x Exchange) {
 // buried logs a dead letter and raises an event for it.
 func (t *reporter) buried(ctx context.Context, d *delivery, endpoint string) {
 	v := verdict{status: d.death.Status, err: d.death.Error}
-	if t.repeats.news(failing{service: d.record.Service, reason: d.death.Reason, status: d.death.Status}, time.Now()) {
-		t.write(ctx, slog.LevelError, "delivery dead", d, v, slog.String("reason", d.death.Reason))
-	}
+	t.write(ctx, slog.LevelError, "delivery dead", d, v, slog.String("reason", d.death.Reason), repeat.Key(d.record.Service, d.death.Reason, d.death.Status))
 	t.notices.dead(*d.death, endpoint, d.record)
 }
 
 // forget drops what is known of a service that is no more.
 func (t *reporter) forget(service string) {
 	t.metrics.forget(service)
-	t.repeats.forget(service)
-}
-
-// repeated logs failures as numbers.
-func (t *reporter) repeated(ctx context.Context, list []summary) {
-	for _, s := range list {
-		text, level, what := "attempt failed", slog.LevelWarn, slog.String("class", s.class)
-		if s.reason != "" {
-			text, level, what = "delivery dead", slog.LevelError, slog.String("reason", s.reason)
-		}
-		t.log.LogAttrs(ctx, level, text, slog.String("service", s.service), what,
-			slog.Int("status", s.status), slog.Int("repeated", s.count))
-	}
 }
 
 func (t *reporter) write(ctx context.Context, level slog.Level, text string, d *delivery, v verdict, more ...slog.Attr) {

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -88,14 +87,10 @@ func (s *Server) refuse(err error) {
 	s.refusals.add(status, err)
 }
 
-// refusals logs what is refused: not the same twice in a row, and no more than
-// a log can bear.
+// refusals logs what is refused, and no more than a log can bear.
 type refusals struct {
 	log   *slog.Logger
 	limit *rate.Limiter
-
-	mu   sync.Mutex
-	last string
 }
 
 func newRefusals(log *slog.Logger) *refusals {
@@ -104,12 +99,8 @@ func newRefusals(log *slog.Logger) *refusals {
 
 func (r *refusals) add(status int, err error) {
 	text := err.Error()
-	r.mu.Lock()
-	repeated := text == r.last
-	r.last = text
-	r.mu.Unlock()
 	switch {
-	case repeated || !r.limit.Allow():
+	case !r.limit.Allow():
 	case status == http.StatusServiceUnavailable:
 		r.log.Error("event rejected", "status", status, "err", text)
 	default:

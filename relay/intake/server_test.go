@@ -18,6 +18,7 @@ import (
 
 	"callrelay/queue"
 	"callrelay/relay/call"
+	"callrelay/relay/repeat"
 )
 
 func TestConnectionsBeyondTheLimit(t *testing.T) {
@@ -233,14 +234,14 @@ func TestMetrics(t *testing.T) {
 
 func TestSameRefusalIsLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
-	refused := newRefusals(slog.New(slog.NewTextHandler(&log, nil)))
+	refused := newRefusals(slog.New(repeat.NewHandler(slog.NewTextHandler(&log, nil))))
 	a, b := &call.Error{Field: "event", Problem: "required"}, &call.Error{Problem: "empty"}
 	for _, err := range []error{a, a, b, b, a} {
 		refused.add(400, err)
 	}
 	refused.add(503, queue.ErrFull)
-	if got := strings.Count(log.String(), "event rejected"); got != 4 {
-		t.Errorf("%d lines are logged, want 4:\n%s", got, &log)
+	if got := strings.Count(log.String(), "event rejected"); got != 3 {
+		t.Errorf("%d lines are logged, want 3:\n%s", got, &log)
 	}
 	if !strings.Contains(log.String(), `level=ERROR msg="event rejected" status=503 err="queue is full"`) {
 		t.Errorf("log:\n%s", &log)

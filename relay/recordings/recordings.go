@@ -14,6 +14,7 @@ import (
 
 	"callrelay/config"
 	"callrelay/relay/limit"
+	"callrelay/relay/repeat"
 )
 
 // Access modes of a link.
@@ -61,7 +62,6 @@ type Recordings struct {
 	metrics  metrics
 	listen   string
 	tls      *config.TLS
-	warned   *cache[string, struct{}] // what was logged and is not logged again
 
 	descriptors *limit.Descriptors
 
@@ -86,7 +86,6 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	t := newTree(c.Dir)
 	r := &Recordings{
 		tree: t, tokens: newTokens(t), clients: newClients(), guesses: limit.NewGuesses(refusedEvery, RefusedBurst), descriptors: o.Descriptors, log: o.Log, listen: c.Listen, tls: c.TLS,
-		warned: newCache[string, struct{}](knownFiles),
 	}
 	r.settings.Store(s)
 	r.shelf = newShelf(t, func() *config.Raw { return r.settings.Load().raw })
@@ -157,7 +156,7 @@ func (r *Recordings) Look(path string, start, end float64) File {
 func (r *Recordings) LookAgent(path string) File {
 	file := r.Look(path, -1, -1)
 	if file.State == StateReady && file.Channels != 2 {
-		r.once("agent recording has not two channels", "recording", path, "channels", file.Channels)
+		r.warn("agent recording has not two channels", path, "channels", file.Channels)
 	}
 	return file
 }
@@ -183,12 +182,8 @@ func (r *Recordings) Late(path string, event []byte, until time.Time) {
 	}
 }
 
-// once logs a warning that has not been logged of the same recording.
-func (r *Recordings) once(text string, key, path string, more ...any) {
-	subject := text + "\x00" + path
-	if _, known := r.warned.get(subject); known {
-		return
-	}
-	r.warned.put(subject, struct{}{})
-	r.log.Warn(text, append([]any{key, path}, more...)...)
+// warn logs what is wrong with a recording: each time that it is looked at, and
+// so as repeats.
+func (r *Recordings) warn(text, path string, more ...any) {
+	r.log.Warn(text, append([]any{"recording", path, repeat.Key(path)}, more...)...)
 }

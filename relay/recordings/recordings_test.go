@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"callrelay/config"
+	"callrelay/relay/repeat"
 )
 
 const (
@@ -33,7 +34,7 @@ func testConfig(t testing.TB) *config.Recordings {
 func openTest(t testing.TB, c *config.Recordings, o Options) (*Recordings, *logText) {
 	t.Helper()
 	text := &logText{}
-	o.Log = slog.New(slog.NewTextHandler(text, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o.Log = slog.New(repeat.NewHandler(slog.NewTextHandler(text, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	r, err := Open(c, o)
 	if err != nil {
 		t.Fatal(err)
