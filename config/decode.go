@@ -17,7 +17,7 @@ func (f *file) table(at place, values map[string]any, into any) {
 	for _, key := range f.names(at, values) {
 		field, option, ok := fieldOf(dst, key)
 		if !ok {
-			f.report(at, key, "%s is not a known key (%s)", key, f.suggest(at, key, dst.Type()))
+			f.report(at, key, "%s is not a known key (%s)", key, suggestKey(at, key, dst.Type()))
 			continue
 		}
 		if option == "whole" {

@@ -24,7 +24,7 @@ func (f *file) fields(at place, key string, value any, dst *[]Field, secrets boo
 		switch {
 		case isTable && secrets:
 			f.secretTable(at.in(key).in(name), name, table, &field.Secret)
-		case err != nil && f.misplaced(at, name):
+		case err != nil && misplaced(at, name):
 			f.report(at.in(key), name, "%s is a key of [[service]], and stands in %s: move it above that table", name, key)
 			continue
 		case err != nil:
@@ -40,7 +40,7 @@ func (f *file) fields(at place, key string, value any, dst *[]Field, secrets boo
 
 // misplaced reports whether a key that stands in a table of a service is one of
 // the service itself: below [service.headers], TOML takes all for a header.
-func (f *file) misplaced(at place, name string) bool {
+func misplaced(at place, name string) bool {
 	return strings.HasPrefix(at.path, "service[") && slices.Contains(keysOf(reflect.TypeFor[Service]()), name)
 }
 
@@ -48,7 +48,7 @@ func (f *file) misplaced(at place, name string) bool {
 // well be called type or text, so that only those count which the service lacks
 // and which are no texts there.
 func (f *file) warnMisplaced(at place, table string, field Field) {
-	if !f.misplaced(at, field.Name) || table != "headers" && (f.given(at, field.Name) || strings.Contains(field.Value, "#")) {
+	if !misplaced(at, field.Name) || table != "headers" && (f.given(at, field.Name) || strings.Contains(field.Value, "#")) {
 		return
 	}
 	own, _, _ := fieldOf(reflect.ValueOf(&Service{}).Elem(), field.Name)

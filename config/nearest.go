@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// suggest says what a key that a table does not have may be meant to be: one of
+// suggestKey says what a key that a table does not have may be meant to be: one of
 // the service whose table it is, the nearest of the table's own, or any of them.
-func (f *file) suggest(at place, key string, table reflect.Type) string {
-	if f.misplaced(at, key) {
+func suggestKey(at place, key string, table reflect.Type) string {
+	if misplaced(at, key) {
 		return "a key of [[service]]: move it above the table of " + at.key
 	}
 	return suggest(key, keysOf(table))
