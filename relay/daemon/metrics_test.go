@@ -1,30 +1,50 @@
 package daemon
 
 import (
+	"fmt"
 	"log/slog"
+	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"callrelay/relay/web"
 )
 
-// contracted are the metrics that dashboards and rules rely on.
+// contracted are the metrics that dashboards and rules rely on, with their labels.
 var contracted = []string{
-	"relay_attempt_seconds", "relay_attempts_total", "relay_breaker_state", "relay_build_info",
-	"relay_config_info", "relay_config_reload_success", "relay_config_reload_timestamp_seconds",
-	"relay_dead_letters", "relay_deliveries_total", "relay_delivery_lag_seconds",
-	"relay_events_accepted_total", "relay_events_rejected_total", "relay_journal_seconds",
-	"relay_events_unbound_total", "relay_service_state", "relay_waiting_for_recording",
-	"relay_oldest_seconds", "relay_pending", "relay_queue_bytes", "relay_queue_degraded", "relay_stalled", "relay_queue_max_bytes", "relay_retrying",
+	"relay_attempt_seconds{service}", "relay_attempts_total{class,service}", "relay_breaker_state{service}",
+	"relay_build_info{goversion,version}", "relay_config_info{fingerprint}", "relay_config_reload_success",
+	"relay_config_reload_timestamp_seconds", "relay_dead_letters{reason,service}", "relay_deliveries_total{outcome,service}",
+	"relay_delivery_lag_seconds{service}", "relay_events_accepted_total{event}", "relay_events_rejected_total{reason}",
+	"relay_events_unbound_total{event}", "relay_journal_seconds", "relay_oldest_seconds{service}", "relay_pending{service}",
+	"relay_queue_bytes", "relay_queue_degraded", "relay_queue_max_bytes", "relay_retrying{service}",
+	"relay_service_state{service,state}", "relay_stalled{service}", "relay_waiting_for_recording{service}",
 }
 
-// TestMetricsAreThereFromTheStart holds the names, and that the series of a
-// service exist before anything has happened to it.
-func TestMetricsAreThereFromTheStart(t *testing.T) {
+// sample is a line of a scrape.
+var sample = regexp.MustCompile(`^([a-z_]+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? \S+$`)
+
+// TestScrape looks at the whole of a scrape, as it leaves the relay: each family
+// comes once, described and from one place; those that others rely on are there
+// with their labels before anything has happened; and the manual names each.
+func TestScrape(t *testing.T) {
 	p, err := New(t.Context(), Options{
 		Config: writeConfig(t, `[queue]
 listen = ""
 [admin]
+listen = "127.0.0.1:0"
+[recordings]
 listen = ""
+keys = [{ id = "k", secret = "0123456789abcdef0123456789abcdef" }]
+[[source]]
+name = "pbx1"
+type = "asterisk"
+address = "127.0.0.1:1"
+user = "u"
+password = "p"
 [[service]]
 name = "crm"
 url = "http://127.0.0.1:1"
@@ -39,24 +59,49 @@ text = "#agent_id#"
 			t.Error(err)
 		}
 	})
-	families, err := p.registry.Gather()
+	scrape := httptest.NewRecorder()
+	web.MetricsHandler(p.registry, p.deliver.AppendMetrics).ServeHTTP(scrape, httptest.NewRequest("GET", "/metrics", nil))
+
+	help, families := map[string]int{}, map[string]string{}
+	for line := range strings.Lines(scrape.Body.String()) {
+		if rest, ok := strings.CutPrefix(line, "# HELP "); ok {
+			name, text, _ := strings.Cut(rest, " ")
+			if help[name]++; help[name] > 1 || strings.TrimSpace(text) == "" {
+				t.Errorf("%s is described %d times: %q", name, help[name], text)
+			}
+			continue
+		}
+		if m := sample.FindStringSubmatch(strings.TrimSpace(line)); m != nil && strings.HasPrefix(m[1], "relay_") {
+			families[m[1]] = m[1] + labelsOf(m[2])
+		}
+	}
+	for _, want := range contracted {
+		name, _, _ := strings.Cut(want, "{")
+		if families[name] != want {
+			t.Errorf("the scrape has %q for %s", families[name], want)
+		}
+	}
+	page, err := os.ReadFile("../manual/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name := range help {
+		if strings.HasPrefix(name, "relay_") && !strings.HasPrefix(name, "relay_source_") && !strings.Contains(string(page), "`"+name) {
+			t.Errorf("relay help metrics does not name %s", name)
+		}
+	}
+}
+
+// labelsOf are the names of the labels, in order, but that of a bucket.
+func labelsOf(text string) string {
 	var names []string
-	for _, f := range families {
-		if len(f.GetMetric()) > 0 {
-			names = append(names, f.GetName())
+	for _, m := range regexp.MustCompile(`([a-z_]+)="`).FindAllStringSubmatch(text, -1) {
+		if m[1] != "le" {
+			names = append(names, m[1])
 		}
 	}
-	for line := range strings.Lines(string(p.deliver.AppendMetrics(nil))) {
-		if name, _, found := strings.Cut(line, "{"); found {
-			names = append(names, strings.TrimSuffix(name, "_count"))
-		}
+	if slices.Sort(names); len(names) == 0 {
+		return ""
 	}
-	for _, name := range contracted {
-		if !slices.Contains(names, name) {
-			t.Errorf("no metric %s; there are %v", name, names)
-		}
-	}
+	return fmt.Sprintf("{%s}", strings.Join(names, ","))
 }

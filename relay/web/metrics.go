@@ -105,10 +105,10 @@ func oneIf(holds bool) float64 {
 	return 0
 }
 
-// metricsHandler answers a scrape with what is registered and what more appends,
+// MetricsHandler answers a scrape with what is registered and what more appends,
 // in the text format, which every scraper reads. It is not compressed, as that
 // takes longer than all the rest.
-func metricsHandler(g prometheus.Gatherer, more func([]byte) []byte) http.Handler {
+func MetricsHandler(g prometheus.Gatherer, more func([]byte) []byte) http.Handler {
 	registered := promhttp.HandlerFor(g, promhttp.HandlerOpts{DisableCompression: true})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())

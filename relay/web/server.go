@@ -50,7 +50,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, mux: http.NewServeMux(), history: &history{relay: o.Relay.Status, metrics: o.Registry}, door: newDoor(o.Token, o.Proxies)}
 	s.listener = limit.Listen(l, limit.Options{Places: limit.Scale(adminConnections), Crowd: true, Descriptors: o.Descriptors})
-	s.mux.Handle("GET /metrics", atOnce(maxScrapes, metricsHandler(o.Registry, o.Metrics)))
+	s.mux.Handle("GET /metrics", atOnce(maxScrapes, MetricsHandler(o.Registry, o.Metrics)))
 	s.mux.HandleFunc("GET /healthz", s.health)
 	s.mux.HandleFunc("GET /readyz", s.ready)
 	p := &pages{relay: o.Relay, door: s.door, history: s.history, templates: parsePages()}
