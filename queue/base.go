@@ -118,6 +118,7 @@ func (b unserved) keeps() bool                                      { return fal
 // its own, and floors that it keeps itself.
 type embedded struct {
 	q        *Queue
+	ends     map[string]uint64 // of a clean close
 	settling *settling
 }
 
@@ -132,6 +133,9 @@ func (b *embedded) load(context.Context) error {
 		return err
 	}
 	b.q.floors = file
+	if b.ends, err = b.q.takeEnds(); err != nil {
+		return err
+	}
 	b.q.retries.parkedTo = fl.parked
 	for name, p := range fl.lanes {
 		b.q.lane(name).win.restore(p.high, p.open)
@@ -166,6 +170,9 @@ func (b *embedded) recover(ctx context.Context, eng *engine, first bool) error {
 		if err := b.q.secure(ctx, eng); err != nil {
 			return err
 		}
+	}
+	if err := b.q.disownRefused(ctx, eng, b.ends); err != nil {
+		return err
 	}
 	return b.q.loading.begin(ctx, eng)
 }
@@ -252,5 +259,8 @@ func (b *embedded) probe() error {
 }
 
 func (b *embedded) close(ctx context.Context, eng *engine) error {
-	return b.q.saveNow()
+	if err := b.q.saveNow(); err != nil {
+		return err
+	}
+	return b.q.saveEnds()
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -45,7 +44,7 @@ type committer struct {
 	backlog
 	wake chan struct{}
 
-	commitMu sync.Mutex // held while a commit runs
+	commitMu longLock // held while a commit runs
 	out      writer
 	recent   *recent // ids seen lately; nil: duplicates are not looked for
 	claims   *claims // nil: what ids stand for does not matter here
@@ -91,7 +90,7 @@ func (d *draft) key() string {
 func newCommitter(stream string, failed func(error)) *committer {
 	return &committer{
 		stream: stream, failed: failed, wake: make(chan struct{}, 1),
-		stored:  func(*Record, uint64) {},
+		stored: func(*Record, uint64) {}, commitMu: newLongLock(),
 		backlog: backlog{refuse: fmt.Errorf("%w: starting", ErrUnavailable)},
 	}
 }
@@ -284,3 +283,15 @@ func (c *committer) forget(d *draft) {
 		c.recent.forget(d.hash)
 	}
 }
+
+// longLock is a lock that is held while others are waited for. To wait for it is
+// to wait for a channel.
+type longLock chan struct{}
+
+func newLongLock() longLock { return make(longLock, 1) }
+
+// Lock waits until nobody has it.
+func (l longLock) Lock() { l <- struct{}{} }
+
+// Unlock gives it back.
+func (l longLock) Unlock() { <-l }

@@ -132,7 +132,12 @@ func (l *Lane) attachAt(ctx context.Context, eng *engine, last uint64) error {
 		eng: eng, sub: sub, least: minFetch, most: maxFetch, patience: fetchExpires,
 		waiting: pending, counted: last,
 	})
-	l.fresh = keepTaken(l.fresh, l.win.high)
+	l.fresh, l.shadows = keepTaken(l.fresh, l.win.high), 0
+	for _, e := range l.fresh {
+		if e.shadow {
+			l.shadows++
+		}
+	}
 	l.poke()
 	return nil
 }
@@ -410,9 +415,10 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 	if found {
 		return false
 	}
-	e.shadow = l.lot.tookOver(e)
-	if e.shadow {
+	if e.shadow = l.lot.tookOver(e); e.shadow {
 		l.shadows++
+	} else {
+		l.lot.released(e.Seq) // of another record
 	}
 	l.fresh = slices.Insert(l.fresh, at, e)
 	return e.shadow

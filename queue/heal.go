@@ -98,7 +98,7 @@ func (q *Queue) watchServer(ctx context.Context) {
 		if eng == nil {
 			continue
 		}
-		if err := eng.health(); err != nil && eng == q.engine.Load() {
+		if err := eng.srv.Health(); err != nil && eng == q.engine.Load() {
 			q.fail(err)
 		}
 	}

@@ -181,6 +181,7 @@ func (l *Lane) nextFresh() *Entry {
 	mayGo := !e.shadow && (l.chains == nil || l.queueUp(e))
 	if e.shadow {
 		l.shadows--
+		l.lot.released(e.Seq)
 		l.leave(e)
 	}
 	if e.Seq >= l.restored {

@@ -28,7 +28,8 @@ type loading struct {
 	q      *Queue
 	ids    span // of EVENTS, still to be read
 	newest time.Time
-	parked span // of RETRY
+	parked span               // of RETRY
+	latest map[uint64]*parked // what was read of it first, by sequence in EVENTS
 	over   atomic.Bool
 	done   chan struct{} // closed when it is over
 }
@@ -51,12 +52,44 @@ func (l *loading) begin(ctx context.Context, eng *engine) error {
 	}
 	state := s.CachedInfo().State
 	l.parked = span{state.FirstSeq, l.q.retries.clamp(state.LastSeq)}
-	err = l.readParked(ctx, eng, span{max(l.parked.to+1, state.FirstSeq), state.LastSeq}, func(lane *Lane, item *parked) { lane.restore(item) })
-	if err != nil || state.Msgs == 0 {
+	if err = l.readNewest(ctx, eng, span{max(l.parked.to+1, state.FirstSeq), state.LastSeq}); err != nil || state.Msgs == 0 {
 		l.parked = span{1, 0}
 		return err
 	}
 	return l.countUnread(ctx, eng)
+}
+
+// readNewest takes up what was parked since the floors were saved. A delivery
+// that lies there twice was being parked once more when the process ended: the
+// later copy is the one.
+func (l *loading) readNewest(ctx context.Context, eng *engine, s span) error {
+	type found struct {
+		lane *Lane
+		item *parked
+	}
+	var all []found
+	l.latest = map[uint64]*parked{}
+	err := l.readParked(ctx, eng, s, func(lane *Lane, item *parked) {
+		all = append(all, found{lane, item})
+		l.latest[item.origin] = item
+	})
+	for _, one := range all {
+		if !l.outdated(one.item) {
+			one.lane.restore(one.item)
+		}
+	}
+	return err
+}
+
+// outdated reports whether there is a later copy of a parked delivery, and has
+// the earlier one deleted.
+func (l *loading) outdated(item *parked) bool {
+	later := l.latest[item.origin]
+	if later == nil || later.key != item.key || later.seq <= item.seq {
+		return false
+	}
+	l.q.forgetParked(item)
+	return true
 }
 
 // beginIDs reads the newest ids. The window ends with the newest record, so that
@@ -132,7 +165,9 @@ func (l *loading) step(ctx context.Context, eng *engine) bool {
 	if err == nil {
 		l.ids = span{1, 0}
 		err = l.readParked(ctx, eng, l.parked, func(lane *Lane, item *parked) {
-			lane.unparked(item)
+			if !l.outdated(item) {
+				lane.unparked(item)
+			}
 			l.parked.from = item.seq + 1
 		})
 	}

@@ -62,10 +62,11 @@ type Options struct {
 	Site        string                      // ends the names of streams, for sites that share a cluster; relays with the same one share the work
 	Spool       bool                        // while the cluster is away records go into an embedded queue in Dir, to be forwarded
 
-	claims       *claims       // shared with the queue that this one belongs to; nil: its own
-	unserved     bool          // see the base of that name
-	ackWait      time.Duration // sharedAckWait, shorter in tests
-	stalledAfter time.Duration // the same
+	claims       *claims          // shared with the queue that this one belongs to; nil: its own
+	unserved     bool             // see the base of that name
+	jetStream    func() jetStream // in place of the embedded server; nil: none
+	ackWait      time.Duration    // sharedAckWait, shorter in tests
+	stalledAfter time.Duration    // the same
 
 	Hub *HubOptions // a hub that may see this queue; nil: none. Not for a cluster
 

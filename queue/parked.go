@@ -118,6 +118,8 @@ func (p *parkingLot) clamp(last uint64) {
 // kept it from being released there.
 func (p *parkingLot) tookOver(e *Entry) bool {
 	key, found := p.over[e.Seq]
-	delete(p.over, e.Seq)
 	return found && key == shortHash(&e.Record)
 }
+
+// released notes that what was taken over is released in EVENTS.
+func (p *parkingLot) released(seq uint64) { delete(p.over, seq) }

@@ -308,11 +308,14 @@ func (q *Queue) close(ctx context.Context) error {
 	q.cancel()
 	q.work.Wait()
 	eng := q.engine.Swap(nil)
-	err = errors.Join(err, q.base.close(ctx, eng))
+	saved := q.base.close(ctx, eng)
 	if eng != nil {
 		eng.stop()
-		err = errors.Join(err, q.folder.clean())
 	}
+	if saved == nil {
+		saved = q.folder.clean()
+	}
+	err = errors.Join(err, saved)
 	q.release()
 	if err != nil {
 		return fmt.Errorf("close queue: %w", err)

@@ -38,7 +38,7 @@ func (e *engine) read(ctx context.Context, stream string, cfg jetstream.Consumer
 			cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
 			continue
 		}
-		if err != nil || stopped || e.ns != nil {
+		if err != nil || stopped || e.srv != nil {
 			return err
 		}
 		next := max(last+1, cfg.OptStartSeq)
@@ -53,7 +53,7 @@ func (e *engine) read(ctx context.Context, stream string, cfg jetstream.Consumer
 // end is the last sequence that the leader of a stream has. The embedded server
 // has but one view of it.
 func (e *engine) end(ctx context.Context, stream string) (uint64, error) {
-	if e.ns != nil {
+	if e.srv != nil {
 		return 0, nil
 	}
 	s, err := e.stream(ctx, stream)

@@ -2,8 +2,10 @@ package queue
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -44,6 +46,57 @@ func (q *Queue) disown(ctx context.Context, eng *engine) error {
 		return err
 	}
 	return q.folder.syncNames()
+}
+
+// endsFile holds, from a clean close to the next start, up to where each stream
+// was acknowledged.
+const endsFile = "ends"
+
+func (q *Queue) saveEnds() error {
+	ends := map[string]uint64{}
+	for _, c := range q.committers() {
+		ends[c.stream] = c.durable
+	}
+	data, err := json.Marshal(ends)
+	if err == nil {
+		err = writeFile(q.folder.path(endsFile), data)
+	}
+	return err
+}
+
+// takeEnds reads the file, which is gone from then on: what is stored later lies
+// behind them.
+func (q *Queue) takeEnds() (ends map[string]uint64, err error) {
+	data, err := os.ReadFile(q.folder.path(endsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = errors.Join(os.Remove(q.folder.path(endsFile)), syncDir(q.folder.dir))
+	}
+	if err == nil && !q.folder.unclean {
+		err = json.Unmarshal(data, &ends)
+	}
+	return ends, err
+}
+
+// disownRefused removes what was refused shortly before a clean close.
+func (q *Queue) disownRefused(ctx context.Context, eng *engine, ends map[string]uint64) error {
+	found := false
+	for _, c := range q.committers() {
+		end, known := ends[c.stream]
+		if !known || c.durable <= end {
+			continue
+		}
+		c.durable, found = end, true
+		if err := q.disownTail(ctx, eng, c); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return nil
+	}
+	return q.mark(ctx, eng)
 }
 
 func (q *Queue) disownTail(ctx context.Context, eng *engine, c *committer) error {

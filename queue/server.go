@@ -32,7 +32,8 @@ const slackBytes = 1 << 30
 // server, or a cluster, and this process's connections to it. After a write
 // error the queue drops it and starts another one over the same streams.
 type engine struct {
-	ns   *natsserver.Server // nil: the JetStream is a cluster's
+	srv  jetStream          // in this process; nil: the JetStream is a cluster's
+	ns   *natsserver.Server // nil: it is no embedded server
 	site string             // ends the names of streams; empty in the embedded queue
 	js   jetstream.JetStream
 	nc   *nats.Conn // requests and what the lanes take
@@ -47,9 +48,52 @@ type engine struct {
 	known   map[string]bool // the consumers of EVENTS that it had when it was connected to
 }
 
+// jetStream is one in this process. The simulation has one that fails as it is
+// told.
+type jetStream interface {
+	nats.InProcessConnProvider
+	Health() error
+	Stop()
+}
+
+// embeddedJetStream is that of the embedded server.
+type embeddedJetStream struct {
+	*natsserver.Server
+	said *serverLog
+}
+
+// Stop returns when the server has written its indexes.
+func (s embeddedJetStream) Stop() {
+	s.Shutdown()
+	s.WaitForShutdown()
+}
+
+// Health says what ails the server. That a stream is frozen is part of it. That
+// it takes no connections is no ailment: none is made after the start, and it
+// allows itself a millisecond to find out, which passes on a busy machine.
+func (s embeddedJetStream) Health() error {
+	if err := s.said.cause(); err != nil {
+		return err
+	}
+	for _, found := range s.Healthz(&natsserver.HealthzOptions{Details: true}).Errors {
+		if found.Type != natsserver.HealthzErrorConn {
+			return fmt.Errorf("embedded server: %s", found.Error)
+		}
+	}
+	return nil
+}
+
 // startEngine starts the embedded server and connects to it. Recovery of the
 // stored streams happens inside the start, so this returns when it is done.
 func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
+	if o.jetStream != nil {
+		e := &engine{srv: o.jetStream()}
+		if err := e.connect(""); err != nil {
+			e.stop()
+			return nil, err
+		}
+		return e, nil
+	}
 	ctxs, err := readContexts(f)
 	if err != nil {
 		return nil, err
@@ -69,7 +113,7 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{ns: ns, said: said}
+	e := &engine{srv: embeddedJetStream{ns, said}, ns: ns, said: said}
 	err = ns.GlobalAccount().EnableJetStream(nil, nil) // a server of several accounts has it only where it is told to
 	if err == nil && o.Hub != nil {
 		err = e.linked(o.Hub.Name, gate)
@@ -160,7 +204,7 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 // connect opens the connections of this process. They are separate so that a
 // burst on one never delays the others.
 func (e *engine) connect(password string) error {
-	err := e.dial("", nats.InProcessServer(e.ns), nats.UserInfo(ownUser, password),
+	err := e.dial("", nats.InProcessServer(e.srv), nats.UserInfo(ownUser, password),
 		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.CustomInboxPrefix(inboxPrefix(ownUser)))
 	if err != nil {
 		return fmt.Errorf("connect to embedded server: %w", err)
@@ -192,9 +236,8 @@ func (e *engine) stop() {
 			nc.Close()
 		}
 	}
-	if e.ns != nil {
-		e.ns.Shutdown()
-		e.ns.WaitForShutdown()
+	if e.srv != nil {
+		e.srv.Stop()
 	}
 }
 
@@ -228,22 +271,6 @@ func (e *engine) address() string {
 		return addr.String()
 	}
 	return ""
-}
-
-// health says what ails the embedded server. That a stream is frozen it only
-// tells its logger. That it takes no connections is no ailment: none is made
-// after the start, and it allows itself a millisecond to find out, which passes
-// on a busy machine.
-func (e *engine) health() error {
-	if err := e.said.cause(); err != nil {
-		return err
-	}
-	for _, found := range e.ns.Healthz(&natsserver.HealthzOptions{Details: true}).Errors {
-		if found.Type != natsserver.HealthzErrorConn {
-			return fmt.Errorf("embedded server: %s", found.Error)
-		}
-	}
-	return nil
 }
 
 // maxClients bounds who is connected to the server, strangers among them: those
