@@ -3,8 +3,8 @@
 // service is one [Record], and stays here until it was delivered or given up.
 //
 // Its one idea: records lie in an embedded NATS JetStream, and one committer per
-// stream writes together whatever arrived while the last write ran, with one
-// fdatasync for all of it before anybody is told. What a service has done is
+// stream writes together whatever arrived while the last write ran, and JetStream
+// has acknowledged all of it before anybody is told. What a service has done is
 // kept by this package itself, as a floor per [Lane], and not by JetStream's
 // acknowledgements, which cost an fsync each or do not survive a crash.
 //
@@ -20,34 +20,24 @@
 // While the disk cannot be written, it reports [ErrUnavailable] within seconds,
 // and the embedded server is restarted inside the process once it can.
 //
-// Beside JetStream's own ways. The embedded server stores, indexes and serves
-// records; what is to last or to be remembered this package does itself, where
-// that is better by far (2 cores, ext4, nats-server 2.15, records of 600 bytes):
+// Durability is JetStream's own, by its documented settings: the server syncs
+// always, and what it has acknowledged counts as stored. This package opens,
+// syncs and reads no file of JetStream's. What it does itself:
 //
-//   - Durability. The server writes unsynced, and a commit ends with one fdatasync
-//     of the blocks that grew, see disk. The server's own SyncAlways stores 3,000
-//     to 4,200 records a second from 1 to 128 publishers, and an atomic batch costs
-//     2.7 ms whatever it holds; a commit here costs its fdatasync, 0.2 ms, and
-//     80,000 records a second were stored, for 11 µs of CPU each.
-//   - Removal. Whatever makes the server write blocks anew keeps second names of
-//     the old ones until the new ones are synced, see undo.
+//   - Commits. A few records go as single publishes, all on their way at once,
+//     more as one atomic batch; where the two cross is measured, see pace.
+//   - Doubts. What was refused is removed when the server is started anew, and
+//     after a kill the end of each stream is made durable before it is believed.
+//     What was parked is known again by its id, not by its sequence alone.
 //   - Floors. What is done is a floor per lane and what is open above it, saved
-//     every 100 ms in one record: 111,000 records a second come out of a stream
-//     with limits retention, 4,500 when each acknowledgement is stored. Consumers
-//     are kept in memory and made anew from the floors.
-//   - Ids. A ring and a table remember them in 30 bytes each, the server in 200.
-//     It is not told of them at all: its memory goes by the machine's clock.
-//   - Retries. RETRY holds plain records, and each lane a heap of when they are
-//     due: 12,000 a second come due, of the server's message schedules 900.
-//   - Start. Ids and retries are read from the block files while the server
-//     starts, see survey: it takes 1.4 s with a million records waiting and 3.0 s
-//     with a million parked besides, where reading through the server took 2.3 s
-//     and 15 s.
-//   - Time. What waits goes by the monotonic clock, see clock: setting the
-//     machine's clock expires, repeats and stalls nothing.
+//     every 100 ms in one record; consumers are kept in memory and made anew.
+//   - Ids. A ring and a table remember up to [MaxIDs], in 30 bytes each.
+//   - Start. The newest ids and what was parked since the floors were saved are
+//     read before anything is taken, the rest beside the work, see loading.
+//   - Time. What waits goes by the monotonic clock, see clock.
 //
-// On a filesystem that forgets what was not fsynced, 100 power cuts in five modes,
-// torn writes and lost names among them, lost none of 175,000 acknowledged events.
+// A simulation runs schedules of all this over a JetStream that fails: go test
+// -run NoSchedule.
 //
 // In a cluster. With [Options].Servers the records lie in a NATS JetStream
 // cluster instead, and a commit is acknowledged by most of its servers, who also
