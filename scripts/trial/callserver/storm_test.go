@@ -57,7 +57,7 @@ func TestStorm(t *testing.T) {
 	<-time.After(25 * time.Second)
 	relay.Until("all to be delivered", func() bool { return relay.Metric(`relay_pending{service="all"}`) == "0" })
 	all := webhooks(t, receiver)
-	spoke := logOf(t, log)
+	spoke, calls := logOf(t, log)
 	segments, missing, unseen := map[string]int{}, 0, 0
 	for _, g := range only(all, "relay_gap") {
 		missing += g.Missing
@@ -66,6 +66,7 @@ func TestStorm(t *testing.T) {
 	for _, g := range only(all, "agent_termination") {
 		segments[g.UII+"/"+g.Segment]++
 		devices[g.Device]++
+		calls[g.UII+" "+g.Device]--
 		if g.Start == 0 || g.End == 0 {
 			unseen++
 		}
@@ -84,14 +85,19 @@ func TestStorm(t *testing.T) {
 		}
 	}
 	t.Logf("%d conversations of phones, %d segments, %d of them in part, %d counted as missing", total, len(segments), unseen, missing)
+	for call, n := range calls {
+		if n != 0 {
+			t.Logf("%s: the log has %d more", call, n)
+		}
+	}
 	if len(segments)+missing < total {
 		t.Errorf("%d segments and %d counted, want %d together", len(segments), missing, total)
 	}
 }
 
 // logOf counts the channels of each phone that were in a bridge with another
-// one, as the channel event log has it.
-func logOf(t *testing.T, file string) map[string]int {
+// one, as the channel event log has it, and those of each call.
+func logOf(t *testing.T, file string) (count, calls map[string]int) {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -104,19 +110,31 @@ func logOf(t *testing.T, file string) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entered, count := map[string]bool{}, map[string]int{}
-	bridges := map[string]int{}
+	entered := map[string]bool{}
+	count, calls = map[string]int{}, map[string]int{}
+	bridges, at := map[string]int{}, map[string]time.Time{}
+	brief := map[string]bool{} // answered in the same moment as another one, and heard nobody
 	for _, row := range rows {
-		if len(row) > 10 && row[1] == "BRIDGE_ENTER" {
+		if len(row) < 11 {
+			continue
+		}
+		stamp, _ := time.Parse("2006-01-02 15:04:05.000000", row[0])
+		switch row[1] {
+		case "BRIDGE_ENTER":
 			bridges[row[10]]++
+			at[row[2]] = stamp
+		case "BRIDGE_EXIT":
+			brief[row[2]] = stamp.Sub(at[row[2]]) < 20*time.Millisecond
 		}
 	}
 	for _, row := range rows {
-		if len(row) < 11 || row[1] != "BRIDGE_ENTER" || !strings.HasPrefix(row[4], "PJSIP/2") || entered[row[2]] || bridges[row[10]] < 2 {
+		if len(row) < 11 || row[1] != "BRIDGE_ENTER" || !strings.HasPrefix(row[4], "PJSIP/2") || entered[row[2]] || brief[row[2]] || bridges[row[10]] < 2 {
 			continue
 		}
 		entered[row[2]] = true
-		count[row[4][:strings.LastIndex(row[4], "-")]]++
+		device := row[4][:strings.LastIndex(row[4], "-")]
+		count[device]++
+		calls[row[3]+" "+device]++
 	}
-	return count
+	return count, calls
 }
