@@ -43,7 +43,7 @@ func ExampleCompile_problems() {
 	}
 	// Output:
 	// url: 1:9: #queue#: a tag cannot stand in the scheme, user, host or port
-	// json: 2:29: #agent_username|uper#: filter "uper" is not known (known: number json bool upper lower trim last default time zone e164 url base64 xml map omit hmac sha256)
+	// json: 2:29: #agent_username|uper#: filter "uper" is not known (known: number json bool upper lower trim last default time zone e164 scale url base64 xml map omit hmac sha256)
 }
 
 func ExampleParseTime() {

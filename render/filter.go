@@ -39,6 +39,7 @@ var filters = []Filter{
 	timeFilter("time:rfc3339", "a time as rfc3339, unix, unixms, ansi or in a Go layout such as 2006-01-02 15:04:05", (*instant).setLayout),
 	timeFilter("zone:America/Chicago", "a time in this zone", (*instant).setZone),
 	filterWith("e164:1", "a telephone number as + and digits; the argument is its country code when it has none", newE164),
+	filterWith("scale:1000", "a number times this, rounded to a whole one; empty when empty", newScale),
 	textFilter("url", "escaped for a URL or a form within another text", urlInner),
 	textFilter("base64", "in Base64", base64Inner),
 	{Name: "xml", Example: "xml", Text: "escaped for an XML document within another text", step: xmlInner},

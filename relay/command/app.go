@@ -125,7 +125,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.sendCommand(), a.renderCommand(), a.testCommand(), a.tailCommand(), a.debugCommand(),
 		a.deadCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(), a.eraseCommand(),
 		a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.moveCommand(), a.contextCommand(), a.hubCommand(), a.tagsCommand(), a.demoCommand(), a.docsCommand(),
-		a.versionCommand(),
+		a.versionCommand(), a.initCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())
 	root.InitDefaultHelpCmd()

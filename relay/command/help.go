@@ -14,7 +14,7 @@ var groups = [...]struct {
 	title    string
 	commands string
 }{
-	{"Run and check:", "check run reload demo"},
+	{"Run and check:", "init check run reload demo"},
 	{"Look:", "status tail debug dead doctor tags render version help"},
 	{"Act:", "send test probe pause resume drop erase"},
 	{"The queue:", "backup restore move hub context"},

@@ -68,7 +68,7 @@ func TestBrowser(t *testing.T) {
 		t.Fatalf("sign in: %v", err)
 	}
 	waiting.Store(4321)
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.body.innerText.includes("4321")`)); err != nil {
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.body.innerText.includes("4,321")`)); err != nil {
 		t.Fatalf("live update: %v", err)
 	}
 	const drawn = `[...document.querySelectorAll("figure svg")].filter(s => s.querySelector(".line")?.getTotalLength() > 20).length`

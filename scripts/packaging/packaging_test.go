@@ -93,6 +93,23 @@ func TestSidecarConfiguration(t *testing.T) {
 	}
 }
 
+// TestContainerConfiguration checks what the image runs with.
+func TestContainerConfiguration(t *testing.T) {
+	text, err := os.ReadFile("container.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir() // for the image's folders, which are not here
+	inDir := strings.NewReplacer("/var/lib/relay", dir, "/run/relay", dir, "/recordings\"", t.TempDir()+"\"").Replace(string(text))
+	path := filepath.Join(dir, "relay.toml")
+	if err := os.WriteFile(path, []byte(inDir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := config.Load(path); len(problems) > 0 {
+		t.Errorf("problems: %v", problems)
+	}
+}
+
 // keys returns what stands before the first = or space of each line.
 func keys(text string) []string {
 	var list []string
