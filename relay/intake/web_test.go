@@ -190,7 +190,7 @@ func TestLargeRequestsHaveAShare(t *testing.T) {
 	r := start(t, "")
 	r.queue.hold()
 	web := r.over(t)
-	const lines = 50
+	const lines = 15
 	body := strings.Repeat(`{"event":"dequeue","a":"`+strings.Repeat("a", 100<<10)+"\"}\n", lines)
 	fit := peerBytes / len(body)
 	var wait sync.WaitGroup
