@@ -118,7 +118,7 @@ func (b unserved) keeps() bool                                      { return fal
 // its own, and floors that it keeps itself.
 type embedded struct {
 	q        *Queue
-	ends     map[string]uint64 // of a clean close
+	ends     map[string]streamEnd // of a clean close
 	settling *settling
 }
 
@@ -262,5 +262,8 @@ func (b *embedded) close(ctx context.Context, eng *engine) error {
 	if err := b.q.saveNow(); err != nil {
 		return err
 	}
-	return b.q.saveEnds()
+	if eng == nil { // it cannot be reached: nothing is known to be refused
+		return nil
+	}
+	return b.q.saveEnds(ctx, eng)
 }

@@ -48,14 +48,23 @@ func (q *Queue) disown(ctx context.Context, eng *engine) error {
 	return q.folder.syncNames()
 }
 
-// endsFile holds, from a clean close to the next start, up to where each stream
-// was acknowledged.
+// endsFile holds, from a clean close to the next start, how each stream ended.
 const endsFile = "ends"
 
-func (q *Queue) saveEnds() error {
-	ends := map[string]uint64{}
+// streamEnd is how a stream ended at a clean close.
+type streamEnd struct {
+	Acknowledged uint64 `json:"acknowledged"` // the last sequence that was
+	Last         uint64 `json:"last"`         // the last one that is stored
+}
+
+func (q *Queue) saveEnds(ctx context.Context, eng *engine) error {
+	ends := map[string]streamEnd{}
 	for _, c := range q.committers() {
-		ends[c.stream] = c.durable
+		last, err := eng.lastSeq(ctx, c.stream)
+		if err != nil {
+			return nil //nolint:nilerr // without the file nothing is taken for refused
+		}
+		ends[c.stream] = streamEnd{c.durable, last}
 	}
 	data, err := json.Marshal(ends)
 	if err == nil {
@@ -66,7 +75,7 @@ func (q *Queue) saveEnds() error {
 
 // takeEnds reads the file, which is gone from then on: what is stored later lies
 // behind them.
-func (q *Queue) takeEnds() (ends map[string]uint64, err error) {
+func (q *Queue) takeEnds() (ends map[string]streamEnd, err error) {
 	data, err := os.ReadFile(q.folder.path(endsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -80,15 +89,17 @@ func (q *Queue) takeEnds() (ends map[string]uint64, err error) {
 	return ends, err
 }
 
-// disownRefused removes what was refused shortly before a clean close.
-func (q *Queue) disownRefused(ctx context.Context, eng *engine, ends map[string]uint64) error {
+// disownRefused removes what was refused shortly before a clean close. A stream
+// that does not end where that close left it was written to by somebody else,
+// such as an older relay, and is left as it is.
+func (q *Queue) disownRefused(ctx context.Context, eng *engine, ends map[string]streamEnd) error {
 	found := false
 	for _, c := range q.committers() {
 		end, known := ends[c.stream]
-		if !known || c.durable <= end {
+		if !known || c.durable != end.Last || c.durable <= end.Acknowledged {
 			continue
 		}
-		c.durable, found = end, true
+		c.durable, found = end.Acknowledged, true
 		if err := q.disownTail(ctx, eng, c); err != nil {
 			return err
 		}
