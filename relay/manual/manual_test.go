@@ -122,3 +122,17 @@ func TestManPages(t *testing.T) {
 		}
 	}
 }
+
+// TestCodeNamesWhatIsThere fails for a place in the developers' page that moved.
+func TestCodeNamesWhatIsThere(t *testing.T) {
+	page, _ := Page("code")
+	places := regexp.MustCompile("`((?:config|queue|render|relay|scripts)/[a-z0-9_./]*)`").FindAllStringSubmatch(page, -1)
+	if len(places) < 40 {
+		t.Errorf("only %d places are named", len(places))
+	}
+	for _, place := range places {
+		if _, err := os.Stat(filepath.Join("../..", place[1])); err != nil {
+			t.Error(err)
+		}
+	}
+}
