@@ -17,8 +17,14 @@ import (
 // otherwise; it passes on what it says of lanes.
 func quick(t testing.TB, stalls chan<- string, p queuetest.Place) *Queue {
 	t.Helper()
+	return noticing(t, 600*time.Millisecond, stalls, p)
+}
+
+// noticing has it notice after so long.
+func noticing(t testing.TB, after time.Duration, stalls chan<- string, p queuetest.Place) *Queue {
+	t.Helper()
 	q, err := Open(testContext(t), in(p, Options{
-		Dir: t.TempDir(), ackWait: time.Second, stalledAfter: 600 * time.Millisecond,
+		Dir: t.TempDir(), ackWait: time.Second, stalledAfter: after,
 		OnStall: func(service, why string) {
 			select {
 			case stalls <- service + ": " + why:
@@ -58,9 +64,8 @@ func collect(t testing.TB, l *Lane, n int) {
 func TestAnOrderedLaneGetsWhatADeadKeeperHadBehindALongBacklog(t *testing.T) {
 	t.Parallel()
 	p, stalls := queuetest.Server(t, t.TempDir()), make(chan string, 1)
-	a, b := quick(t, stalls, p), quick(t, stalls, p)
+	a, b := noticing(t, time.Hour, stalls, p), noticing(t, time.Hour, stalls, p) // it needs no help
 	for _, q := range []*Queue{a, b} {
-		q.o.stalledAfter = time.Hour // it needs no help
 		q.Lane("crm").SetOrdered(true)
 	}
 	eventually(t, "a keeper", func() bool { return a.base.keeps() || b.base.keeps() })
