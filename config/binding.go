@@ -16,18 +16,19 @@ type Binding struct {
 
 // String says the binding in one line: which events, at what, and where.
 func (b Binding) String() string {
-	text := strings.Join(b.Events, ", ")
+	var text strings.Builder
+	text.WriteString(strings.Join(b.Events, ", "))
 	if b.ScopeKind != "" {
-		text += " at " + b.ScopeKind + " " + strings.Join(b.Scopes, ", ")
+		text.WriteString(" at " + b.ScopeKind + " " + strings.Join(b.Scopes, ", "))
 	}
 	for i, w := range b.Where {
 		word := ", where "
 		if i > 0 {
 			word = " and "
 		}
-		text += word + w.Tag + " is " + strings.Join(w.Values, " or ")
+		text.WriteString(word + w.Tag + " is " + strings.Join(w.Values, " or "))
 	}
-	return text
+	return text.String()
 }
 
 // ScopeKinds returns what an event may happen at: the keys of a binding that

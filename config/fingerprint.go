@@ -160,9 +160,9 @@ func collect(key string, t reflect.Type, keys map[string]bool) {
 		keys[key] = true
 		return
 	}
-	for i := range t.NumField() {
-		if name := fieldKey(t.Field(i)); name != "" {
-			collect(join(key, name), t.Field(i).Type, keys)
+	for field := range t.Fields() {
+		if name := fieldKey(field); name != "" {
+			collect(join(key, name), field.Type, keys)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (r *resolver) resolve() {
 	f := r.file
 	r.parts(func(part node) {
 		tell := f.report
-		if s, ok := part.value.Addr().Interface().(*Service); ok {
+		if s, ok := reflect.TypeAssert[*Service](part.value.Addr()); ok {
 			tell = f.teller(s)
 		}
 		part.each(func(n node) bool {

@@ -36,9 +36,9 @@ func fill(v reflect.Value) []string {
 			texts = append(texts, fill(v.Index(i))...)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				texts = append(texts, fill(v.Field(i))...)
+		for _, field := range v.Fields() {
+			if field.CanSet() {
+				texts = append(texts, fill(field)...)
 			}
 		}
 	}

@@ -65,7 +65,6 @@ type draft struct {
 	group *group
 	index int
 	hash  hash128
-	id    string   // as it was sent
 	seq   uint64   // where it is stored
 	known bool     // it was there before
 	again []*group // that hold the same record

@@ -269,18 +269,6 @@ func (l *loading) readParked(ctx context.Context, eng *engine, s span, take func
 	})
 }
 
-// loaded waits until all is read.
-func (q *Queue) loaded(ctx context.Context) error {
-	select {
-	case <-q.loading.done:
-		return nil
-	case <-q.closed:
-		return fmt.Errorf("%w: closed", ErrUnavailable)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // restore takes up an entry that was parked shortly before a crash, which may
 // have kept it from being released in EVENTS.
 func (l *Lane) restore(item *parked) {

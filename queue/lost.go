@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -128,7 +129,7 @@ func (q *Queue) lose(stream string) {
 func (q *Queue) Losses() []Loss {
 	q.lossMu.Lock()
 	defer q.lossMu.Unlock()
-	return q.losses[:len(q.losses):len(q.losses)]
+	return slices.Clip(q.losses)
 }
 
 // lossErr tells of the last loss for a day.

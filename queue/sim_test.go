@@ -141,8 +141,8 @@ type actor struct {
 	own *rand.Rand
 }
 
-func (a *actor) pause(ctx context.Context, most int) bool {
-	pause(ctx, time.Duration(a.own.IntN(most))*time.Millisecond)
+func (w *actor) pause(ctx context.Context, most int) bool {
+	pause(ctx, time.Duration(w.own.IntN(most))*time.Millisecond)
 	return ctx.Err() == nil
 }
 
@@ -204,7 +204,7 @@ func (w *world) live(dir string) string {
 			}
 		}
 	})
-	time.Sleep(time.Duration(100+w.rand.IntN(3000)) * time.Millisecond)
+	<-time.After(time.Duration(100+w.rand.IntN(3000)) * time.Millisecond)
 	end := w.rand.IntN(4)
 	if end > 0 {
 		dir = w.crash(q, dir, end == 1)

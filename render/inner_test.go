@@ -180,9 +180,15 @@ func TestWhatIsAbsentCanBeLeftOut(t *testing.T) {
 		t.Errorf("header %v, URL %s, body %s", req.Header, req.URL, req.Body)
 	}
 	for _, spec := range []Spec{
-		{Body: "json", Text: `{"a":"x#b|omit#"}`}, {Body: "json", Text: `{"#b|omit#":1}`}, {Body: "text", Text: "#b|omit#"}, {Body: "xml", Text: "<a>#b|omit#</a>"},
-		{Body: "xml", Text: `<a><b x="#b|omit#"/></a>`}, {Body: "xml", Text: `<a><c/>#b|omit#</a>`}, {Body: "params", Params: []Field{{"a", "#a# #b|omit#"}}},
-		{URL: "https://x/#b|omit#"}, {ContentType: "#b|omit#"},
+		{Body: "json", Text: `{"a":"x#b|omit#"}`},
+		{Body: "json", Text: `{"#b|omit#":1}`},
+		{Body: "text", Text: "#b|omit#"},
+		{Body: "xml", Text: "<a>#b|omit#</a>"},
+		{Body: "xml", Text: `<a><b x="#b|omit#"/></a>`},
+		{Body: "xml", Text: `<a><c/>#b|omit#</a>`},
+		{Body: "params", Params: []Field{{"a", "#a# #b|omit#"}}},
+		{URL: "https://x/#b|omit#"},
+		{ContentType: "#b|omit#"},
 	} {
 		if _, problems := Compile(withURL(spec)); len(problems) == 0 || !strings.Contains(problems[0].Text, "omit: the tag must be all of") {
 			t.Errorf("%+v: problems %v", spec, problems)
@@ -192,8 +198,15 @@ func TestWhatIsAbsentCanBeLeftOut(t *testing.T) {
 
 func TestMapReplacesWholeValues(t *testing.T) {
 	for _, test := range []struct{ filter, value, want string }{
-		{"map:a=b,c=d,*=e", "a", "b"}, {"map:a=b,c=d,*=e", "c", "d"}, {"map:a=b,c=d,*=e", "x", "e"}, {"map:a=b", "x", "x"},
-		{"map:a=,b=x=y", "b", "x=y"}, {"map:a=,b=1", "a", ""}, {"map:=none", "", "none"}, {"map:a=b", "aa", "aa"}, {"map:https://x=1", "https://x", "1"},
+		{"map:a=b,c=d,*=e", "a", "b"},
+		{"map:a=b,c=d,*=e", "c", "d"},
+		{"map:a=b,c=d,*=e", "x", "e"},
+		{"map:a=b", "x", "x"},
+		{"map:a=,b=x=y", "b", "x=y"},
+		{"map:a=,b=1", "a", ""},
+		{"map:=none", "", "none"},
+		{"map:a=b", "aa", "aa"},
+		{"map:https://x=1", "https://x", "1"},
 	} {
 		if got := string(render(t, Spec{Body: "text", Text: "#v|" + test.filter + "#"}, map[string]Value{"v": {String, test.value}}).Body); got != test.want {
 			t.Errorf("%s of %q = %q, want %q", test.filter, test.value, got, test.want)

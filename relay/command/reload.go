@@ -91,8 +91,12 @@ func planLines(p web.Plan) []string {
 		what  string
 		names []string
 	}{
-		{"service added", p.Services.Added}, {"service changed", p.Services.Changed}, {"service gone", p.Services.Gone},
-		{"source added", p.Sources.Added}, {"source changed", p.Sources.Changed}, {"source gone", p.Sources.Gone},
+		{"service added", p.Services.Added},
+		{"service changed", p.Services.Changed},
+		{"service gone", p.Services.Gone},
+		{"source added", p.Sources.Added},
+		{"source changed", p.Sources.Changed},
+		{"source gone", p.Sources.Gone},
 		{"setting changed", p.Settings},
 	} {
 		for _, name := range list.names {

@@ -105,7 +105,8 @@ func (p *Daemon) queueState() web.Queue {
 	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled, Lost: lost, Degraded: p.queue.Degraded() != nil}
 }
 
-// feeds returns the bindings of a service in words, and its URL as written.
+// feeds returns the bindings of a service in words, and its URL, of a
+// query only that there is one.
 func (p operator) feeds(service string) (bindings []string, url string) {
 	c := p.table().Config
 	for _, b := range c.Bindings {
@@ -115,7 +116,11 @@ func (p operator) feeds(service string) (bindings []string, url string) {
 	}
 	for _, s := range c.Services {
 		if s.Name == service {
-			url = s.URL
+			if path, query, _ := strings.Cut(s.URL, "?"); query != "" {
+				url = path + "?…" // a query may hold a token
+			} else {
+				url = path
+			}
 		}
 	}
 	return bindings, url

@@ -60,7 +60,9 @@ func (a *adminSocket) run(ctx context.Context) error {
 		case socket := <-a.next:
 			a.socket = socket
 			stop()
-			old.Go(func() { <-ended })
+			old.Go(func() {
+				<-ended
+			})
 		}
 	}
 }

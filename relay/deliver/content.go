@@ -12,6 +12,7 @@ import (
 	"mime/multipart"
 	"net/textproto"
 	"regexp"
+	"slices"
 	"strings"
 
 	"callrelay/relay/exchange"
@@ -40,10 +41,10 @@ func content(r exchange.Reply, limit int64) ([]byte, error) {
 // what nobody asked them to.
 func unpack(body []byte, codings string, limit int64) ([]byte, error) {
 	names := strings.Split(strings.ToLower(codings), ",")
-	for i := len(names) - 1; i >= 0; i-- {
+	for _, name := range slices.Backward(names) {
 		var r io.Reader
 		var err error
-		switch name := strings.TrimSpace(names[i]); name {
+		switch name := strings.TrimSpace(name); name {
 		case "", "identity":
 			continue
 		case "gzip", "x-gzip":
@@ -56,10 +57,10 @@ func unpack(body []byte, codings string, limit int64) ([]byte, error) {
 			return nil, fmt.Errorf("is packed as %s", exchange.Clip(name))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("is no %s: %w", strings.TrimSpace(names[i]), err)
+			return nil, fmt.Errorf("is no %s: %w", strings.TrimSpace(name), err)
 		}
 		if body, err = io.ReadAll(io.LimitReader(r, limit)); err != nil && len(body) == 0 {
-			return nil, fmt.Errorf("is no %s: %w", strings.TrimSpace(names[i]), err)
+			return nil, fmt.Errorf("is no %s: %w", strings.TrimSpace(name), err)
 		}
 	}
 	return body, nil

@@ -48,7 +48,7 @@ func (e *idler) serve(c *net.TCPConn) {
 	if e.reset {
 		_ = c.SetLinger(0)
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // the end is the point
 	for r := bufio.NewReader(c); ; {
 		req, err := http.ReadRequest(r)
 		if err != nil {

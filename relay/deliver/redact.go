@@ -58,8 +58,8 @@ func newMask(s *config.Service) *mask {
 // secret, the password of a URL. One that is long, such as a key in PEM form, is
 // masked piece by piece.
 func partsOf(text string) []string {
-	const piece = 128 // bytes
-	list := []string{text, strings.TrimPrefix(text, "whsec_")}
+	const piece = 128                                                                 // bytes
+	list := []string{text, strings.TrimPrefix(text, "whsec_"), url.QueryEscape(text)} // the last as basic credentials of OAuth hold it
 	if len(text) > piece {
 		list = nil
 		for line := range strings.Lines(text) {

@@ -207,16 +207,31 @@ func TestGrants(t *testing.T) {
 		grant config.OAuth2
 		want  map[string]string
 	}{
-		{"client credentials", config.OAuth2{ClientID: "relay", ClientSecret: secret("s"), Scopes: []string{"a", "b"}, Params: []config.Field{{Name: "audience", Value: "https://api"}}},
-			map[string]string{"grant_type": "client_credentials", "scope": "a b", "audience": "https://api", "client_id": "relay", "client_secret": "s"}},
-		{"password", config.OAuth2{Grant: "password", User: "u", Password: secret("p"), ClientID: "relay", ClientSecret: secret("s")},
-			map[string]string{"grant_type": "password", "username": "u", "password": "p", "client_id": "relay"}},
-		{"a public client", config.OAuth2{Grant: "password", User: "u", Password: secret("p"), ClientID: "relay"},
-			map[string]string{"username": "u", "client_id": "relay", "client_secret": ""}},
-		{"refresh token", config.OAuth2{Grant: "refresh_token", RefreshToken: secret("r0"), ClientID: "relay", ClientSecret: secret("s")},
-			map[string]string{"grant_type": "refresh_token", "refresh_token": "r0"}},
-		{"assertion", config.OAuth2{Grant: "jwt_bearer", Assertion: assertion},
-			map[string]string{"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "client_id": ""}},
+		{
+			"client credentials",
+			config.OAuth2{ClientID: "relay", ClientSecret: secret("s"), Scopes: []string{"a", "b"}, Params: []config.Field{{Name: "audience", Value: "https://api"}}},
+			map[string]string{"grant_type": "client_credentials", "scope": "a b", "audience": "https://api", "client_id": "relay", "client_secret": "s"},
+		},
+		{
+			"password",
+			config.OAuth2{Grant: "password", User: "u", Password: secret("p"), ClientID: "relay", ClientSecret: secret("s")},
+			map[string]string{"grant_type": "password", "username": "u", "password": "p", "client_id": "relay"},
+		},
+		{
+			"a public client",
+			config.OAuth2{Grant: "password", User: "u", Password: secret("p"), ClientID: "relay"},
+			map[string]string{"username": "u", "client_id": "relay", "client_secret": ""},
+		},
+		{
+			"refresh token",
+			config.OAuth2{Grant: "refresh_token", RefreshToken: secret("r0"), ClientID: "relay", ClientSecret: secret("s")},
+			map[string]string{"grant_type": "refresh_token", "refresh_token": "r0"},
+		},
+		{
+			"assertion",
+			config.OAuth2{Grant: "jwt_bearer", Assertion: assertion},
+			map[string]string{"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "client_id": ""},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := newEndpoint(t, func(w http.ResponseWriter, _ url.Values, _ string, _ int) {

@@ -222,7 +222,7 @@ func muxed(t testing.TB) (at net.Addr, clear *atomic.Int64) {
 			return
 		} else if first[0] == 0x16 {
 			secured := tls.Server(peeked{c, r}, srv.TLS)
-			defer secured.Close()
+			defer secured.Close() //nolint:errcheck // nothing more is said
 			c, r = secured, bufio.NewReader(secured)
 		}
 		for {

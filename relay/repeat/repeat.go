@@ -14,6 +14,7 @@ import (
 	"time"
 )
 
+// When repeats are logged.
 const (
 	First = time.Minute // after a record, its repeats are logged as a number
 	Last  = time.Hour   // each time after twice as long, up to this

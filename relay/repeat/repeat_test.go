@@ -4,10 +4,29 @@ import (
 	"bytes"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// lockedBuffer is written to by timers while the test reads it.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
 
 // pass lets time pass in a bubble, with all that is due by then.
 func pass(d time.Duration) {
@@ -17,7 +36,7 @@ func pass(d time.Duration) {
 
 func TestARepeatIsLoggedOnceAndThenAsANumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var text bytes.Buffer
+		var text lockedBuffer
 		log := slog.New(NewHandler(slog.NewJSONHandler(&text, nil))).With("part", "queue")
 		for i := range 10_000 {
 			log.Warn("queue not restarted yet", "err", "disk full", "elapsed", time.Duration(i))
@@ -59,7 +78,7 @@ func warnings(text string) string {
 
 func TestAKeySaysWhatIsARepeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var text bytes.Buffer
+		var text lockedBuffer
 		log := slog.New(NewHandler(slog.NewJSONHandler(&text, nil)))
 		for _, err := range []string{"a", "b", "c"} {
 			log.Warn("attempt failed", "service", "crm", "err", err, Key("crm", 503))

@@ -67,7 +67,7 @@ func TestPeerAndClient(t *testing.T) {
 		return ctx
 	}}
 	go func() { _ = srv.Serve(l) }()
-	defer srv.Close()
+	defer srv.Close() //nolint:errcheck // the test is over
 	resp, err := Client(path).Get("http://relay/")
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ type Relay struct {
 	Plan     func() Plan   // what Reload would do
 	Settings func() string // the configuration in force, secrets masked
 	// Feeds returns the bindings that feed a service, a line each, and its URL
-	// as written.
+	// without its query.
 	Feeds    func(service string) (bindings []string, url string)
 	Services Services
 	Letters  Letters

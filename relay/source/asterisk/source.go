@@ -23,11 +23,8 @@ func New(o callsource.Options) *Source {
 	return s
 }
 
-// output is one call event, and loss what did not fit in the spool.
-type (
-	output = callsource.Event
-	loss   = callsource.Loss
-)
+// output is one call event.
+type output = callsource.Event
 
 // guarded is a machine as the collector sees it.
 type guarded struct{ *machine }

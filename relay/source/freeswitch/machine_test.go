@@ -3,6 +3,7 @@ package freeswitch
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net/textproto"
 	"strconv"
@@ -18,7 +19,7 @@ func heard(t testing.TB, scenario string) []esl.Event {
 	var all []esl.Event
 	for {
 		h, err := textproto.NewReader(in).ReadMIMEHeader()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {

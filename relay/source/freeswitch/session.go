@@ -49,9 +49,9 @@ func (n *session) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // nothing more is said
 	n.conn, n.began, n.ping = conn, time.Now(), time.Now()
 	if err := n.ask(); err != nil {
 		return err

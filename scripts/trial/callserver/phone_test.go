@@ -54,7 +54,7 @@ func newPhone(t *testing.T, name string, port int) *phone {
 	p := &phone{name: name, conn: conn, lines: map[string]*line{}, answer: answer{status: 200, after: 200 * time.Millisecond}}
 	var serving sync.WaitGroup
 	serving.Go(p.serve)
-	t.Cleanup(func() { conn.Close(); serving.Wait() })
+	t.Cleanup(func() { _ = conn.Close(); serving.Wait() })
 	return p
 }
 

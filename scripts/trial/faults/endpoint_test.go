@@ -34,7 +34,7 @@ func raw(t *testing.T, serve func(net.Conn)) string {
 
 func TestSickEndpointsHoldTheirOwnAndSlowNobody(t *testing.T) {
 	drip := func(c net.Conn) { // headers at once, then a byte a second
-		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+		_, _ = io.WriteString(c, "HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\n")
 		for range 1000 {
 			<-time.After(time.Second)
 			if _, err := c.Write([]byte("x")); err != nil {
@@ -49,7 +49,7 @@ func TestSickEndpointsHoldTheirOwnAndSlowNobody(t *testing.T) {
 		{"hangs", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }},
 		{"drips", drip},
 		{"resets", func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }},
-		{"closes-half-way", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort") }},
+		{"closes-half-way", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nshort") }},
 		{"half-closed", func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite(); _, _ = io.Copy(io.Discard, c) }},
 		{"talks-nonsense", func(c net.Conn) { _, _ = io.WriteString(c, "220 smtp.example.com ESMTP\r\n") }},
 		{"endless-headers", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X: y\r\n", 1<<20)) }},

@@ -160,7 +160,7 @@ keys = [{ id = "k1", secret = "0123456789012345678901234567890123456789" }]
 				}
 			}
 			r.Start()
-			before, began := resident(t, r.Pid()), time.Now()
+			before := resident(t, r.Pid())
 			var conns []net.Conn
 			for range 300 {
 				c, err := net.Dial("tcp", address)
@@ -170,7 +170,7 @@ keys = [{ id = "k1", secret = "0123456789012345678901234567890123456789" }]
 				defer c.Close() //nolint:errcheck // nothing was written
 				conns = append(conns, c)
 			}
-			began = time.Now()
+			began := time.Now()
 			for _, c := range conns {
 				var id [16]byte
 				_, _ = rand.Read(id[:])
