@@ -21,9 +21,15 @@ import (
 // never is an interval that does not come.
 const never = 10 * 365 * 24 * time.Hour
 
+// compactRate is about how many bytes a second a relay writes at most.
+const compactRate = 50 << 20
+
 // compactInterval is how often JetStream looks for files that hold little more
-// than what was purged, and writes them anew.
-const compactInterval = 2 * time.Second
+// than what was purged, and writes them anew: seldom, for an event that comes
+// meanwhile waits, but before more than maxBytes can have been written.
+func compactInterval(maxBytes int64) time.Duration {
+	return min(max(time.Duration(maxBytes/compactRate)*time.Second, 2*time.Second), 30*time.Second)
+}
 
 // slackBytes is what the server may store beyond the limits of the streams.
 const slackBytes = 1 << 30
@@ -139,8 +145,8 @@ func serverOptions(f *folder, o Options) (*natsserver.Options, error) {
 		ServerName:             "relay",
 		StoreDir:               f.dir,
 		JetStream:              true,
-		SyncAlways:             true,            // what is acknowledged is on disk
-		SyncInterval:           compactInterval, // of what purges leave behind, too
+		SyncAlways:             true,                        // what is acknowledged is on disk
+		SyncInterval:           compactInterval(o.MaxBytes), // of what purges leave behind, too
 		JetStreamMaxStore:      2*o.MaxBytes + o.DeadMaxBytes + 3*maxWaitingBytes + attemptsMaxBytes + debugMaxBytes + slackBytes,
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamLimits:        natsserver.JSLimitOpts{DefaultMaxConsumers: -1},
