@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 var (
@@ -18,8 +19,10 @@ func (c *Config) checkBindings() {
 	for _, s := range c.Services {
 		defined = append(defined, s.Name)
 	}
+	spelt := map[string]string{}
 	for i, b := range c.Bindings {
 		at := c.place(Ref{"binding", i})
+		c.file.warnScopes(at, b, spelt)
 		c.checkEvents(at, b.Events)
 		c.checkScope(at, b)
 		c.checkBound(at, b.Services, defined)
@@ -50,6 +53,24 @@ func (c *Config) checkScope(at place, b Binding) {
 		case len(w.Values) == 0:
 			f.report(at.in("where"), w.Tag, "%s has no value (nothing would ever match)", w.Tag)
 		}
+	}
+}
+
+// warnScopes warns of what can hardly be the name of a queue or the like: a list
+// within one text, blanks around it, and one that another binding writes in
+// other letters, as spelt knows them.
+func (f *file) warnScopes(at place, b Binding, spelt map[string]string) {
+	for i, name := range b.Scopes {
+		key, folded := f.elementOf(at, b.ScopeKind, i), b.ScopeKind+" "+strings.ToLower(name)
+		switch other := spelt[folded]; {
+		case strings.Contains(name, ","):
+			f.warn(at, key, "%s %q is one name, with a comma in it; several are a list: [\"a\", \"b\"]", b.ScopeKind, name)
+		case name != strings.TrimSpace(name):
+			f.warn(at, key, "%s %q has blanks around it, which count", b.ScopeKind, name)
+		case other != "" && other != name:
+			f.warn(at, key, "%s %q is %q in another binding, and capitals count", b.ScopeKind, name, other)
+		}
+		spelt[folded] = name
 	}
 }
 

@@ -28,6 +28,11 @@ func TestWarnings(t *testing.T) {
 			`2: intake: allow_users "nobody-of-that-name" is no user of this machine`,
 			`3: intake: socket_group "no-group-of-that-name" is no group of this machine`,
 		}},
+		{"queues that are hardly meant", service + "[[binding]]\nevent = \"call_end\"\nservice = \"crm\"\nqueue = [\"support, sales\", \"Support\", \" a\"]\n[[binding]]\nevent = \"call_end\"\nservice = \"crm\"\nqueue = \"support\"\n[[binding]]\nevent = \"call_end\"\nservice = \"crm\"\ncampaign = \"SUPPORT\"", []string{
+			`7: binding 1: queue "support, sales" is one name, with a comma in it; several are a list: ["a", "b"]`,
+			`7: binding 1: queue " a" has blanks around it, which count`,
+			`11: binding 2: queue "support" is "Support" in another binding, and capitals count`,
+		}},
 		{"mappings without a mapping", service + "mappings = true", []string{`4: service "crm": mappings has no effect without a [[mapping]]`}},
 		{"a mapping without mappings", "[[mapping]]\nfrom = \"a\"\nto = \"b\"", []string{`1: mapping 1: no service has mappings = true`}},
 		{"recording_access without recordings", service + "recording_access = \"signed\"", []string{`4: service "crm": recording_access has no effect without [recordings]`}},
