@@ -32,8 +32,10 @@ type Recordings interface {
 	// After cancel it is not called any more, unless it is being called.
 	Watch(path string, ready func()) (cancel func())
 	// Late has recording_available raised, with the members of e, when the
-	// recording is completed before until.
+	// recording is completed before until, else recording_failed.
 	Late(path string, e *call.Event, until time.Time)
+	// Count notes that a delivery left with its recording, or without it.
+	Count(ready bool)
 	// Settings returns how long a delivery waits for its recording, counted
 	// from its acceptance, and whether agent recordings are linked.
 	Settings() (wait time.Duration, agentPerspective bool)
@@ -59,6 +61,8 @@ func (noRecordings) LookAgent(string) Recording { return Recording{State: Record
 func (noRecordings) Link(string, string, time.Time, float64, float64) string { return "" }
 
 func (noRecordings) Watch(string, func()) func() { return func() {} }
+
+func (noRecordings) Count(bool) {}
 
 func (noRecordings) Late(string, *call.Event, time.Time) {}
 
@@ -97,6 +101,15 @@ func (s *setup) lateOf(e *call.Event) string {
 		return ""
 	}
 	return s.pending(e)
+}
+
+// countRecording notes with which outcome a delivery of an event leaves that has
+// a recording which the service uses.
+func (s *setup) countRecording(e *call.Event, late string) {
+	_, agent := s.recordings.Settings()
+	if len(awaited(s.service, e, agent)) > 0 {
+		s.recordings.Count(late == "")
+	}
 }
 
 // watchLate has a recording announced when it is completed after all.

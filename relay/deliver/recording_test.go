@@ -16,6 +16,7 @@ import (
 
 // fakeRecordings are files that a test completes.
 type fakeRecordings struct {
+	counted []bool // whether each delivery left with its recording
 	mu      sync.Mutex
 	ready   map[string]bool
 	watches map[string][]func()
@@ -69,6 +70,13 @@ func (f *fakeRecordings) Watch(path string, ready func()) (cancel func()) {
 	}
 	f.watches[path] = append(f.watches[path], ready)
 	return func() {}
+}
+
+// Count implements Recordings.
+func (f *fakeRecordings) Count(ready bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.counted = append(f.counted, ready)
 }
 
 // Late implements Recordings.

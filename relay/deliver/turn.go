@@ -112,8 +112,11 @@ func (r turn) attempt(t ticket) (after func()) {
 	if s.debug(now) {
 		r.tell.transcript(s.transcript(a, wsse, reply, v, now, elapsed))
 	}
-	if d.attempts == 1 && late != "" {
-		s.watchLate(late, d)
+	if d.attempts == 1 {
+		s.countRecording(d.event, late)
+		if late != "" {
+			s.watchLate(late, d)
+		}
 	}
 	switch {
 	case v.local != nil: // which says nothing of the endpoint

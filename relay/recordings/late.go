@@ -8,12 +8,17 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
 
-// AvailableEvent is the event raised for a late recording.
-const AvailableEvent = "recording_available"
+// The events raised of a recording that was missing: it is complete after all, or
+// was not in time.
+const (
+	AvailableEvent = "recording_available"
+	FailedEvent    = "recording_failed"
+)
 
 const (
 	lateStore = "late-recordings"
@@ -29,6 +34,7 @@ const (
 type lates struct {
 	watcher *watcher
 	raise   func(ctx context.Context, event []byte) error
+	count   func(outcome string)
 	store   Store
 	log     *slog.Logger
 	ctx     context.Context // of raising; ends with close
@@ -47,13 +53,14 @@ type late struct {
 	Until     time.Time       `json:"until"`
 	Event     json.RawMessage `json:"event"` // as it will be raised
 
-	id     string
-	cancel func()
-	end    *time.Timer
+	id      string
+	cancel  func()
+	end     *time.Timer
+	raising bool // an event of it
 }
 
-func newLates(w *watcher, o Options) *lates {
-	l := &lates{watcher: w, raise: o.Raise, store: o.Store, log: o.Log, entries: map[string]*late{}}
+func newLates(w *watcher, o Options, count func(outcome string)) *lates {
+	l := &lates{watcher: w, raise: o.Raise, store: o.Store, log: o.Log, entries: map[string]*late{}, count: count}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l
 }
@@ -77,7 +84,7 @@ func (l *lates) add(recording string, event []byte, until time.Time) {
 
 // enter takes an entry that is new; l.mu is held.
 func (l *lates) enter(e *late) bool {
-	if _, known := l.entries[e.id]; known || l.closed || !e.Until.After(time.Now()) {
+	if _, known := l.entries[e.id]; known || l.closed {
 		return false
 	}
 	if len(l.entries) >= maxLate {
@@ -85,7 +92,7 @@ func (l *lates) enter(e *late) bool {
 		return false
 	}
 	l.entries[e.id] = e
-	e.end = time.AfterFunc(time.Until(e.Until), func() { l.remove(e) })
+	e.end = time.AfterFunc(time.Until(e.Until), func() { l.fail(e) })
 	e.cancel = l.watcher.watch(e.Recording, func() { l.complete(e) })
 	return true
 }
@@ -97,12 +104,17 @@ func (l *lates) complete(e *late) {
 		return
 	}
 	defer l.running.Done()
+	if !l.take(e) {
+		return
+	}
 	err := l.raise(l.ctx, e.Event)
 	if err == nil {
 		l.log.Info("late recording announced", "recording", e.Recording, "event", e.id)
+		l.count(OutcomeLate)
 		l.remove(e)
 		return
 	}
+	l.giveBack(e)
 	l.log.Warn("late recording not announced", "recording", e.Recording, "event", e.id, "err", err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,6 +122,52 @@ func (l *lates) complete(e *late) {
 		retry := time.AfterFunc(lateRetry, func() { l.complete(e) })
 		e.cancel = func() { retry.Stop() }
 	}
+}
+
+// fail raises the event that says that the recording was not complete in time.
+// While it is not accepted it is tried again.
+func (l *lates) fail(e *late) {
+	if !l.begin() {
+		return
+	}
+	defer l.running.Done()
+	if !l.take(e) {
+		return
+	}
+	failed, err := failedEvent(e.Event, e.id)
+	if err == nil {
+		err = l.raise(l.ctx, failed)
+	}
+	if err == nil {
+		l.log.Warn("recording not complete in time", "recording", e.Recording, "event", e.id)
+		l.count(OutcomeFailed)
+		l.remove(e)
+		return
+	}
+	l.log.Warn("failed recording not announced", "recording", e.Recording, "event", e.id, "err", err)
+	l.giveBack(e)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entries[e.id] == e && !l.closed {
+		e.end = time.AfterFunc(lateRetry, func() { l.fail(e) })
+	}
+}
+
+// take reports whether the entry is there and nobody else raises an event of it.
+func (l *lates) take(e *late) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.entries[e.id] != e || e.raising {
+		return false
+	}
+	e.raising = true
+	return true
+}
+
+func (l *lates) giveBack(e *late) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.raising = false
 }
 
 // begin counts what is being raised or saved, unless it is too late for it.
@@ -218,7 +276,7 @@ func availableEvent(event []byte) (id string, available []byte, err error) {
 	if id, err = eventID(event); err != nil {
 		return "", nil, err
 	}
-	if string(members["event"]) == `"`+AvailableEvent+`"` {
+	if name := string(members["event"]); name == `"`+AvailableEvent+`"` || name == `"`+FailedEvent+`"` {
 		return "", nil, errors.New("event announces a late recording itself")
 	}
 	if id += "/" + AvailableEvent; len(id) > maxID {
@@ -231,6 +289,26 @@ func availableEvent(event []byte) (id string, available []byte, err error) {
 	}
 	available, err = json.Marshal(members)
 	return id, available, err
+}
+
+// failedEvent makes recording_failed of the recording_available that was to be
+// raised under an id.
+func failedEvent(available []byte, id string) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(available, &members); err != nil {
+		return nil, err
+	}
+	own, found := strings.CutSuffix(id, "/"+AvailableEvent)
+	if own += "/" + FailedEvent; !found || len(own) > maxID {
+		sum := sha256.Sum256([]byte(own))
+		own = hex.EncodeToString(sum[:])
+	}
+	members["event"] = json.RawMessage(`"` + FailedEvent + `"`)
+	var err error
+	if members["id"], err = json.Marshal(own); err != nil {
+		return nil, err
+	}
+	return json.Marshal(members)
 }
 
 func eventID(event []byte) (string, error) {

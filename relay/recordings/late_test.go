@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 func sum(data []byte) string {
@@ -94,7 +96,6 @@ func TestLateIsRaised(t *testing.T) {
 	r.Late("2020/a.wav", []byte(`{"event":"agent_termination"}`), until)
 	r.Late("2020/a.wav", []byte(`no event`), until)
 	r.Late("../a.wav", []byte(lateEvent), until)
-	r.Late("2020/a.wav", []byte(strings.Replace(lateEvent, "e-1", "e-3", 1)), time.Now())
 	putOld(t, r, "2020/a.wav", testFile(t, "mono.wav"))
 	got := receive(t, raised)
 	for name, want := range map[string]any{
@@ -106,6 +107,28 @@ func TestLateIsRaised(t *testing.T) {
 		}
 	}
 	waitFor(t, "all raised", func() bool { return countLines(text.String(), "late recording announced") == 1 })
+	if len(raised) > 0 {
+		t.Errorf("raised again: %s", <-raised)
+	}
+}
+
+// TestWhatIsNotCompleteInTimeFails has the queue refuse the event once.
+func TestWhatIsNotCompleteInTimeFails(t *testing.T) {
+	t.Parallel()
+	raise, raised := raiser(1)
+	r, text := openTest(t, testConfig(t), Options{Raise: raise})
+	r.Late("2020/a.wav", []byte(lateEvent), time.Now())
+	got := receive(t, raised)
+	for name, want := range map[string]any{
+		"event": FailedEvent, "id": "e-1/" + FailedEvent, "queue": "support", "segment_id": "1", "recording": "2020/a.wav", "agent_id": json.Number("1401"),
+	} {
+		if got[name] != want {
+			t.Errorf("%s = %v, want %v", name, got[name], want)
+		}
+	}
+	waitFor(t, "it to be said", func() bool { return countLines(text.String(), "recording not complete in time") == 1 })
+	waitFor(t, "it to be counted", func() bool { return testutil.ToFloat64(r.metrics.outcomes.WithLabelValues(OutcomeFailed)) == 1 })
+	putOld(t, r, "2020/a.wav", testFile(t, "mono.wav"))
 	if len(raised) > 0 {
 		t.Errorf("raised again: %s", <-raised)
 	}
@@ -171,6 +194,9 @@ func TestLateEnds(t *testing.T) {
 		defer r.lates.mu.Unlock()
 		return len(r.lates.entries) == 0
 	})
+	if got := receive(t, raised); got["event"] != FailedEvent {
+		t.Errorf("at its end it raised %v", got)
+	}
 	putOld(t, r, "2020/a.wav", testFile(t, "mono.wav"))
 	<-readyTime(r, "2020/a.wav")
 	if len(raised) > 0 {

@@ -10,7 +10,16 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	bytes    prometheus.Counter
+	outcomes *prometheus.CounterVec
 }
+
+// What became of the recordings of deliveries.
+const (
+	OutcomeReady   = "ready"   // the delivery left with it
+	OutcomeMissing = "missing" // the delivery left without it
+	OutcomeLate    = "late"    // a missing one was completed in time for recording_available
+	OutcomeFailed  = "failed"  // a missing one was not: recording_failed
+)
 
 // newMetrics registers them, with a series of each status that is to be
 // expected, at 0.
@@ -23,10 +32,17 @@ func newMetrics(reg prometheus.Registerer) (metrics, error) {
 			Name: "relay_recording_bytes_total", Help: "Bytes of recordings that the recording server has sent.",
 		}),
 	}
+	m.outcomes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "relay_recordings_total",
+		Help: "Recordings of deliveries: ready or missing when a delivery left; of the missing ones late (completed after all) or failed.",
+	}, []string{"outcome"})
+	for _, outcome := range []string{OutcomeReady, OutcomeMissing, OutcomeLate, OutcomeFailed} {
+		m.outcomes.WithLabelValues(outcome)
+	}
 	for _, status := range []int{200, 206, 304, 401, 403, 404, 405, 416, 429, 503} {
 		m.requests.WithLabelValues(strconv.Itoa(status))
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.bytes} {
+	for _, c := range []prometheus.Collector{m.requests, m.bytes, m.outcomes} {
 		if err := reg.Register(c); err != nil {
 			return metrics{}, err
 		}

@@ -93,7 +93,7 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
 	r.watcher = newWatcher(t.dir, r.shelf.look, o.Log)
-	r.lates = newLates(r.watcher, o)
+	r.lates = newLates(r.watcher, o, func(outcome string) { r.metrics.outcomes.WithLabelValues(outcome).Inc() })
 	return r, nil
 }
 
@@ -173,8 +173,18 @@ func (r *Recordings) Watch(path string, ready func()) (cancel func()) {
 	return r.watcher.watch(name, ready)
 }
 
+// Count notes that a delivery left with its recording, or without it.
+func (r *Recordings) Count(ready bool) {
+	outcome := OutcomeMissing
+	if ready {
+		outcome = OutcomeReady
+	}
+	r.metrics.outcomes.WithLabelValues(outcome).Inc()
+}
+
 // Late raises recording_available, with the members of event, when the
-// recording at path completes before until. Event is one JSON object with its
+// recording at path completes before until, and recording_failed then when it
+// does not. Event is one JSON object with its
 // id; asking again for the same one changes nothing.
 func (r *Recordings) Late(path string, event []byte, until time.Time) {
 	if name, ok := r.tree.canonical(path); ok {
