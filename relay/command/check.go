@@ -11,18 +11,21 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var strict bool
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and report every problem in it",
 		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.check(cmd.Context())
+			return a.check(cmd.Context(), strict)
 		},
 	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "fail on a warning, too")
+	return cmd
 }
 
 // check prints all problems and fails, or prints a summary and the warnings.
-func (a *app) check(_ context.Context) error {
+func (a *app) check(_ context.Context, strict bool) error {
 	path := a.configPath()
 	s, err := daemon.Look(path)
 	if problems := daemon.Problems(nil); errors.As(err, &problems) {
@@ -36,6 +39,9 @@ func (a *app) check(_ context.Context) error {
 	}
 	for _, line := range daemon.ProblemLines(s.Warnings) {
 		_, _ = fmt.Fprintln(a.err, "warning:", line)
+	}
+	if n := len(s.Warnings); strict && n > 0 {
+		return fmt.Errorf("%s: %s", path, plural(n, "warning"))
 	}
 	c := s.Config
 	active := 0

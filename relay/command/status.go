@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,7 +15,7 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var asJSON, hub bool
+	var asJSON, hub, quiet bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the running relay: its services, what waits, what is wrong",
@@ -23,12 +24,29 @@ func (a *app) statusCommand() *cobra.Command {
 			if hub {
 				return a.hubStatus(cmd.Context(), asJSON)
 			}
+			if quiet {
+				return a.alive(cmd.Context())
+			}
 			return a.status(cmd.Context(), asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "print nothing; fail unless a relay runs whose queue can work")
 	cmd.Flags().BoolVar(&hub, "hub", false, "the edges of the hub that [queue.hub] names, in place of this relay")
 	return cmd
+}
+
+// alive is for those who watch a process, such as a container engine.
+func (a *app) alive(ctx context.Context) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	st, err := c.Status(ctx)
+	if err == nil && !st.Healthy {
+		err = errors.New(st.Problem)
+	}
+	return explain(err)
 }
 
 func (a *app) status(ctx context.Context, asJSON bool) error {
