@@ -19,7 +19,7 @@ func (r *Recordings) Link(path, access string, now time.Time, start, end float64
 		return ""
 	}
 	if _, err := r.tree.stat(name); err != nil && !gone(err) && !barred(err) {
-		r.warn("recording may not be linked", name, "err", err)
+		warn(r.log, "recording may not be linked", name, "err", err)
 		return ""
 	}
 	slice, ok := sliceOf(start, end)
@@ -27,7 +27,7 @@ func (r *Recordings) Link(path, access string, now time.Time, start, end float64
 		return ""
 	}
 	if !slice.Whole() && (!s.served || !isWave(name) && !isRaw(name)) {
-		r.warn("recording cannot be sliced", name)
+		warn(r.log, "recording cannot be sliced", name)
 		return ""
 	}
 	return r.link(s, name, access, now, slice)

@@ -156,7 +156,7 @@ func (r *Recordings) Look(path string, start, end float64) File {
 func (r *Recordings) LookAgent(path string) File {
 	file := r.Look(path, -1, -1)
 	if file.State == StateReady && file.Channels != 2 {
-		r.warn("agent recording has not two channels", path, "channels", file.Channels)
+		warn(r.log, "agent recording has not two channels", path, "channels", file.Channels)
 	}
 	return file
 }
@@ -194,6 +194,6 @@ func (r *Recordings) Late(path string, event []byte, until time.Time) {
 
 // warn logs what is wrong with a recording: each time that it is looked at, and
 // so as repeats.
-func (r *Recordings) warn(text, path string, more ...any) {
-	r.log.Warn(text, append([]any{"recording", path, repeat.Key(path)}, more...)...)
+func warn(log *slog.Logger, text, path string, more ...any) {
+	log.Warn(text, append([]any{"recording", path, repeat.Key(path)}, more...)...)
 }
