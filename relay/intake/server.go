@@ -156,7 +156,8 @@ func (s *Server) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	s.stop(ctx)
-	serving.Wait()
+	serving.Wait() // first: until then connections may be added to those waited for
+	s.wait.Wait()
 	return err
 }
 
@@ -174,7 +175,7 @@ func (s *Server) Close() error {
 	return errors.Join(errs...)
 }
 
-// stop takes nothing more and waits for the answers to what was taken.
+// stop takes nothing more and lets those who speak HTTP have their answers.
 func (s *Server) stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
@@ -183,7 +184,6 @@ func (s *Server) stop(ctx context.Context) {
 	if err := s.web.Shutdown(ctx); err != nil {
 		_ = s.web.Close()
 	}
-	s.wait.Wait()
 }
 
 // acceptSocket takes connections to the socket until it is closed.

@@ -89,6 +89,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 // Close stops listening, and lets go those that were not given out. It may be
 // called more than once.
 func (l *Listener) Close() (err error) {
+	l.start.Do(func() {}) // an Accept that comes later starts nothing that nobody waits for
 	l.stop.Do(func() {
 		close(l.closed)
 		err = l.Listener.Close()
