@@ -38,6 +38,8 @@ type Queue struct {
 	// an erasure and a backup, which must not miss what moves.
 	moving sync.RWMutex
 
+	resending sync.Mutex // held by [Queue.SendAgain]
+
 	lanesMu   sync.Mutex
 	lanes     map[string]*Lane
 	laneCount atomic.Int64

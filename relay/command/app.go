@@ -123,7 +123,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.statusCommand(),
 		a.sendCommand(), a.renderCommand(), a.testCommand(), a.tailCommand(), a.debugCommand(),
-		a.deadCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(), a.eraseCommand(),
+		a.deadCommand(), a.replayCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(), a.eraseCommand(),
 		a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.moveCommand(), a.contextCommand(), a.hubCommand(), a.tagsCommand(), a.demoCommand(), a.docsCommand(),
 		a.versionCommand(), a.initCommand(),
 	)

@@ -16,7 +16,7 @@ var groups = [...]struct {
 }{
 	{"Run and check:", "init check run reload demo"},
 	{"Look:", "status tail debug dead doctor tags render version help"},
-	{"Act:", "send test probe pause resume drop erase"},
+	{"Act:", "send test replay probe pause resume drop erase"},
 	{"The queue:", "backup restore move hub context"},
 	{"For shells and packages:", "completion"},
 }

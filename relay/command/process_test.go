@@ -362,3 +362,48 @@ func TestSecondRelayIsRefused(t *testing.T) {
 	r.send(`{"event":"agent_termination","agent_id":1}`)
 	eventually(t, "the first goes on", func() bool { return len(e.taken()) == 1 })
 }
+
+func TestWhatWasDeliveredIsSentAgain(t *testing.T) {
+	e, other := newEndpoint(t), newEndpoint(t)
+	r := startRelay(t, configFor("crm", e.URL)+fmt.Sprintf("[[service]]\nname = \"other\"\nurl = %q\n[[binding]]\nevent = \"agent_termination\"\nservice = \"other\"\n", other.URL))
+	r.send(`{"event":"agent_termination","agent_id":1,"uii":"c1"}{"event":"agent_termination","agent_id":2,"uii":"c2"}`)
+	eventually(t, "two deliveries", func() bool { return len(e.taken()) == 2 && len(other.taken()) == 2 && r.service("crm").Owed() == 0 })
+	e.answer(http.StatusUnprocessableEntity)
+	r.send(`{"event":"agent_termination","agent_id":3,"uii":"c3"}`)
+	eventually(t, "a dead letter", func() bool { return r.service("crm").DeadLetters() == 1 })
+	e.answer(http.StatusOK)
+
+	for _, test := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"crm"}, 2, "--all"},
+		{[]string{"crm", "--since", "soon"}, 2, "neither a time nor a span"},
+		{[]string{"cmr", "--all"}, 1, `did you mean "crm"?`},
+		{[]string{"crm", "--since", "0s"}, 0, "put back 0 for crm\n"},
+		{[]string{"crm", "--all", "--dry-run"}, 0, "would put back 3 (2 delivered before, 1 dead letters)\n"},
+		{[]string{"crm", "--call", "c1"}, 0, "put back 1 (1 delivered before) for crm\n"},
+	} {
+		got := command(t, "", append([]string{"replay", "-c", r.path}, test.args...)...)
+		if got.status != test.code || !strings.Contains(got.out+got.err, test.want) {
+			t.Errorf("replay %v: %+v", test.args, got)
+		}
+	}
+	eventually(t, "the one of the call", func() bool { return len(e.taken()) == 3 })
+	eventually(t, "all of it finished", func() bool { return r.service("crm").Owed() == 0 })
+	if got := command(t, "", "replay", "-c", r.path, "crm", "--since", "1h"); !strings.Contains(got.out, "put back 3 ") {
+		t.Errorf("replay: %+v", got)
+	}
+	eventually(t, "all of them", func() bool { return len(e.taken()) == 6 && r.service("crm").Owed() == 0 })
+	if len(other.taken()) != 3 {
+		t.Errorf("another service was sent %d", len(other.taken()))
+	}
+	seen := map[string]int{}
+	for _, id := range e.ids {
+		seen[id]++
+	}
+	if len(seen) != 3 {
+		t.Errorf("the ids are %v", seen)
+	}
+}

@@ -36,6 +36,7 @@ func (p *Daemon) operator() web.Relay {
 		Letters:     letterBox{p.queue, p.deadSeen},
 		Attempts:    o,
 		DropService: o.dropService,
+		Resend:      o.resend,
 		Test:        o.test,
 		Erase:       o.erase,
 		Backup:      o.backup,
@@ -176,6 +177,20 @@ func (p operator) dropService(ctx context.Context, service string) (int, error) 
 		return 0, fmt.Errorf("%w: service %q is configured; take it out of %s and reload first", web.ErrRefused, service, p.path)
 	}
 	return p.queue.Sweep(ctx, service, time.Now(), queue.Death{Reason: deliver.ReasonRemoved, Error: "service removed"})
+}
+
+// resend puts deliveries of a configured service back.
+func (p operator) resend(ctx context.Context, f web.Filter, dry bool, each func(int)) (web.Resent, error) {
+	if p.table().Service(f.Service) == nil {
+		return web.Resent{}, cmp.Or(p.known(f.Service), fmt.Errorf("%w: service %q is not configured", web.ErrRefused, f.Service))
+	}
+	a := queue.Again{Service: f.Service, Call: f.Call, Since: f.Since, Until: f.Until, ID: func(body []byte) string {
+		var a web.Attempt
+		_ = json.Unmarshal(body, &a)
+		return a.ID
+	}}
+	done, err := p.queue.SendAgain(ctx, a, dry, each)
+	return web.Resent(done), err
 }
 
 // Attempts implements [web.Attempts].

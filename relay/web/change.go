@@ -56,6 +56,8 @@ func (p *pages) changeService(w http.ResponseWriter, r *http.Request) {
 		notice, err = "Resumed.", p.relay.Services.Resume(name)
 	case "probe":
 		notice, err = "Probing.", p.relay.Services.Probe(name)
+	case "replay":
+		notice, err = p.resendForm(r, name)
 	case "drop":
 		var n int
 		n, err = p.relay.DropService(r.Context(), name)

@@ -102,15 +102,17 @@ func (c *Client) Letters(ctx context.Context, f Filter, bodies bool, visit func(
 
 // Replay puts dead letters back into the queue and tells of the progress.
 func (c *Client) Replay(ctx context.Context, f Filter, tell func(count int)) (int, error) {
-	return c.move(ctx, "/v1/dead/replay?"+f.Query().Encode(), tell)
+	p, err := c.move(ctx, "/v1/dead/replay?"+f.Query().Encode(), tell)
+	return p.Count, err
 }
 
 // DropLetters removes dead letters for good.
 func (c *Client) DropLetters(ctx context.Context, f Filter) (int, error) {
-	return c.move(ctx, "/v1/dead/drop?"+f.Query().Encode(), func(int) {})
+	p, err := c.move(ctx, "/v1/dead/drop?"+f.Query().Encode(), func(int) {})
+	return p.Count, err
 }
 
-func (c *Client) move(ctx context.Context, path string, tell func(int)) (int, error) {
+func (c *Client) move(ctx context.Context, path string, tell func(int)) (progress, error) {
 	var last progress
 	err := each(ctx, c, http.MethodPost, path, func(p progress) bool {
 		last = p
@@ -123,7 +125,7 @@ func (c *Client) move(ctx context.Context, path string, tell func(int)) (int, er
 	case err == nil && !last.Done:
 		err = errors.New("the relay stopped before it was done")
 	}
-	return last.Count, err
+	return last, err
 }
 
 func servicePath(service, rest string) string {

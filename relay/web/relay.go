@@ -52,6 +52,10 @@ type Relay struct {
 	// DropService makes what waits for an orphaned service dead letters and
 	// says how many.
 	DropService func(ctx context.Context, service string) (int, error)
+	// Resend puts what a service was sent, and its dead letters, back into the
+	// queue, as f chooses by call and time. What it did before ctx ends stays done,
+	// and is left out when it is asked for again. With dry it only counts.
+	Resend func(ctx context.Context, f Filter, dry bool, each func(count int)) (Resent, error)
 	// Erase removes a person from every stream; with dry it only counts.
 	Erase func(ctx context.Context, p Person, dry bool) (Erasure, error)
 	// Backup writes what the queue holds, each file to the writer that create

@@ -16,6 +16,8 @@ type failure struct {
 type progress struct {
 	Count int  `json:"count"`
 	Done  bool `json:"done,omitempty"`
+
+	Resent *Resent `json:"resent,omitempty"`
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -63,6 +63,7 @@ func (s *Socket) routes() http.Handler {
 	mux.HandleFunc("POST /v1/services/{service}/resume", s.resume)
 	mux.HandleFunc("POST /v1/services/{service}/probe", s.probe)
 	mux.HandleFunc("POST /v1/services/{service}/drop", s.drop)
+	mux.HandleFunc("POST /v1/services/{service}/replay", s.resend)
 	mux.HandleFunc("POST /v1/services/{service}/test", s.test)
 	mux.HandleFunc("GET /v1/services/{service}/debug", s.transcripts)
 	mux.HandleFunc("GET /v1/tail", s.tail)

@@ -110,6 +110,15 @@ func fakeRelay() (Relay, *fakeServices, *fakeLetters) {
 		DropService: func(_ context.Context, service string) (int, error) {
 			return 0, fmt.Errorf("%w: %q is configured", ErrRefused, service)
 		},
+		Resend: func(_ context.Context, f Filter, dry bool, each func(int)) (Resent, error) {
+			if f.Service != "crm" {
+				return Resent{Delivered: 2}, errors.New("the disk is full")
+			}
+			if each(1000); dry {
+				return Resent{Delivered: 1234}, nil
+			}
+			return Resent{Delivered: 1234, Letters: 2, Before: 5}, nil
+		},
 		Test: func(_ context.Context, service string, event []byte) (Transcript, error) {
 			return Transcript{Service: service, ID: string(event), Outcome: "delivered"}, nil
 		},
@@ -171,6 +180,22 @@ func TestSocketChangesServices(t *testing.T) {
 	want := "pause (they move house) crm, resume crm, probe crm"
 	if got := strings.Join(services.called, ", "); got != want {
 		t.Errorf("called %q, want %q", got, want)
+	}
+}
+
+func TestSocketSendsAgain(t *testing.T) {
+	relay, _, _ := fakeRelay()
+	c := startSocket(t, relay)
+	told := 0
+	got, err := c.Resend(t.Context(), Filter{Service: "crm", Call: "c1"}, false, func(n int) { told += n })
+	if want := "1,236 (1,234 delivered before, 2 dead letters); 5 more were put back by the run that was broken off"; err != nil || got.String() != want || told != 2236 {
+		t.Errorf("got %v after %d, %v", got, told, err)
+	}
+	if got, err := c.Resend(t.Context(), Filter{Service: "crm"}, true, func(int) {}); err != nil || got.Letters != 0 {
+		t.Errorf("dry: %+v, %v", got, err)
+	}
+	if got, err := c.Resend(t.Context(), Filter{Service: "billing"}, false, func(int) {}); got.Delivered != 2 || err == nil || err.Error() != "the disk is full" {
+		t.Errorf("broken off: %+v, %v", got, err)
 	}
 }
 
