@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // Again says which deliveries of a service go out once more: what was delivered
@@ -78,7 +80,7 @@ type sending struct {
 }
 
 func (s *sending) run(ctx context.Context, dry bool) error {
-	end, err := s.eng.lastSeq(ctx, events)
+	end, err := s.eng.lastSeq(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -134,10 +136,10 @@ func (s *sending) pick(ctx context.Context, end uint64) error {
 		return err
 	}
 	taken := map[uint64]bool{} // ids, by their hash
-	for stream, subject := range map[string]string{retry: "retry." + s.a.Service, dead: "dead." + s.a.Service + ".*"} {
-		err := s.heads(ctx, stream, subject, func(r Record, _ *nats.Msg, p place) {
-			if stream == dead || s.q.retries.needs(p.seq) || !s.q.base.keeps() {
-				taken[shortHash(&r)] = true
+	for stream, subject := range map[string]string{record.Retry: "retry." + s.a.Service, record.Dead: "dead." + s.a.Service + ".*"} {
+		err := s.heads(ctx, stream, subject, func(r Record, _ *nats.Msg, p record.Place) {
+			if stream == record.Dead || s.q.retries.needs(p.Seq) || !s.q.base.keeps() {
+				taken[record.Hash(&r)] = true
 			}
 		})
 		if err != nil {
@@ -154,15 +156,15 @@ func (s *sending) pick(ctx context.Context, end uint64) error {
 	}
 	var chosen []choice
 	before := map[uint64]bool{}
-	err = s.heads(ctx, events, "events."+s.a.Service+".>", func(r Record, m *nats.Msg, p place) {
-		hash := shortHash(&r)
+	err = s.heads(ctx, record.Events, "events."+s.a.Service+".>", func(r Record, m *nats.Msg, p record.Place) {
+		hash := record.Hash(&r)
 		switch {
-		case p.seq > s.this.End && m.Header.Get(headReplayed) != "":
+		case p.Seq > s.this.End && m.Header.Get(record.HeadReplayed) != "":
 			before[hash] = true
-		case p.seq > end || owed(p.seq):
+		case p.Seq > end || owed(p.Seq):
 			taken[hash] = true
 		case s.matches(&r, timeOf(at, hash, m, p)):
-			chosen = append(chosen, choice{hash, p.seq, sizeOf(&r) + headInt(m.Header, "Nats-Msg-Size")})
+			chosen = append(chosen, choice{hash, p.Seq, record.SizeOf(&r) + record.HeadInt(m.Header, "Nats-Msg-Size")})
 		}
 	})
 	for _, c := range chosen {
@@ -194,14 +196,14 @@ func (s *sending) matches(r *Record, at time.Time) bool {
 }
 
 // timeOf is when a record was delivered, as far as known.
-func timeOf(delivered map[uint64]time.Time, hash uint64, m *nats.Msg, p place) time.Time {
+func timeOf(delivered map[uint64]time.Time, hash uint64, m *nats.Msg, p record.Place) time.Time {
 	if at, known := delivered[hash]; known {
 		return at
 	}
-	if accepted := headTime(m.Header, headAccepted); !accepted.IsZero() {
+	if accepted := record.HeadTime(m.Header, record.HeadAccepted); !accepted.IsZero() {
 		return accepted
 	}
-	return p.at
+	return p.At
 }
 
 // deliveredAt reads when ids were delivered, by their hash, if it matters.
@@ -217,18 +219,18 @@ func (s *sending) deliveredAt(ctx context.Context) (map[uint64]time.Time, error)
 	if !s.a.Since.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &s.a.Since
 	}
-	err := s.eng.read(ctx, attempts, cfg, func(m *nats.Msg, p place) bool {
-		at[shortHash(&Record{Service: s.a.Service, ID: s.a.ID(m.Data)})] = p.at
+	err := s.eng.read(ctx, record.Attempts, cfg, func(m *nats.Msg, p record.Place) bool {
+		at[record.Hash(&Record{Service: s.a.Service, ID: s.a.ID(m.Data)})] = p.At
 		return true
 	})
 	return at, err
 }
 
 // heads passes the records of a subject to visit, without their bodies.
-func (s *sending) heads(ctx context.Context, stream, subject string, visit func(Record, *nats.Msg, place)) error {
+func (s *sending) heads(ctx context.Context, stream, subject string, visit func(Record, *nats.Msg, record.Place)) error {
 	cfg := jetstream.ConsumerConfig{FilterSubject: subject, DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true}
-	return s.eng.read(ctx, stream, cfg, func(m *nats.Msg, p place) bool {
-		visit(readRecord(m), m, p)
+	return s.eng.read(ctx, stream, cfg, func(m *nats.Msg, p record.Place) bool {
+		visit(record.Read(m), m, p)
 		return true
 	})
 }
@@ -255,17 +257,17 @@ func (s *sending) batch(ctx context.Context) (int, error) {
 	for n < min(len(s.picks), replayBatch) && bytes < replayBytes {
 		seq := s.picks[n]
 		n++
-		m, err := s.q.base.read(ctx, s.eng, events, seq)
+		m, err := s.q.base.read(ctx, s.eng, record.Events, seq)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return n, err
 		}
-		r := readRecord(m)
+		r := record.Read(m)
 		bytes += len(r.Body)
-		g.recs, g.notes = append(g.recs, r), append(g.notes, note{headReplayed, "1"})
-		g.keys = append(g.keys, fmt.Sprintf("%s/again/%d/%d", r.key(), s.this.Began.UnixNano(), seq))
+		g.recs, g.notes = append(g.recs, r), append(g.notes, record.Note{record.HeadReplayed, "1"})
+		g.keys = append(g.keys, fmt.Sprintf("%s/again/%d/%d", r.Key(), s.this.Began.UnixNano(), seq))
 	}
 	if len(g.recs) == 0 {
 		return n, nil

@@ -11,6 +11,8 @@ import (
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/record"
 )
 
 // outsideAccounts are those of the outside users. NATS checks who may publish a
@@ -170,9 +172,9 @@ func withoutDebug(answer *nats.Msg) *nats.Msg {
 	kept := slices.DeleteFunc(streams, func(s any) bool {
 		if info, listed := s.(map[string]any); listed {
 			config, _ := info["config"].(map[string]any)
-			return config["name"] == debug
+			return config["name"] == record.Debug
 		}
-		return s == debug // a name
+		return s == record.Debug // a name
 	})
 	if total, ok := list["total"].(float64); ok {
 		list["total"] = total - float64(len(streams)-len(kept))

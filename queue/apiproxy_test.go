@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // outsider connects as a user of the nats CLI, and hears what is said against it.
@@ -49,7 +51,7 @@ func asked(t *testing.T, nc *nats.Conn, subject, body string) string {
 func holdings(t *testing.T, q *Queue) map[string]uint64 {
 	t.Helper()
 	eng, held := q.engine.Load(), map[string]uint64{}
-	for _, name := range []string{events, retry, dead, attempts, debug} {
+	for _, name := range []string{record.Events, record.Retry, record.Dead, record.Attempts, record.Debug} {
 		s, err := eng.stream(testContext(t), name)
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +78,7 @@ func TestNoAnswerToAnOutsideUserDoesAnything(t *testing.T) {
 	if err := entries[2].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := entries[1].Bury(Death{Reason: "rejected"}); err != nil {
+	if err := entries[1].Bury(record.Death{Reason: "rejected"}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "all is acknowledged that will be", func() bool {
@@ -160,7 +162,7 @@ func TestOutsideUsersSeeWhatIsTheirs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	q.Lane("crm")
 	for user, sees := range map[string]bool{inspectUser: false, adminUser: true} {
 		nc, _ := outsider(t, dir, user)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -84,7 +86,7 @@ func (b *backlog) letIn() {
 func (b *backlog) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.refuse, b.ended = fmt.Errorf("%w: closed", ErrUnavailable), true
+	b.refuse, b.ended = fmt.Errorf("%w: closed", record.ErrUnavailable), true
 	b.letIn()
 }
 
@@ -97,7 +99,7 @@ func (b *backlog) put(g *group) error {
 	}
 	full := b.bytes+g.bytes > maxWaitingBytes || b.records+len(g.recs) > maxWaitingRecords
 	if full && b.records > 0 { // alone, a group of any size is taken: it will never be smaller
-		return fmt.Errorf("%w: %d records wait to be written", ErrFull, b.records)
+		return fmt.Errorf("%w: %d records wait to be written", record.ErrFull, b.records)
 	}
 	b.waiting = append(b.waiting, g)
 	b.bytes += g.bytes

@@ -3,32 +3,34 @@ package queue
 import (
 	"errors"
 	"testing"
+
+	"callrelay/queue/record"
 )
 
 func TestALargeGroupIsTakenWhenNothingElseWaits(t *testing.T) {
 	t.Parallel()
-	c := newCommitter(dead, func(error) {})
+	c := newCommitter(record.Dead, func(error) {})
 	c.setRefuse(nil)
-	half := &group{recs: []Record{{Body: make([]byte, maxWaitingBytes/2)}}, done: func(error) {}}
-	large := &group{recs: []Record{half.recs[0], half.recs[0]}, done: func(error) {}}
+	half := &group{recs: []record.Record{{Body: make([]byte, maxWaitingBytes/2)}}, done: func(error) {}}
+	large := &group{recs: []record.Record{half.recs[0], half.recs[0]}, done: func(error) {}}
 	for _, g := range []*group{half, large} {
 		for i := range g.recs {
-			g.bytes += sizeOf(&g.recs[i])
+			g.bytes += record.SizeOf(&g.recs[i])
 		}
 	}
 	if err := c.put(large); err != nil {
 		t.Errorf("alone: %v", err)
 	}
-	if err := c.put(half); !errors.Is(err, ErrFull) {
-		t.Errorf("behind it: got %v, want %v", err, ErrFull)
+	if err := c.put(half); !errors.Is(err, record.ErrFull) {
+		t.Errorf("behind it: got %v, want %v", err, record.ErrFull)
 	}
 }
 
 func TestWhoSendsFastWaitsForRoom(t *testing.T) {
 	t.Parallel()
-	c := newCommitter(events, func(error) {})
+	c := newCommitter(record.Events, func(error) {})
 	c.setRefuse(nil)
-	g := &group{recs: []Record{{Body: make([]byte, maxWaitingBytes)}}, done: func(error) {}}
+	g := &group{recs: []record.Record{{Body: make([]byte, maxWaitingBytes)}}, done: func(error) {}}
 	c.add(g)
 	entered := make(chan struct{})
 	go func() {
@@ -48,6 +50,6 @@ func TestWhoSendsFastWaitsForRoom(t *testing.T) {
 	c.release([]*group{g})
 	<-entered
 	c.add(g)
-	c.setRefuse(ErrUnavailable)
+	c.setRefuse(record.ErrUnavailable)
 	c.room() // nothing to wait for
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // The files of a backup. A stream lies in a folder of its own, in the form that
@@ -78,7 +80,7 @@ type backup struct {
 func (b *backup) write(ctx context.Context) error {
 	eng := b.q.engine.Load()
 	if eng == nil {
-		return ErrUnavailable
+		return record.ErrUnavailable
 	}
 	if !b.q.base.alone() {
 		return errors.New("the queue is a NATS cluster, which has backups of its own")
@@ -86,7 +88,7 @@ func (b *backup) write(ctx context.Context) error {
 	if err := b.file(floorsFile, encodeFloors(nil, 1, b.q.currentFloors())); err != nil {
 		return err
 	}
-	for _, stream := range streamOrder {
+	for _, stream := range record.Order {
 		if err := b.stream(ctx, eng, stream); err != nil {
 			return fmt.Errorf("stream %s: %w", stream, err)
 		}
@@ -236,7 +238,7 @@ func (e *engine) snapshot(ctx context.Context, stream string, w io.Writer) (info
 // snapshotEnd is nil when a snapshot was sent whole.
 func snapshotEnd(h nats.Header) error {
 	if status := h.Get("Status"); status != "" && status != "204" {
-		return fmt.Errorf("%w: %s", ErrUnavailable, h.Get("Description"))
+		return fmt.Errorf("%w: %s", record.ErrUnavailable, h.Get("Description"))
 	}
 	return nil
 }
@@ -254,7 +256,7 @@ func (e *engine) ask(ctx context.Context, subject string, body []byte) ([]byte, 
 	defer cancel()
 	m, err := e.nc.RequestWithContext(ctx, subject, body)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, err)
 	}
 	var answer struct {
 		Error *jetstream.APIError `json:"error"`

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // backUp writes a backup to a new folder.
@@ -65,7 +67,7 @@ func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
 				t.Fatal(err)
 			}
 		case 2:
-			if err := e.Bury(Death{Reason: "rejected", Status: 422}); err != nil {
+			if err := e.Bury(record.Death{Reason: "rejected", Status: 422}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -74,24 +76,24 @@ func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
 		t.Fatal(err)
 	}
 	from := backUp(t, q)
-	write(t, q, record("crm", 99)) // after the backup
+	write(t, q, sample("crm", 99)) // after the backup
 
 	dir := filepath.Join(t.TempDir(), "queue")
 	m, err := Restore(testContext(t), Options{Dir: dir}, os.DirFS(from))
-	if err != nil || m.Streams[events].Messages != 6 || m.Streams[dead].Messages != 1 {
+	if err != nil || m.Streams[record.Events].Messages != 6 || m.Streams[record.Dead].Messages != 1 {
 		t.Fatalf("got %+v and %v", m.Streams, err)
 	}
 	r := open(t, Options{Dir: dir})
 	if got, want := waiting(t, r, "crm", 4), []string{"crm-1", "crm-3", "crm-4", "crm-5"}; !slices.Equal(got, want) {
 		t.Errorf("owed %v, want %v", got, want)
 	}
-	if n, err := r.Replay(t.Context(), Filter{}, nil); n != 1 || err != nil {
+	if n, err := r.Replay(t.Context(), record.Filter{}, nil); n != 1 || err != nil {
 		t.Errorf("replayed %d: %v", n, err)
 	}
 	if data, err := r.Load("paused"); string(data) != "crm" || err != nil {
 		t.Errorf("state %q, %v", data, err)
 	}
-	write(t, r, record("crm", 7))
+	write(t, r, sample("crm", 7))
 	if got := waiting(t, r, "crm", 2); !slices.Equal(got, []string{"crm-2", "crm-7"}) {
 		t.Errorf("got %v, want the replayed and a new one", got)
 	}
@@ -117,7 +119,7 @@ func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
 					case e.Attempts == 0 && !e.Replayed:
 						_ = e.Park(Parking{Attempts: 1, Due: time.Now().Add(10 * time.Millisecond)})
 					case strings.HasSuffix(e.ID, "0") && !e.Replayed:
-						_ = e.Bury(Death{Reason: "rejected"})
+						_ = e.Bury(record.Death{Reason: "rejected"})
 					default:
 						finished <- e.ID
 						e.Finish()
@@ -128,7 +130,7 @@ func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
 	}
 	go func() {
 		for ctx.Err() == nil {
-			_, _ = q.Replay(ctx, Filter{}, nil)
+			_, _ = q.Replay(ctx, record.Filter{}, nil)
 		}
 	}()
 	eventually(t, "deliveries move", func() bool { return len(finished) > 20 })
@@ -144,7 +146,7 @@ func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
 	}
 	r := open(t, Options{Dir: dir})
 	drained := map[string]bool{}
-	if _, err := r.Replay(ctx, Filter{}, nil); err != nil {
+	if _, err := r.Replay(ctx, record.Filter{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	r.Lane("crm").Wake(WakeAll)
@@ -182,9 +184,9 @@ func TestOnlyAWholeBackupIsRestored(t *testing.T) {
 		want   string
 	}{
 		{"a missing manifest", func(dir string) error { return os.Remove(filepath.Join(dir, ManifestFile)) }, "no whole backup"},
-		{"a missing stream", func(dir string) error { return os.Remove(filepath.Join(dir, events, streamData)) }, "no such file"},
+		{"a missing stream", func(dir string) error { return os.Remove(filepath.Join(dir, record.Events, streamData)) }, "no such file"},
 		{"a changed stream", func(dir string) error {
-			path := filepath.Join(dir, events, streamData)
+			path := filepath.Join(dir, record.Events, streamData)
 			data, err := os.ReadFile(path)
 			if err != nil {
 				return err

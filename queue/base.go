@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // base is what the queue stands on, the embedded server or a cluster: all that
@@ -35,7 +37,7 @@ type base interface {
 	renew(l *Lane, eng *engine)
 	// accept queues an entry that was delivered to a lane and reports whether
 	// it was finished before.
-	accept(l *Lane, e *Entry, at place) (known bool)
+	accept(l *Lane, e *Entry, at record.Place) (known bool)
 	// feeds reports whether records come to a lane here, and wants whether it
 	// shall ask for more; its lock is held.
 	feeds(l *Lane) bool
@@ -64,7 +66,7 @@ type base interface {
 	// in flight.
 	waiting(l *Lane) int
 	// stored notes that a record of a service was stored, and where.
-	stored(r *Record, seq uint64)
+	stored(r *record.Record, seq uint64)
 	// count asks for what the lanes cannot know by themselves.
 	count(ctx context.Context, eng *engine) error
 	// disk is the folder whose filesystem fills up; empty: none of this machine.
@@ -111,7 +113,7 @@ type unserved struct{ *embedded }
 
 func (b unserved) attachAll(ctx context.Context, eng *engine) error { return b.q.ask(ctx, eng) }
 func (b unserved) serve(*Lane, *engine)                             {}
-func (b unserved) stored(*Record, uint64)                           {}
+func (b unserved) stored(*record.Record, uint64)                    {}
 func (b unserved) keeps() bool                                      { return false }
 
 // embedded is the base of one relay by itself: its own server, over a folder of
@@ -190,7 +192,7 @@ func (b *embedded) serve(l *Lane, eng *engine) { l.attachOnce(eng) }
 
 func (b *embedded) attach(ctx context.Context, l *Lane, eng *engine) error { return l.attach(ctx, eng) }
 
-func (b *embedded) accept(l *Lane, e *Entry, at place) bool { return l.accept(e, at.nth) }
+func (b *embedded) accept(l *Lane, e *Entry, at record.Place) bool { return l.accept(e, at.Nth) }
 
 func (b *embedded) feeds(*Lane) bool   { return true }
 func (b *embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.feed.size/2 }
@@ -210,7 +212,9 @@ func (b *embedded) writer(ctx context.Context, eng *engine, stream string) (writ
 
 func (b *embedded) waiting(l *Lane) int { return max(l.feed.waiting, 0) + l.held() }
 
-func (b *embedded) stored(r *Record, seq uint64) { b.q.lane(r.Service).count(seq, sizeOf(r)) }
+func (b *embedded) stored(r *record.Record, seq uint64) {
+	b.q.lane(r.Service).count(seq, record.SizeOf(r))
+}
 
 func (b *embedded) count(context.Context, *engine) error { return nil }
 
@@ -230,7 +234,7 @@ func (b *embedded) erased(*engine, string, string, []uint64) {}
 
 // removed counts what is left to the lanes.
 func (b *embedded) removed(ctx context.Context, eng *engine, stream string) {
-	if stream == events {
+	if stream == record.Events {
 		b.q.recount(ctx, eng)
 	}
 }

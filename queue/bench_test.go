@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"callrelay/queue/record"
 )
 
 // benchRecord has a body of 600 bytes, as in the figures of the README.
-func benchRecord(n int) Record {
-	r := record("crm", n)
+func benchRecord(n int) record.Record {
+	r := sample("crm", n)
 	r.ID = fmt.Sprintf("bench-%d", n)
 	r.Body = make([]byte, 600)
 	return r
@@ -55,7 +57,7 @@ func BenchmarkAppend(b *testing.B) {
 			for b.Loop() {
 				places <- struct{}{}
 				n++
-				q.Append([]Record{benchRecord(n)}, func(err error) {
+				q.Append([]record.Record{benchRecord(n)}, func(err error) {
 					if err != nil {
 						b.Error(err)
 					}
@@ -95,7 +97,7 @@ func BenchmarkThrough(b *testing.B) {
 	b.ResetTimer()
 	for n := range b.N {
 		places <- struct{}{}
-		q.Append([]Record{benchRecord(n)}, func(err error) {
+		q.Append([]record.Record{benchRecord(n)}, func(err error) {
 			if err != nil {
 				b.Error(err)
 			}

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // heavy is a record that counts.
-func heavy(service string, n int) Record {
-	r := record(service, n)
+func heavy(service string, n int) record.Record {
+	r := sample(service, n)
 	r.Body = make([]byte, 128<<10)
 	return r
 }
@@ -28,7 +30,7 @@ func TestTheFolderStaysWithinItsBoundWhateverIsStuck(t *testing.T) {
 	for round := range 4 {
 		l := q.Lane("busy")
 		for range 8 {
-			write(t, q, record("dead", n))
+			write(t, q, sample("dead", n))
 			stuck++
 			for range 12 {
 				n++
@@ -86,7 +88,7 @@ func TestAFullDiskTakesHistoryAndThenRefuses(t *testing.T) {
 	})
 	write(t, q, heavy("crm", 100))
 	disk(func(int) int64 { return 0 })
-	if err := q.Write(testContext(t), []Record{heavy("crm", 101)}); !errors.Is(err, ErrFull) {
+	if err := q.Write(testContext(t), []record.Record{heavy("crm", 101)}); !errors.Is(err, record.ErrFull) {
 		t.Fatalf("got %v, want ErrFull: it owes what it holds", err)
 	}
 	disk(func(int) int64 { return 8 << 20 })
@@ -106,7 +108,7 @@ func TestAStuckEventAndRestartsRefuseNothing(t *testing.T) {
 	t.Parallel()
 	o := Options{Dir: t.TempDir()}
 	q := open(t, o)
-	write(t, q, record("dead", 0))
+	write(t, q, sample("dead", 0))
 	for round := range 3 {
 		for n := range 100 {
 			write(t, q, heavy("busy", 1000*round+n))
@@ -120,7 +122,7 @@ func TestAStuckEventAndRestartsRefuseNothing(t *testing.T) {
 		shut(t, q)
 		q = open(t, o)
 		for n := range 4 {
-			if err := q.Write(testContext(t), []Record{record("other", 10*round+n)}); err != nil {
+			if err := q.Write(testContext(t), []record.Record{sample("other", 10*round+n)}); err != nil {
 				t.Errorf("round %d, write %d: %v", round, n, err)
 			}
 		}
@@ -128,7 +130,7 @@ func TestAStuckEventAndRestartsRefuseNothing(t *testing.T) {
 	if got := ids(next(t, q.Lane("dead"), 1)); got[0] != "dead-0" {
 		t.Errorf("got %v", got)
 	}
-	if n, err := q.Sweep(context.Background(), "other", time.Now(), Death{Reason: "removed"}); n != 12 || err != nil {
+	if n, err := q.Sweep(context.Background(), "other", time.Now(), record.Death{Reason: "removed"}); n != 12 || err != nil {
 		t.Errorf("%d of the others were there: %v", n, err)
 	}
 }

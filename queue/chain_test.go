@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // ordered opens a queue with an ordered lane.
@@ -18,8 +20,8 @@ func ordered(t *testing.T, dir string) (*Queue, *Lane) {
 }
 
 // ofCall makes the n-th record of a call.
-func ofCall(call string, n int) Record {
-	r := record("crm", n)
+func ofCall(call string, n int) record.Record {
+	r := sample("crm", n)
 	r.ID, r.Call = fmt.Sprintf("%s/%d", call, n), call
 	return r
 }
@@ -48,7 +50,7 @@ func TestOrderedLaneHandsOutOneEntryOfACall(t *testing.T) {
 			t.Fatalf("got %s, want %s", e.ID, want)
 		}
 		none(t, l)
-		if err := e.Bury(Death{Reason: "rejected"}); err != nil {
+		if err := e.Bury(record.Death{Reason: "rejected"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +60,7 @@ func TestStuckCallsDoNotUseUpPlaces(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	q, l := ordered(t, dir)
-	var stuck []Record
+	var stuck []record.Record
 	for n := range 1100 {
 		stuck = append(stuck, ofCall("stuck", n))
 	}
@@ -98,7 +100,7 @@ func TestFollowersWaitForAHeadThatWasNotParked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	q, l := ordered(t, dir)
-	var stuck []Record
+	var stuck []record.Record
 	for n := range 1100 {
 		stuck = append(stuck, ofCall("stuck", n))
 	}
@@ -125,7 +127,7 @@ func TestFollowersWaitForAHeadThatWasNotParked(t *testing.T) {
 func TestFollowersThatCannotBeParkedAreFew(t *testing.T) {
 	t.Parallel()
 	q, l := ordered(t, t.TempDir())
-	var stuck []Record
+	var stuck []record.Record
 	for n := range 4 * maxFollowers {
 		stuck = append(stuck, ofCall("stuck", n))
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // claims remember for the window of duplicates what the ids that producers give
@@ -71,6 +73,6 @@ func (c *claims) admits(g *group, now time.Time) bool {
 	return true
 }
 
-func conflict(r *Record) error {
-	return fmt.Errorf("%w: %s", ErrConflict, r.Claim[:max(strings.LastIndexByte(r.Claim, '='), 0)])
+func conflict(r *record.Record) error {
+	return fmt.Errorf("%w: %s", record.ErrConflict, r.Claim[:max(strings.LastIndexByte(r.Claim, '='), 0)])
 }

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // claiming is a record of an event with an id that stands for a content.
-func claiming(service, id, content string) Record {
-	return Record{Service: service, Event: "call_end", ID: id, Claim: id + "=" + content, Body: []byte(`{}`)}
+func claiming(service, id, content string) record.Record {
+	return record.Record{Service: service, Event: "call_end", ID: id, Claim: id + "=" + content, Body: []byte(`{}`)}
 }
 
 func TestAnIDWithOtherContentIsAConflict(t *testing.T) {
@@ -19,9 +21,9 @@ func TestAnIDWithOtherContentIsAConflict(t *testing.T) {
 	o := in(p, Options{Dir: t.TempDir()})
 	q := open(t, o)
 	write(t, q, claiming("crm", "C1", "a"))
-	refused := func(what string, recs ...Record) {
+	refused := func(what string, recs ...record.Record) {
 		t.Helper()
-		if err := q.Write(testContext(t), recs); !errors.Is(err, ErrConflict) {
+		if err := q.Write(testContext(t), recs); !errors.Is(err, record.ErrConflict) {
 			t.Errorf("%s: got %v, want a conflict", what, err)
 		}
 	}
@@ -32,7 +34,7 @@ func TestAnIDWithOtherContentIsAConflict(t *testing.T) {
 	write(t, q, claiming("crm", "C1", "a")) // a resend
 	write(t, q, claiming("crm", "C2", "z")) // what was refused claims nothing
 	write(t, q, claiming("crm", "C3", "z"), claiming("billing", "C3", "z"))
-	write(t, q, Record{Service: "crm", Event: "call_end", ID: "C1", Body: []byte(`{}`)}) // known by its id alone
+	write(t, q, record.Record{Service: "crm", Event: "call_end", ID: "C1", Body: []byte(`{}`)}) // known by its id alone
 	shut(t, q)
 	q = open(t, o)
 	refused("after a restart", claiming("crm", "C1", "b"))
@@ -56,10 +58,10 @@ func TestAnotherRelaysIDWithOtherContentIsAConflict(t *testing.T) {
 	queues := openSite(t, 2)
 	write(t, queues[0], claiming("crm", "C1", "a"))
 	for _, err := range []error{
-		queues[1].Write(testContext(t), []Record{claiming("crm", "C1", "b")}),
-		queues[1].Write(testContext(t), []Record{claiming("billing", "C1", "b"), claiming("crm", "C1", "b"), claiming("sales", "C1", "b")}),
+		queues[1].Write(testContext(t), []record.Record{claiming("crm", "C1", "b")}),
+		queues[1].Write(testContext(t), []record.Record{claiming("billing", "C1", "b"), claiming("crm", "C1", "b"), claiming("sales", "C1", "b")}),
 	} {
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, record.ErrConflict) {
 			t.Errorf("got %v, want a conflict", err)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // setClock has a queue see the machine's clock as if it were set; what it
@@ -73,7 +75,7 @@ func TestAClockThatIsSetExpiresNoDeliveryAndStallsNoRetry(t *testing.T) {
 		if err := e.Park(Parking{Attempts: 1, Due: time.Now().Add(50 * time.Millisecond)}); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := q.Sweep(t.Context(), "crm", time.Now().Add(-30*time.Minute), Death{Reason: "expired"}); n > 0 || err != nil {
+		if n, err := q.Sweep(t.Context(), "crm", time.Now().Add(-30*time.Minute), record.Death{Reason: "expired"}); n > 0 || err != nil {
 			t.Fatalf("set by %v: %d expired, %v", by, n, err)
 		}
 		seen := map[string]int{}

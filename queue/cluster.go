@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -101,7 +103,7 @@ func (c *cluster) shape(streams []jetstream.StreamConfig) []jetstream.StreamConf
 	for i := range streams {
 		s := &streams[i]
 		s.Replicas, s.PersistMode = c.q.o.Replicas, jetstream.DefaultPersistMode
-		if s.Name == events {
+		if s.Name == record.Events {
 			s.FirstSeq = movedRoom + 1
 		}
 		if s.Discard == jetstream.DiscardNew {
@@ -122,12 +124,12 @@ func (c *cluster) own(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("site %q is %w", c.q.o.Site, ErrBusy)
+			return fmt.Errorf("site %q is %w", c.q.o.Site, record.ErrBusy)
 		}
 	}
 	eng := c.q.engine.Load()
 	if eng == nil {
-		return ErrUnavailable
+		return record.ErrUnavailable
 	}
 	known, err := eng.consumers(ctx)
 	for _, info := range known {
@@ -143,7 +145,7 @@ func (c *cluster) own(ctx context.Context) error {
 func (c *cluster) settled(ctx context.Context) error {
 	for deadline := time.Now().Add(requestTimeout); c.unconfirmed(); pause(ctx, 5*time.Millisecond) {
 		if ctx.Err() != nil || time.Now().After(deadline) {
-			return fmt.Errorf("%w: acknowledgements are not confirmed", ErrUnavailable)
+			return fmt.Errorf("%w: acknowledgements are not confirmed", record.ErrUnavailable)
 		}
 	}
 	return c.q.deleteGone(ctx)
@@ -194,7 +196,7 @@ func connectCluster(o Options) (*engine, error) {
 	options = append(options, credentials(o.Credentials)...)
 	if err := eng.dial(strings.Join(o.Servers, ","), options...); err != nil {
 		eng.stop()
-		return nil, fmt.Errorf("%w: connect to cluster: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: connect to cluster: %w", record.ErrUnavailable, err)
 	}
 	return eng, nil
 }
@@ -225,7 +227,7 @@ func credentials(text string) []nats.Option {
 // killed.
 func (c *cluster) identify() error {
 	id, err := c.q.Load("relay-id")
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, record.ErrNotFound) {
 		id = []byte(newPassword()[:16])
 		err = c.q.Save("relay-id", id)
 	}
@@ -235,7 +237,7 @@ func (c *cluster) identify() error {
 
 // recover becomes the keeper if there is none.
 func (c *cluster) recover(ctx context.Context, eng *engine, first bool) error {
-	last, err := eng.lastSeq(ctx, events)
+	last, err := eng.lastSeq(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -340,14 +342,14 @@ func (c *cluster) close(ctx context.Context, eng *engine) (err error) {
 // That a delivery is gone is believed of a leader that knows of later ones.
 func (c *cluster) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {
 	m, _, err := eng.getStored(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
-	if !errors.Is(err, ErrNotFound) || stream != retry {
+	if !errors.Is(err, record.ErrNotFound) || stream != record.Retry {
 		return m, err
 	}
 	s, err := eng.stream(ctx, stream)
 	if err != nil || s.CachedInfo().State.LastSeq < seq {
-		return nil, fmt.Errorf("%w: read stream %s", ErrUnavailable, stream)
+		return nil, fmt.Errorf("%w: read stream %s", record.ErrUnavailable, stream)
 	}
-	return nil, ErrNotFound
+	return nil, record.ErrNotFound
 }
 
 // getStored reads one record from the leader of its stream.
@@ -356,7 +358,7 @@ func (e *engine) getStored(ctx context.Context, stream string, request []byte) (
 	defer cancel()
 	answer, err := e.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+e.name(stream), request)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w: read stream %s: %w", ErrUnavailable, stream, err)
+		return nil, 0, fmt.Errorf("%w: read stream %s: %w", record.ErrUnavailable, stream, err)
 	}
 	var found struct {
 		Error   *jetstream.APIError `json:"error"`
@@ -373,9 +375,9 @@ func (e *engine) getStored(ctx context.Context, stream string, request []byte) (
 	case err != nil:
 		return nil, 0, err
 	case found.Error != nil && found.Error.ErrorCode == codeNoMessage:
-		return nil, 0, ErrNotFound
+		return nil, 0, record.ErrNotFound
 	case found.Error != nil:
-		return nil, 0, fmt.Errorf("%w: read stream %s: %s", ErrUnavailable, stream, found.Error.Description)
+		return nil, 0, fmt.Errorf("%w: read stream %s: %s", record.ErrUnavailable, stream, found.Error.Description)
 	}
 	m := &nats.Msg{Subject: found.Message.Subject, Data: found.Message.Data, Header: nats.Header{}}
 	if len(found.Message.Headers) > 0 {
@@ -390,7 +392,7 @@ func (e *engine) getStored(ctx context.Context, stream string, request []byte) (
 func (c *cluster) writer(ctx context.Context, eng *engine, stream string) (writer, error) {
 	p, err := newPublisher(ctx, eng, stream)
 	if err == nil {
-		p.strict = stream == events && c.spool != nil
+		p.strict = stream == record.Events && c.spool != nil
 	}
 	return p, err
 }

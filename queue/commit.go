@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // maxCommit is how many records are committed together.
@@ -14,10 +16,10 @@ const maxCommit = 1000
 // is on disk. Of one that failed half way, what was stored is recognised when it
 // is sent again.
 type group struct {
-	recs  []Record
-	notes []note   // beside each record; nil: none
-	keys  []string // what duplicates are recognised by; nil: the records' own; empty: nothing
-	seqs  []uint64 // where each record is stored; filled when not nil
+	recs  []record.Record
+	notes []record.Note // beside each record; nil: none
+	keys  []string      // what duplicates are recognised by; nil: the records' own; empty: nothing
+	seqs  []uint64      // where each record is stored; filled when not nil
 	done  func(error)
 
 	staked []hash128 // claims that nobody made before
@@ -28,7 +30,7 @@ type group struct {
 func (g *group) size() int64 {
 	var size int64
 	for i := range g.recs {
-		size += sizeOf(&g.recs[i])
+		size += record.SizeOf(&g.recs[i])
 	}
 	return size
 }
@@ -38,8 +40,8 @@ func (g *group) size() int64 {
 // many records as came meanwhile.
 type committer struct {
 	stream string
-	stored func(r *Record, seq uint64) // told of what is new in the stream
-	failed func(error)                 // told when it is not known whether a commit happened
+	stored func(r *record.Record, seq uint64) // told of what is new in the stream
+	failed func(error)                        // told when it is not known whether a commit happened
 
 	backlog
 	wake chan struct{}
@@ -70,9 +72,9 @@ type draft struct {
 	again []*group // that hold the same record
 }
 
-func (d *draft) record() *Record { return &d.group.recs[d.index] }
+func (d *draft) record() *record.Record { return &d.group.recs[d.index] }
 
-func (d *draft) note() note {
+func (d *draft) note() record.Note {
 	if d.group.notes == nil {
 		return nil
 	}
@@ -83,14 +85,14 @@ func (d *draft) key() string {
 	if d.group.keys != nil {
 		return d.group.keys[d.index]
 	}
-	return d.record().key()
+	return d.record().Key()
 }
 
 func newCommitter(stream string, failed func(error)) *committer {
 	return &committer{
 		stream: stream, failed: failed, wake: make(chan struct{}, 1),
-		stored: func(*Record, uint64) {}, commitMu: newLongLock(),
-		backlog: backlog{refuse: fmt.Errorf("%w: starting", ErrUnavailable)},
+		stored: func(*record.Record, uint64) {}, commitMu: newLongLock(),
+		backlog: backlog{refuse: fmt.Errorf("%w: starting", record.ErrUnavailable)},
 	}
 }
 
@@ -116,9 +118,9 @@ func (c *committer) add(g *group) {
 }
 
 // write adds one record and waits until it is stored. It returns where.
-func (c *committer) write(rec Record, n note, key string) (uint64, error) {
+func (c *committer) write(rec record.Record, n record.Note, key string) (uint64, error) {
 	result := make(chan error, 1)
-	g := &group{recs: []Record{rec}, notes: []note{n}, keys: []string{key}, seqs: make([]uint64, 1), done: func(err error) { result <- err }}
+	g := &group{recs: []record.Record{rec}, notes: []record.Note{n}, keys: []string{key}, seqs: make([]uint64, 1), done: func(err error) { result <- err }}
 	c.add(g)
 	err := <-result
 	return g.seqs[0], err
@@ -165,9 +167,9 @@ func (c *committer) commit(groups []*group) {
 	defer c.commitMu.Unlock()
 	if c.out == nil {
 		for _, g := range groups {
-			g.err = ErrUnavailable
+			g.err = record.ErrUnavailable
 		}
-		c.failed(ErrUnavailable)
+		c.failed(record.ErrUnavailable)
 		return
 	}
 	drafts := c.draft(groups)
@@ -203,7 +205,7 @@ func (c *committer) commit(groups []*group) {
 func firstPart(drafts []draft) []draft {
 	n, size := 0, int64(0)
 	for n < min(len(drafts), maxCommit) && size < maxWaitingBytes {
-		size += sizeOf(drafts[n].record())
+		size += record.SizeOf(drafts[n].record())
 		n++
 	}
 	return drafts[:n]

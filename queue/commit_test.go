@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
@@ -18,9 +20,9 @@ func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = q.Close(context.Background()) }) // it has lost its stream
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	q.engine.Load().pub.Close() // what is written now gets nowhere
-	newGroup := func(n int) *group { return &group{recs: []Record{record("crm", n)}, done: func(error) {}} }
+	newGroup := func(n int) *group { return &group{recs: []record.Record{sample("crm", n)}, done: func(error) {}} }
 	first, copied, known := newGroup(1), newGroup(1), newGroup(0)
 	q.events.commit([]*group{first, copied, known})
 	if first.err == nil || copied.err == nil {
@@ -75,9 +77,9 @@ func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 3)...)
 	for n := range 3 { // as after the window, on a clock that was set back
-		r := record("crm", n)
+		r := sample("crm", n)
 		q.events.commitMu.Lock()
-		q.events.recent.forget(q.events.recent.hash(r.key()))
+		q.events.recent.forget(q.events.recent.hash(r.Key()))
 		q.events.commitMu.Unlock()
 	}
 	write(t, q, records("crm", 0, 5)...)
@@ -91,7 +93,7 @@ func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
 		if n < 3 {
 			want = 2
 		}
-		if id := record("crm", n).ID; got[id] != want {
+		if id := sample("crm", n).ID; got[id] != want {
 			t.Errorf("%s came %d times, want %d", id, got[id], want)
 		}
 	}

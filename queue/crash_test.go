@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // childDir tells a copy of the test binary to be the relay that gets killed.
@@ -68,8 +70,8 @@ func child(dir string) error {
 	places := make(chan struct{}, 200)
 	for n := 0; ; n++ {
 		places <- struct{}{}
-		r := record("crm", n)
-		q.Append([]Record{r}, func(err error) {
+		r := sample("crm", n)
+		q.Append([]record.Record{r}, func(err error) {
 			if err == nil {
 				fmt.Fprintf(os.Stdout, "a %s\n", r.ID)
 			}
@@ -163,7 +165,7 @@ func TestIDsAreKnownAfterKill(t *testing.T) {
 	if _, err := fmt.Sscanf(acked[0], "crm-%d", &n); err != nil {
 		t.Fatal(err)
 	}
-	write(t, q, record("crm", n), record("crm", n))
+	write(t, q, sample("crm", n), sample("crm", n))
 	if got := q.Stats().Services["crm"]; got.Waiting != stored.Waiting {
 		t.Errorf("waiting: got %d, want still %d", got.Waiting, stored.Waiting)
 	}

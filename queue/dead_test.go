@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
@@ -15,7 +17,7 @@ func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir(), MaxBytes: 4 << 20, OnHigh: func(bytes, _ int64) { high <- bytes }})
 	for n := 0; n < 900; n += 50 {
 		write(t, q, large("deaf", n, n+50)...)
-		write(t, q, record("well", n))
+		write(t, q, sample("well", n))
 	}
 	eventually(t, "room was made", func() bool {
 		s := q.Stats()
@@ -34,7 +36,7 @@ func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
 }
 
 // large makes records of 4,000 bytes.
-func large(service string, from, to int) []Record {
+func large(service string, from, to int) []record.Record {
 	recs := records(service, from, to)
 	for i := range recs {
 		recs[i].Body = make([]byte, 4000)
@@ -52,7 +54,7 @@ func TestFullQueueRefusesAndKeepsWhatItHas(t *testing.T) {
 		err := q.Write(testContext(t), large("deaf", accepted, accepted+10))
 		if err == nil {
 			accepted += 10
-		} else if !errors.Is(err, ErrFull) {
+		} else if !errors.Is(err, record.ErrFull) {
 			t.Fatalf("got %v, want ErrFull", err)
 		}
 		return err != nil && q.deadSpace.take(sweepBatch*4000, time.Now()) != nil
@@ -66,7 +68,7 @@ func TestFullQueueRefusesAndKeepsWhatItHas(t *testing.T) {
 	if got := s.Waiting + s.Dead["overflow"]; got != accepted {
 		t.Errorf("%d wait and %d are dead letters of %d accepted", s.Waiting, s.Dead["overflow"], accepted)
 	}
-	if n, err := q.DropLetters(testContext(t), Filter{Reason: "overflow"}); n != s.Dead["overflow"] || err != nil {
+	if n, err := q.DropLetters(testContext(t), record.Filter{Reason: "overflow"}); n != s.Dead["overflow"] || err != nil {
 		t.Errorf("dropped %d: %v", n, err)
 	}
 }
@@ -79,14 +81,14 @@ func TestReserveOfTheDiskIsKept(t *testing.T) {
 	if err := s.take(400, now); err != nil {
 		t.Error(err)
 	}
-	if err := s.take(200, now); !errors.Is(err, ErrFull) {
+	if err := s.take(200, now); !errors.Is(err, record.ErrFull) {
 		t.Errorf("beyond the free space: got %v", err)
 	}
 	free = 5000
 	if err := s.take(200, now.Add(time.Second)); err != nil {
 		t.Errorf("after the disk was looked at again: %v", err)
 	}
-	if err := s.take(500, now); !errors.Is(err, ErrFull) {
+	if err := s.take(500, now); !errors.Is(err, record.ErrFull) {
 		t.Errorf("beyond the limit: got %v", err)
 	}
 }
@@ -98,20 +100,20 @@ func TestManyLettersAreReplayedInParts(t *testing.T) {
 	write(t, q, records("crm", 0, 1200)...)
 	write(t, q, records("billing", 0, 3)...)
 	for _, service := range []string{"crm", "billing"} {
-		if _, err := q.Sweep(testContext(t), service, time.Now(), Death{Reason: "expired"}); err != nil {
+		if _, err := q.Sweep(testContext(t), service, time.Now(), record.Death{Reason: "expired"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	page := 0
-	if err := q.Letters(testContext(t), Filter{}, func(Letter) bool { page++; return page < 20 }); err != nil || page != 20 {
+	if err := q.Letters(testContext(t), record.Filter{}, func(record.Letter) bool { page++; return page < 20 }); err != nil || page != 20 {
 		t.Errorf("a page of %d letters: %v", page, err)
 	}
 	ctx, stop := context.WithCancel(testContext(t))
-	n, err := q.Replay(ctx, Filter{Service: "crm"}, func(Letter) { stop() }) // stopped in the middle
+	n, err := q.Replay(ctx, record.Filter{Service: "crm"}, func(record.Letter) { stop() }) // stopped in the middle
 	if n == 0 && err == nil || n > replayBatch {
 		t.Errorf("stopped replay: %d and %v", n, err)
 	}
-	again, err := q.Replay(testContext(t), Filter{Service: "crm"}, nil)
+	again, err := q.Replay(testContext(t), record.Filter{Service: "crm"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,11 +126,11 @@ func TestManyLettersAreReplayedInParts(t *testing.T) {
 	if len(seen) != 1200 || n+again < 1200 {
 		t.Errorf("%d came back in %d and %d", len(seen), n, again)
 	}
-	one := Letter{}
-	if err := q.Letters(testContext(t), Filter{}, func(l Letter) bool { one = l; return false }); err != nil || one.Service != "billing" {
+	one := record.Letter{}
+	if err := q.Letters(testContext(t), record.Filter{}, func(l record.Letter) bool { one = l; return false }); err != nil || one.Service != "billing" {
 		t.Fatalf("left is %+v: %v", one, err)
 	}
-	for _, f := range []Filter{{Seqs: []uint64{one.Seq, 1 << 40}}, {Call: "call-1"}, {Since: one.Buried, ID: "billing-2"}} {
+	for _, f := range []record.Filter{{Seqs: []uint64{one.Seq, 1 << 40}}, {Call: "call-1"}, {Since: one.Buried, ID: "billing-2"}} {
 		if n, err := q.DropLetters(testContext(t), f); n != 1 || err != nil {
 			t.Errorf("dropped %d by %+v: %v", n, f, err)
 		}
@@ -148,12 +150,12 @@ func TestSweepTakesWhatIsOldAndNotInFlight(t *testing.T) {
 	}
 	eventually(t, "a millisecond passed", func() bool { return time.Since(entries[0].Accepted) > 10*time.Millisecond })
 	before := time.Now()
-	write(t, q, record("crm", 5000))
-	n, err := q.Sweep(testContext(t), "crm", before, Death{Reason: "expired"})
+	write(t, q, sample("crm", 5000))
+	n, err := q.Sweep(testContext(t), "crm", before, record.Death{Reason: "expired"})
 	if n != 1195 || err != nil {
 		t.Fatalf("swept %d: %v, want 1195", n, err)
 	}
-	if n, err := q.Sweep(testContext(t), "crm", before, Death{Reason: "expired"}); n != 0 || err != nil {
+	if n, err := q.Sweep(testContext(t), "crm", before, record.Death{Reason: "expired"}); n != 0 || err != nil {
 		t.Fatalf("swept %d again: %v", n, err)
 	}
 	if e := next(t, l, 1)[0]; e.ID != "crm-5000" {
@@ -177,13 +179,13 @@ func TestLettersAreFoundByCallAndByID(t *testing.T) {
 	}
 	recs[7].Call = "alone"
 	write(t, q, recs...)
-	if _, err := q.Sweep(testContext(t), "crm", time.Now(), Death{Reason: "expired", Error: "Relay-Call: nobody"}); err != nil {
+	if _, err := q.Sweep(testContext(t), "crm", time.Now(), record.Death{Reason: "expired", Error: "Relay-Call: nobody"}); err != nil {
 		t.Fatal(err)
 	}
-	count := func(f Filter) (n int) {
+	count := func(f record.Filter) (n int) {
 		t.Helper()
 		last := uint64(0)
-		err := q.Letters(testContext(t), f, func(l Letter) bool {
+		err := q.Letters(testContext(t), f, func(l record.Letter) bool {
 			if f.Call != "" && l.Call != f.Call || l.Seq <= last || l.Buried.IsZero() {
 				t.Errorf("%+v gives %+v", f, l)
 			}
@@ -198,31 +200,31 @@ func TestLettersAreFoundByCallAndByID(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name string
-		f    Filter
+		f    record.Filter
 		want int
 	}{
-		{"one of a call", Filter{Call: recs[7].Call}, 1},
-		{"of a call that has none", Filter{Call: "nobody"}, 0},
-		{"part of a call's name", Filter{Call: "bus"}, 0},
-		{"so many that they are all read", Filter{Call: "busy"}, 2100},
-		{"of another service", Filter{Call: "busy", Service: "billing"}, 0},
-		{"one by id", Filter{ID: recs[9].ID}, 1},
-		{"id of another call", Filter{ID: recs[9].ID, Call: recs[8].Call}, 0},
+		{"one of a call", record.Filter{Call: recs[7].Call}, 1},
+		{"of a call that has none", record.Filter{Call: "nobody"}, 0},
+		{"part of a call's name", record.Filter{Call: "bus"}, 0},
+		{"so many that they are all read", record.Filter{Call: "busy"}, 2100},
+		{"of another service", record.Filter{Call: "busy", Service: "billing"}, 0},
+		{"one by id", record.Filter{ID: recs[9].ID}, 1},
+		{"id of another call", record.Filter{ID: recs[9].ID, Call: recs[8].Call}, 0},
 	} {
 		if got := count(test.f); got != test.want {
 			t.Errorf("%s: %d letters, want %d", test.name, got, test.want)
 		}
 	}
-	if n, err := q.DropLetters(testContext(t), Filter{Call: recs[7].Call}); n != 1 || err != nil {
+	if n, err := q.DropLetters(testContext(t), record.Filter{Call: recs[7].Call}); n != 1 || err != nil {
 		t.Errorf("dropped %d: %v", n, err)
 	}
-	if got := count(Filter{Call: recs[7].Call}); got != 0 {
+	if got := count(record.Filter{Call: recs[7].Call}); got != 0 {
 		t.Errorf("%d letters are left of the call", got)
 	}
-	if n, err := q.DropLetters(testContext(t), Filter{Service: "crm"}); err != nil || n == 0 {
+	if n, err := q.DropLetters(testContext(t), record.Filter{Service: "crm"}); err != nil || n == 0 {
 		t.Errorf("dropped %d: %v", n, err)
 	}
-	if got := count(Filter{Call: "busy"}); got != 0 {
+	if got := count(record.Filter{Call: "busy"}); got != 0 {
 		t.Errorf("%d letters are left of all", got)
 	}
 }
@@ -231,13 +233,13 @@ func TestASlowReaderOutlastsItsConsumer(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 1500)...)
-	if _, err := q.Sweep(testContext(t), "crm", time.Now(), Death{Reason: "expired"}); err != nil {
+	if _, err := q.Sweep(testContext(t), "crm", time.Now(), record.Death{Reason: "expired"}); err != nil {
 		t.Fatal(err)
 	}
 	eng, n := q.engine.Load(), 0
-	err := q.Letters(testContext(t), Filter{}, func(Letter) bool {
+	err := q.Letters(testContext(t), record.Filter{}, func(record.Letter) bool {
 		if n++; n == 10 { // as JetStream does with one that nobody asks any more
-			s, err := eng.js.Stream(testContext(t), eng.name(dead))
+			s, err := eng.js.Stream(testContext(t), eng.name(record.Dead))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -260,23 +262,23 @@ func TestNewestLettersComeFirst(t *testing.T) {
 	write(t, q, records("rare", 0, 3)...)
 	write(t, q, records("crm", 0, 500)...)
 	for _, service := range []string{"rare", "crm"} {
-		if _, err := q.Sweep(testContext(t), service, time.Now(), Death{Reason: "expired"}); err != nil {
+		if _, err := q.Sweep(testContext(t), service, time.Now(), record.Death{Reason: "expired"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, test := range []struct {
 		name    string
-		filter  Filter
+		filter  record.Filter
 		n       int
 		highest uint64
 	}{
-		{"of all", Filter{Newest: 10}, 10, 503},
-		{"of one far behind the end", Filter{Newest: 2, Service: "rare"}, 2, 3},
-		{"more than there are", Filter{Newest: 10, Service: "rare"}, 3, 3},
-		{"of none", Filter{Newest: 10, Service: "none"}, 0, 0},
+		{"of all", record.Filter{Newest: 10}, 10, 503},
+		{"of one far behind the end", record.Filter{Newest: 2, Service: "rare"}, 2, 3},
+		{"more than there are", record.Filter{Newest: 10, Service: "rare"}, 3, 3},
+		{"of none", record.Filter{Newest: 10, Service: "none"}, 0, 0},
 	} {
 		var seqs []uint64
-		err := q.Letters(testContext(t), test.filter, func(l Letter) bool { seqs = append(seqs, l.Seq); return true })
+		err := q.Letters(testContext(t), test.filter, func(l record.Letter) bool { seqs = append(seqs, l.Seq); return true })
 		if err != nil || len(seqs) != test.n || !slices.IsSortedFunc(seqs, func(a, b uint64) int { return int(b) - int(a) }) {
 			t.Errorf("%s: got %v, %v", test.name, seqs, err)
 		}

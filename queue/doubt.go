@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // doubt is of which records it is not known whether a stream has them. It is
@@ -27,7 +29,7 @@ func (d *doubt) add(after uint64, groups ...*group) {
 	known := setOf(d.Keys)
 	for _, g := range groups {
 		for i := range g.recs {
-			key := g.recs[i].key()
+			key := g.recs[i].Key()
 			if g.keys != nil {
 				key = g.keys[i]
 			}
@@ -52,8 +54,8 @@ func (d *doubt) resolve(ctx context.Context, eng *engine, stream string, g *grou
 	}
 	found := map[string]bool{}
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: d.After + 1, HeadersOnly: true}
-	err := eng.read(ctx, stream, cfg, func(m *nats.Msg, _ place) bool {
-		if key := idOf(m.Header); wanted[key] {
+	err := eng.read(ctx, stream, cfg, func(m *nats.Msg, _ record.Place) bool {
+		if key := record.IDOf(m.Header); wanted[key] {
 			found[key] = true
 		}
 		return len(found) < len(wanted)
@@ -97,7 +99,7 @@ func saveJSON(q *Queue, name string, value any) error {
 // as it is.
 func loadJSON(q *Queue, name string, value any) error {
 	data, err := q.Load(name)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, record.ErrNotFound) {
 		return nil
 	}
 	if err == nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/record"
 )
 
 // replayBeat is how often a replay that was asked for by the hub tells of itself.
@@ -21,7 +23,7 @@ type replayed struct {
 // replay puts dead letters back as the hub asks for it, one such request at a
 // time. It goes on when the hub is away meanwhile.
 func (g *gate) replay(m *nats.Msg) {
-	var f Filter
+	var f record.Filter
 	if m.Reply == "" {
 		return
 	}
@@ -49,14 +51,14 @@ func (g *gate) replay(m *nats.Msg) {
 // put anything into what goes to the log and into a filter.
 func tokenOrAny(text string) bool { return text == "" || stateName.MatchString(text) }
 
-func (g *gate) replayAll(m *nats.Msg, f Filter) replayed {
+func (g *gate) replayAll(m *nats.Msg, f record.Filter) replayed {
 	ctx, cancel := context.WithCancel(g.ctx)
 	defer cancel()
 	log := g.e.q.o.Log
 	log.Info("replay asked for by the hub", "service", f.Service, "reason", f.Reason)
 	count, told := 0, time.Now()
 	g.tell(m, replayed{})
-	n, err := g.e.q.Replay(ctx, f, func(Letter) {
+	n, err := g.e.q.Replay(ctx, f, func(record.Letter) {
 		count++
 		if time.Since(told) > replayBeat {
 			told = time.Now()

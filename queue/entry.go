@@ -3,13 +3,15 @@ package queue
 import (
 	"sync/atomic"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // Entry is a record that a lane handed out. It is in flight until exactly one
 // of Finish, Return, Park and Bury has returned without an error; calls after
 // that do nothing.
 type Entry struct {
-	Record
+	record.Record
 	Seq      uint64    // its place in EVENTS, which gives the order of its call
 	Accepted time.Time // when the event was accepted, or its dead letter replayed
 	Attempts int       // made so far, as told to Park
@@ -35,14 +37,6 @@ type Parking struct {
 	Held     bool // it waits because of the endpoint, so [Lane.Wake] brings it forward
 	Status   int
 	Reason   string
-}
-
-// Death is why a delivery is given up.
-type Death struct {
-	Reason   string // a subject token: rejected, expired, render, overflow, removed
-	Attempts int
-	Status   int
-	Error    string
 }
 
 // Erased reports whether the entry was erased while it was in flight. Whatever
@@ -91,7 +85,7 @@ func (e *Entry) Park(p Parking) error {
 
 // Bury makes the entry a dead letter. The letter is stored when Bury returns.
 // On an error, [ErrFull] or [ErrUnavailable], the entry stays in flight.
-func (e *Entry) Bury(d Death) error {
+func (e *Entry) Bury(d record.Death) error {
 	if e.Erased() {
 		e.Finish()
 	}

@@ -9,13 +9,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-)
 
-// Stored is a record as it lies in a stream.
-type Stored struct {
-	Stream string // EVENTS, RETRY, DEAD, ATTEMPTS or DEBUG
-	Record        // of ATTEMPTS and DEBUG its Service and Body alone
-}
+	"callrelay/queue/record"
+)
 
 // Erased is what an erasure removed, or would remove.
 type Erased struct {
@@ -28,18 +24,14 @@ type Erased struct {
 // from one place to another meanwhile.
 const erasePasses = 10
 
-// streamOrder is the way of a delivery through the streams. Who reads them in
-// this order misses none that moves on meanwhile.
-var streamOrder = [...]string{events, retry, dead, attempts, debug}
-
 // Scan passes every record of every stream to visit.
-func (q *Queue) Scan(ctx context.Context, visit func(*Stored)) error {
+func (q *Queue) Scan(ctx context.Context, visit func(*record.Stored)) error {
 	eng := q.engine.Load()
 	if eng == nil {
-		return ErrUnavailable
+		return record.ErrUnavailable
 	}
-	for _, stream := range streamOrder {
-		err := eng.scan(ctx, stream, 0, func(s *Stored, _ uint64) { visit(s) })
+	for _, stream := range record.Order {
+		err := eng.scan(ctx, stream, 0, func(s *record.Stored, _ uint64) { visit(s) })
 		if err != nil {
 			return err
 		}
@@ -54,7 +46,7 @@ func (q *Queue) Scan(ctx context.Context, visit func(*Stored)) error {
 //
 // A crash or an error in between leaves some of the records; erasing again
 // removes them.
-func (q *Queue) Erase(ctx context.Context, dry bool, match func(*Stored) bool) (Erased, error) {
+func (q *Queue) Erase(ctx context.Context, dry bool, match func(*record.Stored) bool) (Erased, error) {
 	q.moving.Lock()
 	defer q.moving.Unlock()
 	e := &erasure{
@@ -62,7 +54,7 @@ func (q *Queue) Erase(ctx context.Context, dry bool, match func(*Stored) bool) (
 		done: Erased{Records: map[string]int{}, Owed: map[string]int{}},
 	}
 	if e.eng == nil {
-		return e.done, ErrUnavailable
+		return e.done, record.ErrUnavailable
 	}
 	defer e.end()
 	for range erasePasses {
@@ -82,7 +74,7 @@ type erasure struct {
 	q     *Queue
 	eng   *engine
 	dry   bool
-	match func(*Stored) bool
+	match func(*record.Stored) bool
 	next  map[string]uint64 // by stream: where the next pass begins
 	done  Erased
 }
@@ -97,7 +89,7 @@ func (e *erasure) pass(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	n := 0
-	for _, stream := range streamOrder {
+	for _, stream := range record.Order {
 		hits, err := e.find(ctx, stream)
 		if err != nil {
 			return n, err
@@ -118,7 +110,7 @@ func (e *erasure) pass(ctx context.Context) (int, error) {
 
 func (e *erasure) find(ctx context.Context, stream string) (found, error) {
 	hits := found{}
-	err := e.eng.scan(ctx, stream, e.next[stream], func(s *Stored, seq uint64) {
+	err := e.eng.scan(ctx, stream, e.next[stream], func(s *record.Stored, seq uint64) {
 		e.next[stream] = seq + 1
 		if !e.match(s) {
 			return
@@ -137,9 +129,9 @@ func (e *erasure) find(ctx context.Context, stream string) (found, error) {
 // owed reports whether a record is a delivery that is not finished.
 func (e *erasure) owed(stream, service string, seq uint64) bool {
 	switch stream {
-	case events:
+	case record.Events:
 		return e.q.lane(service).owes(seq)
-	case retry:
+	case record.Retry:
 		return e.q.retries.needs(seq) || !e.q.base.keeps()
 	}
 	return false
@@ -150,9 +142,9 @@ func (e *erasure) owed(stream, service string, seq uint64) bool {
 func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[uint64]bool) error {
 	l, g := e.q.lane(service), erasing{}
 	switch stream {
-	case events:
+	case record.Events:
 		g.stored = seqs
-	case retry:
+	case record.Retry:
 		g.parked = seqs
 	default:
 		return e.erase(ctx, stream, service, seqs)
@@ -195,17 +187,17 @@ func (e *erasure) end() {
 }
 
 // scan passes the records of a stream from a sequence on to visit.
-func (e *engine) scan(ctx context.Context, stream string, from uint64, visit func(s *Stored, seq uint64)) error {
+func (e *engine) scan(ctx context.Context, stream string, from uint64, visit func(s *record.Stored, seq uint64)) error {
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
 	if from > 0 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	}
-	return e.read(ctx, stream, cfg, func(m *nats.Msg, at place) bool {
-		s := &Stored{Stream: stream, Record: readRecord(m)}
-		if stream == retry || stream == dead {
-			s.Event = m.Header.Get(headEvent)
+	return e.read(ctx, stream, cfg, func(m *nats.Msg, at record.Place) bool {
+		s := &record.Stored{Stream: stream, Record: record.Read(m)}
+		if stream == record.Retry || stream == record.Dead {
+			s.Event = m.Header.Get(record.HeadEvent)
 		}
-		visit(s, at.seq)
+		visit(s, at.Seq)
 		return true
 	})
 }

@@ -8,18 +8,20 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // person makes a record of a call whose body names it.
-func person(service, call string, n int) Record {
-	r := record(service, n)
+func person(service, call string, n int) record.Record {
+	r := sample(service, n)
 	r.ID, r.Call = fmt.Sprintf("%s/%d", call, n), call
 	r.Body = fmt.Appendf(nil, `{"event":"post_call","uii":%q,"n":%d}`, call, n)
 	return r
 }
 
-func about(call string) func(*Stored) bool {
-	return func(s *Stored) bool { return s.Call == call || bytes.Contains(s.Body, []byte(call)) }
+func about(call string) func(*record.Stored) bool {
+	return func(s *record.Stored) bool { return s.Call == call || bytes.Contains(s.Body, []byte(call)) }
 }
 
 // filesWith counts the files below dir that hold the text.
@@ -59,7 +61,7 @@ func TestErasedRecordsAreGoneFromEveryStreamAndFromDisk(t *testing.T) {
 		if err := entries[call+"/1"].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
-		if err := entries[call+"/2"].Bury(Death{Reason: "rejected"}); err != nil {
+		if err := entries[call+"/2"].Bury(record.Death{Reason: "rejected"}); err != nil {
 			t.Fatal(err)
 		}
 		entries[call+"/3"].Return()
@@ -73,7 +75,7 @@ func TestErasedRecordsAreGoneFromEveryStreamAndFromDisk(t *testing.T) {
 		return err1 == nil && err2 == nil && len(tried) == 2 && len(seen) == 2
 	})
 
-	want := map[string]int{events: 7, retry: 1, dead: 1, attempts: 1, debug: 1}
+	want := map[string]int{record.Events: 7, record.Retry: 1, record.Dead: 1, record.Attempts: 1, record.Debug: 1}
 	for _, dry := range []bool{true, false} {
 		got, err := q.Erase(testContext(t), dry, about(gone))
 		if err != nil || fmt.Sprint(got.Records) != fmt.Sprint(want) {
@@ -156,7 +158,7 @@ func TestErasingWhileDeliveriesMoveMissesNone(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	const n = 300
-	var recs []Record
+	var recs []record.Record
 	for i := range n {
 		recs = append(recs, person("crm", []string{"call-of-ann", "call-of-bob"}[i%2], i))
 	}

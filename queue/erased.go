@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/record"
 )
 
 // erasedSubject is where the relays of a site tell each other of what they
@@ -20,9 +22,9 @@ type erasedRecords struct {
 func (c *cluster) erased(eng *engine, stream, service string, seqs []uint64) {
 	var r erasedRecords
 	switch stream {
-	case events:
+	case record.Events:
 		r.Stored = seqs
-	case retry:
+	case record.Retry:
 		r.Parked = seqs
 	default:
 		return
@@ -40,7 +42,7 @@ func (c *cluster) letGo(m *nats.Msg) {
 	}
 	c.q.moving.RLock() // an erasure of this relay comes first
 	defer c.q.moving.RUnlock()
-	l := c.q.lane(serviceOf(m.Subject))
+	l := c.q.lane(record.ServiceOf(m.Subject))
 	_, items, _ := l.letGo(erasing{stored: setOf(r.Stored), parked: setOf(r.Parked)})
 	for _, item := range items {
 		c.q.forgetParked(item)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // Examine looks through the folder of a relay that does not run: the disk below
@@ -103,20 +105,20 @@ func (x *exam) stopped(ctx context.Context, f *folder, fl floors) error {
 	}
 	x.well("recovery", "JetStream took the folder up in %s", time.Since(start).Round(time.Millisecond))
 	known := x.streams(ctx, eng)
-	return x.owed(ctx, eng, fl, known[events])
+	return x.owed(ctx, eng, fl, known[record.Events])
 }
 
 // owed tells of each service what waits for it.
 func (x *exam) owed(ctx context.Context, eng *engine, fl floors, state streamState) error {
 	counts := map[string]map[string]int{}
-	for _, stream := range [...]string{events, retry, dead} {
+	for _, stream := range [...]string{record.Events, record.Retry, record.Dead} {
 		subjects, err := eng.subjectCounts(ctx, stream)
 		if err != nil {
 			continue // the stream itself was found missing
 		}
 		counts[stream] = map[string]int{}
 		for subject, n := range subjects {
-			counts[stream][serviceOf(subject)] += n
+			counts[stream][record.ServiceOf(subject)] += n
 		}
 	}
 	names := map[string]bool{}
@@ -138,7 +140,7 @@ func (x *exam) owed(ctx context.Context, eng *engine, fl floors, state streamSta
 		if err != nil {
 			return err
 		}
-		x.service(name, fresh+len(lane.open), counts[retry][name], counts[dead][name])
+		x.service(name, fresh+len(lane.open), counts[record.Retry][name], counts[record.Dead][name])
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // quorumReplicas is the fewest copies of which one may be lost.
@@ -32,7 +34,7 @@ func examineCluster(ctx context.Context, x *exam) {
 	x.well("cluster", "answers after %s", time.Since(began).Round(time.Millisecond))
 	x.shared(ctx, eng)
 	counts := map[string]map[string]int{}
-	for _, stream := range [...]string{events, retry, dead} {
+	for _, stream := range [...]string{record.Events, record.Retry, record.Dead} {
 		counts[stream], _ = eng.serviceCounts(ctx, stream) // the stream itself was found missing
 	}
 	known, err := eng.consumers(ctx)
@@ -46,11 +48,11 @@ func examineCluster(ctx context.Context, x *exam) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		owed := counts[events][name]
+		owed := counts[record.Events][name]
 		if info, served := known[name]; served {
 			owed = int(info.NumPending) + info.NumAckPending
 		}
-		x.service(name, owed, counts[retry][name], counts[dead][name])
+		x.service(name, owed, counts[record.Retry][name], counts[record.Dead][name])
 	}
 }
 
@@ -59,7 +61,7 @@ func (c *cluster) examine(ctx context.Context, x *exam, eng *engine) { x.shared(
 // shared looks at the streams of a site.
 func (x *exam) shared(ctx context.Context, eng *engine) {
 	known := map[string]streamState{}
-	for _, stream := range append(streamOrder[:], leases) {
+	for _, stream := range append(record.Order[:], leases) {
 		state, err := x.replicated(ctx, eng, stream)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			x.doubt(eng.name(stream), "relay run makes it", "the stream is missing")

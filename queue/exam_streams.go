@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // ahead is how much later than now a record may have been stored before the
@@ -29,7 +31,7 @@ type streamState struct {
 // are there.
 func (x *exam) streams(ctx context.Context, eng *engine) map[string]streamState {
 	known := map[string]streamState{}
-	for _, name := range streamOrder {
+	for _, name := range record.Order {
 		state, err := eng.stateOf(ctx, name)
 		if err != nil {
 			x.fault(name, "relay run makes the stream again, and takes up its records if they are there", "JetStream did not take it up: %v", err)
@@ -48,7 +50,7 @@ func (x *exam) streams(ctx context.Context, eng *engine) map[string]streamState 
 // readable reads every record of a stream: a damaged one JetStream passes over.
 func (x *exam) readable(ctx context.Context, eng *engine, name string, s streamState) {
 	read := uint64(0)
-	err := eng.readSpan(ctx, name, span{s.FirstSeq, s.LastSeq}, func(*nats.Msg, place) { read++ })
+	err := eng.readSpan(ctx, name, span{s.FirstSeq, s.LastSeq}, func(*nats.Msg, record.Place) { read++ })
 	if err != nil || read < s.Messages {
 		x.fault(name, "copy the folder away before the relay starts; a backup, or the call server, may have what is lost",
 			"%d of %s can be read", read, many(int(s.Messages), "record"))
@@ -76,12 +78,12 @@ func lostText(seqs []uint64, bytes uint64) string {
 
 // levels tells how near the streams are to their limits.
 func (x *exam) levels(known map[string]streamState) {
-	used := int64(known[events].Bytes + known[retry].Bytes)
+	used := int64(known[record.Events].Bytes + known[record.Retry].Bytes)
 	if float64(used) > highPart*float64(x.o.MaxBytes) {
 		x.doubt("limit", "mend the endpoint that holds most, or raise queue.max_bytes: its oldest deliveries become dead letters",
 			"EVENTS and RETRY hold %s of %s", sizeText(used), sizeText(x.o.MaxBytes))
 	}
-	if letters := int64(known[dead].Bytes); float64(letters) > highPart*float64(x.o.DeadMaxBytes) {
+	if letters := int64(known[record.Dead].Bytes); float64(letters) > highPart*float64(x.o.DeadMaxBytes) {
 		x.doubt("limit", "relay dead replay or relay dead drop, or raise queue.dead_max_bytes: when it is full, intake refuses",
 			"DEAD holds %s of %s", sizeText(letters), sizeText(x.o.DeadMaxBytes))
 	}
@@ -102,13 +104,13 @@ func (e *engine) stateOf(ctx context.Context, stream string) (streamState, error
 
 // countFrom returns how many records a service has from a sequence on.
 func (e *engine) countFrom(ctx context.Context, service string, from uint64) (int, error) {
-	c, err := e.js.CreateConsumer(ctx, events, jetstream.ConsumerConfig{
+	c, err := e.js.CreateConsumer(ctx, record.Events, jetstream.ConsumerConfig{
 		FilterSubject: "events." + service + ".>", DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("count what %s is owed: %w", service, err)
 	}
-	e.dropConsumer(events, c.CachedInfo().Name)
+	e.dropConsumer(record.Events, c.CachedInfo().Name)
 	return int(c.CachedInfo().NumPending), nil
 }

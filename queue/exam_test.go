@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // overwrite changes a byte of a file at a part of its length.
@@ -68,17 +70,17 @@ func TestAnExaminationFindsWhatIsWrong(t *testing.T) {
 			}
 		}, Faulty, "floors", "none is whole"},
 		{"the end of a stream is gone", func(t *testing.T, dir string) {
-			if err := os.RemoveAll(filepath.Join(dir, "jetstream", "$G", "streams", events, "msgs")); err != nil {
+			if err := os.RemoveAll(filepath.Join(dir, "jetstream", "$G", "streams", record.Events, "msgs")); err != nil {
 				t.Fatal(err)
 			}
 		}, Faulty, "floor crm", "the end of the stream is lost"},
 		{"a block is damaged", func(t *testing.T, dir string) {
-			msgs := filepath.Join(dir, "jetstream", "$G", "streams", events, "msgs")
+			msgs := filepath.Join(dir, "jetstream", "$G", "streams", record.Events, "msgs")
 			overwrite(t, filepath.Join(msgs, "1.blk"), 0.5)
-		}, Faulty, events, " of 5 records can be read"},
+		}, Faulty, record.Events, " of 5 records can be read"},
 		{"the configuration of a stream is damaged", func(t *testing.T, dir string) {
-			overwrite(t, filepath.Join(dir, "jetstream", "$G", "streams", dead, "meta.sum"), 0.5)
-		}, Faulty, dead, "JetStream did not take it up"},
+			overwrite(t, filepath.Join(dir, "jetstream", "$G", "streams", record.Dead, "meta.sum"), 0.5)
+		}, Faulty, record.Dead, "JetStream did not take it up"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -121,10 +123,10 @@ func examined(t *testing.T) string {
 	if err := entries[1].Park(Parking{Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := entries[2].Bury(Death{Reason: "rejected"}); err != nil {
+	if err := entries[2].Bury(record.Death{Reason: "rejected"}); err != nil {
 		t.Fatal(err)
 	}
-	write(t, q, record("old", 1))
+	write(t, q, sample("old", 1))
 	shut(t, q)
 	return dir
 }
@@ -160,7 +162,7 @@ func TestAnExaminationChangesNothing(t *testing.T) {
 func TestAClockThatWasSetBackIsAFault(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	x := &exam{o: Options{}.withDefaults()}
-	x.stream(events, streamState{Last: time.Now().Add(time.Hour)})
+	x.stream(record.Events, streamState{Last: time.Now().Add(time.Hour)})
 	if len(x.list) == 0 || x.list[0].What != "clock" || x.list[0].Level != Faulty {
 		t.Errorf("got %+v", x.list)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -96,7 +98,7 @@ func (l *Lane) nudge(now time.Time) {
 func (l *Lane) attach(ctx context.Context, eng *engine) error {
 	l.q.events.commitMu.Lock() // so that no record is counted twice, or not at all
 	defer l.q.events.commitMu.Unlock()
-	s, err := eng.stream(ctx, events)
+	s, err := eng.stream(ctx, record.Events)
 	if err == nil && !l.q.events.same(s) {
 		err = errReplaced
 	}
@@ -264,12 +266,12 @@ func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start u
 		MaxAckPending: maxAckPending,
 		MemoryStorage: true, // the lane's floor is what survives
 	}
-	c, err := js.CreateConsumer(ctx, events, cfg)
+	c, err := js.CreateConsumer(ctx, record.Events, cfg)
 	if errors.Is(err, jetstream.ErrConsumerExists) || err == nil && used(c.CachedInfo()) {
-		if err := js.DeleteConsumer(ctx, events, l.name); err != nil {
+		if err := js.DeleteConsumer(ctx, record.Events, l.name); err != nil {
 			return 0, err
 		}
-		c, err = js.CreateConsumer(ctx, events, cfg)
+		c, err = js.CreateConsumer(ctx, record.Events, cfg)
 	}
 	if err != nil {
 		return 0, err
@@ -340,7 +342,7 @@ func (l *Lane) ask(r request) {
 	body = append(body, `,"expires":`...)
 	body = strconv.AppendInt(body, int64(r.patience), 10)
 	body = append(body, '}')
-	_ = r.eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+r.eng.name(events)+"."+l.name, r.inbox, body)
+	_ = r.eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+r.eng.name(record.Events)+"."+l.name, r.inbox, body)
 }
 
 // arrive takes what JetStream sends to the lane.
@@ -355,16 +357,16 @@ func (l *Lane) arrive(m *nats.Msg) {
 		l.requestEnded(m.Header)
 		return
 	}
-	at, ok := parsePlace(m.Reply)
+	at, ok := record.ParsePlace(m.Reply)
 	if !ok {
 		return
 	}
-	stored := at.at.UnixNano()
-	if accepted := headInt(m.Header, headAccepted); accepted != 0 {
+	stored := at.At.UnixNano()
+	if accepted := record.HeadInt(m.Header, record.HeadAccepted); accepted != 0 {
 		stored = accepted // it came by way of a spool
 	}
 	e := &Entry{
-		Record: readRecord(m), Seq: at.seq, Accepted: l.q.clock.moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(headReplayed) != "",
+		Record: record.Read(m), Seq: at.Seq, Accepted: l.q.clock.moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(record.HeadReplayed) != "",
 		lane: l, ack: m.Reply,
 	}
 	if known := l.q.base.accept(l, e, at); known {
@@ -394,7 +396,7 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 		return false
 	}
 	f.gap = time.Time{}
-	f.average = (f.average*7 + sizeOf(&e.Record)) / 8
+	f.average = (f.average*7 + record.SizeOf(&e.Record)) / 8
 	if nth == f.nth+1 {
 		f.nth++
 		if e.Seq <= f.counted {
@@ -442,7 +444,7 @@ func (l *Lane) count(seq uint64, size int64) {
 // for, or that the consumer is gone.
 func (l *Lane) requestEnded(h nats.Header) {
 	l.mu.Lock()
-	missing := int(headInt(h, "Nats-Pending-Messages"))
+	missing := int(record.HeadInt(h, "Nats-Pending-Messages"))
 	if missing == 0 {
 		missing = l.feed.asked
 	}

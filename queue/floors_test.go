@@ -4,7 +4,6 @@ import (
 	"os"
 	"reflect"
 	"testing"
-	"time"
 )
 
 func TestFloorsSurviveATornWrite(t *testing.T) {
@@ -94,23 +93,4 @@ func FuzzDecodeFloors(f *testing.F) {
 			t.Errorf("got %+v and %v, want %+v", same, err, fl)
 		}
 	})
-}
-
-func TestPlaceIsReadFromBothFormsOfTheReply(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		reply string
-		want  place
-		ok    bool
-	}{
-		{"$JS.ACK.EVENTS.crm.1.200.3.1700000000000000000.42", place{200, 3, time.Unix(1_700_000_000, 0), 42}, true},
-		{"$JS.ACK.hub.ACCHASH.EVENTS.crm.1.200.3.1700000000000000000.42", place{200, 3, time.Unix(1_700_000_000, 0), 42}, true},
-		{"$JS.ACK.hub.ACCHASH.EVENTS.crm.1.200.3.1700000000000000000.42.random", place{200, 3, time.Unix(1_700_000_000, 0), 42}, true},
-		{"$JS.ACK.EVENTS.crm.1.x.3.1700000000000000000.42", place{}, false},
-		{"", place{}, false},
-	} {
-		if got, ok := parsePlace(test.reply); ok != test.ok || ok && got != test.want {
-			t.Errorf("%s: got %+v %v, want %+v", test.reply, got, ok, test.want)
-		}
-	}
 }

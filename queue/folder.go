@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"callrelay/queue/record"
 )
 
 // formatVersion is the layout of the folder that this package writes.
@@ -104,7 +106,7 @@ func lockFolder(dir string) (lock *os.File, unclean bool, err error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, false, fmt.Errorf("open queue %s: lock: %w", dir, err)
 		}
-		return nil, false, fmt.Errorf("queue %s is %w (%s)", dir, ErrBusy, holder(file))
+		return nil, false, fmt.Errorf("queue %s is %w (%s)", dir, record.ErrBusy, holder(file))
 	}
 	unclean = holder(file) != unknownHolder
 	if err := errors.Join(file.Truncate(0), writeAt(file, strconv.Itoa(os.Getpid())+"\n")); err != nil {

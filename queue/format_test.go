@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // century keeps the records of an old queue from expiring.
@@ -33,7 +35,7 @@ func writeOld(t *testing.T, dir string) {
 	if err := entries[1].Park(Parking{Attempts: 3, Due: time.Now().Add(century)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := entries[2].Bury(Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}); err != nil {
+	if err := entries[2].Bury(record.Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := q.Save("paused", []byte("crm")); err != nil {
@@ -62,8 +64,8 @@ func TestQueuesOfEveryFormatOpen(t *testing.T) {
 			if got, want := waiting(t, q, "crm", 4), []string{"crm-1", "crm-3", "crm-4", "crm-5"}; !slices.Equal(got, want) {
 				t.Errorf("owed %v, want %v", got, want)
 			}
-			var letters []Letter
-			err := q.Letters(t.Context(), Filter{}, func(l Letter) bool { letters = append(letters, l); return true })
+			var letters []record.Letter
+			err := q.Letters(t.Context(), record.Filter{}, func(l record.Letter) bool { letters = append(letters, l); return true })
 			if err != nil || len(letters) != 1 || letters[0].ID != "crm-2" || letters[0].Error != "no such agent" || letters[0].Status != 422 {
 				t.Errorf("dead letters %+v, %v", letters, err)
 			}

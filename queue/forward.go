@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -21,7 +23,7 @@ func (s *spool) forwardAll(ctx context.Context) error {
 	for {
 		eng := s.c.q.engine.Load()
 		if eng == nil || s.c.q.downErr() != nil {
-			return errors.Join(ErrUnavailable, s.c.q.downErr())
+			return errors.Join(record.ErrUnavailable, s.c.q.downErr())
 		}
 		n, err := s.forward(ctx, eng)
 		if err != nil || n == 0 {
@@ -38,11 +40,11 @@ func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
 		return 0, err
 	}
 	n, keys := len(g.recs), g.keys
-	if err := s.doubt.resolve(ctx, eng, events, g); err != nil {
+	if err := s.doubt.resolve(ctx, eng, record.Events, g); err != nil {
 		return 0, err
 	}
 	if len(g.recs) > 0 {
-		end, err := eng.lastSeq(ctx, events)
+		end, err := eng.lastSeq(ctx, record.Events)
 		if err == nil {
 			err = s.note(end, g)
 		}
@@ -54,7 +56,7 @@ func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
 		}
 	}
 	err = s.local.remove(ctx, func(ctx context.Context, eng *engine) error {
-		return eng.purge(ctx, events, "", last+1)
+		return eng.purge(ctx, record.Events, "", last+1)
 	})
 	if err == nil {
 		s.doubt.forget(keys)
@@ -77,16 +79,16 @@ func (s *spool) note(after uint64, groups ...*group) error {
 func (q *Queue) oldest(ctx context.Context) (*group, uint64, error) {
 	eng := q.engine.Load()
 	if eng == nil {
-		return nil, 0, ErrUnavailable
+		return nil, 0, record.ErrUnavailable
 	}
 	g, last, size := &group{}, uint64(0), int64(0)
-	err := eng.read(ctx, events, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}, func(m *nats.Msg, at place) bool {
-		r := readRecord(m)
+	err := eng.read(ctx, record.Events, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}, func(m *nats.Msg, at record.Place) bool {
+		r := record.Read(m)
 		g.recs = append(g.recs, r)
-		g.notes = append(g.notes, note{}.withInt(headAccepted, at.at.UnixNano()))
-		g.keys = append(g.keys, r.key())
-		last = at.seq
-		size += sizeOf(&r)
+		g.notes = append(g.notes, record.Note{}.WithInt(record.HeadAccepted, at.At.UnixNano()))
+		g.keys = append(g.keys, r.Key())
+		last = at.Seq
+		size += record.SizeOf(&r)
 		return len(g.recs) < forwardBatch && size < forwardBytes
 	})
 	return g, last, err
@@ -129,13 +131,13 @@ func (s *spool) count(ctx context.Context) map[string]spooled {
 func (s *spool) look(ctx context.Context) (map[string]spooled, error) {
 	eng := s.local.engine.Load()
 	if eng == nil {
-		return nil, ErrUnavailable
+		return nil, record.ErrUnavailable
 	}
-	counts, err := eng.serviceCounts(ctx, events)
+	counts, err := eng.serviceCounts(ctx, record.Events)
 	services := map[string]spooled{}
 	for service, n := range counts {
 		one := spooled{records: n}
-		m, _, err := eng.getDirect(ctx, events, fmt.Appendf(nil, `{"seq":1,"next_by_subj":"events.%s.>"}`, service))
+		m, _, err := eng.getDirect(ctx, record.Events, fmt.Appendf(nil, `{"seq":1,"next_by_subj":"events.%s.>"}`, service))
 		if err == nil {
 			one.oldest, _ = time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
 		}

@@ -12,6 +12,8 @@ import (
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -83,7 +85,7 @@ func (g *gate) api(m *nats.Msg) {
 	}
 	switch {
 	case m.Reply == "":
-	case stream != events && stream != dead:
+	case stream != record.Events && stream != record.Dead:
 		g.refuse(m, "only EVENTS and DEAD may be read")
 	case what == "STREAM.INFO":
 		g.answer(m, g.ask(&nats.Msg{Subject: "$JS.API.STREAM.INFO." + stream}))
@@ -154,7 +156,7 @@ func (g *gate) create(m *nats.Msg, stream string) {
 	}
 	header := nats.Header{}
 	for _, key := range []string{natsserver.JSRequiredApiLevel, natsserver.JSStreamIdentity} {
-		set(header, key, m.Header.Get(key))
+		record.SetHeader(header, key, m.Header.Get(key))
 	}
 	answer := g.ask(&nats.Msg{Subject: "$JS.API.CONSUMER.CREATE." + stream + "." + config.Name, Header: header, Data: data})
 	var made natsserver.JSApiConsumerCreateResponse

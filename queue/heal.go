@@ -7,6 +7,8 @@ import (
 	"iter"
 	"strings"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 func (q *Queue) Health() error {
 	select {
 	case <-q.closed:
-		return fmt.Errorf("%w: closed", ErrUnavailable)
+		return fmt.Errorf("%w: closed", record.ErrUnavailable)
 	default:
 	}
 	if s := q.base.bridge(); s != nil && s.bridges() {
@@ -75,7 +77,7 @@ func (q *Queue) fail(err error) {
 	q.downMu.Lock()
 	first := q.down == nil
 	if first {
-		q.down = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		q.down = fmt.Errorf("%w: %w", record.ErrUnavailable, err)
 	}
 	down := q.down
 	q.failedAgain = err

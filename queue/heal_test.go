@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // breakWrites makes every open block file of a stream read-only underneath
@@ -52,9 +54,9 @@ func TestFailedWriteIsReportedAndHealed(t *testing.T) {
 	if err := entries[0].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	breakWrites(t, dir, events)
+	breakWrites(t, dir, record.Events)
 	began := time.Now()
-	if err := q.Write(testContext(t), records("crm", 20, 21)); !errors.Is(err, ErrUnavailable) {
+	if err := q.Write(testContext(t), records("crm", 20, 21)); !errors.Is(err, record.ErrUnavailable) {
 		t.Fatalf("write: got %v, want ErrUnavailable", err)
 	}
 	if took := time.Since(began); took > 5*time.Second {
@@ -94,7 +96,7 @@ func (w slowWriter) write(drafts []draft) error {
 func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	l := q.Lane("crm")
 	e := next(t, l, 1)[0]
 	slow := slowWriter{q.retry.out, make(chan struct{}), make(chan struct{})}
@@ -135,7 +137,7 @@ func TestCommitterThatEndedTakesNothingAfterARestart(t *testing.T) {
 	out := q.retry.out
 	shut(t, q)
 	q.retry.attach(out) // as a heal does that Close overtook
-	if _, err := q.retry.write(record("crm", 1), nil, ""); !errors.Is(err, ErrUnavailable) {
+	if _, err := q.retry.write(sample("crm", 1), nil, ""); !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
@@ -150,13 +152,13 @@ func TestCloseDoesNotHangWhileAnOrderedLaneSpillsToABrokenDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	for from := 0; from < 2*maxFollowers; from += 500 {
-		var recs []Record
+		var recs []record.Record
 		for n := range 500 {
 			recs = append(recs, ofCall("a", from+n))
 		}
 		write(t, q, recs...)
 	}
-	breakWrites(t, dir, retry)
+	breakWrites(t, dir, record.Retry)
 	next(t, l, 1)
 	go l.Next(t.Context(), 1) //nolint:errcheck // it takes up the followers until the queue closes
 	eventually(t, "the queue heals", func() bool { return q.Health() != nil })
@@ -178,15 +180,15 @@ func TestAFrozenStreamIsNoticedThoughNobodyWrites(t *testing.T) {
 	q := open(t, Options{Dir: dir})
 	write(t, q, records("crm", 0, 3)...)
 	frozen := q.engine.Load()
-	breakWrites(t, dir, events)
+	breakWrites(t, dir, record.Events)
 	_ = q.remove(testContext(t), func(ctx context.Context, eng *engine) error { // the deletion cannot be written
-		return eng.deleteEach(ctx, events, []uint64{2})
+		return eng.deleteEach(ctx, record.Events, []uint64{2})
 	})
 	eventually(t, "the queue takes records again", func() bool {
 		eng := q.engine.Load()
 		return eng != nil && eng != frozen && q.Health() == nil
 	})
-	write(t, q, record("crm", 3))
+	write(t, q, sample("crm", 3))
 }
 
 func TestADiskThatCannotBeWrittenIsNoticedThoughNobodyWrites(t *testing.T) {
@@ -205,7 +207,7 @@ func TestADiskThatCannotBeWrittenIsNoticedThoughNobodyWrites(t *testing.T) {
 		m()
 	}
 	eventually(t, "the queue takes records again", func() bool { return q.Health() == nil })
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 }
 
 // reopen opens a file anew in the place of fd.

@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // anyRights has the edges' users of a hub do what they like, as a hub might that
@@ -30,7 +32,7 @@ func copyRequest(t testing.TB, hub *Hub, filters int) string {
 	for i := range subjects {
 		subjects[i] = fmt.Sprintf("events.s%d.*", i)
 	}
-	data, err := json.Marshal(map[string]any{"stream_name": events, "config": map[string]any{
+	data, err := json.Marshal(map[string]any{"stream_name": record.Events, "config": map[string]any{
 		"name": "x", "deliver_subject": "relay.copy.berlin.x", "filter_subjects": subjects,
 	}})
 	if err != nil {
@@ -49,13 +51,13 @@ func TestACopyIsNoWayIntoTheStreams(t *testing.T) {
 	h := startHub(t)
 	h.anyRights()
 	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 1+0")
 	if answer := copyRequest(t, hub, 0); strings.Contains(answer, "error") {
 		t.Fatal(answer)
 	}
-	own, flow := q.engine.Load(), flowControl+events+"."+copyName("x")+".a"
+	own, flow := q.engine.Load(), flowControl+record.Events+"."+copyName("x")+".a"
 	heard, err := own.nc.SubscribeSync(flow)
 	if err != nil {
 		t.Fatal(err)
@@ -71,8 +73,8 @@ func TestACopyIsNoWayIntoTheStreams(t *testing.T) {
 		}
 		return err == nil
 	})
-	write(t, q, record("crm", 2))
-	if last, err := own.lastSeq(t.Context(), events); last != 2 || err != nil {
+	write(t, q, sample("crm", 2))
+	if last, err := own.lastSeq(t.Context(), record.Events); last != 2 || err != nil {
 		t.Errorf("EVENTS ends at %d and %v, want 2", last, err)
 	}
 }
@@ -97,7 +99,7 @@ func TestAnEdgeCannotSpeakForOthers(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
 	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 1+0")
 	keep := func() []string {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // The streams at a hub.
@@ -74,7 +76,7 @@ func (h *Hub) await(ctx context.Context) error {
 			if h.link.up() {
 				return explainHub(nats.ErrNoResponders)
 			}
-			return fmt.Errorf("%w: link to hub: %s", ErrUnavailable, h.link.said.reason())
+			return fmt.Errorf("%w: link to hub: %s", record.ErrUnavailable, h.link.said.reason())
 		case <-tick.C:
 		}
 	}
@@ -252,5 +254,5 @@ func explainHub(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: no JetStream of domain %q answers (its server needs jetstream { domain: %s }, and the user of these credentials the right to it)",
-		ErrUnavailable, HubDomain, HubDomain)
+		record.ErrUnavailable, HubDomain, HubDomain)
 }

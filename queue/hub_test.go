@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // edgesAre waits until the list is as wanted: name, state and what waits.
@@ -41,7 +43,7 @@ func TestHubListsEdges(t *testing.T) {
 	h := startHub(t)
 	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
 	open(t, Options{Dir: t.TempDir(), Hub: h.paris()})
-	write(t, q, record("crm", 1), record("crm", 2))
+	write(t, q, sample("crm", 1), sample("crm", 2))
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 2+0", "paris linked 0+0")
 }
@@ -51,14 +53,14 @@ func buried(t testing.TB, q *Queue, service string, n int) {
 	t.Helper()
 	write(t, q, records(service, 0, n)...)
 	for _, e := range next(t, q.Lane(service), n) {
-		if err := e.Bury(Death{Reason: "rejected", Status: 400}); err != nil {
+		if err := e.Bury(record.Death{Reason: "rejected", Status: 400}); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // lettersAre waits until the hub's list of dead letters is as wanted.
-func lettersAre(t testing.TB, hub *Hub, edge string, f Filter, want ...string) {
+func lettersAre(t testing.TB, hub *Hub, edge string, f record.Filter, want ...string) {
 	t.Helper()
 	var got []string
 	defer func() {
@@ -90,16 +92,16 @@ func TestHubListsAndReplaysDeadLetters(t *testing.T) {
 	if _, err := hub.Keep(t.Context(), HubLimits{Replicas: 3}); err != nil {
 		t.Fatal(err)
 	}
-	lettersAre(t, hub, "", Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected", "berlin 3 crm-2 rejected")
-	n, err := hub.Replay(t.Context(), "berlin", Filter{Seqs: []uint64{2}}, func(int) {})
+	lettersAre(t, hub, "", record.Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected", "berlin 3 crm-2 rejected")
+	n, err := hub.Replay(t.Context(), "berlin", record.Filter{Seqs: []uint64{2}}, func(int) {})
 	if err != nil || n != 1 {
 		t.Fatalf("replayed %d and %v, want 1", n, err)
 	}
 	if e := next(t, q.Lane("crm"), 1)[0]; e.ID != "crm-1" || !e.Replayed {
 		t.Errorf("got %+v, want crm-1 replayed", e)
 	}
-	lettersAre(t, hub, "berlin", Filter{}, "berlin 1 crm-0 rejected", "berlin 3 crm-2 rejected")
-	lettersAre(t, hub, "berlin", Filter{Service: "crm", ID: "crm-2"}, "berlin 3 crm-2 rejected")
+	lettersAre(t, hub, "berlin", record.Filter{}, "berlin 1 crm-0 rejected", "berlin 3 crm-2 rejected")
+	lettersAre(t, hub, "berlin", record.Filter{Service: "crm", ID: "crm-2"}, "berlin 3 crm-2 rejected")
 }
 
 func TestEdgeWorksWithoutItsHub(t *testing.T) {
@@ -119,7 +121,7 @@ func TestEdgeWorksWithoutItsHub(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			test.hub()
 			q := open(t, Options{Dir: t.TempDir(), Hub: wrong})
-			write(t, q, record("crm", 1))
+			write(t, q, sample("crm", 1))
 			next(t, q.Lane("crm"), 1)
 			eventually(t, "the reason is known", func() bool {
 				s, ok := q.HubState()
@@ -169,7 +171,7 @@ func TestHubMayOnlyCopyAndReplay(t *testing.T) {
 		t.Errorf("streams are %s, were %s", after, before)
 	}
 	none(t, l)
-	write(t, q, record("crm", 7))
+	write(t, q, sample("crm", 7))
 	if e := next(t, l, 1)[0]; e.ID != "crm-7" {
 		t.Errorf("got %s, want crm-7", e.ID)
 	}
@@ -179,7 +181,7 @@ func TestHubMayOnlyCopyAndReplay(t *testing.T) {
 func streamsOf(t testing.TB, q *Queue) string {
 	t.Helper()
 	eng, text := q.engine.Load(), ""
-	for _, name := range []string{events, retry, dead, attempts, debug} {
+	for _, name := range []string{record.Events, record.Retry, record.Dead, record.Attempts, record.Debug} {
 		s, err := eng.stream(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
@@ -206,12 +208,12 @@ func TestHubNoticesWhatBecameOfAnEdge(t *testing.T) {
 	buried(t, q, "crm", 2)
 	edgesAre(t, hub, "berlin linked 0+2")
 	keep()
-	lettersAre(t, hub, "berlin", Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected")
+	lettersAre(t, hub, "berlin", record.Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected")
 
 	shut(t, q)
 	edgesAre(t, hub, "berlin away 0+2")
-	lettersAre(t, hub, "berlin", Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected")
-	if _, err := hub.Replay(t.Context(), "berlin", Filter{}, func(int) {}); !errors.Is(err, ErrAway) {
+	lettersAre(t, hub, "berlin", record.Filter{}, "berlin 1 crm-0 rejected", "berlin 2 crm-1 rejected")
+	if _, err := hub.Replay(t.Context(), "berlin", record.Filter{}, func(int) {}); !errors.Is(err, ErrAway) {
 		t.Errorf("replay of an edge that is away: %v, want %v", err, ErrAway)
 	}
 
@@ -219,7 +221,7 @@ func TestHubNoticesWhatBecameOfAnEdge(t *testing.T) {
 	edgesAre(t, hub, "berlin rebuilt 0+0")
 	keep()
 	buried(t, rebuilt, "erp", 1)
-	lettersAre(t, hub, "", Filter{}, "berlin 1 erp-0 rejected")
+	lettersAre(t, hub, "", record.Filter{}, "berlin 1 erp-0 rejected")
 
 	open(t, Options{Dir: dir, Hub: h.paris()})
 	edgesAre(t, hub, "berlin linked 0+1", "paris renamed 0+2")
@@ -247,13 +249,13 @@ func TestEdgeTakesAndDeliversWhileItsHubIsAway(t *testing.T) {
 	}
 	h.start()
 	eventually(t, "it is linked again", linked)
-	write(t, q, record("crm", 500))
+	write(t, q, sample("crm", 500))
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 1+0")
 
 	q.fail(errors.New("as after a write error"))
 	eventually(t, "its own server runs again", func() bool { return q.Health() == nil })
-	write(t, q, record("crm", 501))
+	write(t, q, sample("crm", 501))
 	edgesAre(t, hub, "berlin linked 2+0")
 }
 
@@ -266,10 +268,10 @@ func TestAnyStreamOfTheHubMayCopyAnEdge(t *testing.T) {
 	write(t, q, append(records("crm", 0, 20), records("erp", 0, 10)...)...)
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 30+0")
-	of := &jetstream.StreamSource{Name: events, Domain: "berlin"}
+	of := &jetstream.StreamSource{Name: record.Events, Domain: "berlin"}
 	for _, c := range []jetstream.StreamConfig{
 		{Name: "ALL", Sources: []*jetstream.StreamSource{of}},
-		{Name: "ERP", Sources: []*jetstream.StreamSource{{Name: events, Domain: "berlin", FilterSubject: "events.erp.*"}}},
+		{Name: "ERP", Sources: []*jetstream.StreamSource{{Name: record.Events, Domain: "berlin", FilterSubject: "events.erp.*"}}},
 		{Name: "MIRROR", Mirror: of},
 	} {
 		if _, err := hub.js.CreateStream(t.Context(), c); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // Forget removes what the hub keeps of the folders that an edge's name stood for,
@@ -24,7 +26,7 @@ func (h *Hub) Forget(ctx context.Context, edge string) (int, error) {
 		}
 	}
 	if !known {
-		return 0, fmt.Errorf("edge %q: %w", edge, ErrNotFound)
+		return 0, fmt.Errorf("edge %q: %w", edge, record.ErrNotFound)
 	}
 	for key, s := range seen {
 		if s.linked || key[0] != edge && key[1] != linked {

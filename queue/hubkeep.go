@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -44,7 +46,7 @@ func (h *Hub) Keep(ctx context.Context, limits HubLimits) ([]string, error) {
 		return nil, fmt.Errorf("%d edges, and a hub copies from %d at most", len(edges), sourcesAtATime)
 	}
 	for _, c := range []jetstream.StreamConfig{
-		limits.reports(seen), limits.copies(hubEvents, events, copiedEvents, edges), limits.copies(hubDead, dead, copiedDead, edges),
+		limits.reports(seen), limits.copies(hubEvents, record.Events, copiedEvents, edges), limits.copies(hubDead, record.Dead, copiedDead, edges),
 	} {
 		if err := h.ensure(ctx, c); err != nil {
 			return nil, err
@@ -128,7 +130,7 @@ func (l HubLimits) copies(name, stream, prefix string, edges []Edge) jetstream.S
 		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Replicas: max(l.Replicas, 1), AllowDirect: true,
 	}
 	from := "events.>"
-	if stream == dead {
+	if stream == record.Dead {
 		from, c.MaxAge, c.MaxBytes = "dead.>", cmp.Or(l.DeadKeep, DefaultDeadKeep), cmp.Or(l.DeadMaxBytes, DefaultDeadMaxBytes)
 	}
 	for _, e := range edges {

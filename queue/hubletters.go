@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // replayPatience is how long an edge may say nothing of a replay.
@@ -19,13 +21,13 @@ const replayPatience = 30 * time.Second
 // EdgeLetter is a dead letter of an edge, under the number it has there.
 type EdgeLetter struct {
 	Edge string
-	Letter
+	record.Letter
 }
 
 // Letters passes the dead letters that match, of an edge or with an empty name
 // of all, to visit, until it returns false. They are read from the hub's copy,
 // without those that are no dead letters any more as far as the edge has told.
-func (h *Hub) Letters(ctx context.Context, edge string, f Filter, visit func(EdgeLetter) bool) error {
+func (h *Hub) Letters(ctx context.Context, edge string, f record.Filter, visit func(EdgeLetter) bool) error {
 	edges, err := h.Edges(ctx)
 	if err != nil {
 		return err
@@ -35,13 +37,13 @@ func (h *Hub) Letters(ctx context.Context, edge string, f Filter, visit func(Edg
 		spans[e.Name+"."+e.ID] = e.Letters
 	}
 	if edge != "" && !hasEdge(edges, edge) {
-		return fmt.Errorf("edge %q: %w", edge, ErrNotFound)
+		return fmt.Errorf("edge %q: %w", edge, record.ErrNotFound)
 	}
 	subject := copiedDead + orAny(edge) + ".*." + orAny(f.Service) + "." + orAny(f.Reason)
 	return h.read(ctx, hubDead, []string{subject}, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
 		l, folder := readEdgeLetter(m, meta)
 		span, current := spans[l.Edge+"."+folder]
-		if !current || !span.Has(l.Seq) || !f.matches(&l.Letter) {
+		if !current || !span.Has(l.Seq) || !f.Matches(&l.Letter) {
 			return true
 		}
 		return visit(l)
@@ -71,11 +73,11 @@ func readEdgeLetter(m jetstream.Msg, meta *jetstream.MsgMetadata) (EdgeLetter, s
 	_, rest, _ := strings.Cut(h.Get(natsSource), " ")
 	number, _, _ := strings.Cut(rest, " ")
 	seq, _ := strconv.ParseUint(number, 10, 64)
-	at := headTime(h, headBuried)
+	at := record.HeadTime(h, record.HeadBuried)
 	if at.IsZero() {
 		at = meta.Timestamp
 	}
-	return EdgeLetter{tokens[0], readLetter(&nats.Msg{Subject: "dead." + tokens[2], Header: h, Data: m.Data()}, seq, at)}, tokens[1]
+	return EdgeLetter{tokens[0], record.ReadLetter(&nats.Msg{Subject: "dead." + tokens[2], Header: h, Data: m.Data()}, seq, at)}, tokens[1]
 }
 
 // natsSource is the header of a copied record that holds the stream and the
@@ -85,7 +87,7 @@ const natsSource = "Nats-Stream-Source"
 // Replay has an edge put the letters that match back, as [Queue.Replay] does,
 // and returns how many. The edge goes on when ctx ends, or the hub does. tell is
 // told how many so far.
-func (h *Hub) Replay(ctx context.Context, edge string, f Filter, tell func(int)) (int, error) {
+func (h *Hub) Replay(ctx context.Context, edge string, f record.Filter, tell func(int)) (int, error) {
 	data, err := json.Marshal(f)
 	if err != nil {
 		return 0, err

@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // keeps reports whether this relay is the keeper.
@@ -92,11 +94,11 @@ func (c *cluster) takeParked(ctx context.Context, eng *engine, term uint64) (uin
 	gone := c.q.retries.reset()
 	last := uint64(0)
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true}
-	return last, eng.read(ctx, retry, cfg, func(m *nats.Msg, at place) bool {
-		last = at.seq
-		if !gone[at.seq] {
-			c.q.retries.keep(at.seq)
-			l := c.q.lane(serviceOf(m.Subject))
+	return last, eng.read(ctx, record.Retry, cfg, func(m *nats.Msg, at record.Place) bool {
+		last = at.Seq
+		if !gone[at.Seq] {
+			c.q.retries.keep(at.Seq)
+			l := c.q.lane(record.ServiceOf(m.Subject))
 			item := c.q.parkedIn(m, at, term)
 			l.mu.Lock()
 			l.lot.take(item)
@@ -109,7 +111,7 @@ func (c *cluster) takeParked(ctx context.Context, eng *engine, term uint64) (uin
 
 // followParked has what other relays park come to the lanes.
 func (c *cluster) followParked(ctx context.Context, eng *engine, term, from uint64) error {
-	consumer, err := eng.js.OrderedConsumer(ctx, eng.name(retry), jetstream.OrderedConsumerConfig{
+	consumer, err := eng.js.OrderedConsumer(ctx, eng.name(record.Retry), jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, HeadersOnly: true,
 	})
 	if err != nil {
@@ -117,8 +119,8 @@ func (c *cluster) followParked(ctx context.Context, eng *engine, term, from uint
 	}
 	own := c.stamp(term)
 	c.follow, err = consumer.Consume(func(m jetstream.Msg) {
-		at, ok := parsePlace(m.Reply())
-		if ok && m.Headers().Get(headKeeper) != own {
+		at, ok := record.ParsePlace(m.Reply())
+		if ok && m.Headers().Get(record.HeadKeeper) != own {
 			c.adopt(&nats.Msg{Subject: m.Subject(), Header: m.Headers()}, at, term)
 		}
 	})
@@ -126,15 +128,15 @@ func (c *cluster) followParked(ctx context.Context, eng *engine, term, from uint
 }
 
 // adopt takes up a record that another relay parked.
-func (c *cluster) adopt(m *nats.Msg, at place, term uint64) {
+func (c *cluster) adopt(m *nats.Msg, at record.Place, term uint64) {
 	item := c.q.parkedIn(m, at, term)
-	l := c.q.lane(serviceOf(m.Subject))
+	l := c.q.lane(record.ServiceOf(m.Subject))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.terms.Load() != term {
 		return
 	}
-	c.q.retries.keep(at.seq)
+	c.q.retries.keep(at.Seq)
 	if l.chains == nil || item.call == "" {
 		l.lot.push(item)
 	} else if chain := l.chainOf(item.call); chain.turns > 0 {

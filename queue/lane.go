@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // Lane holds the deliveries owed to one service. It is safe for concurrent
@@ -98,7 +100,7 @@ func (l *Lane) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.q.closed:
-		return ErrUnavailable
+		return record.ErrUnavailable
 	case <-l.notify:
 	case <-timer.C:
 	}
@@ -205,7 +207,7 @@ func (l *Lane) load(ctx context.Context, due []*parked) []*Entry {
 			entries = append(entries, l.hand(e))
 		case errors.Is(err, errAnother):
 			l.advance(item.call)
-		case err == nil || errors.Is(err, ErrNotFound):
+		case err == nil || errors.Is(err, record.ErrNotFound):
 			l.q.forgetParked(item)
 			l.advance(item.call)
 		default:

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // leases is the stream that says which relay of a site is its keeper.
@@ -68,7 +70,7 @@ func (l *lease) look(ctx context.Context, eng *engine, now time.Time) error {
 	switch {
 	case err == nil:
 		holder = string(m.Data)
-	case !errors.Is(err, ErrNotFound):
+	case !errors.Is(err, record.ErrNotFound):
 		return err
 	}
 	if seq != l.seq || l.seen.IsZero() {

@@ -10,6 +10,8 @@ import (
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/record"
 )
 
 // HubOptions say how to reach a hub, a central NATS that sees many edges.
@@ -142,5 +144,5 @@ func startNode(ctx context.Context, o *natsserver.Options, log natsserver.Logger
 		return ns, nil
 	}
 	ns.Shutdown()
-	return nil, cmp.Or(ctx.Err(), ErrUnavailable)
+	return nil, cmp.Or(ctx.Err(), record.ErrUnavailable)
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -46,7 +48,7 @@ func (l *loading) begin(ctx context.Context, eng *engine) error {
 	if err := l.beginIDs(ctx, eng); err != nil {
 		return err
 	}
-	s, err := eng.stream(ctx, retry)
+	s, err := eng.stream(ctx, record.Retry)
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func (l *loading) outdated(item *parked) bool {
 func (l *loading) beginIDs(ctx context.Context, eng *engine) error {
 	ids := newRecent(l.q.o.DedupWindow)
 	l.q.events.recent = ids
-	s, err := eng.stream(ctx, events)
+	s, err := eng.stream(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -107,8 +109,8 @@ func (l *loading) beginIDs(ctx context.Context, eng *engine) error {
 		l.newest = now
 	}
 	l.ids = span{1, 0}
-	first, err := eng.seqSince(ctx, events, l.newest.Add(-l.q.o.DedupWindow))
-	if state.Msgs == 0 || errors.Is(err, ErrNotFound) {
+	first, err := eng.seqSince(ctx, record.Events, l.newest.Add(-l.q.o.DedupWindow))
+	if state.Msgs == 0 || errors.Is(err, record.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
@@ -133,7 +135,7 @@ func (l *loading) countUnread(ctx context.Context, eng *engine) error {
 	if l.parked.from > l.parked.to {
 		return nil
 	}
-	counts, err := eng.serviceCounts(ctx, retry)
+	counts, err := eng.serviceCounts(ctx, record.Retry)
 	if err != nil {
 		return err
 	}
@@ -209,10 +211,10 @@ type knownID struct {
 func (l *loading) readIDs(ctx context.Context, eng *engine, s span, take func([]knownID)) error {
 	var some []knownID
 	hash := l.q.events.recent.hash
-	err := eng.readSpan(ctx, events, s, func(m *nats.Msg, at place) {
-		moment := time.Now().Add(-max(l.newest.Sub(at.at), 0))
-		some = append(some, knownID{seen{hash: hash(idOf(m.Header)), at: sinceBegan(moment).Milliseconds()}, at.seq})
-		if claim := m.Header.Get(headClaim); claim != "" {
+	err := eng.readSpan(ctx, record.Events, s, func(m *nats.Msg, at record.Place) {
+		moment := time.Now().Add(-max(l.newest.Sub(at.At), 0))
+		some = append(some, knownID{seen{hash: hash(record.IDOf(m.Header)), at: sinceBegan(moment).Milliseconds()}, at.Seq})
+		if claim := m.Header.Get(record.HeadClaim); claim != "" {
 			l.q.events.claims.stake(claim, moment)
 		}
 		if len(some) == loadStep {
@@ -251,7 +253,9 @@ func (q *Queue) takeBack(ctx context.Context, at lying) error {
 	defer q.moving.RUnlock()
 	l := q.lane(at.service)
 	l.letGo(erasing{stored: map[uint64]bool{at.seq: true}})
-	err := q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.deleteEach(ctx, events, []uint64{at.seq}) })
+	err := q.remove(ctx, func(ctx context.Context, eng *engine) error {
+		return eng.deleteEach(ctx, record.Events, []uint64{at.seq})
+	})
 	l.mu.Lock()
 	l.erasing = erasing{}
 	l.mu.Unlock()
@@ -262,9 +266,9 @@ func (q *Queue) takeBack(ctx context.Context, at lying) error {
 // finished, or known already.
 func (l *loading) readParked(ctx context.Context, eng *engine, s span, take func(*Lane, *parked)) error {
 	gone := setOf(l.q.retries.notDeleted())
-	return eng.readSpan(ctx, retry, s, func(m *nats.Msg, at place) {
-		if !gone[at.seq] && l.q.retries.keep(at.seq) {
-			take(l.q.lane(serviceOf(m.Subject)), l.q.parkedIn(m, at, embeddedTerm))
+	return eng.readSpan(ctx, record.Retry, s, func(m *nats.Msg, at record.Place) {
+		if !gone[at.Seq] && l.q.retries.keep(at.Seq) {
+			take(l.q.lane(record.ServiceOf(m.Subject)), l.q.parkedIn(m, at, embeddedTerm))
 		}
 	})
 }
@@ -299,16 +303,16 @@ func (l *Lane) unparked(item *parked) {
 
 // readSpan passes the records of a part of a stream to visit, without their
 // bodies.
-func (e *engine) readSpan(ctx context.Context, stream string, s span, visit func(*nats.Msg, place)) error {
+func (e *engine) readSpan(ctx context.Context, stream string, s span, visit func(*nats.Msg, record.Place)) error {
 	if s.from > s.to {
 		return nil
 	}
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(s.from, 1), HeadersOnly: true}
-	return e.read(ctx, stream, cfg, func(m *nats.Msg, at place) bool {
-		if at.seq <= s.to {
+	return e.read(ctx, stream, cfg, func(m *nats.Msg, at record.Place) bool {
+		if at.Seq <= s.to {
 			visit(m, at)
 		}
-		return at.seq < s.to
+		return at.Seq < s.to
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // Stream names what History reads.
@@ -22,9 +24,9 @@ const (
 
 func (s Stream) name() string {
 	if s == Debug {
-		return debug
+		return record.Debug
 	}
-	return attempts
+	return record.Attempts
 }
 
 // Logged is one record of ATTEMPTS or DEBUG.
@@ -89,12 +91,12 @@ func (b *logbook) flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-b.q.closed:
-		return ErrUnavailable
+		return record.ErrUnavailable
 	}
 	if eng := b.q.engine.Load(); eng != nil {
 		return eng.log.FlushWithContext(ctx)
 	}
-	return ErrUnavailable
+	return record.ErrUnavailable
 }
 
 // LogAttempt keeps what was tried. It never blocks; under pressure the record
@@ -111,7 +113,7 @@ func (q *Queue) LogDebug(service string, body []byte) { q.logs.add("debug."+serv
 func (q *Queue) History(ctx context.Context, stream Stream, service string, max int) ([]Logged, error) {
 	eng := q.engine.Load()
 	if eng == nil {
-		return nil, ErrUnavailable
+		return nil, record.ErrUnavailable
 	}
 	start, err := eng.startOfLast(ctx, stream.name(), stream.filter(service), max)
 	if err != nil {
@@ -119,8 +121,8 @@ func (q *Queue) History(ctx context.Context, stream Stream, service string, max 
 	}
 	cfg := jetstream.ConsumerConfig{FilterSubject: stream.filter(service), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: start}
 	var found []Logged
-	err = eng.read(ctx, stream.name(), cfg, func(m *nats.Msg, at place) bool {
-		found = append(found, readLogged(m, at.at))
+	err = eng.read(ctx, stream.name(), cfg, func(m *nats.Msg, at record.Place) bool {
+		found = append(found, readLogged(m, at.At))
 		return true
 	})
 	return newestFirst(found, max), err
@@ -182,7 +184,7 @@ func (e *engine) startOfLast(ctx context.Context, stream, filter string, n int) 
 func (q *Queue) Follow(ctx context.Context, service string, visit func(Logged)) error {
 	eng := q.engine.Load()
 	if eng == nil {
-		return ErrUnavailable
+		return record.ErrUnavailable
 	}
 	sub, err := eng.nc.SubscribeSync(eng.subject(Attempts.filter(service)))
 	if err != nil {

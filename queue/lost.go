@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -89,7 +91,7 @@ func (q *Queue) watchStreams(name string, s jetstream.Stream, err error) {
 func (q *Queue) lose(stream string) {
 	records := 0
 	switch stream {
-	case events:
+	case record.Events:
 		q.events.commitMu.Lock()
 		if q.events.recent != nil {
 			q.events.recent = newRecent(q.o.DedupWindow)
@@ -100,12 +102,12 @@ func (q *Queue) lose(stream string) {
 			records += l.stats().Waiting
 			l.reset()
 		}
-	case retry:
+	case record.Retry:
 		q.retries.lose()
 		for _, l := range q.allLanes() {
 			records += l.loseParked()
 		}
-	case dead:
+	case record.Dead:
 		q.cached.mu.Lock()
 		for _, reasons := range q.cached.dead {
 			for _, n := range reasons {

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // deleteStream does as an operator may.
@@ -24,7 +26,7 @@ func deleteStream(t *testing.T, q *Queue, stream string) {
 }
 
 // parkAs parks a record as if it had lain in EVENTS under a sequence.
-func parkAs(t *testing.T, q *Queue, r Record, origin uint64) {
+func parkAs(t *testing.T, q *Queue, r record.Record, origin uint64) {
 	t.Helper()
 	e := &Entry{Record: r, Seq: origin, stored: time.Now().UnixNano()}
 	if _, err := q.retry.write(r, parkNote(e, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}, ""), ""); err != nil {
@@ -40,12 +42,12 @@ func TestAParkedCopyOfWhatEventsLostHidesNothing(t *testing.T) {
 	t.Parallel()
 	o := Options{Dir: t.TempDir()}
 	q := open(t, o)
-	write(t, q, record("crm", 0))
-	parkAs(t, q, record("crm", 9), 1) // of a record that was lost, and its sequence given to crm-0
-	parkAs(t, q, record("crm", 1), 2)
+	write(t, q, sample("crm", 0))
+	parkAs(t, q, sample("crm", 9), 1) // of a record that was lost, and its sequence given to crm-0
+	parkAs(t, q, sample("crm", 1), 2)
 	shut(t, q)
 	q = open(t, o)
-	write(t, q, record("crm", 77))
+	write(t, q, sample("crm", 77))
 	if got := ids(next(t, q.Lane("crm"), 2)); !slices.Equal(got, []string{"crm-0", "crm-77"}) {
 		t.Errorf("got %v, want both that were acknowledged", got)
 	}
@@ -56,9 +58,9 @@ func TestAParkedCopyOfWhatEventsLostHidesNothing(t *testing.T) {
 
 func TestALotForgetsWhatIsBehindTheEndOfTheStream(t *testing.T) {
 	var lot parkingLot
-	r := record("crm", 1)
-	lot.take(&parked{origin: 3, key: shortHash(&r)})
-	lot.take(&parked{origin: 4, key: shortHash(&r)})
+	r := sample("crm", 1)
+	lot.take(&parked{origin: 3, key: record.Hash(&r)})
+	lot.take(&parked{origin: 4, key: record.Hash(&r)})
 	lot.clamp(3)
 	if lot.tookOver(&Entry{Record: r, Seq: 4}) {
 		t.Error("a sequence that is given anew is taken for the one before")
@@ -74,7 +76,7 @@ func TestWhatWasRefusedIsGoneAfterARestart(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	eng := q.engine.Load()
 	for range 3 {
 		if _, err := eng.js.Publish(testContext(t), "events.crm.post_call", []byte("refused")); err != nil {
@@ -83,7 +85,7 @@ func TestWhatWasRefusedIsGoneAfterARestart(t *testing.T) {
 	}
 	q.fail(errors.New("the disk reports an error"))
 	eventually(t, "the queue takes records again", func() bool { return q.Health() == nil })
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	if got := ids(next(t, q.Lane("crm"), 2)); !slices.Equal(got, []string{"crm-0", "crm-1"}) {
 		t.Errorf("got %v", got)
 	}
@@ -122,7 +124,7 @@ func TestAFailureDuringARestartCausesAnother(t *testing.T) {
 	if len(engines) < 2 {
 		t.Errorf("%d starts were seen after the failure, want another one for the failure in it", len(engines))
 	}
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 }
 
 // TestDeliveriesStayWithTheirServiceWhenRetryIsMadeAnew has sequences of RETRY
@@ -138,7 +140,7 @@ func TestDeliveriesStayWithTheirServiceWhenRetryIsMadeAnew(t *testing.T) {
 		}
 	}
 	park("alpha")
-	deleteStream(t, q, retry)
+	deleteStream(t, q, record.Retry)
 	park("beta")
 	eventually(t, "the queue is well", func() bool { return q.Health() == nil })
 	q.Lane("alpha").Wake(WakeAll)
@@ -151,7 +153,7 @@ func TestDeliveriesStayWithTheirServiceWhenRetryIsMadeAnew(t *testing.T) {
 		e.Finish()
 	}
 	losses := q.Losses()
-	if len(losses) != 1 || losses[0].Stream != retry || losses[0].Records != 3 {
+	if len(losses) != 1 || losses[0].Stream != record.Retry || losses[0].Records != 3 {
 		t.Errorf("losses: %v, want the 3 of RETRY", losses)
 	}
 	if err := q.Degraded(); err == nil || !strings.Contains(err.Error(), "3 records are lost") {
@@ -184,7 +186,7 @@ func TestWhatIsUnderWayEndsNothingInAStreamMadeAnew(t *testing.T) {
 	write(t, q, records("crm", 0, 5)...)
 	l := q.Lane("crm")
 	old := next(t, l, 2)
-	deleteStream(t, q, events)
+	deleteStream(t, q, record.Events)
 	eventually(t, "the loss is noticed", func() bool { q.Stats(); return len(q.Losses()) == 1 && q.Health() == nil })
 	write(t, q, records("crm", 10, 15)...)
 	if got := ids(next(t, l, 2)); got[0] != "crm-10" {
@@ -207,7 +209,7 @@ func TestTheOldestIsNoneThatAnOperatorPurged(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
 	eventually(t, "the oldest is known", func() bool { return !q.Stats().Services["crm"].Oldest.IsZero() })
-	s, err := q.engine.Load().js.Stream(testContext(t), events)
+	s, err := q.engine.Load().js.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}

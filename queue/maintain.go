@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -123,7 +125,7 @@ func (q *Queue) makeRoom(ctx context.Context, eng *engine, overflow bool) {
 		return
 	}
 	count := int(excess/max(held.Bytes/int64(held.Waiting+held.Parked+held.InFlight), 1)) + 1
-	n, err := q.sweep(ctx, service, time.Now(), count, Death{Reason: ReasonOverflow, Error: "the queue is nearly full"})
+	n, err := q.sweep(ctx, service, time.Now(), count, record.Death{Reason: record.ReasonOverflow, Error: "the queue is nearly full"})
 	if n > 0 {
 		q.o.Log.Error("deliveries given up to make room", "service", service, "deliveries", n)
 	}
@@ -135,9 +137,6 @@ func (q *Queue) makeRoom(ctx context.Context, eng *engine, overflow bool) {
 		_ = q.ask(ctx, eng) // else in a second
 	}
 }
-
-// ReasonOverflow is the reason of dead letters that the queue makes itself.
-const ReasonOverflow = "overflow"
 
 func (q *Queue) bytes() int64 {
 	q.cached.mu.Lock()

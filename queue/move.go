@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/record"
 )
 
 // Moved is what a move has brought over.
@@ -75,7 +77,7 @@ func (m *move) run(ctx context.Context, from, to Options) (err error) {
 		return err
 	}
 	if m.state.Doubts == nil {
-		m.state.Doubts = map[string]*doubt{events: {}, retry: {}, dead: {}}
+		m.state.Doubts = map[string]*doubt{record.Events: {}, record.Retry: {}, record.Dead: {}}
 	}
 	if err := m.src.base.own(ctx); err != nil {
 		return err
@@ -96,7 +98,7 @@ func (m *move) run(ctx context.Context, from, to Options) (err error) {
 // its own when they are old.
 func (m *move) end(ctx context.Context) error {
 	if m.src.base.alone() {
-		err := m.src.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", 0) })
+		err := m.src.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, record.Events, "", 0) })
 		if err != nil {
 			return err
 		}
@@ -123,7 +125,7 @@ func spoolIsEmpty(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	n, err := q.engine.Load().serviceCounts(ctx, events)
+	n, err := q.engine.Load().serviceCounts(ctx, record.Events)
 	if err == nil && len(n) > 0 {
 		err = fmt.Errorf("%s holds events that are to be forwarded to the cluster first", dir)
 	}
@@ -137,10 +139,10 @@ func openToMove(ctx context.Context, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := q.engine.Load().stream(ctx, events)
+	s, err := q.engine.Load().stream(ctx, record.Events)
 	if err == nil && s.CachedInfo().State.Msgs == 0 && s.CachedInfo().State.FirstSeq <= movedRoom {
 		err = q.remove(ctx, func(ctx context.Context, eng *engine) error {
-			return eng.purge(ctx, events, "", movedRoom+1)
+			return eng.purge(ctx, record.Events, "", movedRoom+1)
 		})
 		if err == nil { // it counts the sequences
 			err = q.Close(ctx)
@@ -157,13 +159,13 @@ func openToMove(ctx context.Context, o Options) (*Queue, error) {
 
 // letters moves the dead letters.
 func (m *move) letters(ctx context.Context) error {
-	_, err := m.src.eachBatch(ctx, Filter{Batch: moveBatch}, func(letters []Letter) error {
+	_, err := m.src.eachBatch(ctx, record.Filter{Batch: moveBatch}, func(letters []record.Letter) error {
 		g := &group{}
 		for i := range letters {
 			l := &letters[i]
 			g.recs = append(g.recs, l.Record)
 			g.notes = append(g.notes, letterNote(l))
-			g.keys = append(g.keys, moveKey(&l.Record, dead, l.Seq))
+			g.keys = append(g.keys, moveKey(&l.Record, record.Dead, l.Seq))
 		}
 		m.moved.Letters += len(letters)
 		return m.put(ctx, m.dst.dead, g)
@@ -172,15 +174,15 @@ func (m *move) letters(ctx context.Context) error {
 }
 
 // letterNote is what is stored beside a letter.
-func letterNote(l *Letter) note {
-	return note{}.with(headReason, l.Reason).with(headEvent, l.Event).withInt(headAccepted, l.Accepted.UnixNano()).
-		withInt(headBuried, l.Buried.UnixNano()).withInt(headAttempts, int64(l.Attempts)).withInt(headStatus, int64(l.Status)).
-		with(headError, l.Error)
+func letterNote(l *record.Letter) record.Note {
+	return record.Note{}.With(record.HeadReason, l.Reason).With(record.HeadEvent, l.Event).WithInt(record.HeadAccepted, l.Accepted.UnixNano()).
+		WithInt(record.HeadBuried, l.Buried.UnixNano()).WithInt(record.HeadAttempts, int64(l.Attempts)).WithInt(record.HeadStatus, int64(l.Status)).
+		With(record.HeadError, l.Error)
 }
 
 // moveKey is what a moved record is recognised by.
-func moveKey(r *Record, stream string, seq uint64) string {
-	return fmt.Sprintf("%s/move/%s/%d", r.key(), stream, seq)
+func moveKey(r *record.Record, stream string, seq uint64) string {
+	return fmt.Sprintf("%s/move/%s/%d", r.Key(), stream, seq)
 }
 
 // deliveries moves what is owed until nothing is. What a relay of the site had
@@ -194,7 +196,7 @@ func (m *move) deliveries(ctx context.Context) error {
 		}
 		eng := m.src.engine.Load()
 		if eng == nil {
-			return ErrUnavailable
+			return record.ErrUnavailable
 		}
 		if err := m.src.ask(ctx, eng); err != nil {
 			return err
@@ -243,12 +245,12 @@ func (m *move) lane(ctx context.Context, l *Lane) error {
 func (m *move) entries(ctx context.Context, entries []*Entry) error {
 	g := &group{}
 	for _, e := range entries {
-		n := note{}.withInt(headAccepted, e.stored)
+		n := record.Note{}.WithInt(record.HeadAccepted, e.stored)
 		if e.Replayed {
-			n = n.with(headReplayed, "1")
+			n = n.With(record.HeadReplayed, "1")
 		}
 		g.recs, g.notes = append(g.recs, e.Record), append(g.notes, n)
-		g.keys = append(g.keys, moveKey(&e.Record, events, e.Seq))
+		g.keys = append(g.keys, moveKey(&e.Record, record.Events, e.Seq))
 	}
 	m.moved.Owed += len(entries)
 	if err := m.put(ctx, m.dst.events, g); err != nil {
@@ -271,7 +273,7 @@ func (m *move) park(ctx context.Context, service string, items []*parked) error 
 	g := &group{}
 	for _, item := range items {
 		found, err := m.src.getParked(ctx, service, item)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, record.ErrNotFound) {
 			continue // an operator removed it
 		}
 		if err != nil {
@@ -281,7 +283,7 @@ func (m *move) park(ctx context.Context, service string, items []*parked) error 
 		r := recordOfParked(found)
 		g.recs = append(g.recs, r)
 		g.notes = append(g.notes, parkedNote(found.Header, m.state.Next))
-		g.keys = append(g.keys, moveKey(&r, retry, item.seq))
+		g.keys = append(g.keys, moveKey(&r, record.Retry, item.seq))
 	}
 	if m.state.Next > movedRoom {
 		return fmt.Errorf("more than %d deliveries wait for another attempt", movedRoom)
@@ -297,12 +299,12 @@ func (m *move) park(ctx context.Context, service string, items []*parked) error 
 }
 
 // parkedNote is what is stored beside a parked record, but for whose it was.
-func parkedNote(h nats.Header, origin int64) note {
-	n := note{}
-	for _, key := range [...]string{headEvent, headAccepted, headAttempts, headDue, headStatus, headReason, headHeld, headReplayed} {
-		n = n.with(key, h.Get(key))
+func parkedNote(h nats.Header, origin int64) record.Note {
+	n := record.Note{}
+	for _, key := range [...]string{record.HeadEvent, record.HeadAccepted, record.HeadAttempts, record.HeadDue, record.HeadStatus, record.HeadReason, record.HeadHeld, record.HeadReplayed} {
+		n = n.With(key, h.Get(key))
 	}
-	return n.withInt(headOrigin, origin)
+	return n.WithInt(record.HeadOrigin, origin)
 }
 
 // put stores a group in the other queue, but what is there already. What was in
@@ -310,7 +312,7 @@ func parkedNote(h nats.Header, origin int64) note {
 func (m *move) put(ctx context.Context, c *committer, g *group) error {
 	d, eng := m.state.Doubts[c.stream], m.dst.engine.Load()
 	if eng == nil {
-		return ErrUnavailable
+		return record.ErrUnavailable
 	}
 	for _, settled := range m.state.Doubts {
 		settled.forget(m.last)

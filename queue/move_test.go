@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // inFolder is an embedded queue, whatever the tests are run with.
@@ -33,7 +35,7 @@ func fillToMove(t testing.TB, q *Queue, n int) {
 			case 1:
 				err = e.Park(Parking{Attempts: i, Due: time.Now().Add(time.Hour), Held: i%2 == 0, Status: 503, Reason: "busy"})
 			case 2:
-				err = e.Bury(Death{Reason: "rejected", Attempts: i, Status: 422, Error: "no"})
+				err = e.Bury(record.Death{Reason: "rejected", Attempts: i, Status: 422, Error: "no"})
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -66,8 +68,8 @@ func expectMoved(t *testing.T, q *Queue, n int) {
 		expectEach(t, all, service, n)
 	}
 	letters := 0
-	err := q.Letters(testContext(t), Filter{Service: "crm"}, func(l Letter) bool {
-		if l.ID != record("crm", 3*letters+2).ID || l.Status != 422 || l.Attempts != 3*letters+2 || l.Error != "no" || time.Since(l.Buried) > time.Hour {
+	err := q.Letters(testContext(t), record.Filter{Service: "crm"}, func(l record.Letter) bool {
+		if l.ID != sample("crm", 3*letters+2).ID || l.Status != 422 || l.Attempts != 3*letters+2 || l.Error != "no" || time.Since(l.Buried) > time.Hour {
 			t.Errorf("letter %d is %+v", letters, l)
 		}
 		letters++
@@ -145,7 +147,7 @@ func TestAMoveLeavesARunningSiteAlone(t *testing.T) {
 	q := openIn(t, p, Options{Dir: t.TempDir()})
 	eventually(t, "it keeps the retries", q.base.keeps)
 	here, there := moveOptions(t.TempDir(), p)
-	if _, err := Move(testContext(t), there, here, func(Moved) {}); !errors.Is(err, ErrBusy) {
+	if _, err := Move(testContext(t), there, here, func(Moved) {}); !errors.Is(err, record.ErrBusy) {
 		t.Errorf("got %v, want that another relay is at work", err)
 	}
 }

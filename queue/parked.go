@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"maps"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // parked is a delivery that lies in RETRY until it is due. Its body is read
@@ -118,7 +120,7 @@ func (p *parkingLot) clamp(last uint64) {
 // kept it from being released there.
 func (p *parkingLot) tookOver(e *Entry) bool {
 	key, found := p.over[e.Seq]
-	return found && key == shortHash(&e.Record)
+	return found && key == record.Hash(&e.Record)
 }
 
 // released notes that what was taken over is released in EVENTS.

@@ -3,6 +3,8 @@ package queue
 import (
 	"fmt"
 	"sync/atomic"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -18,12 +20,12 @@ type payload struct{ max atomic.Int64 }
 func (p *payload) fits(g *group) error {
 	most := p.max.Load()
 	for i := range g.recs {
-		size := sizeOf(&g.recs[i]) + headRoom
+		size := record.SizeOf(&g.recs[i]) + headRoom
 		switch {
 		case most > 0 && size > most:
-			return fmt.Errorf("%w: %d bytes with its headers, and max_payload of the cluster is %d", ErrTooLarge, size, most)
+			return fmt.Errorf("%w: %d bytes with its headers, and max_payload of the cluster is %d", record.ErrTooLarge, size, most)
 		case most == 0 && size > usualPayload:
-			return fmt.Errorf("%w: the cluster has to say first whether it takes %d bytes", ErrUnavailable, size)
+			return fmt.Errorf("%w: the cluster has to say first whether it takes %d bytes", record.ErrUnavailable, size)
 		}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"callrelay/queue/record"
 )
 
 // Queue is the durable queue. It is safe for concurrent use.
@@ -32,7 +34,7 @@ type Queue struct {
 	edge    *edge // nil without a hub
 	cached  statsCache
 
-	buried atomic.Pointer[func(Death, []Record)]
+	buried atomic.Pointer[func(record.Death, []record.Record)]
 
 	// moving is held by what removes records or puts them back, and held alone by
 	// an erasure and a backup, which must not miss what moves.
@@ -87,15 +89,15 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	q.retries.wake = make(chan struct{}, 1)
 	q.logs = newLogbook(q)
-	q.events = newCommitter(events, q.fail)
+	q.events = newCommitter(record.Events, q.fail)
 	q.events.stored = q.base.stored
 	if q.events.claims = o.claims; o.claims == nil {
 		q.events.claims = newClaims(o.DedupWindow)
 	}
-	q.retry = newCommitter(retry, q.fail)
-	q.retry.stored = func(_ *Record, seq uint64) { q.retries.stored(seq) }
+	q.retry = newCommitter(record.Retry, q.fail)
+	q.retry.stored = func(_ *record.Record, seq uint64) { q.retries.stored(seq) }
 	q.loading = newLoading(q)
-	q.dead = newCommitter(dead, q.fail)
+	q.dead = newCommitter(record.Dead, q.fail)
 	if err := q.base.load(ctx); err != nil {
 		folder.close()
 		return nil, err
@@ -202,16 +204,16 @@ func (q *Queue) background(part func(context.Context)) {
 
 // attachLanes attaches a lane for every service that has records, or had.
 func (q *Queue) attachLanes(ctx context.Context, eng *engine) error {
-	counts, err := eng.subjectCounts(ctx, events)
+	counts, err := eng.subjectCounts(ctx, record.Events)
 	if err != nil {
 		return err
 	}
 	for subject := range counts {
-		if service := serviceOf(subject); service != markService {
+		if service := record.ServiceOf(subject); service != markService {
 			q.lane(service)
 		}
 	}
-	last, err := eng.lastSeq(ctx, events)
+	last, err := eng.lastSeq(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -262,7 +264,7 @@ func (q *Queue) allLanes() []*Lane {
 // the same records again is safe. [ErrConflict] and, in a cluster, [ErrTooLarge]
 // come again each time. Records whose id their service has had
 // within the window count as stored.
-func (q *Queue) Append(recs []Record, done func(error)) {
+func (q *Queue) Append(recs []record.Record, done func(error)) {
 	if len(recs) == 0 {
 		go done(nil)
 		return
@@ -281,7 +283,7 @@ func (q *Queue) take(g *group) {
 
 // Write appends the records and waits until they are stored. When ctx ends
 // first it returns its error, and they may or may not be stored.
-func (q *Queue) Write(ctx context.Context, recs []Record) error {
+func (q *Queue) Write(ctx context.Context, recs []record.Record) error {
 	result := make(chan error, 1)
 	q.Append(recs, func(err error) { result <- err })
 	select {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // testContext ends before the test's own deadline would be of no help.
@@ -48,23 +50,23 @@ func shut(t testing.TB, q *Queue) {
 	}
 }
 
-// record makes the n-th record of a service.
-func record(service string, n int) Record {
-	return Record{
+// sample makes the n-th record of a service.
+func sample(service string, n int) record.Record {
+	return record.Record{
 		Service: service, Event: "post_call", ID: fmt.Sprintf("%s-%d", service, n), Call: fmt.Sprint("call-", n%10),
 		Segment: "1", Scope: "queue support", Body: fmt.Appendf(nil, `{"event":"post_call","id":"%s-%d","n":%d}`, service, n, n),
 	}
 }
 
-func records(service string, from, to int) []Record {
-	var recs []Record
+func records(service string, from, to int) []record.Record {
+	var recs []record.Record
 	for n := from; n < to; n++ {
-		recs = append(recs, record(service, n))
+		recs = append(recs, sample(service, n))
 	}
 	return recs
 }
 
-func write(t testing.TB, q *Queue, recs ...Record) {
+func write(t testing.TB, q *Queue, recs ...record.Record) {
 	t.Helper()
 	if err := q.Write(testContext(t), recs); err != nil {
 		t.Fatal(err)
@@ -122,7 +124,7 @@ func ids(entries []*Entry) []string {
 func TestRecordsComeBackAsWritten(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
-	want := record("crm", 1)
+	want := sample("crm", 1)
 	write(t, q, want)
 	e := next(t, q.Lane("crm"), 1)[0]
 	if fmt.Sprint(e.Record) != fmt.Sprint(want) {
@@ -137,10 +139,10 @@ func TestRecordsComeBackAsWritten(t *testing.T) {
 func TestRecordsLieWhereTheNatsCLIFindsThem(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
-	r := record("crm", 1)
+	r := sample("crm", 1)
 	r.Call, r.Segment, r.Scope = "U1", "2", "queue support"
 	write(t, q, r)
-	death := Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}
+	death := record.Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}
 	if err := next(t, q.Lane("crm"), 1)[0].Bury(death); err != nil {
 		t.Fatal(err)
 	}
@@ -152,8 +154,8 @@ func TestRecordsLieWhereTheNatsCLIFindsThem(t *testing.T) {
 		stream, subject string
 		headers         map[string]string
 	}{
-		{events, "events.crm.post_call", own},
-		{dead, "dead.crm.rejected", given},
+		{record.Events, "events.crm.post_call", own},
+		{record.Dead, "dead.crm.rejected", given},
 	} {
 		eng := q.engine.Load()
 		m, _, err := eng.getStored(t.Context(), want.stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, eng.subject(want.subject)))
@@ -236,16 +238,16 @@ func TestParkedEntriesComeDue(t *testing.T) {
 func TestBuriedEntriesAreLetters(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
-	write(t, q, record("crm", 1))
-	if err := next(t, q.Lane("crm"), 1)[0].Bury(Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}); err != nil {
+	write(t, q, sample("crm", 1))
+	if err := next(t, q.Lane("crm"), 1)[0].Bury(record.Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}); err != nil {
 		t.Fatal(err)
 	}
-	var letters []Letter
-	err := q.Letters(t.Context(), Filter{Service: "crm"}, func(l Letter) bool { letters = append(letters, l); return true })
+	var letters []record.Letter
+	err := q.Letters(t.Context(), record.Filter{Service: "crm"}, func(l record.Letter) bool { letters = append(letters, l); return true })
 	if err != nil || len(letters) != 1 || letters[0].Reason != "rejected" || letters[0].Status != 422 || letters[0].Event != "post_call" {
 		t.Fatalf("got %+v and %v", letters, err)
 	}
-	n, err := q.Replay(t.Context(), Filter{}, nil)
+	n, err := q.Replay(t.Context(), record.Filter{}, nil)
 	if n != 1 || err != nil {
 		t.Fatalf("replayed %d: %v", n, err)
 	}
@@ -253,7 +255,7 @@ func TestBuriedEntriesAreLetters(t *testing.T) {
 	if e.ID != "crm-1" || !e.Replayed {
 		t.Errorf("got %s, replayed %v", e.ID, e.Replayed)
 	}
-	if n, err := q.DropLetters(t.Context(), Filter{}); n != 0 || err != nil {
+	if n, err := q.DropLetters(t.Context(), record.Filter{}); n != 0 || err != nil {
 		t.Errorf("dropped %d: %v", n, err)
 	}
 }

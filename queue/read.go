@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // readPause is how long a server of a cluster is given to catch up.
@@ -19,10 +21,10 @@ const readAhead = 8 << 20
 // read passes the stored records that match cfg to visit, oldest first, until
 // it returns false. It reads through a consumer of its own, which leaves no
 // trace. What is stored after it began need not be read.
-func (e *engine) read(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, place) bool) error {
+func (e *engine) read(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, record.Place) bool) error {
 	last, stopped := uint64(0), false
-	see := func(m *nats.Msg, at place) bool {
-		last = at.seq
+	see := func(m *nats.Msg, at record.Place) bool {
+		last = at.Seq
 		stopped = !visit(m, at)
 		return !stopped
 	}
@@ -77,7 +79,7 @@ func (e *engine) stores(ctx context.Context, stream, filter string, from, to uin
 	return err == nil && seq <= to
 }
 
-func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, place) bool) error {
+func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, record.Place) bool) error {
 	cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = jetstream.AckNonePolicy, true, time.Minute
 	if cfg.FilterSubject != "" {
 		cfg.FilterSubject = e.subject(cfg.FilterSubject)
@@ -115,11 +117,11 @@ func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.Cons
 		if err != nil {
 			return fmt.Errorf("read stream %s: %w", stream, err)
 		}
-		at, ok := parsePlace(m.Reply)
+		at, ok := record.ParsePlace(m.Reply)
 		if !ok {
 			break // fewer records than there were at the beginning
 		}
-		left, asked, largest = min(left-1, at.pending), asked-1, max(largest, m.Size())
+		left, asked, largest = min(left-1, at.Pending), asked-1, max(largest, m.Size())
 		if !visit(m, at) {
 			break
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // refusing is a stream that takes nothing.
@@ -13,7 +15,7 @@ type refusing struct{}
 
 func (refusing) write(drafts []draft) error {
 	for i := range drafts {
-		drafts[i].group.err = ErrFull
+		drafts[i].group.err = record.ErrFull
 	}
 	return nil
 }
@@ -43,11 +45,11 @@ func TestWhatCannotBeStoredElsewhereStaysInFlight(t *testing.T) {
 			return e.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)})
 		}},
 		{"buried", func(q *Queue) *committer { return q.dead }, func(_ *Queue, e *Entry) error {
-			return e.Bury(Death{Reason: "rejected"})
+			return e.Bury(record.Death{Reason: "rejected"})
 		}},
 		{"swept", func(q *Queue) *committer { return q.dead }, func(q *Queue, e *Entry) error {
 			e.Return()
-			_, err := q.Sweep(t.Context(), "crm", time.Now(), Death{Reason: "expired"})
+			_, err := q.Sweep(t.Context(), "crm", time.Now(), record.Death{Reason: "expired"})
 			return err
 		}},
 	} {
@@ -55,10 +57,10 @@ func TestWhatCannotBeStoredElsewhereStaysInFlight(t *testing.T) {
 			t.Parallel()
 			q := open(t, Options{Dir: t.TempDir()})
 			l := q.Lane("crm")
-			write(t, q, record("crm", 0))
+			write(t, q, sample("crm", 0))
 			e := next(t, l, 1)[0]
 			again := refuses(test.stream(q))
-			if err := test.end(q, e); !errors.Is(err, ErrFull) {
+			if err := test.end(q, e); !errors.Is(err, record.ErrFull) {
 				t.Errorf("got %v, want that it is refused", err)
 			}
 			e.Return()
@@ -75,16 +77,16 @@ func TestALetterThatIsNotPutBackIsKept(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
-	write(t, q, record("crm", 0))
-	if err := next(t, l, 1)[0].Bury(Death{Reason: "rejected"}); err != nil {
+	write(t, q, sample("crm", 0))
+	if err := next(t, l, 1)[0].Bury(record.Death{Reason: "rejected"}); err != nil {
 		t.Fatal(err)
 	}
 	again := refuses(q.events)
-	if n, err := q.Replay(testContext(t), Filter{}, nil); n != 0 || !errors.Is(err, ErrFull) {
+	if n, err := q.Replay(testContext(t), record.Filter{}, nil); n != 0 || !errors.Is(err, record.ErrFull) {
 		t.Errorf("put back %d, %v; want none", n, err)
 	}
 	again()
-	if n, err := q.Replay(testContext(t), Filter{}, nil); n != 1 || err != nil {
+	if n, err := q.Replay(testContext(t), record.Filter{}, nil); n != 1 || err != nil {
 		t.Errorf("put back %d, %v; want the one that was refused", n, err)
 	}
 	next(t, l, 1)[0].Finish()
@@ -96,7 +98,7 @@ func TestWhatWasRefusedIsNotKnown(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	again := refuses(q.events)
-	if err := q.Write(testContext(t), records("crm", 0, 3)); !errors.Is(err, ErrFull) {
+	if err := q.Write(testContext(t), records("crm", 0, 3)); !errors.Is(err, record.ErrFull) {
 		t.Errorf("got %v, want that it is refused", err)
 	}
 	again()
@@ -111,7 +113,7 @@ func TestASequenceGivenAgainIsNotTakenForFinished(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	next(t, l, 1)[0].Finish()
 	l.mu.Lock()
 	l.win.restore(l.win.high+5, nil)
@@ -119,7 +121,7 @@ func TestASequenceGivenAgainIsNotTakenForFinished(t *testing.T) {
 	if err := l.attach(testContext(t), q.engine.Load()); err != nil {
 		t.Fatal(err)
 	}
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	if e := next(t, l, 1)[0]; e.ID != "crm-1" {
 		t.Errorf("got %s", e.ID)
 	}
@@ -130,7 +132,7 @@ func TestTheFloorsKeepWhichRetriesAreFinished(t *testing.T) {
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	if err := next(t, l, 1)[0].Park(Parking{Attempts: 1, Due: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +184,7 @@ func TestTheEmbeddedServerSyncsBeforeItAcknowledges(t *testing.T) {
 	if !config.SyncAlways || config.SyncInterval > 5*time.Minute {
 		t.Errorf("sync always %v, every %v: what is acknowledged is lost, or the folder grows", config.SyncAlways, config.SyncInterval)
 	}
-	for _, name := range []string{events, retry, dead} {
+	for _, name := range []string{record.Events, record.Retry, record.Dead} {
 		s, err := eng.stream(testContext(t), name)
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 func TestVanishedConsumerIsRebuilt(t *testing.T) {
@@ -21,7 +23,7 @@ func TestVanishedConsumerIsRebuilt(t *testing.T) {
 		e.Finish()
 	}
 	js := q.engine.Load().js
-	if err := js.DeleteConsumer(testContext(t), events, "crm"); err != nil {
+	if err := js.DeleteConsumer(testContext(t), record.Events, "crm"); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
@@ -37,7 +39,7 @@ func TestVanishedConsumerIsRebuilt(t *testing.T) {
 		t.Errorf("got %s", e.ID)
 	}
 	eventually(t, "the consumer is there again", func() bool {
-		_, err := js.Consumer(testContext(t), events, "crm")
+		_, err := js.Consumer(testContext(t), record.Events, "crm")
 		return err == nil
 	})
 }
@@ -50,7 +52,7 @@ func TestWhatAReplacedConsumerHadSentIsNotCountedTwice(t *testing.T) {
 	l := newLane(nil, "crm")
 	l.feed.waiting, l.feed.counted = 4, 6
 	for _, sent := range []struct{ seq, nth uint64 }{{3, 3}, {4, 4}, {5, 5}, {3, 1}, {4, 2}, {5, 3}} {
-		l.accept(&Entry{Record: record("crm", 0), Seq: sent.seq, lane: l}, sent.nth)
+		l.accept(&Entry{Record: sample("crm", 0), Seq: sent.seq, lane: l}, sent.nth)
 	}
 	if l.feed.waiting != 1 || len(l.fresh) != 3 {
 		t.Errorf("got %d waiting and %d fresh, want 1 and 3", l.feed.waiting, len(l.fresh))
@@ -66,10 +68,10 @@ func TestVanishedStreamIsRecreated(t *testing.T) {
 	for _, e := range next(t, l, 50) {
 		e.Finish()
 	}
-	deleteStream(t, q, events)
+	deleteStream(t, q, record.Events)
 	eventually(t, "the queue takes records again", func() bool {
 		err := q.Write(testContext(t), records("crm", 100, 110))
-		if err != nil && !errors.Is(err, ErrUnavailable) {
+		if err != nil && !errors.Is(err, record.ErrUnavailable) {
 			t.Fatal(err)
 		}
 		return err == nil
@@ -85,7 +87,7 @@ func TestPurgedRecordsWaitNoMore(t *testing.T) {
 	q := open(t, Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
 	q.Lane("crm")
-	s, err := q.engine.Load().js.Stream(testContext(t), events)
+	s, err := q.engine.Load().js.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +95,7 @@ func TestPurgedRecordsWaitNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "nothing waits", func() bool { return q.Stats().Services["crm"].Waiting == 0 })
-	write(t, q, record("crm", 7))
+	write(t, q, sample("crm", 7))
 	if e := next(t, q.Lane("crm"), 1)[0]; e.ID != "crm-7" {
 		t.Errorf("got %s", e.ID)
 	}
@@ -103,16 +105,16 @@ func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, Options{Dir: t.TempDir()})
-	write(t, q, record("other", 0))
+	write(t, q, sample("other", 0))
 	write(t, q, records("crm", 0, 200)...)
-	write(t, q, record("other", 1))
+	write(t, q, sample("other", 1))
 	first := next(t, q.Lane("crm"), 1)[0]
 	eventually(t, "all that was asked for has come", func() bool { // or what is left is sent at once
 		q.lane("crm").mu.Lock()
 		defer q.lane("crm").mu.Unlock()
 		return q.lane("crm").feed.asked == 0
 	})
-	s, err := q.engine.Load().js.Stream(testContext(t), events)
+	s, err := q.engine.Load().js.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +145,7 @@ func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 // stored counts the records of EVENTS.
 func stored(t *testing.T, q *Queue) int {
 	t.Helper()
-	counts, err := q.engine.Load().subjectCounts(testContext(t), events)
+	counts, err := q.engine.Load().subjectCounts(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +184,7 @@ func TestOnlyWhatIsFinishedAndOldIsTrimmed(t *testing.T) {
 	if got := ids(next(t, q.Lane("orphan"), 2)); got[0] != "orphan-0" {
 		t.Errorf("got %v", got)
 	}
-	write(t, q, record("crm", 99))
+	write(t, q, sample("crm", 99))
 	next(t, l, 1)[0].Finish()
 }
 
@@ -229,7 +231,7 @@ func TestConsumerShowsWhatIsPending(t *testing.T) {
 	l := q.Lane("crm")
 	js := q.engine.Load().js
 	info := func() *jetstream.ConsumerInfo {
-		c, err := js.Consumer(testContext(t), events, "crm")
+		c, err := js.Consumer(testContext(t), record.Events, "crm")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // EdgeReport is what an edge tells the hub of itself.
@@ -63,7 +65,7 @@ func (s LetterSpan) Has(seq uint64) bool {
 
 // letterSpan reads which dead letters there are.
 func (e *engine) letterSpan(ctx context.Context) LetterSpan {
-	s, err := e.stream(ctx, dead)
+	s, err := e.stream(ctx, record.Dead)
 	if err != nil {
 		return LetterSpan{}
 	}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
+
+	"callrelay/queue/record"
 )
 
 // restoring is a file of the folder while a restore is not finished.
@@ -199,7 +201,7 @@ func (e *engine) sendChunk(ctx context.Context, subject string, chunk []byte) er
 	defer cancel()
 	m, err := e.nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: subject, Data: chunk})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", record.ErrUnavailable, err)
 	}
 	if len(m.Data) > 0 { // the stream cannot be restored, for the reason in it
 		return errors.New(string(m.Data))

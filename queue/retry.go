@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/record"
 )
 
 // retries knows which records of RETRY are still needed, and removes those
@@ -27,22 +29,22 @@ type retries struct {
 }
 
 // parkNote is what is stored beside a parked record.
-func parkNote(e *Entry, p Parking, stamp string) note {
-	n := note{}.with(headEvent, e.Event).withInt(headAccepted, e.stored).withInt(headOrigin, int64(e.Seq)).
-		withInt(headAttempts, int64(p.Attempts)).withInt(headDue, p.Due.UnixMilli()).
-		withInt(headStatus, int64(p.Status)).with(headReason, p.Reason)
+func parkNote(e *Entry, p Parking, stamp string) record.Note {
+	n := record.Note{}.With(record.HeadEvent, e.Event).WithInt(record.HeadAccepted, e.stored).WithInt(record.HeadOrigin, int64(e.Seq)).
+		WithInt(record.HeadAttempts, int64(p.Attempts)).WithInt(record.HeadDue, p.Due.UnixMilli()).
+		WithInt(record.HeadStatus, int64(p.Status)).With(record.HeadReason, p.Reason)
 	if p.Held {
-		n = n.with(headHeld, "1")
+		n = n.With(record.HeadHeld, "1")
 	}
 	if e.Replayed {
-		n = n.with(headReplayed, "1")
+		n = n.With(record.HeadReplayed, "1")
 	}
-	return n.with(headKeeper, stamp)
+	return n.With(record.HeadKeeper, stamp)
 }
 
 // park stores e in RETRY and returns when that is on disk.
 func (q *Queue) park(e *Entry, p Parking) (*parked, error) {
-	if err := q.room(sizeOf(&e.Record)); err != nil {
+	if err := q.room(record.SizeOf(&e.Record)); err != nil {
 		return nil, err
 	}
 	term := q.base.term()
@@ -62,7 +64,7 @@ func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
 	for _, e := range entries {
 		g.recs = append(g.recs, e.Record)
 		g.notes = append(g.notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}, q.base.stamp(term)))
-		size += sizeOf(&e.Record)
+		size += record.SizeOf(&e.Record)
 	}
 	if err := q.room(size); err != nil {
 		return nil, err
@@ -82,7 +84,7 @@ func (q *Queue) keepParked(e *Entry, p Parking, seq, term uint64) *parked {
 	q.retries.keep(seq)
 	return &parked{
 		seq: seq, era: q.retries.current(), origin: e.Seq, due: sinceBegan(p.Due), accepted: e.stored,
-		size: sizeOf(&e.Record), key: shortHash(&e.Record), call: e.Call, held: p.Held, term: term,
+		size: record.SizeOf(&e.Record), key: record.Hash(&e.Record), call: e.Call, held: p.Held, term: term,
 	}
 }
 
@@ -96,8 +98,8 @@ func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, erro
 		return nil, err
 	}
 	return &Entry{
-		Record: recordOfParked(m), Seq: item.origin, Accepted: q.clock.moment(item.accepted, time.Now()), stored: item.accepted, Attempts: int(headInt(m.Header, headAttempts)),
-		Replayed: m.Header.Get(headReplayed) != "", lane: l, item: item,
+		Record: recordOfParked(m), Seq: item.origin, Accepted: q.clock.moment(item.accepted, time.Now()), stored: item.accepted, Attempts: int(record.HeadInt(m.Header, record.HeadAttempts)),
+		Replayed: m.Header.Get(record.HeadReplayed) != "", lane: l, item: item,
 	}, nil
 }
 
@@ -107,12 +109,12 @@ var errAnother = errors.New("another record lies there")
 // getParked reads a record of RETRY, and holds it against what is known of it. A
 // stream that was made anew gives its sequences again.
 func (q *Queue) getParked(ctx context.Context, service string, item *parked) (*nats.Msg, error) {
-	m, err := q.get(ctx, retry, item.seq)
+	m, err := q.get(ctx, record.Retry, item.seq)
 	if err != nil {
 		return nil, err
 	}
-	if r := readRecord(m); r.Service != service || shortHash(&r) != item.key {
-		err = fmt.Errorf("%s: record %d: %w", retry, item.seq, errAnother)
+	if r := record.Read(m); r.Service != service || record.Hash(&r) != item.key {
+		err = fmt.Errorf("%s: record %d: %w", record.Retry, item.seq, errAnother)
 		q.o.Log.Error("parked delivery is gone", "service", service, "err", err)
 		q.fail(err)
 		return nil, err
@@ -120,9 +122,9 @@ func (q *Queue) getParked(ctx context.Context, service string, item *parked) (*n
 	return m, nil
 }
 
-func recordOfParked(m *nats.Msg) Record {
-	r := readRecord(m)
-	r.Event = m.Header.Get(headEvent)
+func recordOfParked(m *nats.Msg) record.Record {
+	r := record.Read(m)
+	r.Event = m.Header.Get(record.HeadEvent)
 	return r
 }
 
@@ -130,7 +132,7 @@ func recordOfParked(m *nats.Msg) Record {
 func (q *Queue) get(ctx context.Context, stream string, seq uint64) (*nats.Msg, error) {
 	eng := q.engine.Load()
 	if eng == nil {
-		return nil, ErrUnavailable
+		return nil, record.ErrUnavailable
 	}
 	return q.base.read(ctx, eng, stream, seq)
 }
@@ -259,7 +261,7 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 	q.moving.RLock()
 	defer q.moving.RUnlock()
 	q.retries.mu.Lock()
-	gone := ascending(q.retries.gone)
+	gone := record.Ascending(q.retries.gone)
 	floor := q.retries.known.floor()
 	q.retries.mu.Unlock()
 	if len(gone) == 0 {
@@ -272,12 +274,12 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 	err := q.remove(ctx, func(ctx context.Context, eng *engine) error {
 		rest := gone
 		if below > deletesInFlight {
-			if err := eng.purge(ctx, retry, "", floor+1); err != nil {
+			if err := eng.purge(ctx, record.Retry, "", floor+1); err != nil {
 				return err
 			}
 			rest = gone[below:]
 		}
-		return eng.deleteEach(ctx, retry, rest)
+		return eng.deleteEach(ctx, record.Retry, rest)
 	})
 	if err == nil {
 		q.retries.deleted(gone)
@@ -305,14 +307,14 @@ func (r *retries) needs(seq uint64) bool {
 
 // parkedIn reads a record that JetStream sent without its body. It comes due as
 // long after it was parked as it was to, however the clock was set since.
-func (q *Queue) parkedIn(m *nats.Msg, at place, term uint64) *parked {
+func (q *Queue) parkedIn(m *nats.Msg, at record.Place, term uint64) *parked {
 	h, r := m.Header, recordOfParked(m)
 	due := sinceBegan(time.UnixMilli(0))
-	if wanted := headInt(h, headDue); wanted != 0 {
-		due = sinceBegan(q.clock.moment(at.at.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.at)
+	if wanted := record.HeadInt(h, record.HeadDue); wanted != 0 {
+		due = sinceBegan(q.clock.moment(at.At.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.At)
 	}
 	return &parked{
-		seq: at.seq, era: q.retries.current(), origin: uint64(headInt(h, headOrigin)), due: due, accepted: headInt(h, headAccepted),
-		size: sizeOf(&r) + headInt(h, "Nats-Msg-Size"), key: shortHash(&r), call: r.Call, held: h.Get(headHeld) != "", term: term,
+		seq: at.Seq, era: q.retries.current(), origin: uint64(record.HeadInt(h, record.HeadOrigin)), due: due, accepted: record.HeadInt(h, record.HeadAccepted),
+		size: record.SizeOf(&r) + record.HeadInt(h, "Nats-Msg-Size"), key: record.Hash(&r), call: r.Call, held: h.Get(record.HeadHeld) != "", term: term,
 	}
 }

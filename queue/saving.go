@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -133,7 +135,7 @@ func (q *Queue) currentFloors() floors {
 		l.mu.Unlock()
 	}
 	q.retries.mu.Lock()
-	fl.gone = ascending(q.retries.gone)
+	fl.gone = record.Ascending(q.retries.gone)
 	if !shadowed {
 		q.retries.parkedTo = max(q.retries.parkedTo, released)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
+
+	"callrelay/queue/record"
 )
 
 // markService is whose a mark is: no service has a name like it.
@@ -117,14 +119,14 @@ func (q *Queue) disownTail(ctx context.Context, eng *engine, c *committer) error
 	var overwrite, remove []uint64
 	last, size := uint64(0), int64(disownStep)
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: durable + 1, HeadersOnly: true}
-	err := eng.read(ctx, c.stream, cfg, func(m *nats.Msg, at place) bool {
+	err := eng.read(ctx, c.stream, cfg, func(m *nats.Msg, at record.Place) bool {
 		if size >= disownStep { // the first one, too
-			overwrite, size = append(overwrite, at.seq), 0
+			overwrite, size = append(overwrite, at.Seq), 0
 		} else {
-			remove = append(remove, at.seq)
+			remove = append(remove, at.Seq)
 		}
-		size += headInt(m.Header, "Nats-Msg-Size") + int64(m.Size())
-		last = at.seq
+		size += record.HeadInt(m.Header, "Nats-Msg-Size") + int64(m.Size())
+		last = at.Seq
 		return true
 	})
 	if err != nil || last == 0 {
@@ -151,8 +153,8 @@ func (q *Queue) mark(ctx context.Context, eng *engine) error {
 		if last == 0 {
 			continue
 		}
-		r := Record{Service: markService, Event: "mark"}
-		at := subject(c.stream, &r, note{headReason, "mark"})
+		r := record.Record{Service: markService, Event: "mark"}
+		at := record.Subject(c.stream, &r, record.Note{record.HeadReason, "mark"})
 		if err := eng.removeMarks(ctx, c.stream, at); err != nil { // of a start that was cut short
 			return err
 		}
@@ -170,7 +172,7 @@ func (q *Queue) mark(ctx context.Context, eng *engine) error {
 func (e *engine) removeMarks(ctx context.Context, stream, subject string) error {
 	for {
 		_, seq, err := e.getDirect(ctx, stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, record.ErrNotFound) {
 			return nil
 		}
 		if err == nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -33,7 +35,7 @@ func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine) error {
 	}
 	pending := 0
 	if !eng.known[l.name] || l.attachedTo(eng) { // or it was, and is gone
-		consumer, err := eng.js.CreateOrUpdateConsumer(ctx, eng.name(events), cfg)
+		consumer, err := eng.js.CreateOrUpdateConsumer(ctx, eng.name(record.Events), cfg)
 		if err != nil {
 			return fmt.Errorf("attach lane %s: %w", l.name, err)
 		}
@@ -82,19 +84,19 @@ func (c *cluster) open(l *Lane) bool {
 
 // accept takes an entry. Whatever was not confirmed as acknowledged, here or at
 // another relay, may come again, in any order.
-func (c *cluster) accept(l *Lane, e *Entry, at place) (known bool) {
+func (c *cluster) accept(l *Lane, e *Entry, at record.Place) (known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.poke()
 	f := &l.feed
 	e.era = l.era
 	f.asked = max(f.asked-1, 0)
-	f.average = (f.average*7 + sizeOf(&e.Record)) / 8
-	f.waiting, f.arrived = at.pending, max(f.arrived, e.Seq)
-	if at.nth != f.nth+1 {
+	f.average = (f.average*7 + record.SizeOf(&e.Record)) / 8
+	f.waiting, f.arrived = at.Pending, max(f.arrived, e.Seq)
+	if at.Nth != f.nth+1 {
 		f.unsettled = true // one was lost on its way, and an earlier one it may be
 	}
-	f.nth = at.nth
+	f.nth = at.Nth
 	if l.acks.has(e.Seq) || l.erasing.has(e) || l.lot.tookOver(e) {
 		return true
 	}

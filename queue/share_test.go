@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // openSite opens a queue for each of several relays of one site.
@@ -111,7 +113,7 @@ func TestWhatOneRelayErasesNoOtherDelivers(t *testing.T) {
 	first := next(t, b.Lane("crm"), 1)[0] // the others are in its memory
 	first.Return()
 	done, err := a.Erase(testContext(t), false, about(gone))
-	if err != nil || done.Records[events] != 5 {
+	if err != nil || done.Records[record.Events] != 5 {
 		t.Fatalf("erased %+v, %v", done, err)
 	}
 	eventually(t, "the other relay knows", func() bool {

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 var (
@@ -79,7 +81,7 @@ type world struct {
 	number   int                 // of the next event
 	acked    map[string]bool
 	again    map[string]bool      // was refused once, and sent again: it may have been delivered before
-	refused  []Record             // to be sent again
+	refused  []record.Record      // to be sent again
 	finished map[string]time.Time // or dead
 	unsaved  map[string]bool      // finished so shortly before a crash that it may come again
 	inFlight map[string]bool
@@ -272,13 +274,13 @@ func (w *actor) produce(ctx context.Context, q *Queue) {
 		w.refused = nil
 		for range w.own.IntN(30) {
 			service := [...]string{"plain", "ordered"}[w.own.IntN(2)]
-			r := record(service, w.number)
+			r := sample(service, w.number)
 			r.Call = fmt.Sprint("call-", w.own.IntN(5))
 			recs = append(recs, r)
 			w.number++
 		}
 		w.mu.Unlock()
-		for _, part := range [][]Record{recs[:len(recs)/2], recs[len(recs)/2:]} {
+		for _, part := range [][]record.Record{recs[:len(recs)/2], recs[len(recs)/2:]} {
 			if len(part) > 0 {
 				q.Append(part, func(err error) { w.answered(part, err) })
 			}
@@ -286,7 +288,7 @@ func (w *actor) produce(ctx context.Context, q *Queue) {
 	}
 }
 
-func (w *world) answered(recs []Record, err error) {
+func (w *world) answered(recs []record.Record, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil || !w.alive {
@@ -368,7 +370,7 @@ func (w *actor) end(e *Entry) {
 	case how < 9:
 		err = e.Park(Parking{Attempts: e.Attempts + 1, Due: time.Now().Add(due), Held: how == 8})
 	default:
-		err = e.Bury(Death{Reason: "rejected"})
+		err = e.Bury(record.Death{Reason: "rejected"})
 	}
 	if err != nil {
 		e.Return()
@@ -425,7 +427,7 @@ func (w *world) drain(dir string) {
 		})
 	}
 	work.Wait()
-	err := q.Letters(ctx, Filter{}, func(l Letter) bool {
+	err := q.Letters(ctx, record.Filter{}, func(l record.Letter) bool {
 		w.finished[l.ID] = time.Now()
 		return true
 	})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -69,9 +71,9 @@ func (s *space) fits(size int64, now time.Time) error {
 	s.look(now)
 	switch {
 	case s.measure != nil && s.free-size <= 0:
-		return fmt.Errorf("%w: the disk has no free space but the reserve", ErrFull)
+		return fmt.Errorf("%w: the disk has no free space but the reserve", record.ErrFull)
 	case s.used+s.written+size > s.max:
-		return fmt.Errorf("%w: %d of %d bytes are used", ErrFull, s.used+s.written, s.max)
+		return fmt.Errorf("%w: %d of %d bytes are used", record.ErrFull, s.used+s.written, s.max)
 	}
 	return nil
 }

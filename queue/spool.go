@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // spoolFolder is where in the queue's folder the records wait for a cluster.
@@ -107,7 +109,7 @@ func (s *spool) send(g *group) {
 func (s *spool) answered(g *group, err error) {
 	s.mu.Lock()
 	s.sent--
-	lost := errors.Is(err, ErrUnavailable) && !s.closed
+	lost := errors.Is(err, record.ErrUnavailable) && !s.closed
 	if lost {
 		s.lost = append(s.lost, g)
 		s.turn()
@@ -133,11 +135,11 @@ func (s *spool) store(g *group) {
 
 func (s *spool) hold(g *group) {
 	if s.closed {
-		go g.done(fmt.Errorf("%w: closed", ErrUnavailable))
+		go g.done(fmt.Errorf("%w: closed", record.ErrUnavailable))
 		return
 	}
 	if s.bytes+g.size() > maxWaitingBytes && len(s.held) > 0 {
-		go g.done(fmt.Errorf("%w: %d groups wait to be spooled", ErrFull, len(s.held)))
+		go g.done(fmt.Errorf("%w: %d groups wait to be spooled", record.ErrFull, len(s.held)))
 		return
 	}
 	s.held = append(s.held, g)
@@ -218,7 +220,7 @@ func (s *spool) begin() error {
 	defer s.mu.Unlock()
 	for _, g := range lost {
 		if err != nil {
-			go g.done(fmt.Errorf("%w: %w", ErrUnavailable, err))
+			go g.done(fmt.Errorf("%w: %w", record.ErrUnavailable, err))
 			continue
 		}
 		s.store(g)
@@ -295,7 +297,7 @@ func (s *spool) close(ctx context.Context) error {
 	s.lost, s.held = nil, nil
 	s.mu.Unlock()
 	for _, g := range left {
-		g.done(fmt.Errorf("%w: closed", ErrUnavailable))
+		g.done(fmt.Errorf("%w: closed", record.ErrUnavailable))
 	}
 	return s.local.Close(ctx)
 }

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // wires are the ways to the servers of a cluster.
@@ -69,14 +71,14 @@ const secondsToRefuse = 2 * commitTimeout
 func TestALostClusterIsRefusedSoonAndNothingGrows(t *testing.T) {
 	p, ways := wired(t)
 	q := openIn(t, p, Options{Dir: t.TempDir()})
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	l := q.Lane("crm")
 	held := next(t, l, 1)[0]
 	ways.set(true)
 	refuse := func(n int) {
 		ctx, cancel := context.WithTimeout(testContext(t), secondsToRefuse)
 		defer cancel()
-		if err := q.Write(ctx, records("crm", n, n+10)); !errors.Is(err, ErrUnavailable) {
+		if err := q.Write(ctx, records("crm", n, n+10)); !errors.Is(err, record.ErrUnavailable) {
 			t.Fatalf("write while the cluster is away: %v", err)
 		}
 	}
@@ -102,7 +104,7 @@ func TestALostClusterIsRefusedSoonAndNothingGrows(t *testing.T) {
 	}
 	ways.set(false)
 	eventually(t, "it takes records again", func() bool { return q.Health() == nil })
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	if e := next(t, l, 1)[0]; e.ID != "crm-1" {
 		t.Errorf("got %s, which was finished", e.ID)
 	}
@@ -140,7 +142,7 @@ func expectInOrder(t *testing.T, q *Queue, n int) {
 	t.Helper()
 	for i := range n {
 		e := next(t, q.Lane("crm"), 1)[0]
-		if e.ID != record("crm", i).ID {
+		if e.ID != sample("crm", i).ID {
 			t.Fatalf("entry %d is %s", i, e.ID)
 		}
 		e.Finish()
@@ -156,7 +158,7 @@ func TestAFullSpoolRefuses(t *testing.T) {
 	for n := 0; err == nil && n < 1000; n += 10 {
 		err = q.Write(testContext(t), records("crm", n, n+10))
 	}
-	if !errors.Is(err, ErrFull) {
+	if !errors.Is(err, record.ErrFull) {
 		t.Errorf("got %v, want that it is full", err)
 	}
 }
@@ -166,18 +168,18 @@ func TestAFullSpoolRefuses(t *testing.T) {
 func TestWhatNoServerTakesIsRefused(t *testing.T) {
 	p, ways := wired(t)
 	q := openIn(t, p, Options{Dir: t.TempDir(), Spool: true})
-	large := record("crm", 0)
+	large := sample("crm", 0)
 	large.Body = bytes.Repeat([]byte("x"), 2*usualPayload)
 	refuse := func() {
 		t.Helper()
-		if err := q.Write(testContext(t), []Record{record("crm", 9), large}); !errors.Is(err, ErrTooLarge) {
+		if err := q.Write(testContext(t), []record.Record{sample("crm", 9), large}); !errors.Is(err, record.ErrTooLarge) {
 			t.Errorf("got %v, want that it is too large", err)
 		}
 	}
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	refuse()
 	ways.set(true)
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	refuse()
 	ways.set(false)
 	eventually(t, "all is forwarded", func() bool { return q.Degraded() == nil })
@@ -189,7 +191,7 @@ func TestAClosedSpoolHoldsNothing(t *testing.T) {
 	q := openIn(t, p, Options{Dir: t.TempDir(), Spool: true})
 	shut(t, q)
 	q.base.bridge().fall()
-	if err := q.Write(testContext(t), []Record{record("crm", 0)}); !errors.Is(err, ErrUnavailable) {
+	if err := q.Write(testContext(t), []record.Record{sample("crm", 0)}); !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("got %v, want an answer", err)
 	}
 }
@@ -282,7 +284,7 @@ func TestASpoolSurvivesKills(t *testing.T) {
 	ways.set(false)
 	q := openIn(t, p, Options{Dir: task.Dir, Spool: true})
 	eventually(t, "all is forwarded", func() bool { return q.Degraded() == nil })
-	stored, err := q.engine.Load().serviceCounts(testContext(t), events)
+	stored, err := q.engine.Load().serviceCounts(testContext(t), record.Events)
 	if err != nil || stored["crm"] < task.From {
 		t.Fatalf("%d of %d acknowledged records are there: %v", stored["crm"], task.From, err)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/record"
 )
 
 // quick has a relay of a site notice in a moment what takes half a minute
@@ -107,7 +109,7 @@ func rob(t *testing.T, q *Queue, n int) {
 		return info.NumWaiting
 	}
 	before := waits()
-	_ = eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+eng.name(events)+".crm", sub.Subject, fmt.Appendf(nil, `{"batch":%d,"expires":5000000000}`, n))
+	_ = eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+eng.name(record.Events)+".crm", sub.Subject, fmt.Appendf(nil, `{"batch":%d,"expires":5000000000}`, n))
 	eventually(t, "the robber waits", func() bool { return waits() > before })
 }
 
@@ -126,7 +128,7 @@ func TestWhatCameToSomebodyElseIsNotTakenForFinished(t *testing.T) {
 func TestALaneThatStandsStillBeginsAnew(t *testing.T) {
 	t.Parallel()
 	deaf := func(t *testing.T, q *Queue, l *Lane) {
-		write(t, q, record("crm", 0))
+		write(t, q, sample("crm", 0))
 		next(t, l, 1)[0].Finish()
 		l.mu.Lock()
 		_ = l.feed.sub.Unsubscribe()
@@ -182,13 +184,13 @@ func TestAConsumerThatAnOperatorPausedStandsStillAndIsLeftAlone(t *testing.T) {
 	stalls, dir := make(chan string, 1), t.TempDir()
 	q := quick(t, stalls, queuetest.Cluster(t, dir))
 	l := q.Lane("crm")
-	write(t, q, record("crm", 0))
+	write(t, q, sample("crm", 0))
 	next(t, l, 1)[0].Finish()
 	eng := q.engine.Load()
-	if _, err := eng.js.PauseConsumer(testContext(t), eng.name(events), "crm", time.Now().Add(time.Hour)); err != nil {
+	if _, err := eng.js.PauseConsumer(testContext(t), eng.name(record.Events), "crm", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	ctx, cancel := context.WithCancel(testContext(t))
 	done := make(chan error, 1)
 	go func() {
@@ -249,6 +251,6 @@ func TestASiteThatNobodyKeepsIsSeenAndBeginsAnew(t *testing.T) {
 		t.Errorf("it said %q, want it of the site", said)
 	}
 	eventually(t, "it is well", func() bool { return q.Degraded() == nil && q.base.keeps() })
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	next(t, l, 1)[0].Finish()
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+
+	"callrelay/queue/record"
 )
 
 var stateName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -28,7 +30,7 @@ func (q *Queue) Load(name string) ([]byte, error) {
 	}
 	data, err := os.ReadFile(q.folder.path("state", name))
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("load state %s: %w", name, ErrNotFound)
+		return nil, fmt.Errorf("load state %s: %w", name, record.ErrNotFound)
 	}
 	return data, err
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // statsInterval is how old what JetStream told may be.
@@ -144,7 +146,7 @@ func (q *Queue) peekOldest(ctx context.Context, l *Lane) {
 	if needless || eng == nil {
 		return
 	}
-	m, seq, err := eng.getDirect(ctx, events, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, eng.subject("events."+l.name+".>")))
+	m, seq, err := eng.getDirect(ctx, record.Events, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, eng.subject("events."+l.name+".>")))
 	if err != nil {
 		return
 	}
@@ -176,7 +178,7 @@ func (q *Queue) refresh(ctx context.Context, now time.Time) {
 
 func (q *Queue) ask(ctx context.Context, eng *engine) error {
 	sizes, removed := map[string]int64{}, map[string]removal{}
-	for _, name := range []string{events, retry, dead} {
+	for _, name := range []string{record.Events, record.Retry, record.Dead} {
 		s, err := eng.stream(ctx, name)
 		if q.watchStreams(name, s, err); err != nil {
 			return err
@@ -184,13 +186,13 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 		state := s.CachedInfo().State
 		sizes[name], removed[name] = int64(state.Bytes), removal{state.FirstSeq, state.NumDeleted}
 	}
-	counts, err := eng.subjectCounts(ctx, dead)
+	counts, err := eng.subjectCounts(ctx, record.Dead)
 	if err != nil {
 		return err
 	}
 	letters := map[string]map[string]int{}
 	for subject, n := range counts {
-		service := serviceOf(subject)
+		service := record.ServiceOf(subject)
 		if letters[service] == nil {
 			letters[service] = map[string]int{}
 		}
@@ -199,9 +201,9 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 	if err := q.base.count(ctx, eng); err != nil {
 		return err
 	}
-	bytes := sizes[events] + sizes[retry]
+	bytes := sizes[record.Events] + sizes[record.Retry]
 	q.space.count(bytes)
-	q.deadSpace.count(sizes[dead])
+	q.deadSpace.count(sizes[record.Dead])
 	q.cached.mu.Lock()
 	q.cached.bytes, q.cached.dead, q.cached.removed = bytes, letters, removed
 	q.cached.mu.Unlock()
@@ -272,11 +274,4 @@ func (e *engine) subjectCounts(ctx context.Context, stream string) (map[string]i
 			return counts, nil
 		}
 	}
-}
-
-// serviceOf is the second token of a subject.
-func serviceOf(subject string) string {
-	_, rest, _ := strings.Cut(subject, ".")
-	service, _, _ := strings.Cut(rest, ".")
-	return service
 }

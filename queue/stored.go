@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // lastSeq returns the last sequence of a stream.
@@ -29,10 +31,10 @@ func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (
 	defer cancel()
 	m, err := e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+e.name(stream), request)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w: read stream %s: %w", ErrUnavailable, stream, err)
+		return nil, 0, fmt.Errorf("%w: read stream %s: %w", record.ErrUnavailable, stream, err)
 	}
 	if m.Header.Get("Status") != "" {
-		return nil, 0, ErrNotFound
+		return nil, 0, record.ErrNotFound
 	}
 	m.Subject = m.Header.Get("Nats-Subject")
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
@@ -44,7 +46,7 @@ func (e *engine) getDirect(ctx context.Context, stream string, request []byte) (
 func (q *Queue) remove(ctx context.Context, operate func(context.Context, *engine) error) error {
 	eng := q.engine.Load()
 	if eng == nil {
-		return ErrUnavailable
+		return record.ErrUnavailable
 	}
 	err := operate(context.WithoutCancel(ctx), eng)
 	if errors.Is(err, errNotDeleted) {
@@ -54,7 +56,7 @@ func (q *Queue) remove(ctx context.Context, operate func(context.Context, *engin
 }
 
 // errNotDeleted means that JetStream could not delete.
-var errNotDeleted = fmt.Errorf("%w: deletion failed", ErrUnavailable)
+var errNotDeleted = fmt.Errorf("%w: deletion failed", record.ErrUnavailable)
 
 // purge removes the records of a subject below seq; an empty subject is all.
 func (e *engine) purge(ctx context.Context, stream, subject string, seq uint64) error {
@@ -112,7 +114,7 @@ func (e *engine) deleteEach(ctx context.Context, stream string, seqs []uint64) e
 		for range part {
 			m, err := nextMsg(ctx, sub)
 			if err != nil {
-				return fmt.Errorf("%w: delete from %s: %w", ErrUnavailable, stream, err)
+				return fmt.Errorf("%w: delete from %s: %w", record.ErrUnavailable, stream, err)
 			}
 			failed = cmp.Or(answered(m), failed)
 		}
@@ -128,7 +130,7 @@ func (e *engine) deleteEach(ctx context.Context, stream string, seqs []uint64) e
 func (e *engine) anyLeft(ctx context.Context, stream string, seqs []uint64) bool {
 	return slices.ContainsFunc(seqs, func(seq uint64) bool {
 		_, _, err := e.getDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
-		return !errors.Is(err, ErrNotFound)
+		return !errors.Is(err, record.ErrNotFound)
 	})
 }
 
@@ -138,7 +140,7 @@ func (e *engine) call(ctx context.Context, subject string, body []byte) error {
 	defer cancel()
 	m, err := e.nc.RequestWithContext(ctx, subject, body)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", record.ErrUnavailable, err)
 	}
 	return answered(m)
 }
@@ -154,7 +156,7 @@ func answered(m *nats.Msg) error {
 		Error *jetstream.APIError `json:"error"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", record.ErrUnavailable, err)
 	}
 	if answer.Error == nil {
 		return nil

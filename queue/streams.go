@@ -8,15 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-)
 
-// The streams.
-const (
-	events   = "EVENTS"   // one record per delivery owed
-	retry    = "RETRY"    // deliveries that wait for a later attempt
-	dead     = "DEAD"     // deliveries given up
-	attempts = "ATTEMPTS" // what was tried, for people
-	debug    = "DEBUG"    // transcripts
+	"callrelay/queue/record"
 )
 
 const (
@@ -48,11 +41,11 @@ func streamConfigs(o Options) []jetstream.StreamConfig {
 		return c
 	}
 	return []jetstream.StreamConfig{
-		with(kept, events, "events.*.*", o.MaxBytes+maxWaitingBytes, 0),
-		with(kept, retry, "retry.*", o.MaxBytes+maxWaitingBytes, 0),
-		with(kept, dead, "dead.*.*", o.DeadMaxBytes+maxWaitingBytes, o.DeadKeep),
-		with(shown, attempts, "attempts.*.*", attemptsMaxBytes, o.AttemptsKeep),
-		with(shown, debug, "debug.*", debugMaxBytes, o.AttemptsKeep),
+		with(kept, record.Events, "events.*.*", o.MaxBytes+maxWaitingBytes, 0),
+		with(kept, record.Retry, "retry.*", o.MaxBytes+maxWaitingBytes, 0),
+		with(kept, record.Dead, "dead.*.*", o.DeadMaxBytes+maxWaitingBytes, o.DeadKeep),
+		with(shown, record.Attempts, "attempts.*.*", attemptsMaxBytes, o.AttemptsKeep),
+		with(shown, record.Debug, "debug.*", debugMaxBytes, o.AttemptsKeep),
 	}
 }
 

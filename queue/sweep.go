@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // sweepBatch is how many deliveries are buried together.
@@ -12,12 +14,12 @@ const sweepBatch = 500
 // Sweep makes dead letters of what waits for the service, fresh or parked,
 // and was accepted before the given time. What is in flight is left alone. It
 // returns how many. When nothing is that old it is cheap.
-func (q *Queue) Sweep(ctx context.Context, service string, acceptedBefore time.Time, d Death) (int, error) {
+func (q *Queue) Sweep(ctx context.Context, service string, acceptedBefore time.Time, d record.Death) (int, error) {
 	return q.sweep(ctx, service, acceptedBefore, -1, d)
 }
 
 // sweep buries at most limit deliveries; -1 is all.
-func (q *Queue) sweep(ctx context.Context, service string, before time.Time, limit int, d Death) (int, error) {
+func (q *Queue) sweep(ctx context.Context, service string, before time.Time, limit int, d record.Death) (int, error) {
 	l := q.Lane(service)
 	n := 0
 	for limit < 0 || n < limit {
@@ -47,14 +49,14 @@ func (q *Queue) sweep(ctx context.Context, service string, before time.Time, lim
 // OnBuried has f called, from a goroutine of the queue, with deliveries of one
 // service that were made dead letters together: by [Queue.Sweep], or to make
 // room. It must not block.
-func (q *Queue) OnBuried(f func(d Death, records []Record)) { q.buried.Store(&f) }
+func (q *Queue) OnBuried(f func(d record.Death, records []record.Record)) { q.buried.Store(&f) }
 
-func (q *Queue) tellBuried(d Death, entries []*Entry) {
+func (q *Queue) tellBuried(d record.Death, entries []*Entry) {
 	f := q.buried.Load()
 	if f == nil {
 		return
 	}
-	records := make([]Record, len(entries))
+	records := make([]record.Record, len(entries))
 	for i, e := range entries {
 		records[i] = e.Record
 	}
@@ -108,7 +110,7 @@ func (l *Lane) waitFresh(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.q.closed:
-		return ErrUnavailable
+		return record.ErrUnavailable
 	case <-l.notify:
 		l.poke() // for Next
 	case <-timer.C:

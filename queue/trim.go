@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -26,7 +28,7 @@ func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error
 	if err != nil {
 		return err
 	}
-	stored, err := eng.serviceCounts(ctx, events)
+	stored, err := eng.serviceCounts(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -50,7 +52,7 @@ func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error
 // stream is read.
 func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (uint64, error) {
 	q.events.commitMu.Lock()
-	s, err := eng.stream(ctx, events)
+	s, err := eng.stream(ctx, record.Events)
 	q.events.commitMu.Unlock()
 	if err != nil {
 		return 0, err
@@ -59,8 +61,8 @@ func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (ui
 	if keep == 0 {
 		return end, nil
 	}
-	seq, err := eng.seqSince(ctx, events, time.Now().Add(-keep))
-	if errors.Is(err, ErrNotFound) {
+	seq, err := eng.seqSince(ctx, record.Events, time.Now().Add(-keep))
+	if errors.Is(err, record.ErrNotFound) {
 		return end, nil
 	}
 	return min(seq, end), err
@@ -75,16 +77,18 @@ func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, 
 	if finished <= 0 || !due || (finished < worthTrimming && !pressing) {
 		return nil
 	}
-	return q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "events."+l.name+".>", to) })
+	return q.remove(ctx, func(ctx context.Context, eng *engine) error {
+		return eng.purge(ctx, record.Events, "events."+l.name+".>", to)
+	})
 }
 
 // trimHead purges all records below a sequence, if there are any.
 func (q *Queue) trimHead(ctx context.Context, eng *engine, to uint64) error {
-	s, err := eng.stream(ctx, events)
+	s, err := eng.stream(ctx, record.Events)
 	if err != nil || s.CachedInfo().State.FirstSeq >= to || s.CachedInfo().State.Msgs == 0 {
 		return err
 	}
-	return q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, events, "", to) })
+	return q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, record.Events, "", to) })
 }
 
 // trimDue reports whether it is time to purge the lane up to a sequence.

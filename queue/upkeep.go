@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 // consumers returns what the cluster knows of the consumer of each service.
@@ -18,7 +20,7 @@ func (e *engine) consumers(ctx context.Context) (map[string]jetstream.ConsumerIn
 			Consumers []jetstream.ConsumerInfo `json:"consumers"`
 			Error     *jetstream.APIError      `json:"error"`
 		}
-		if err := e.query(ctx, "$JS.API.CONSUMER.LIST."+e.name(events), fmt.Appendf(nil, `{"offset":%d}`, offset), &page); err != nil {
+		if err := e.query(ctx, "$JS.API.CONSUMER.LIST."+e.name(record.Events), fmt.Appendf(nil, `{"offset":%d}`, offset), &page); err != nil {
 			return nil, err
 		}
 		if page.Error != nil {
@@ -43,7 +45,7 @@ func (e *engine) consumerNames(ctx context.Context) (map[string]bool, error) {
 			Consumers []string            `json:"consumers"`
 			Error     *jetstream.APIError `json:"error"`
 		}
-		if err := e.query(ctx, "$JS.API.CONSUMER.NAMES."+e.name(events), fmt.Appendf(nil, `{"offset":%d}`, len(known)), &page); err != nil {
+		if err := e.query(ctx, "$JS.API.CONSUMER.NAMES."+e.name(record.Events), fmt.Appendf(nil, `{"offset":%d}`, len(known)), &page); err != nil {
 			return nil, err
 		}
 		if page.Error != nil {
@@ -64,7 +66,7 @@ func (e *engine) consumer(ctx context.Context, service string) (jetstream.Consum
 		jetstream.ConsumerInfo
 		Error *jetstream.APIError `json:"error"`
 	}
-	err := e.query(ctx, "$JS.API.CONSUMER.INFO."+e.name(events)+"."+service, nil, &answer)
+	err := e.query(ctx, "$JS.API.CONSUMER.INFO."+e.name(record.Events)+"."+service, nil, &answer)
 	if err == nil && answer.Error != nil {
 		err = answer.Error
 	}
@@ -76,7 +78,7 @@ func (e *engine) query(ctx context.Context, subject string, body []byte, answer 
 	defer cancel()
 	m, err := e.nc.RequestWithContext(ctx, subject, body)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", record.ErrUnavailable, err)
 	}
 	return json.Unmarshal(m.Data, answer)
 }
@@ -93,10 +95,10 @@ func (c *cluster) waiting(l *Lane) int {
 	return max(waits, l.held())
 }
 
-func (c *cluster) stored(r *Record, seq uint64) {
+func (c *cluster) stored(r *record.Record, seq uint64) {
 	c.seen.Store(max(c.seen.Load(), seq)) // the committer alone tells
 	l := c.q.lane(r.Service)
-	l.count(seq, sizeOf(r))
+	l.count(seq, record.SizeOf(r))
 	l.acks.stored()
 }
 
@@ -109,11 +111,11 @@ func (c *cluster) count(ctx context.Context, eng *engine) error {
 	if err != nil {
 		return err
 	}
-	stored, err := eng.serviceCounts(ctx, events)
+	stored, err := eng.serviceCounts(ctx, record.Events)
 	if err != nil {
 		return err
 	}
-	parked, err := eng.serviceCounts(ctx, retry)
+	parked, err := eng.serviceCounts(ctx, record.Retry)
 	if err != nil {
 		return err
 	}
@@ -141,7 +143,7 @@ func (e *engine) serviceCounts(ctx context.Context, stream string) (map[string]i
 	subjects, err := e.subjectCounts(ctx, stream)
 	counts := map[string]int{}
 	for subject, n := range subjects {
-		counts[serviceOf(subject)] += n
+		counts[record.ServiceOf(subject)] += n
 	}
 	return counts, err
 }
@@ -155,7 +157,7 @@ func (c *cluster) trim(ctx context.Context, eng *engine, keep time.Duration) err
 	if err != nil {
 		return err
 	}
-	stored, err := eng.serviceCounts(ctx, events)
+	stored, err := eng.serviceCounts(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -181,7 +183,7 @@ func (c *cluster) trim(ctx context.Context, eng *engine, keep time.Duration) err
 		if info.Name == "" || finished <= 0 || (finished < worthTrimming && keep > 0) || !c.q.lane(service).trimDue(to, time.Now(), keep == 0) {
 			continue
 		}
-		if err := eng.purge(ctx, events, "events."+service+".>", to); err != nil {
+		if err := eng.purge(ctx, record.Events, "events."+service+".>", to); err != nil {
 			return err
 		}
 	}

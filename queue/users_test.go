@@ -62,7 +62,7 @@ func TestUsersMayDoWhatTheyAreFor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
-	write(t, q, record("crm", 1))
+	write(t, q, sample("crm", 1))
 	q.Lane("crm")
 	for _, test := range []struct {
 		name, subject, body string

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -114,16 +116,16 @@ func (p *publisher) compare(drafts []draft) error {
 		}
 		m, _, err := p.eng.getDirect(context.Background(), p.stream, fmt.Appendf(nil, `{"seq":%d}`, d.seq))
 		switch {
-		case errors.Is(err, ErrNotFound): // trimmed, so it was delivered; it cannot be compared any more
+		case errors.Is(err, record.ErrNotFound): // trimmed, so it was delivered; it cannot be compared any more
 		case err != nil:
 			return err
-		case m.Header.Get(headClaim) != "" && m.Header.Get(headClaim) != d.record().Claim:
+		case m.Header.Get(record.HeadClaim) != "" && m.Header.Get(record.HeadClaim) != d.record().Claim:
 			d.group.err = conflict(d.record())
 		}
 	}
 	var back []uint64
 	for i := range drafts {
-		if d := &drafts[i]; errors.Is(d.group.err, ErrConflict) {
+		if d := &drafts[i]; errors.Is(d.group.err, record.ErrConflict) {
 			if d.seq != 0 && !d.known {
 				back = append(back, d.seq)
 			}
@@ -142,7 +144,7 @@ func (p *publisher) compare(drafts []draft) error {
 // be stored later.
 func unavailable(drafts []draft) error {
 	for i := range drafts {
-		if err := drafts[i].group.err; errors.Is(err, ErrUnavailable) {
+		if err := drafts[i].group.err; errors.Is(err, record.ErrUnavailable) {
 			return err
 		}
 	}
@@ -235,7 +237,7 @@ func (p *publisher) singles(drafts []*draft, insist bool) error {
 // follows takes up how far the stream is, and notices one that begins anew.
 func (p *publisher) follows(before uint64, ack pubAck) error {
 	if !ack.Duplicate && ack.Seq <= before {
-		return fmt.Errorf("%w: stream %s was replaced by another", ErrUnavailable, p.stream)
+		return fmt.Errorf("%w: stream %s was replaced by another", record.ErrUnavailable, p.stream)
 	}
 	p.last = max(p.last, ack.Seq)
 	return nil
@@ -291,27 +293,27 @@ func (p *publisher) reply() string {
 func (p *publisher) send(d *draft, reply string, insist bool, at *inBatch) error {
 	r, n, h := d.record(), d.note(), p.out.Header
 	clear(h)
-	r.setHeaders(h)
+	r.SetHeaders(h)
 	for i := 0; i < len(n); i += 2 {
-		set(h, n[i], n[i+1])
+		record.SetHeader(h, n[i], n[i+1])
 	}
 	key, own := d.key(), ""
 	if insist {
 		p.sent++
 		key, own = p.inbox+"."+strconv.FormatUint(p.sent, 36), key
 	}
-	set(h, headMsgID, key)
-	set(h, headKey, own)
+	record.SetHeader(h, record.HeadMsgID, key)
+	record.SetHeader(h, record.HeadKey, own)
 	if at != nil {
-		set(h, "Nats-Batch-Id", at.batch)
-		set(h, "Nats-Batch-Sequence", strconv.Itoa(at.nth))
+		record.SetHeader(h, "Nats-Batch-Id", at.batch)
+		record.SetHeader(h, "Nats-Batch-Sequence", strconv.Itoa(at.nth))
 		if at.last {
-			set(h, "Nats-Batch-Commit", "1")
+			record.SetHeader(h, "Nats-Batch-Commit", "1")
 		}
 	}
-	p.out.Subject, p.out.Reply, p.out.Data = p.eng.subject(subject(p.stream, r, n)), reply, r.Body
+	p.out.Subject, p.out.Reply, p.out.Data = p.eng.subject(record.Subject(p.stream, r, n)), reply, r.Body
 	if err := p.eng.pub.PublishMsg(&p.out); err != nil {
-		return fmt.Errorf("%w: write to stream %s: %w", ErrUnavailable, p.stream, err)
+		return fmt.Errorf("%w: write to stream %s: %w", record.ErrUnavailable, p.stream, err)
 	}
 	return nil
 }
@@ -322,17 +324,17 @@ func (p *publisher) await(first uint64, deadline time.Time) (uint64, pubAck, err
 		var ack pubAck
 		m, err := p.sub.NextMsg(time.Until(deadline))
 		if err != nil {
-			return 0, ack, fmt.Errorf("%w: no acknowledgement from stream %s: %w", ErrUnavailable, p.stream, err)
+			return 0, ack, fmt.Errorf("%w: no acknowledgement from stream %s: %w", record.ErrUnavailable, p.stream, err)
 		}
 		number, err := strconv.ParseUint(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], 10, 64)
 		if err != nil || number < first {
 			continue
 		}
 		if len(m.Data) == 0 {
-			return number, ack, fmt.Errorf("%w: %w", ErrUnavailable, errNoStream)
+			return number, ack, fmt.Errorf("%w: %w", record.ErrUnavailable, errNoStream)
 		}
 		if err := json.Unmarshal(m.Data, &ack); err != nil {
-			return 0, ack, fmt.Errorf("%w: acknowledgement of stream %s: %w", ErrUnavailable, p.stream, err)
+			return 0, ack, fmt.Errorf("%w: acknowledgement of stream %s: %w", record.ErrUnavailable, p.stream, err)
 		}
 		return number, ack, nil
 	}
@@ -341,7 +343,7 @@ func (p *publisher) await(first uint64, deadline time.Time) (uint64, pubAck, err
 // refusal says what JetStream's refusal means to the caller.
 func refusal(e *jetstream.APIError) error {
 	if e.ErrorCode == codeStoreFailed {
-		return fmt.Errorf("%w: %s", ErrFull, e.Description)
+		return fmt.Errorf("%w: %s", record.ErrFull, e.Description)
 	}
-	return fmt.Errorf("%w: %s", ErrUnavailable, e.Description)
+	return fmt.Errorf("%w: %s", record.ErrUnavailable, e.Description)
 }
