@@ -43,7 +43,6 @@ var beyond = map[string]int{
 	"type relay/call.checker":               21,
 	"type relay/daemon.Daemon":              30,
 	"type relay/intake.Server":              35,
-	"type relay/recordings.Recordings":      24,
 	"type relay/source/freeswitch.document": 28,
 	"type render.compiler":                  25,
 	"type scripts/trial.Relay":              21,

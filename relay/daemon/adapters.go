@@ -32,7 +32,11 @@ func deliverable(f recordings.File) deliver.Recording {
 
 // Late implements [deliver.Recordings].
 func (r recordingLinks) Late(path string, e *call.Event, until time.Time) {
-	r.Recordings.Late(path, e.Body, until)
+	start, end := -1.0, -1.0
+	if own, _ := e.Recording(); own == path {
+		start, end = e.Slice()
+	}
+	r.Recordings.Late(path, start, end, e.Body, until)
 }
 
 // store keeps the state of the parts in the queue's folder. What was never

@@ -71,7 +71,7 @@ func (noRecordings) Settings() (time.Duration, bool) { return 0, false }
 // recordingOf returns the recording that an event's delivery has to wait for,
 // and until when at most; empty when there is none to wait for.
 func (s *setup) recordingOf(e *call.Event, accepted time.Time) (path string, until time.Time) {
-	if !s.service.UsesRecording && !s.service.UsesAgentRecording {
+	if !s.service.UsesRecording && !s.service.UsesAgentRecording || e.Name == call.RecordingFailed { // it was waited for
 		return "", time.Time{}
 	}
 	wait, _ := s.recordings.Settings()
@@ -94,13 +94,21 @@ func (s *setup) pending(e *call.Event) string {
 	return ""
 }
 
-// lateOf returns the recording that an attempt goes out without although it may
-// still be completed; empty when there is none.
+// lateOf returns the recording that an attempt goes out without, be it that it
+// may still be completed or not; empty when there is none.
 func (s *setup) lateOf(e *call.Event) string {
 	if !s.service.UsesRecording && !s.service.UsesAgentRecording {
 		return ""
 	}
-	return s.pending(e)
+	if late := s.pending(e); late != "" || !s.service.UsesRecording {
+		return late
+	}
+	path, _ := e.Recording()
+	start, end := e.Slice()
+	if path != "" && s.recordings.Look(path, start, end).State == RecordingMissing {
+		return path
+	}
+	return ""
 }
 
 // countRecording notes with which outcome a delivery of an event leaves that has

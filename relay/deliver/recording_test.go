@@ -34,7 +34,10 @@ func newFakeRecordings() *fakeRecordings {
 func (f *fakeRecordings) Look(path string, start, end float64) Recording {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.ready[path] {
+	switch {
+	case path == "never.wav":
+		return Recording{State: RecordingMissing}
+	case !f.ready[path]:
 		return Recording{State: RecordingPending}
 	}
 	seconds := 12.5
@@ -170,6 +173,25 @@ func TestADeliveryWaitsForItsRecording(t *testing.T) {
 		}
 		if n := b.lane.tally(); n.done != 2 || b.attempts()[1].number != 1 {
 			t.Errorf("%+v, %v: waiting is no attempt", n, b.attempts())
+		}
+	})
+}
+
+// TestMissingIsFollowed has one that can never be there, which nobody waits for,
+// and the event that follows it, which waits for nothing either.
+func TestMissingIsFollowed(t *testing.T) {
+	recordingBubble(t, "", func(b *bench, f *fakeRecordings, headers func() []string) {
+		b.lane.owe(record("crm", "n-0", `,"recording":"never.wav"`))
+		b.after(time.Second)
+		if late := f.lates(); len(headers()) != 1 || !slices.Equal(late, []string{"never.wav"}) {
+			t.Errorf("%d attempts, late = %v, want the one that is missing", len(headers()), late)
+		}
+		failed := record("crm", "n-1", `,"recording":"r.wav"`)
+		failed.Body = bytes.Replace(failed.Body, []byte("agent_termination"), []byte(call.RecordingFailed), 1)
+		b.lane.owe(failed)
+		b.after(time.Second)
+		if len(headers()) != 2 {
+			t.Errorf("%s: %d attempts, want 2", failed.Body, len(headers()))
 		}
 	})
 }

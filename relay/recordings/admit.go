@@ -52,7 +52,7 @@ func (r *refusal) Unwrap() error { return r.cause }
 // admit says what a request opens: by the mode of its link alone, whatever
 // else the request holds. No file is looked at before, so a refusal says
 // nothing of which ones there are.
-func (r *Recordings) admit(ctx context.Context, s *settings, req request) (grant, error) {
+func (r *responder) admit(ctx context.Context, s *settings, req request) (grant, error) {
 	l, err := link.Parse(s.prefix, req.path, req.query)
 	switch {
 	case errors.Is(err, link.ErrPath):

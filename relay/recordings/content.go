@@ -5,8 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"strings"
 
 	"callrelay/config"
 	"callrelay/relay/recordings/link"
@@ -14,7 +12,7 @@ import (
 )
 
 // errNoSlice is the error of a slice that cannot be cut: the audio is no WAV,
-// unfinished, of a codec without frames, or ends before the slice starts.
+// unfinished, of a codec without blocks, or ends before the slice starts.
 var errNoSlice = errors.New("slice cannot be cut")
 
 // A content is what a link opens: a part of a file, with what the relay puts
@@ -57,15 +55,15 @@ func wholeContent(file *os.File, info fs.FileInfo, w wav.Info) *content {
 	return &content{file: file, n: info.Size()}
 }
 
-// sliceContent is a WAV of its own, made of the frames between two moments.
+// sliceContent is a WAV of its own, made of the blocks between two moments.
 func sliceContent(file *os.File, w wav.Info, s link.Slice) (*content, error) {
 	if !w.Cuttable() {
 		return nil, errNoSlice
 	}
-	frames := w.DataSize / int64(w.Block)
-	start, end := w.Frame(s.Start, frames), frames
+	blocks := w.DataSize / int64(w.Block)
+	start, end := w.BlockAt(s.Start, blocks), blocks
 	if s.End != 0 {
-		end = w.Frame(s.End, frames)
+		end = w.BlockAt(s.End, blocks)
 	}
 	if start >= end {
 		return nil, errNoSlice
@@ -153,32 +151,4 @@ func (c *content) copyPart(w io.Writer, n int64) (int64, error) {
 	k, err := io.CopyN(w, c.file, min(n, c.n-off))
 	c.pos += k
 	return k, err
-}
-
-// contentType is the type of a recording by its name. What is not known as
-// audio is never something that a browser would run.
-func contentType(name string) string {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".wav", ".wave":
-		return "audio/wav"
-	case ".mp3":
-		return "audio/mpeg"
-	case ".ogg", ".oga", ".opus":
-		return "audio/ogg"
-	case ".flac":
-		return "audio/flac"
-	case ".m4a", ".mp4":
-		return "audio/mp4"
-	case ".aac":
-		return "audio/aac"
-	case ".amr":
-		return "audio/amr"
-	case ".webm":
-		return "audio/webm"
-	case ".gsm":
-		return "audio/gsm"
-	case ".au":
-		return "audio/basic"
-	}
-	return "application/octet-stream"
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +27,17 @@ const (
 // be complete.
 const (
 	SteadyWave  = 400 * time.Millisecond // a WAV file whose header agrees
-	SteadyOther = 2 * time.Second        // any other format
+	SteadyOther = 2 * time.Second        // any other format, and one whose header does not agree
+)
+
+// A header of sizes 0 is that of a recording in progress. What its writer holds
+// back, as Asterisk does, is written before so much time has passed; while it has
+// the file open, so far as the kernel says it, the file is not complete, but
+// for one that was left open.
+const (
+	heldBack = 32 << 10 // bytes
+	heldMore = 500 * time.Millisecond
+	leftOpen = 30 * time.Second
 )
 
 // knownFiles is how many files' facts are kept.
@@ -39,6 +47,8 @@ const knownFiles = 16 << 10
 // those of what is served: a slice alone, a headerless file with its header.
 type File struct {
 	State    string
+	Name     string  // below the folder, as it was found: it may have been converted
+	Type     string  // of its content; "" unless ready
 	Bytes    int64   // 0 unless ready
 	Seconds  float64 // 0: unknown
 	Channels int     // 0: unknown
@@ -66,7 +76,7 @@ func (f File) part(s link.Slice) File {
 	if err != nil {
 		return File{State: StateMissing}
 	}
-	f.slice, f.Bytes, f.Seconds = s, c.size(), f.facts.wave.Seconds(c.n)
+	f.slice, f.Type, f.Bytes, f.Seconds = s, waveType, c.size(), f.facts.wave.Seconds(c.n)
 	return f
 }
 
@@ -85,7 +95,7 @@ func newShelf(t *tree, raw func() *config.Raw) *shelf {
 // look describes the file at a canonical path. When it is pending, again says
 // how soon it may be complete if nothing more happens to it; 0: not by itself.
 func (s *shelf) look(name string) (file File, again time.Duration) {
-	info, err := s.tree.stat(name)
+	name, info, err := s.tree.find(name)
 	if err != nil {
 		return File{State: stateOf(err)}, 0
 	}
@@ -103,7 +113,7 @@ func (s *shelf) look(name string) (file File, again time.Duration) {
 		return File{State: StatePending}, again
 	}
 	return File{
-		State: StateReady, Bytes: wholeContent(nil, f.info, f.wave).size(),
+		State: StateReady, Name: name, Type: f.kind, Bytes: wholeContent(nil, f.info, f.wave).size(),
 		Seconds: f.wave.Seconds(f.wave.DataSize), Channels: f.wave.Channels, facts: f,
 	}, 0
 }
@@ -116,10 +126,26 @@ func (s *shelf) recall(name string, info fs.FileInfo) (*facts, bool) {
 
 // wave returns the header of an open file, which is read unless it is known.
 func (s *shelf) wave(name string, file *os.File, info fs.FileInfo) (wav.Info, error) {
+	var w wav.Info
+	var err error
 	if f, ok := s.recall(name, info); ok && f.whole && f.wave.Format != nil {
-		return f.wave, nil
+		w = f.wave
+	} else {
+		w, err = waveOf(name, file, info.Size(), s.raw())
 	}
-	return waveOf(name, file, info.Size(), s.raw())
+	if err == nil && w.Sizes != wav.Agree && time.Since(info.ModTime()) < steadyTime(w) {
+		err = wav.ErrUnfinished // it may still grow
+	}
+	return w, err
+}
+
+// cuttable reports whether slices of a file can be served; of one that is not
+// ready its name alone says it.
+func (s *shelf) cuttable(name string) bool {
+	if file, _ := s.look(name); file.State == StateReady {
+		return file.facts.wave.Cuttable()
+	}
+	return isRaw(name) || typeOf(name) == waveType
 }
 
 func stateOf(err error) string {
@@ -143,18 +169,28 @@ func (s *shelf) examine(name string) (*facts, error) {
 		shelf: s, name: name, info: info, seen: time.Now(), steady: SteadyOther,
 		raw: s.raw(), digests: map[link.Slice]string{},
 	}
+	f.kind = kindOf(name, file)
 	f.wave, err = waveOf(name, file, info.Size(), f.raw)
 	switch {
-	case err == nil && f.wave.Headless():
-		f.whole = true
 	case err == nil:
-		f.whole, f.steady = true, SteadyWave
-	case errors.Is(err, wav.ErrNotWAV) && !isWave(name):
+		f.whole, f.steady, f.kind = true, steadyTime(f.wave), waveType
+	case errors.Is(err, wav.ErrNotWAV) && f.kind != waveType:
 		f.whole = info.Size() > 0
 	case !errors.Is(err, wav.ErrNotWAV) && !errors.Is(err, wav.ErrUnfinished):
 		return nil, err
 	}
 	return f, nil
+}
+
+// steadyTime is how long a WAV file must not have changed.
+func steadyTime(w wav.Info) time.Duration {
+	switch {
+	case w.Headless() || w.Sizes == wav.Differ:
+		return SteadyOther
+	case w.Sizes == wav.Unset:
+		return max(SteadyOther, time.Duration(w.Seconds(heldBack)*float64(time.Second))+heldMore)
+	}
+	return SteadyWave
 }
 
 // facts are what is known of one state of a file.
@@ -164,7 +200,8 @@ type facts struct {
 	info   fs.FileInfo
 	seen   time.Time // when this state was first met
 	steady time.Duration
-	whole  bool        // its sizes agree, or it has none
+	whole  bool // all that it should hold is there, as far as it says
+	kind   string
 	raw    *config.Raw // what was said of headerless files
 	wave   wav.Info
 
@@ -181,7 +218,15 @@ func (f *facts) same(info fs.FileInfo) bool {
 // counts, so that a file which has long been complete is not waited for; where
 // that lies ahead, what counts is when this state was first met.
 func (f *facts) unsteady(now time.Time) time.Duration {
-	return f.steady - max(now.Sub(f.info.ModTime()), now.Sub(f.seen))
+	steady := max(now.Sub(f.info.ModTime()), now.Sub(f.seen))
+	left := f.steady - steady
+	switch {
+	case f.wave.Sizes == wav.Agree:
+		return left
+	case left <= 0 && steady < leftOpen && f.shelf.tree.written(f.name):
+		return PollEvery
+	}
+	return min(left, PollEvery) // its header may come to agree before
 }
 
 // sum returns the hex SHA-256 of what is served. Errors are not remembered.
@@ -206,13 +251,4 @@ func (f *facts) sum(s link.Slice) string {
 	}
 	f.digests[s] = hex.EncodeToString(h.Sum(nil))
 	return f.digests[s]
-}
-
-// isRaw reports whether the name is that of a headerless recording.
-func isRaw(name string) bool { return strings.EqualFold(path.Ext(name), ".raw") }
-
-// isWave reports whether the name promises a WAV file.
-func isWave(name string) bool {
-	ext := path.Ext(name)
-	return strings.EqualFold(ext, ".wav") || strings.EqualFold(ext, ".wave")
 }

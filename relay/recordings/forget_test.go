@@ -11,7 +11,7 @@ func TestAForgottenRecordingIsNeitherKeptNorAnnounced(t *testing.T) {
 	raise, raised := raiser(0)
 	kept := &memory{}
 	r, _ := openTest(t, testConfig(t), Options{Raise: raise, Store: kept})
-	r.Late("2020/a.wav", []byte(lateEvent), time.Now().Add(time.Hour))
+	r.Late("2020/a.wav", -1, -1, []byte(lateEvent), time.Now().Add(time.Hour))
 	ann := func(event []byte) bool { return bytes.Contains(event, []byte("202004220000000000000000000001")) }
 	if n := r.Forget(false, func([]byte) bool { return false }); n != 0 {
 		t.Errorf("forgot %d that do not match", n)
@@ -26,7 +26,7 @@ func TestAForgottenRecordingIsNeitherKeptNorAnnounced(t *testing.T) {
 		t.Errorf("%d are there still", n)
 	}
 	putOld(t, r, "2020/a.wav", testFile(t, "mono.wav"))
-	r.Late("2020/a.wav", []byte(strings.Replace(lateEvent, "e-1", "e-2", 1)), time.Now().Add(time.Hour))
+	r.Late("2020/a.wav", -1, -1, []byte(strings.Replace(lateEvent, "e-1", "e-2", 1)), time.Now().Add(time.Hour))
 	if got := receive(t, raised); got["id"] != "e-2/"+AvailableEvent {
 		t.Errorf("announced %v, want what was not forgotten alone", got["id"])
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"callrelay/relay/limit"
@@ -23,12 +24,24 @@ const (
 	sendPart = 256 << 10 // bytes
 )
 
+// A responder answers requests for recordings. Safe for concurrent use.
+type responder struct {
+	settings atomic.Pointer[settings]
+	tree     *tree
+	shelf    *shelf
+	tokens   *tokens
+	clients  *clients
+	guesses  *limit.Guesses // of links and passwords
+	log      *slog.Logger
+	metrics  metrics
+}
+
 // Handler returns the recording server: GET and HEAD of the links that
 // [Recordings.Link] gives, below the path of the configured address. It lists
 // nothing.
-func (r *Recordings) Handler() http.Handler { return http.HandlerFunc(r.serve) }
+func (r *responder) Handler() http.Handler { return http.HandlerFunc(r.serve) }
 
-func (r *Recordings) serve(rw http.ResponseWriter, req *http.Request) {
+func (r *responder) serve(rw http.ResponseWriter, req *http.Request) {
 	began := time.Now()
 	w := &response{ResponseWriter: rw, status: http.StatusOK}
 	client := limit.Client(req, r.settings.Load().proxies)
@@ -41,7 +54,7 @@ func (r *Recordings) serve(rw http.ResponseWriter, req *http.Request) {
 }
 
 // answer sends what the request opens. After an error nothing has been sent.
-func (r *Recordings) answer(w *response, req *http.Request, client netip.Addr) (grant, error) {
+func (r *responder) answer(w *response, req *http.Request, client netip.Addr) (grant, error) {
 	switch {
 	case !r.clients.ask(client):
 		return grant{}, &refusal{http.StatusTooManyRequests, errTooMany, false}
@@ -60,8 +73,12 @@ func (r *Recordings) answer(w *response, req *http.Request, client netip.Addr) (
 }
 
 // send answers with a file, or a slice of it.
-func (r *Recordings) send(w *response, req *http.Request, g grant) error {
+func (r *responder) send(w *response, req *http.Request, g grant) error {
 	file, info, err := r.tree.open(g.name)
+	if gone(err) {
+		g.name, _, _ = r.tree.find(g.name)
+		file, info, err = r.tree.open(g.name)
+	}
 	if err != nil {
 		return unavailable(err)
 	}
@@ -70,9 +87,9 @@ func (r *Recordings) send(w *response, req *http.Request, g grant) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	kind := contentType(g.name)
-	if c.head != nil {
-		kind = "audio/wav"
+	kind := waveType
+	if c.head == nil {
+		kind = kindOf(g.name, file)
 	}
 	h := w.Header()
 	h.Set("Content-Type", kind)
@@ -84,7 +101,7 @@ func (r *Recordings) send(w *response, req *http.Request, g grant) error {
 }
 
 // contentOf returns the file, with a header that it lacks, or a slice of it.
-func (r *Recordings) contentOf(file *os.File, info fs.FileInfo, g grant) (*content, error) {
+func (r *responder) contentOf(file *os.File, info fs.FileInfo, g grant) (*content, error) {
 	if g.slice.Whole() && (r.shelf.raw() == nil || !isRaw(g.name)) {
 		return wholeContent(file, info, wav.Info{}), nil
 	}
@@ -119,7 +136,7 @@ func etag(info fs.FileInfo, c *content, s link.Slice) string {
 
 // guessed counts a refusal that was for a wrong secret, and reports whether the
 // client has given too many.
-func (r *Recordings) guessed(ctx context.Context, client netip.Addr, err error) (often bool) {
+func (r *responder) guessed(ctx context.Context, client netip.Addr, err error) (often bool) {
 	wrong, ok := errors.AsType[*refusal](err)
 	return ok && wrong.guessed && r.guesses.Wrong(ctx, client)
 }
@@ -154,7 +171,7 @@ func refuse(w http.ResponseWriter, err error, often bool) {
 }
 
 // logAccess records one request, without what would open the link again.
-func (r *Recordings) logAccess(req *http.Request, client netip.Addr, g grant, w *response, err error, elapsed time.Duration) {
+func (r *responder) logAccess(req *http.Request, client netip.Addr, g grant, w *response, err error, elapsed time.Duration) {
 	level, text := slog.LevelInfo, "recording served"
 	if err != nil {
 		text = "recording refused"

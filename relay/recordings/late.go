@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"callrelay/relay/recordings/link"
 )
 
 // The events raised of a recording that was missing: it is complete after all, or
@@ -22,9 +24,10 @@ const (
 
 const (
 	lateStore = "late-recordings"
-	maxLate   = 10_000          // more are not waited for
+	maxLate   = 10_000          // more are not waited for: they have failed
 	lateSave  = 2 * time.Second // changes are saved together
 	lateRetry = 2 * time.Second // after the event was not accepted
+	lateSoon  = 5 * time.Second // is looked at least, after a restart
 	maxID     = 128             // bytes of an event's id
 )
 
@@ -50,6 +53,8 @@ type lates struct {
 // A late is one event that has missed its recording.
 type late struct {
 	Recording string          `json:"recording"`
+	Start     float64         `json:"start,omitempty"`
+	End       float64         `json:"end,omitempty"`
 	Until     time.Time       `json:"until"`
 	Event     json.RawMessage `json:"event"` // as it will be raised
 
@@ -65,8 +70,8 @@ func newLates(w *watcher, o Options, count func(outcome string)) *lates {
 	return l
 }
 
-// add waits for the recording of event until a moment.
-func (l *lates) add(recording string, event []byte, until time.Time) {
+// add waits for the recording of event, or a slice of it, until a moment.
+func (l *lates) add(recording string, s link.Slice, event []byte, until time.Time) {
 	if l.raise == nil {
 		return
 	}
@@ -77,33 +82,45 @@ func (l *lates) add(recording string, event []byte, until time.Time) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.enter(&late{Recording: recording, Until: until, Event: available, id: id}) {
+	if l.enter(&late{Recording: recording, Start: s.Start, End: s.End, Until: until, Event: available, id: id}) {
 		l.changed()
 	}
 }
 
-// enter takes an entry that is new; l.mu is held.
+// enter takes an entry that is new; l.mu is held. When there are too many, its time
+// is over.
 func (l *lates) enter(e *late) bool {
 	if _, known := l.entries[e.id]; known || l.closed {
 		return false
 	}
 	if len(l.entries) >= maxLate {
 		l.log.Warn("late recording is not awaited", "recording", e.Recording, "err", "too many are")
-		return false
+		if len(l.entries) >= 2*maxLate {
+			return false
+		}
+		e.Until = time.Now()
 	}
 	l.entries[e.id] = e
 	e.end = time.AfterFunc(time.Until(e.Until), func() { l.fail(e) })
-	e.cancel = l.watcher.watch(e.Recording, func() { l.complete(e) })
+	e.cancel = func() {}
+	if time.Now().Before(e.Until) {
+		e.cancel = l.watcher.watch(e.Recording, func() { l.complete(e) })
+	}
 	return true
 }
 
 // complete raises the event. While it is not accepted it is tried again, until
-// the entry's end.
+// the entry's end. A slice that nobody can cut has failed.
 func (l *lates) complete(e *late) {
 	if !l.begin() {
 		return
 	}
 	defer l.running.Done()
+	file, _ := l.watcher.look(e.Recording)
+	if file.part(link.Slice{Start: e.Start, End: e.End}).State == StateMissing {
+		l.fail(e)
+		return
+	}
 	if !l.take(e) {
 		return
 	}
@@ -240,7 +257,11 @@ func (l *lates) load() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	soon := time.Now().Add(lateSoon)
 	for _, e := range entries {
+		if e.Until.Before(soon) {
+			e.Until = soon // it may have been completed meanwhile
+		}
 		if e.id, err = eventID(e.Event); err == nil {
 			l.enter(e)
 		}

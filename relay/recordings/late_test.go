@@ -90,12 +90,12 @@ func TestLateIsRaised(t *testing.T) {
 	raise, raised := raiser(0)
 	r, text := openTest(t, testConfig(t), Options{Raise: raise})
 	until := time.Now().Add(time.Hour)
-	r.Late("2020/a.wav", []byte(lateEvent), until)
-	r.Late("2020/a.wav", []byte(lateEvent), until) // of another service
-	r.Late("2020/a.wav", []byte(`{"event":"recording_available","id":"e-2"}`), until)
-	r.Late("2020/a.wav", []byte(`{"event":"agent_termination"}`), until)
-	r.Late("2020/a.wav", []byte(`no event`), until)
-	r.Late("../a.wav", []byte(lateEvent), until)
+	r.Late("2020/a.wav", -1, -1, []byte(lateEvent), until)
+	r.Late("2020/a.wav", -1, -1, []byte(lateEvent), until) // of another service
+	r.Late("2020/a.wav", -1, -1, []byte(`{"event":"recording_available","id":"e-2"}`), until)
+	r.Late("2020/a.wav", -1, -1, []byte(`{"event":"agent_termination"}`), until)
+	r.Late("2020/a.wav", -1, -1, []byte(`no event`), until)
+	r.Late("../a.wav", -1, -1, []byte(lateEvent), until)
 	putOld(t, r, "2020/a.wav", testFile(t, "mono.wav"))
 	got := receive(t, raised)
 	for name, want := range map[string]any{
@@ -117,7 +117,7 @@ func TestWhatIsNotCompleteInTimeFails(t *testing.T) {
 	t.Parallel()
 	raise, raised := raiser(1)
 	r, text := openTest(t, testConfig(t), Options{Raise: raise})
-	r.Late("2020/a.wav", []byte(lateEvent), time.Now())
+	r.Late("2020/a.wav", -1, -1, []byte(lateEvent), time.Now())
 	got := receive(t, raised)
 	for name, want := range map[string]any{
 		"event": FailedEvent, "id": "e-1/" + FailedEvent, "queue": "support", "segment_id": "1", "recording": "2020/a.wav", "agent_id": json.Number("1401"),
@@ -149,7 +149,7 @@ func TestLateIsTriedAgain(t *testing.T) {
 	raise, raised := raiser(1)
 	r, text := openTest(t, testConfig(t), Options{Raise: raise})
 	putOld(t, r, "2020/a.wav", testFile(t, "mono.wav"))
-	r.Late("2020/a.wav", []byte(lateEvent), time.Now().Add(time.Hour))
+	r.Late("2020/a.wav", -1, -1, []byte(lateEvent), time.Now().Add(time.Hour))
 	receive(t, raised)
 	if countLines(text.String(), "queue is full") != 1 {
 		t.Errorf("log does not say why it took so long:\n%s", text)
@@ -165,7 +165,7 @@ func TestLateOutlivesARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.Late("2020/a.wav", []byte(lateEvent), time.Now().Add(time.Hour))
+	first.Late("2020/a.wav", -1, -1, []byte(lateEvent), time.Now().Add(time.Hour))
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestLateEnds(t *testing.T) {
 	t.Parallel()
 	raise, raised := raiser(0)
 	r, _ := openTest(t, testConfig(t), Options{Raise: raise})
-	r.Late("2020/a.wav", []byte(lateEvent), time.Now().Add(20*time.Millisecond))
+	r.Late("2020/a.wav", -1, -1, []byte(lateEvent), time.Now().Add(20*time.Millisecond))
 	waitFor(t, "the end", func() bool {
 		r.lates.mu.Lock()
 		defer r.lates.mu.Unlock()

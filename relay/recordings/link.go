@@ -18,7 +18,8 @@ func (r *Recordings) Link(path, access string, now time.Time, start, end float64
 	if !ok {
 		return ""
 	}
-	if _, err := r.tree.stat(name); err != nil && !gone(err) && !barred(err) {
+	name, _, err := r.tree.find(name)
+	if err != nil && !gone(err) && !barred(err) {
 		warn(r.log, "recording may not be linked", name, "err", err)
 		return ""
 	}
@@ -26,7 +27,7 @@ func (r *Recordings) Link(path, access string, now time.Time, start, end float64
 	if !ok {
 		return ""
 	}
-	if !slice.Whole() && (!s.served || !isWave(name) && !isRaw(name)) {
+	if !slice.Whole() && (!s.served || !r.shelf.cuttable(name)) {
 		warn(r.log, "recording cannot be sliced", name)
 		return ""
 	}

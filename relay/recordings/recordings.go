@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,18 +49,11 @@ type Store interface {
 // Recordings links, serves and watches the recordings of one folder. It is
 // safe for concurrent use.
 type Recordings struct {
-	settings atomic.Pointer[settings]
-	tree     *tree
-	shelf    *shelf
-	tokens   *tokens
-	watcher  *watcher
-	lates    *lates
-	clients  *clients
-	guesses  *limit.Guesses // of links and passwords
-	log      *slog.Logger
-	metrics  metrics
-	listen   string
-	tls      *config.TLS
+	responder
+	watcher *watcher
+	lates   *lates
+	listen  string
+	tls     *config.TLS
 
 	descriptors *limit.Descriptors
 
@@ -85,7 +77,8 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	}
 	t := newTree(c.Dir)
 	r := &Recordings{
-		tree: t, tokens: newTokens(t), clients: newClients(), guesses: limit.NewGuesses(refusedEvery, RefusedBurst), descriptors: o.Descriptors, log: o.Log, listen: c.Listen, tls: c.TLS,
+		responder: responder{tree: t, tokens: newTokens(t), clients: newClients(), guesses: limit.NewGuesses(refusedEvery, RefusedBurst), log: o.Log},
+		listen:    c.Listen, tls: c.TLS, descriptors: o.Descriptors,
 	}
 	r.settings.Store(s)
 	r.shelf = newShelf(t, func() *config.Raw { return r.settings.Load().raw })
@@ -183,13 +176,17 @@ func (r *Recordings) Count(ready bool) {
 }
 
 // Late raises recording_available, with the members of event, when the
-// recording at path completes before until, and recording_failed then when it
-// does not. Event is one JSON object with its
-// id; asking again for the same one changes nothing.
-func (r *Recordings) Late(path string, event []byte, until time.Time) {
-	if name, ok := r.tree.canonical(path); ok {
-		r.lates.add(name, event, until)
+// recording at path, or the part of it between start and end, completes before
+// until, and recording_failed then when it does not; at once when it never can.
+// Event is one JSON object with its id; asking again for the same one changes
+// nothing.
+func (r *Recordings) Late(path string, start, end float64, event []byte, until time.Time) {
+	name, ok := r.tree.canonical(path)
+	slice, valid := sliceOf(start, end)
+	if !ok || !valid {
+		until = time.Now()
 	}
+	r.lates.add(name, slice, event, until)
 }
 
 // warn logs what is wrong with a recording: each time that it is looked at, and

@@ -107,7 +107,7 @@ func TestLook(t *testing.T) {
 	putOld(t, r, "stereo.wav", stereo)
 	putOld(t, r, "crash.wav", testFile(t, "crash.wav"))
 	putOld(t, r, "empty.wav", nil)
-	putOld(t, r, "cut.wav", stereo[:len(stereo)-2])
+	putOld(t, r, "cut.wav", stereo[:len(stereo)/2])
 	putOld(t, r, "text.wav", []byte("this is not what it promises to be"))
 	putOld(t, r, "song.mp3", []byte("ID3 any bytes will do here"))
 	putOld(t, r, "dual.raw", stereo[44:])
@@ -132,7 +132,7 @@ func TestLook(t *testing.T) {
 		{"complete", "stereo.wav", StateReady, int64(len(stereo))},
 		{"complete, by its absolute path", filepath.Join(c.Dir, "stereo.wav"), StateReady, int64(len(stereo))},
 		{"just written", "fresh.wav", StatePending, 0},
-		{"left behind by a crash", "crash.wav", StatePending, 0},
+		{"left behind by a crash", "crash.wav", StateReady, int64(len(testFile(t, "crash.wav")))},
 		{"made and not written to", "empty.wav", StatePending, 0},
 		{"shorter than it says", "cut.wav", StatePending, 0},
 		{"no WAV file in spite of its name", "text.wav", StatePending, 0},

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"callrelay/relay/recordings/link"
 )
@@ -97,6 +100,44 @@ func (t *tree) stat(name string) (fs.FileInfo, error) {
 		return nil, errIrregular
 	}
 	return info, err
+}
+
+// find describes a recording under its name or, when it was converted and
+// replaced, under its new one.
+func (t *tree) find(name string) (found string, info fs.FileInfo, err error) {
+	if info, err = t.stat(name); !gone(err) {
+		return name, info, err
+	}
+	root, rootErr := t.current()
+	if rootErr != nil {
+		return name, nil, err
+	}
+	folder, openErr := root.OpenRoot(path.Dir(name))
+	if openErr != nil {
+		return name, nil, err
+	}
+	defer func() { _ = folder.Close() }()
+	stem := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	for _, k := range kinds {
+		if _, err := folder.Lstat(stem + k.ext); err == nil {
+			found = path.Join(path.Dir(name), stem+k.ext)
+			info, err = t.stat(found)
+			return found, info, err
+		}
+	}
+	return name, nil, err
+}
+
+// written reports whether somebody has a file open for writing. False where the
+// kernel does not say it: to other users than the file's, and over most networks.
+func (t *tree) written(name string) bool {
+	file, _, err := t.open(name)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }() // which gives the lease back
+	_, err = unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	return errors.Is(err, unix.EAGAIN)
 }
 
 // folder opens a folder to list it, and nothing else.

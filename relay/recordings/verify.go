@@ -22,7 +22,7 @@ var (
 // of the file below the folder in X-Recording-Path, or 401 or 403. What is to
 // be sent is that path: the name in the request may be a token. A slice is
 // refused, for the other server would send the whole.
-func (r *Recordings) VerifyHandler() http.Handler {
+func (r *responder) VerifyHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		client := limit.Client(req, r.settings.Load().proxies)
 		name, err := r.verify(req, client)
@@ -37,7 +37,7 @@ func (r *Recordings) VerifyHandler() http.Handler {
 	})
 }
 
-func (r *Recordings) verify(req *http.Request, client netip.Addr) (string, error) {
+func (r *responder) verify(req *http.Request, client netip.Addr) (string, error) {
 	uri := req.Header.Values("X-Original-Uri")
 	method := req.Header.Get("X-Original-Method")
 	if len(uri) != 1 || method != http.MethodGet && method != http.MethodHead {
@@ -57,10 +57,11 @@ func (r *Recordings) verify(req *http.Request, client netip.Addr) (string, error
 		return "", errVerifyName
 	}
 	// what is not there is for the other server to say
-	if _, err := r.tree.stat(g.name); err != nil && !gone(err) && !barred(err) {
+	name, _, err := r.tree.find(g.name)
+	if err != nil && !gone(err) && !barred(err) {
 		return "", err
 	}
-	return g.name, nil
+	return name, nil
 }
 
 // verdict turns an error into the statuses that auth_request passes on.

@@ -181,14 +181,19 @@ func (w *watcher) changed(name string, op fsnotify.Op) {
 	}
 }
 
-// appeared looks at all files below a new folder, or at all there are; w.mu is
-// held.
+// appeared looks at all files below a new folder, at those that a new file may
+// replace, or at all there are; w.mu is held.
 func (w *watcher) appeared(folder string) {
 	for name, f := range w.files {
-		if folder == "" || f.folder != path.Dir(name) && strings.HasPrefix(name, folder+"/") {
+		if folder == "" || f.folder != path.Dir(name) && strings.HasPrefix(name, folder+"/") || converted(name, folder) {
 			f.lookIn(0)
 		}
 	}
+}
+
+// converted reports whether two names differ in their ends alone.
+func converted(name, other string) bool {
+	return strings.TrimSuffix(name, path.Ext(name)) == strings.TrimSuffix(other, path.Ext(other))
 }
 
 // close ends all watches and waits for what is under way.

@@ -154,7 +154,11 @@ var ways = []struct {
 }
 
 // unfinished is the header that a call server writes first.
-func unfinished() []byte { return riff("RIFF", 0, chunk("fmt ", pcm, -1), chunk("data", nil, 0)) }
+func unfinished() []byte {
+	head := wav.Raw(8000, 2, 0).HeaderFor(0)
+	clear(head[4:8])
+	return head
+}
 
 func checkReady(t *testing.T, r *Recordings, path string, w *writer, ready <-chan time.Time) {
 	t.Helper()
@@ -201,13 +205,13 @@ func TestNotReady(t *testing.T) {
 		defer func() { looks <- name }()
 		return look(name)
 	}
-	putOld(t, r, "crash.wav", testFile(t, "crash.wav"))
-	crash, never := readyTime(r, "crash.wav"), readyTime(r, "never.wav")
+	putOld(t, r, "head.wav", unfinished())
+	head, never := readyTime(r, "head.wav"), readyTime(r, "never.wav")
 	outside := readyTime(r, "../outside.wav")
-	for seen := map[string]int{}; seen["crash.wav"] < 3 || seen["never.wav"] < 3; {
+	for seen := map[string]int{}; seen["head.wav"] < 3 || seen["never.wav"] < 3; {
 		select {
-		case <-crash:
-			t.Fatal("what a crash left behind is ready")
+		case <-head:
+			t.Fatal("a header alone is ready")
 		case <-never:
 			t.Fatal("what is not there is ready")
 		case <-outside:
@@ -256,7 +260,7 @@ func TestManyWait(t *testing.T) {
 		cancels[i]()
 		cancels[i]() // again changes nothing
 	}
-	data := riff("RIFF", -1, chunk("fmt ", pcm, -1), chunk("data", make([]byte, 4), -1))
+	data := append(wav.Raw(8000, 2, 4).HeaderFor(4), make([]byte, 4)...)
 	for i := range files {
 		putOld(t, r, fmt.Sprintf("%d.wav", i), data)
 	}

@@ -7,12 +7,15 @@ import (
 	"math"
 )
 
-// Codecs of files that can be cut at every frame.
+// Codecs of files that can be cut at every block.
 const (
 	PCM        = 1
+	msADPCM    = 2
 	Float      = 3
 	ALaw       = 6
 	MuLaw      = 7
+	imaADPCM   = 0x11
+	GSM        = 0x31
 	extensible = 0xFFFE
 )
 
@@ -20,6 +23,17 @@ const (
 	maxChunks   = 64      // looked at before the audio is found
 	maxFormat   = 1 << 12 // bytes of a format chunk
 	unknownSize = math.MaxUint32
+	unknownNear = 1 << 16 // writers to a pipe say 4 GiB or 2 GiB, less the header or a page
+)
+
+// Sizes is how far the header and its file agree of how long both are.
+type Sizes int
+
+// What is not [Agree] is taken from the file.
+const (
+	Agree  Sizes = iota // give or take a pad byte
+	Differ              // the header does not know, is wrong by little, or there is more behind the audio
+	Unset               // the header says 0, as that of a recording in progress; there is audio all the same
 )
 
 // Errors of [Read].
@@ -35,14 +49,17 @@ type Info struct {
 	Channels int
 	Rate     int // samples per second
 	byteRate int
-	Block    int // bytes of one frame
+	Block    int  // bytes of one frame
+	perBlock int  // frames, and so samples of each channel: 1 unless they are compressed
+	big      bool // endian
 
 	DataAt, DataSize int64
+	Sizes            Sizes
 }
 
 // Raw is the wave of n bytes without a header, 16 bit little endian.
 func Raw(rate, channels int, n int64) Info {
-	w := Info{codec: PCM, Channels: channels, Rate: rate, byteRate: 2 * channels * rate, Block: 2 * channels}
+	w := Info{codec: PCM, Channels: channels, Rate: rate, byteRate: 2 * channels * rate, Block: 2 * channels, perBlock: 1}
 	f := binary.LittleEndian.AppendUint16(nil, PCM)
 	f = binary.LittleEndian.AppendUint16(f, uint16(channels))
 	f = binary.LittleEndian.AppendUint32(f, uint32(rate))
@@ -54,7 +71,7 @@ func Raw(rate, channels int, n int64) Info {
 }
 
 // Read reads the header of a file of size bytes. The error is ErrNotWAV
-// or ErrUnfinished, also for sizes that do not agree with the file's, or that
+// or ErrUnfinished, also when there is less audio than the header says, or that
 // of the reader.
 func Read(file io.ReaderAt, size int64) (Info, error) {
 	r := beginning{file: file}
@@ -71,11 +88,37 @@ func Read(file io.ReaderAt, size int64) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if id := string(head[:4]); id != "RIFF" && id != "RF64" && id != "BW64" || string(head[8:]) != "WAVE" {
+	if !Begins(head[:]) {
 		return Info{}, ErrNotWAV
 	}
-	h := header{r: &r, size: size, riff: int64(le32(head[4:]))}
+	h := header{r: &r, size: size, wave: Info{big: string(head[:4]) == "RIFX"}}
+	h.riff = int64(h.wave.order().Uint32(head[4:]))
 	return h.read()
+}
+
+// Begins reports whether a file that begins so is WAV, whatever its name.
+func Begins(head []byte) bool {
+	if len(head) < 12 || string(head[8:12]) != "WAVE" {
+		return false
+	}
+	switch string(head[:4]) {
+	case "RIFF", "RIFX", "RF64", "BW64":
+		return true
+	}
+	return false
+}
+
+// byteOrder reads and writes numbers.
+type byteOrder interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
+}
+
+func (w Info) order() byteOrder {
+	if w.big {
+		return binary.BigEndian
+	}
+	return binary.LittleEndian
 }
 
 // Seconds is the length of n bytes of the audio, 0 when the header does not
@@ -83,25 +126,21 @@ func Read(file io.ReaderAt, size int64) (Info, error) {
 func (w Info) Seconds(n int64) float64 {
 	switch {
 	case w.Cuttable():
-		return float64(n/int64(w.Block)) / float64(w.Rate)
+		return float64(w.frames(n)) / float64(w.Rate)
 	case w.byteRate > 0:
 		return float64(n) / float64(w.byteRate)
 	}
 	return 0
 }
 
-// Cuttable reports whether the audio is frames of equal size.
-func (w Info) Cuttable() bool {
-	switch w.codec {
-	case PCM, Float, ALaw, MuLaw:
-		return true
-	}
-	return false
-}
+func (w Info) frames(n int64) int64 { return n / int64(w.Block) * int64(w.perBlock) }
 
-// Frame is the frame nearest to a moment, at most the last one's end.
-func (w Info) Frame(seconds float64, frames int64) int64 {
-	return int64(min(math.Round(seconds*float64(w.Rate)), float64(frames)))
+// Cuttable reports whether the audio is blocks of equal size and length.
+func (w Info) Cuttable() bool { return w.perBlock > 0 }
+
+// BlockAt is the block that begins nearest to a moment, at most the last one's end.
+func (w Info) BlockAt(seconds float64, blocks int64) int64 {
+	return int64(min(math.Round(seconds*float64(w.Rate)/float64(w.perBlock)), float64(blocks)))
 }
 
 // Headless reports whether the wave's header is not in its file.
@@ -113,6 +152,7 @@ type header struct {
 	size int64 // of the file
 
 	riff, data int64 // sizes as the RIFF and ds64 chunks say
+	wide       bool  // there is such a chunk
 	wave       Info
 }
 
@@ -123,11 +163,11 @@ func (h *header) read() (Info, error) {
 		if err := readFull(h.r, head[:], at); err != nil {
 			return Info{}, err
 		}
-		id, n := string(head[:4]), int64(le32(head[4:]))
+		id, n := string(head[:4]), int64(h.wave.order().Uint32(head[4:]))
 		at += int64(len(head))
 		if id == "data" {
 			h.wave.DataAt = at
-			return h.wave, h.agree(n)
+			return h.wave, h.settle(n)
 		}
 		if err := h.chunk(id, at, n); err != nil {
 			return Info{}, err
@@ -140,7 +180,7 @@ func (h *header) read() (Info, error) {
 func (h *header) chunk(id string, at, n int64) error {
 	switch {
 	case id == "ds64":
-		return h.wide(at)
+		return h.widen(at)
 	case id == "fmt " && (n < 16 || n > maxFormat):
 		return ErrNotWAV
 	case id == "fmt ":
@@ -153,8 +193,8 @@ func (h *header) chunk(id string, at, n int64) error {
 	return nil
 }
 
-// wide takes the sizes of RF64, whose own fields are too small.
-func (h *header) wide(at int64) error {
+// widen takes the sizes of RF64, whose own fields are too small.
+func (h *header) widen(at int64) error {
 	var sizes [16]byte
 	if err := readFull(h.r, sizes[:], at); err != nil {
 		return err
@@ -163,45 +203,70 @@ func (h *header) wide(at int64) error {
 	if riff > math.MaxInt64/2 || data > math.MaxInt64/2 {
 		return ErrNotWAV
 	}
-	h.riff, h.data = int64(riff), int64(data)
+	h.riff, h.data, h.wide = int64(riff), int64(data), true
 	return nil
 }
 
 func (w *Info) parseFormat() error {
 	f := w.Format
-	w.codec = int(binary.LittleEndian.Uint16(f))
+	number := func(at int) int { return int(w.order().Uint16(f[at:])) }
+	w.codec = number(0)
 	if w.codec == extensible && len(f) >= 26 {
-		w.codec = int(binary.LittleEndian.Uint16(f[24:]))
+		w.codec = number(24)
 	}
-	w.Channels = int(binary.LittleEndian.Uint16(f[2:]))
-	w.Rate = int(le32(f[4:]))
-	w.byteRate = int(le32(f[8:]))
-	w.Block = int(binary.LittleEndian.Uint16(f[12:]))
+	w.Channels, w.Rate, w.byteRate, w.Block = number(2), int(w.order().Uint32(f[4:])), int(w.order().Uint32(f[8:])), number(12)
+	if w.Block == 0 {
+		w.Block = w.Channels * ((number(14) + 7) / 8)
+	}
+	switch w.codec {
+	case PCM, Float, ALaw, MuLaw:
+		w.perBlock = 1
+	case GSM, imaADPCM, msADPCM:
+		if len(f) >= 20 {
+			w.perBlock = number(18)
+		}
+	}
 	if w.Channels == 0 || w.Rate == 0 || w.Block == 0 {
 		return ErrNotWAV
 	}
 	return nil
 }
 
-// agree settles the size of the audio, of which the data chunk says n, and
-// reports whether all of it is there: the file is as long as the header says,
-// give or take the pad byte that some writers forget and others do not count.
-func (h *header) agree(n int64) error {
-	switch {
-	case h.wave.Format == nil:
-		return ErrNotWAV
-	case n == unknownSize:
+// settle finds the size of the audio, of which the data chunk says n, and
+// how far the header and the file agree. It is an error when less is there than
+// the header says, but for a writer that counted the header, too.
+func (h *header) settle(n int64) error {
+	w, rest := &h.wave, h.size-h.wave.DataAt
+	wide := h.wide && n == unknownSize
+	if wide {
 		n = h.data
-	case h.wrapped(n):
-		n = h.size - h.wave.DataAt
-		h.riff = h.size - 8
 	}
-	h.wave.DataSize = n
 	missing := h.riff + 8 - h.size
-	if n == 0 || h.wave.DataAt+n > h.size || h.riff+9 < h.wave.DataAt+n || missing < -1 || missing > 1 {
+	exact := missing >= -1 && missing <= 1
+	switch {
+	case w.Format == nil:
+		return ErrNotWAV
+	case rest <= 0 || n == 0 && exact: // a header alone, or with a tag
 		return ErrUnfinished
+	case h.wrapped(n):
+		w.DataSize = rest
+	case n == 0:
+		w.DataSize, w.Sizes = rest, Unset
+	case n > rest && n-rest > w.DataAt && (wide || !unknown(n)):
+		return ErrUnfinished
+	case n > rest || h.size > unknownSize && !wide: // which no RIFF can say
+		w.DataSize, w.Sizes = rest, Differ
+	case !exact || h.riff+9 < w.DataAt+n:
+		w.DataSize, w.Sizes = n, Differ
+	default:
+		w.DataSize = n
 	}
 	return nil
+}
+
+// unknown reports whether a size is what writers say that cannot know it.
+func unknown(n int64) bool {
+	return n >= 1<<31-unknownNear && n <= 1<<31 || n >= 1<<32-unknownNear
 }
 
 // wrapped reports whether both sizes are the true ones modulo 4 GiB, which is
@@ -215,29 +280,33 @@ func (h *header) wrapped(n int64) bool {
 func (w Info) HeaderFor(n int64) []byte {
 	var fact []byte
 	if w.codec != PCM {
-		fact = binary.LittleEndian.AppendUint32([]byte("fact\x04\x00\x00\x00"), uint32(min(n/int64(w.Block), unknownSize)))
+		fact = w.order().AppendUint32(w.sized("fact", 4), uint32(min(w.frames(n), unknownSize)))
 	}
-	format := append(binary.LittleEndian.AppendUint32([]byte("fmt "), uint32(len(w.Format))), w.Format...)
+	format := append(w.sized("fmt ", int64(len(w.Format))), w.Format...)
 	if len(format)%2 == 1 {
 		format = append(format, 0)
 	}
 	riff := int64(4+len(format)+len(fact)+8) + n + n&1
 	if riff < unknownSize {
-		h := append(sized("RIFF", riff), "WAVE"...)
-		return append(append(append(h, format...), fact...), sized("data", n)...)
+		id := "RIFF"
+		if w.big {
+			id = "RIFX"
+		}
+		h := append(w.sized(id, riff), "WAVE"...)
+		return append(append(append(h, format...), fact...), w.sized("data", n)...)
 	}
-	h := append(sized("RF64", unknownSize), "WAVE"...)
+	h := append(w.sized("RF64", unknownSize), "WAVE"...)
 	h = append(append(append(h, w.wideSizes(riff, n)...), format...), fact...)
-	return append(h, sized("data", unknownSize)...)
+	return append(h, w.sized("data", unknownSize)...)
 }
 
 // wideSizes is the ds64 chunk of a file that needs one.
 func (w Info) wideSizes(riff, n int64) []byte {
 	const body = 28 // two sizes, the sample count, and an empty table
-	b := sized("ds64", body)
+	b := w.sized("ds64", body)
 	b = binary.LittleEndian.AppendUint64(b, uint64(riff+8+body))
 	b = binary.LittleEndian.AppendUint64(b, uint64(n))
-	b = binary.LittleEndian.AppendUint64(b, uint64(n/int64(w.Block)))
+	b = binary.LittleEndian.AppendUint64(b, uint64(w.frames(n)))
 	return binary.LittleEndian.AppendUint32(b, 0)
 }
 
@@ -257,9 +326,7 @@ func (r *beginning) ReadAt(b []byte, at int64) (int, error) {
 	return r.file.ReadAt(b, at)
 }
 
-func sized(id string, n int64) []byte { return binary.LittleEndian.AppendUint32([]byte(id), uint32(n)) }
-
-func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
+func (w Info) sized(id string, n int64) []byte { return w.order().AppendUint32([]byte(id), uint32(n)) }
 
 // readFull fills b; a file that ends before is unfinished.
 func readFull(r io.ReaderAt, b []byte, at int64) error {
