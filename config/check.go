@@ -8,22 +8,30 @@ const maxSocket = 104
 
 // check judges the values, and what they are together.
 func (c *Config) check() {
+	f := rules{c.file}
+	checks{c, f}.all()
+	serviceChecks{c, f}.all()
+	bindingChecks{c, f}.all()
+}
+
+// checks judge the tables that a file has once.
+type checks struct {
+	*Config
+	rules
+}
+
+func (c checks) all() {
 	c.checkIntake()
 	c.checkQueue()
 	c.checkAdmin()
 	if c.Recordings != nil {
 		c.checkRecordings()
 	}
-	c.checkDefaults()
-	c.checkServices()
-	c.checkBindings()
-	c.checkMappings()
-	c.checkSources()
 	c.checkListeners()
 }
 
-func (c *Config) checkIntake() {
-	f, at, in := c.file, c.place(Ref{Table: "intake"}), &c.Intake
+func (c checks) checkIntake() {
+	f, at, in := c.rules, c.place(Ref{Table: "intake"}), &c.Intake
 	f.socket(at, in.Socket)
 	f.address(at, "listen", in.Listen)
 	f.size(at, "max_event", in.MaxEvent, 64, 4<<20)
@@ -36,8 +44,8 @@ func (c *Config) checkIntake() {
 	f.required(at, "token", in.Token, "listen")
 }
 
-func (c *Config) checkAdmin() {
-	f, at, a := c.file, c.place(Ref{Table: "admin"}), &c.Admin
+func (c checks) checkAdmin() {
+	f, at, a := c.rules, c.place(Ref{Table: "admin"}), &c.Admin
 	f.socket(at, a.Socket)
 	f.address(at, "listen", a.Listen)
 	for i, host := range a.Hosts {
@@ -48,7 +56,7 @@ func (c *Config) checkAdmin() {
 }
 
 // socket reports a path that no unix socket can have.
-func (f *file) socket(at place, path string) {
+func (f rules) socket(at place, path string) {
 	if f.present(at, "socket", path) && len(path) > maxSocket {
 		f.report(at, "socket", "socket %q is %d bytes long (at most %d)", path, len(path), maxSocket)
 	}

@@ -20,8 +20,8 @@ func (a *Auth) sets() string {
 }
 
 // checkAuth judges all of auth but the values of its secrets.
-func (c *Config) checkAuth(at place, s *Service) {
-	f, a := c.file, &s.Auth
+func (c serviceChecks) checkAuth(at place, s *Service) {
+	f, a := c.rules, &s.Auth
 	kinds := a.kinds()
 	for i := 1; i < len(kinds); i++ {
 		f.report(at, kinds[i], "%s cannot stand beside %s (a service has one kind of auth)", kinds[i], kinds[0])
@@ -64,7 +64,7 @@ func (a *Auth) kinds() []string {
 	return kinds
 }
 
-func (f *file) user(at place, user string, password Secret) {
+func (f rules) user(at place, user string, password Secret) {
 	f.present(at, "user", user)
 	if !password.Set() {
 		f.report(at, "password", "password is missing")
@@ -74,7 +74,7 @@ func (f *file) user(at place, user string, password Secret) {
 	}
 }
 
-func (f *file) authHeader(at place, h *HeaderAuth) {
+func (f rules) authHeader(at place, h *HeaderAuth) {
 	why := ownHeader(h.Name)
 	switch {
 	case !f.present(at, "name", h.Name):
@@ -88,7 +88,7 @@ func (f *file) authHeader(at place, h *HeaderAuth) {
 	}
 }
 
-func (f *file) oauth2(at place, o *OAuth2) {
+func (f rules) oauth2(at place, o *OAuth2) {
 	if f.present(at, "token_url", o.TokenURL) {
 		f.link(at, "token_url", o.TokenURL, "http", "https")
 	}
@@ -122,7 +122,7 @@ func (f *file) oauth2(at place, o *OAuth2) {
 	}
 }
 
-func (f *file) jwt(at place, j *JWT) {
+func (f rules) jwt(at place, j *JWT) {
 	f.oneOf(at, "alg", j.Alg, JWTAlgs()...)
 	if !j.Key.Set() {
 		f.report(at, "key", "key is missing")

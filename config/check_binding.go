@@ -14,7 +14,20 @@ var (
 	tagName   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 )
 
-func (c *Config) checkBindings() {
+// bindingChecks judge the other tables of which there are many: bindings,
+// mappings and sources.
+type bindingChecks struct {
+	*Config
+	rules
+}
+
+func (c bindingChecks) all() {
+	c.checkBindings()
+	c.checkMappings()
+	c.checkSources()
+}
+
+func (c bindingChecks) checkBindings() {
 	defined := make([]string, 0, len(c.Services))
 	for _, s := range c.Services {
 		defined = append(defined, s.Name)
@@ -22,15 +35,15 @@ func (c *Config) checkBindings() {
 	spelt := map[string]string{}
 	for i, b := range c.Bindings {
 		at := c.place(Ref{"binding", i})
-		c.file.warnScopes(at, b, spelt)
+		c.rules.warnScopes(at, b, spelt)
 		c.checkEvents(at, b.Events)
 		c.checkScope(at, b)
 		c.checkBound(at, b.Services, defined)
 	}
 }
 
-func (c *Config) checkEvents(at place, events []string) {
-	f := c.file
+func (c bindingChecks) checkEvents(at place, events []string) {
+	f := c.rules
 	if len(events) == 0 {
 		f.report(at, "event", "event is missing")
 	}
@@ -41,8 +54,8 @@ func (c *Config) checkEvents(at place, events []string) {
 	}
 }
 
-func (c *Config) checkScope(at place, b Binding) {
-	f := c.file
+func (c bindingChecks) checkScope(at place, b Binding) {
+	f := c.rules
 	if b.ScopeKind != "" && (len(b.Scopes) == 0 || slices.Contains(b.Scopes, "")) {
 		f.report(at, b.ScopeKind, "%s is empty (leave it out for any scope)", b.ScopeKind)
 	}
@@ -59,7 +72,7 @@ func (c *Config) checkScope(at place, b Binding) {
 // warnScopes warns of what can hardly be the name of a queue or the like: a list
 // within one text, blanks around it, and one that another binding writes in
 // other letters, as spelt knows them.
-func (f *file) warnScopes(at place, b Binding, spelt map[string]string) {
+func (f rules) warnScopes(at place, b Binding, spelt map[string]string) {
 	for i, name := range b.Scopes {
 		key, folded := f.elementOf(at, b.ScopeKind, i), b.ScopeKind+" "+strings.ToLower(name)
 		switch other := spelt[folded]; {
@@ -75,8 +88,8 @@ func (f *file) warnScopes(at place, b Binding, spelt map[string]string) {
 }
 
 // checkBound reports services that are not there.
-func (c *Config) checkBound(at place, names, defined []string) {
-	f := c.file
+func (c bindingChecks) checkBound(at place, names, defined []string) {
+	f := c.rules
 	if len(names) == 0 {
 		f.report(at, "service", "service is missing")
 	}
@@ -106,15 +119,15 @@ func among(name string, defined []string) string {
 
 // elementOf is the key of an element of a list that may be written as its only
 // element.
-func (f *file) elementOf(at place, key string, i int) string {
+func (f rules) elementOf(at place, key string, i int) string {
 	if f.given(at, element(key, i)) {
 		return element(key, i)
 	}
 	return key
 }
 
-func (c *Config) checkMappings() {
-	f, taken := c.file, map[string]bool{}
+func (c bindingChecks) checkMappings() {
+	f, taken := c.rules, map[string]bool{}
 	for i, m := range c.Mappings {
 		at := c.place(Ref{"mapping", i})
 		for _, key := range []string{"from", "to"} {
@@ -129,8 +142,8 @@ func (c *Config) checkMappings() {
 	}
 }
 
-func (c *Config) checkSources() {
-	f, taken := c.file, map[string]bool{}
+func (c bindingChecks) checkSources() {
+	f, taken := c.rules, map[string]bool{}
 	for i, s := range c.Sources {
 		at := c.place(Ref{"source", i})
 		f.named(at, "name", s.Name)

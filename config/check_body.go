@@ -35,8 +35,8 @@ func ownHeader(name string) string {
 	return ownHeaders[name]
 }
 
-func (c *Config) checkHeaders(at place, s *Service) {
-	f, in := c.file, at.in("headers")
+func (c serviceChecks) checkHeaders(at place, s *Service) {
+	f, in := c.rules, at.in("headers")
 	taken := map[string]bool{}
 	for _, h := range s.Headers {
 		canonical := textproto.CanonicalMIMEHeaderKey(h.Name)
@@ -60,15 +60,15 @@ func (c *Config) checkHeaders(at place, s *Service) {
 }
 
 // checkHMAC judges the names of the secrets of the filter hmac.
-func (c *Config) checkHMAC(at place, s *Service) {
+func (c serviceChecks) checkHMAC(at place, s *Service) {
 	for _, secret := range s.HMACSecrets {
-		c.file.named(at.in("secrets"), secret.Name, secret.Name)
+		c.rules.named(at.in("secrets"), secret.Name, secret.Name)
 	}
 }
 
 // checkBody judges what a service sends, against its type and method.
-func (c *Config) checkBody(at place, s *Service) {
-	f := c.file
+func (c serviceChecks) checkBody(at place, s *Service) {
+	f := c.rules
 	if s.Type == "soap" {
 		c.checkSOAP(at, s)
 		return
@@ -84,8 +84,8 @@ func (c *Config) checkBody(at place, s *Service) {
 	}
 }
 
-func (c *Config) checkSOAP(at place, s *Service) {
-	f, in := c.file, at.in("soap")
+func (c serviceChecks) checkSOAP(at place, s *Service) {
+	f, in := c.rules, at.in("soap")
 	if s.Body != "" {
 		f.report(at, s.Body, `%s cannot go with type "soap" (use soap.params or soap.body)`, s.Body)
 	}

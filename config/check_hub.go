@@ -31,9 +31,9 @@ func machineName() string {
 	return name[:min(len(name), 64)]
 }
 
-func (c *Config) checkHub() {
+func (c checks) checkHub() {
 	at, hub := place{item: "queue.hub", path: "queue.hub"}, c.Queue.Hub
-	f := c.file
+	f := c.rules
 	if len(c.Queue.Servers) > 0 {
 		f.report(place{item: "queue", path: "queue"}, "servers", "servers cannot stand beside [queue.hub] (a hub links the embedded queue)")
 	}
@@ -53,8 +53,8 @@ func (c *Config) checkHub() {
 	f.tls(at, "tls", hub.TLS)
 }
 
-func (c *Config) checkEdgeName(at place) {
-	f, q := c.file, &c.Queue
+func (c checks) checkEdgeName(at place) {
+	f, q := c.rules, &c.Queue
 	switch {
 	case q.Hub.Domain != "":
 		f.named(at, "domain", q.Hub.Domain)
@@ -67,7 +67,7 @@ func (c *Config) checkEdgeName(at place) {
 }
 
 // warnHub warns of a hub that others could play, or listen to.
-func (c *Config) warnHub() {
+func (c warnings) warnHub() {
 	hub := c.Queue.Hub
 	if hub == nil {
 		return

@@ -7,11 +7,11 @@ import (
 
 // checkOverlap reports folders and sockets that lie in each other: recordings
 // are served, and the folder of the queue is closed to all others.
-func (c *Config) checkOverlap() {
+func (c checks) checkOverlap() {
 	queue, intake, admin := c.place(Ref{Table: "queue"}), c.place(Ref{Table: "intake"}), c.place(Ref{Table: "admin"})
 	if c.Intake.Socket != "" && c.Intake.Socket == c.Admin.Socket {
-		at, other := c.file.pick("socket", admin, intake)
-		c.file.report(at, "socket", "socket %q is that of [%s]", c.Admin.Socket, other.item)
+		at, other := c.rules.pick("socket", admin, intake)
+		c.rules.report(at, "socket", "socket %q is that of [%s]", c.Admin.Socket, other.item)
 	}
 	c.checkInside(intake, c.Intake.Socket, queue, c.Queue.Dir)
 	c.checkInside(admin, c.Admin.Socket, queue, c.Queue.Dir)
@@ -25,25 +25,25 @@ func (c *Config) checkOverlap() {
 	if q == "" || r == "" || !within(q, r) && !within(r, q) {
 		return
 	}
-	at, _ := c.file.pick("dir", recordings, queue)
-	c.file.report(at, "dir", "queue.dir %q and recordings.dir %q overlap", c.Queue.Dir, c.Recordings.Dir)
+	at, _ := c.rules.pick("dir", recordings, queue)
+	c.rules.report(at, "dir", "queue.dir %q and recordings.dir %q overlap", c.Queue.Dir, c.Recordings.Dir)
 }
 
 // checkInside reports a socket that lies in a folder.
-func (c *Config) checkInside(at place, socket string, owner place, dir string) {
+func (c checks) checkInside(at place, socket string, owner place, dir string) {
 	if socket == "" || dir == "" || !within(followed(socket), followed(dir)) {
 		return
 	}
-	if c.file.given(at, "socket") {
-		c.file.report(at, "socket", "socket %q lies in %s.dir", socket, owner.item)
+	if c.rules.given(at, "socket") {
+		c.rules.report(at, "socket", "socket %q lies in %s.dir", socket, owner.item)
 		return
 	}
-	c.file.report(owner, "dir", "dir %q holds %s.socket", dir, at.item)
+	c.rules.report(owner, "dir", "dir %q holds %s.socket", dir, at.item)
 }
 
 // pick returns, of two tables that disagree over a key, the one to complain of
 // and the other: the first, unless only the second gives the key.
-func (f *file) pick(key string, first, second place) (at, other place) {
+func (f rules) pick(key string, first, second place) (at, other place) {
 	if !f.given(first, key) && f.given(second, key) {
 		return second, first
 	}
@@ -68,7 +68,7 @@ func followed(path string) string {
 }
 
 // checkListeners reports an address that two listeners have.
-func (c *Config) checkListeners() {
+func (c checks) checkListeners() {
 	addresses := []string{c.Intake.Listen, c.Queue.Listen, c.Admin.Listen}
 	tables := []string{"intake", "queue", "admin", "recordings"}
 	if c.Recordings != nil {
@@ -84,7 +84,7 @@ func (c *Config) checkListeners() {
 			taken[address] = tables[i]
 			continue
 		}
-		at, other := c.file.pick("listen", c.place(Ref{Table: tables[i]}), c.place(Ref{Table: first}))
-		c.file.report(at, "listen", "listen %q is that of [%s]", address, other.item)
+		at, other := c.rules.pick("listen", c.place(Ref{Table: tables[i]}), c.place(Ref{Table: first}))
+		c.rules.report(at, "listen", "listen %q is that of [%s]", address, other.item)
 	}
 }

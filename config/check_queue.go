@@ -5,8 +5,8 @@ const (
 	maxQueue = 1 << 50
 )
 
-func (c *Config) checkQueue() {
-	f, at, q := c.file, c.place(Ref{Table: "queue"}), &c.Queue
+func (c checks) checkQueue() {
+	f, at, q := c.rules, c.place(Ref{Table: "queue"}), &c.Queue
 	f.present(at, "dir", q.Dir)
 	f.size(at, "max_bytes", q.MaxBytes, minQueue, maxQueue)
 	f.size(at, "dead_max_bytes", q.DeadMaxBytes, minQueue, maxQueue)
@@ -26,8 +26,8 @@ func (c *Config) checkQueue() {
 	}
 }
 
-func (c *Config) checkCluster(at place) {
-	f, q := c.file, &c.Queue
+func (c checks) checkCluster(at place) {
+	f, q := c.rules, &c.Queue
 	for i, server := range q.Servers {
 		f.link(at, element("servers", i), server, natsSchemes()...)
 	}

@@ -8,8 +8,8 @@ import (
 // Accesses returns the ways a recording may be opened.
 func Accesses() []string { return []string{"signed", "basic", "anonymous"} }
 
-func (c *Config) checkRecordings() {
-	f, at, r := c.file, c.place(Ref{Table: "recordings"}), c.Recordings
+func (c checks) checkRecordings() {
+	f, at, r := c.rules, c.place(Ref{Table: "recordings"}), c.Recordings
 	f.present(at, "dir", r.Dir)
 	if u := f.link(at, "url", r.URL, "http", "https"); u != nil && strings.ContainsAny(r.URL, "?#") {
 		f.report(at, "url", "url %q has a query or a fragment (links add their own)", stem(r.URL))
@@ -31,8 +31,8 @@ func (c *Config) checkRecordings() {
 
 // checkKeys judges the keys, which are needed where a link is signed or
 // anonymous.
-func (c *Config) checkKeys(at place) {
-	f, ids := c.file, map[string]bool{}
+func (c checks) checkKeys(at place) {
+	f, ids := c.rules, map[string]bool{}
 	used := c.access("signed") || c.access("anonymous")
 	if used && len(c.Recordings.Keys) == 0 {
 		f.report(at, "keys", "keys is empty (signed and anonymous links need a key)")
@@ -51,8 +51,8 @@ func (c *Config) checkKeys(at place) {
 }
 
 // checkUsers judges the users, who are needed where a link asks for a password.
-func (c *Config) checkUsers(at place) {
-	f, names := c.file, map[string]bool{}
+func (c checks) checkUsers(at place) {
+	f, names := c.rules, map[string]bool{}
 	used := c.access("basic")
 	if used && len(c.Recordings.Users) == 0 {
 		f.report(at, "users", `users is empty (access "basic" needs one)`)

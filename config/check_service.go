@@ -6,9 +6,20 @@ import (
 	"strings"
 )
 
+// serviceChecks judge what services say.
+type serviceChecks struct {
+	*Config
+	rules
+}
+
+func (c serviceChecks) all() {
+	c.checkDefaults()
+	c.checkServices()
+}
+
 // checkDefaults judges [defaults] by itself.
-func (c *Config) checkDefaults() {
-	f, at := c.file, c.place(Ref{Table: "defaults"})
+func (c serviceChecks) checkDefaults() {
+	f, at := c.rules, c.place(Ref{Table: "defaults"})
 	for _, key := range append([]string{"name", "url", "soap.params", "soap.body"}, BodyKinds()...) {
 		if f.given(at, key) {
 			f.report(at, key, "%s cannot have a default", key)
@@ -17,8 +28,8 @@ func (c *Config) checkDefaults() {
 	c.checkSettings(at, &c.Defaults)
 }
 
-func (c *Config) checkServices() {
-	f, lines := c.file, map[string]int{}
+func (c serviceChecks) checkServices() {
+	f, lines := c.rules, map[string]int{}
 	for i := range c.Services {
 		s, at := &c.Services[i], c.servicePlace(i)
 		f.named(at, "name", s.Name)
@@ -36,8 +47,8 @@ func (c *Config) checkServices() {
 
 // checkSettings judges what a service may have from [defaults], each key by
 // itself.
-func (c *Config) checkSettings(at place, s *Service) {
-	f := c.file
+func (c serviceChecks) checkSettings(at place, s *Service) {
+	f := c.rules
 	f.oneOf(at, "type", s.Type, "http", "soap")
 	f.oneOf(at, "method", s.Method, "GET", "POST", "PUT", "PATCH", "DELETE")
 	f.oneOf(at, "missing", s.Missing, "empty", "reject")
@@ -73,8 +84,8 @@ func (c *Config) checkSettings(at place, s *Service) {
 	c.checkAuth(at.in("auth"), s)
 }
 
-func (c *Config) checkBreaker(at place, b Breaker) {
-	f := c.file
+func (c serviceChecks) checkBreaker(at place, b Breaker) {
+	f := c.rules
 	between(f, at, "failures", b.Failures, 1, 10_000)
 	between(f, at, "minimum", b.Minimum, 1, 1_000_000)
 	if b.Ratio <= 0 || b.Ratio > 1 {
@@ -97,7 +108,7 @@ var scheme = regexp.MustCompile(`^([^/?#]*)://([^/?]*)`)
 
 // url reports what cannot be the URL of a service. Tags in path and query are
 // not judged here, and the query is not quoted, since it may hold a key.
-func (f *file) url(at place, text string) {
+func (f rules) url(at place, text string) {
 	if !f.present(at, "url", text) {
 		return
 	}

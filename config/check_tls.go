@@ -7,7 +7,7 @@ import (
 )
 
 // tls judges a TLS table, but not its files.
-func (f *file) tls(at place, key string, t *TLS) {
+func (f rules) tls(at place, key string, t *TLS) {
 	if t == nil {
 		return
 	}

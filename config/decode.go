@@ -12,7 +12,7 @@ import (
 // table decodes a table of the file into the struct that into points at: the
 // keys it gives, over what the struct holds. Keys the struct does not have and
 // values of another type are problems; the struct then keeps what it holds.
-func (f *file) table(at place, values map[string]any, into any) {
+func (f decoder) table(at place, values map[string]any, into any) {
 	dst := reflect.ValueOf(into).Elem()
 	for _, key := range f.names(at, values) {
 		field, option, ok := fieldOf(dst, key)
@@ -58,7 +58,7 @@ func keysOf(t reflect.Type) []string {
 }
 
 // value decodes one value into a field.
-func (f *file) value(at place, key string, value any, field reflect.Value, option string) {
+func (f decoder) value(at place, key string, value any, field reflect.Value, option string) {
 	switch dst := field.Addr().Interface().(type) {
 	case *string:
 		f.text(at, key, value, dst, option)
@@ -110,7 +110,7 @@ func (f *file) value(at place, key string, value any, field reflect.Value, optio
 
 // nested decodes a table, or an array of tables, into a field that is a struct,
 // a pointer to one or a slice of them.
-func (f *file) nested(at place, key string, value any, field reflect.Value, option string) {
+func (f decoder) nested(at place, key string, value any, field reflect.Value, option string) {
 	if field.Kind() == reflect.Slice {
 		f.array(at, key, value, field)
 		return
@@ -137,7 +137,7 @@ func (f *file) nested(at place, key string, value any, field reflect.Value, opti
 }
 
 // array decodes an array of tables into a slice of structs.
-func (f *file) array(at place, key string, value any, field reflect.Value) {
+func (f decoder) array(at place, key string, value any, field reflect.Value) {
 	tables, ok := tablesOf(value)
 	if !ok {
 		f.report(at, key, "%s is %s, not a list of tables", key, kind(value))
@@ -171,7 +171,7 @@ func tablesOf(value any) ([]map[string]any, bool) {
 
 // scalar decodes a value with a function that says, in its error, what was
 // wanted instead.
-func scalar[T any](f *file, at place, key string, value any, dst *T, parse func(any) (T, error)) {
+func scalar[T any](f decoder, at place, key string, value any, dst *T, parse func(any) (T, error)) {
 	v, err := parse(value)
 	if err != nil {
 		f.report(at, key, "%s %s %v", key, show(value), err)
@@ -182,7 +182,7 @@ func scalar[T any](f *file, at place, key string, value any, dst *T, parse func(
 
 // list decodes a list, element by element; one says that a single element may
 // stand for it.
-func list[T any](f *file, at place, key string, value any, dst *[]T, parse func(any) (T, error), one bool) {
+func list[T any](f decoder, at place, key string, value any, dst *[]T, parse func(any) (T, error), one bool) {
 	values, ok := value.([]any)
 	if !ok && one && kind(value) != "a table" {
 		var v T
@@ -206,7 +206,7 @@ func list[T any](f *file, at place, key string, value any, dst *[]T, parse func(
 }
 
 // text decodes a string; a path becomes absolute.
-func (f *file) text(at place, key string, value any, dst *string, option string) {
+func (f decoder) text(at place, key string, value any, dst *string, option string) {
 	text, ok := value.(string)
 	switch {
 	case !ok:

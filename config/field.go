@@ -10,7 +10,7 @@ import (
 
 // fields decodes a table of named templates, in the order of the file. The value
 // of a field may be a secret table where secrets says so.
-func (f *file) fields(at place, key string, value any, dst *[]Field, secrets bool) {
+func (f decoder) fields(at place, key string, value any, dst *[]Field, secrets bool) {
 	values, ok := value.(map[string]any)
 	if !ok {
 		f.report(at, key, "%s is %s, not a table", key, kind(value))
@@ -47,7 +47,7 @@ func misplaced(at place, name string) bool {
 // warnMisplaced warns of a field that is hardly meant to be one. A parameter may
 // well be called type or text, so that only those count which the service lacks
 // and which are no texts there.
-func (f *file) warnMisplaced(at place, table string, field Field) {
+func (f decoder) warnMisplaced(at place, table string, field Field) {
 	if !misplaced(at, field.Name) || table != "headers" && (f.given(at, field.Name) || strings.Contains(field.Value, "#")) {
 		return
 	}
@@ -59,7 +59,7 @@ func (f *file) warnMisplaced(at place, table string, field Field) {
 }
 
 // claims decodes a table into JSON, in which texts are templates.
-func (f *file) claims(at place, key string, value any, dst *Claims) {
+func (f decoder) claims(at place, key string, value any, dst *Claims) {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
@@ -72,7 +72,7 @@ func (f *file) claims(at place, key string, value any, dst *Claims) {
 
 // where decodes a table of tags with the values that pass. A tag with dots may
 // be written as tables in tables.
-func (f *file) where(at place, key string, value any, dst *[]Where) {
+func (f decoder) where(at place, key string, value any, dst *[]Where) {
 	values, ok := value.(map[string]any)
 	if !ok {
 		f.report(at, key, "%s is %s, not a table", key, kind(value))
@@ -83,7 +83,7 @@ func (f *file) where(at place, key string, value any, dst *[]Where) {
 	}
 }
 
-func (f *file) whereTag(at place, key, tag string, value any, dst *[]Where) {
+func (f decoder) whereTag(at place, key, tag string, value any, dst *[]Where) {
 	if values, ok := value.(map[string]any); ok {
 		for _, name := range f.names(at.in(key), values) {
 			f.whereTag(at.in(key), name, tag+"."+name, values[name], dst)
@@ -96,7 +96,7 @@ func (f *file) whereTag(at place, key, tag string, value any, dst *[]Where) {
 }
 
 // names returns the keys of a table in the order of the file.
-func (f *file) names(at place, values map[string]any) []string {
+func (f decoder) names(at place, values map[string]any) []string {
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)

@@ -26,6 +26,27 @@ func Parse(path string) (*Config, []Problem) {
 // config decodes and checks the file.
 func (f *file) config() (*Config, []Problem) {
 	c := &Config{Path: f.name, file: f}
+	decoder{f}.decode(c)
+	for i := range c.Sources {
+		c.Sources[i].settle()
+	}
+	c.absolute()
+	for i := range c.Services {
+		c.settle(i)
+	}
+	c.check()
+	warnings{c}.all()
+	c.closeUnused()
+	f.values = nil // it holds secrets
+	Sort(f.problems.all)
+	Sort(f.warnings.all)
+	return c, f.problems.all
+}
+
+// decoder turns the values of a file into a Config.
+type decoder struct{ *file }
+
+func (f decoder) decode(c *Config) {
 	f.unknown()
 	f.section("intake", &c.Intake)
 	f.section("queue", &c.Queue)
@@ -39,24 +60,10 @@ func (f *file) config() (*Config, []Problem) {
 	c.Bindings = f.bindings()
 	c.Mappings = arrayOf(f, "mapping", func(*Mapping) {})
 	c.Sources = arrayOf(f, "source", (*Source).setDefaults)
-	for i := range c.Sources {
-		c.Sources[i].settle()
-	}
-	c.absolute()
-	for i := range c.Services {
-		c.settle(i)
-	}
-	c.check()
-	c.warn()
-	c.closeUnused()
-	f.values = nil // it holds secrets
-	Sort(f.problems.all)
-	Sort(f.warnings.all)
-	return c, f.problems.all
 }
 
 // unknown reports the tables that no relay.toml has.
-func (f *file) unknown() {
+func (f decoder) unknown() {
 	known := keysOf(reflect.TypeFor[Config]())
 	for _, key := range f.names(place{}, f.values) {
 		if !slices.Contains(known, key) {
@@ -66,7 +73,7 @@ func (f *file) unknown() {
 }
 
 // section decodes a table of the top level over its defaults.
-func (f *file) section(name string, into any) {
+func (f decoder) section(name string, into any) {
 	setDefaults(into)
 	value, ok := f.values[name]
 	if !ok {
@@ -82,7 +89,7 @@ func (f *file) section(name string, into any) {
 
 // arrayOf decodes an array of tables of the top level; first is called on each
 // element before its own keys.
-func arrayOf[T any](f *file, name string, first func(*T)) []T {
+func arrayOf[T any](f decoder, name string, first func(*T)) []T {
 	value, ok := f.values[name]
 	if !ok {
 		return nil
@@ -102,7 +109,7 @@ func arrayOf[T any](f *file, name string, first func(*T)) []T {
 }
 
 // bindings decodes the bindings, which have a key for each kind of scope.
-func (f *file) bindings() []Binding {
+func (f decoder) bindings() []Binding {
 	tables := arrayOf(f, "binding", func(*bindingTable) {})
 	all := make([]Binding, len(tables))
 	for i, t := range tables {

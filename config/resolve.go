@@ -56,8 +56,8 @@ func (r *resolver) resolve() {
 			return true
 		})
 	})
-	r.checkOverlap()
-	r.warnUsers()
+	checks{r.Config, rules{f}}.checkOverlap()
+	warnings{r.Config}.warnUsers()
 	r.warnReadable()
 }
 

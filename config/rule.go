@@ -15,15 +15,18 @@ import (
 // plainName is what services, sources, keys and sites may be called.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
+// rules judge single values.
+type rules struct{ *file }
+
 // oneOf reports a value that is none of those allowed.
-func (f *file) oneOf(at place, key, value string, allowed ...string) {
+func (f rules) oneOf(at place, key, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
 		f.report(at, key, "%s %q is not allowed (allowed: %s)", key, value, strings.Join(allowed, ", "))
 	}
 }
 
 // named reports a value that is missing or cannot be a name.
-func (f *file) named(at place, key, value string) {
+func (f rules) named(at place, key, value string) {
 	switch {
 	case value == "":
 		f.report(at, key, "%s is missing", key)
@@ -33,7 +36,7 @@ func (f *file) named(at place, key, value string) {
 }
 
 // present reports a value that is missing, and says whether it is there.
-func (f *file) present(at place, key, value string) bool {
+func (f rules) present(at place, key, value string) bool {
 	if value == "" {
 		f.report(at, key, "%s is missing", key)
 	}
@@ -41,28 +44,28 @@ func (f *file) present(at place, key, value string) bool {
 }
 
 // positive reports a duration of nothing.
-func (f *file) positive(at place, key string, d time.Duration) {
+func (f rules) positive(at place, key string, d time.Duration) {
 	if d <= 0 {
 		f.report(at, key, "%s %q is not more than 0", key, d)
 	}
 }
 
 // between reports a number outside a range.
-func between[T cmp.Ordered](f *file, at place, key string, value, low, high T) {
+func between[T cmp.Ordered](f rules, at place, key string, value, low, high T) {
 	if value < low || value > high {
 		f.report(at, key, "%s %v is not allowed (%v to %v)", key, value, low, high)
 	}
 }
 
 // size reports a number of bytes outside a range.
-func (f *file) size(at place, key string, value, low, high int64) {
+func (f rules) size(at place, key string, value, low, high int64) {
 	if value < low || value > high {
 		f.report(at, key, "%s %s is not allowed (%s to %s)", key, sizeText(value), sizeText(low), sizeText(high))
 	}
 }
 
 // address reports what is not host:port; empty passes.
-func (f *file) address(at place, key, value string) {
+func (f rules) address(at place, key, value string) {
 	if value == "" {
 		return
 	}
@@ -89,7 +92,7 @@ func loopbackHost(host string) bool {
 
 // link reports what is not an absolute URL of one of the schemes, without user
 // and password. It returns the URL when there is nothing to report.
-func (f *file) link(at place, key, value string, schemes ...string) *url.URL {
+func (f rules) link(at place, key, value string, schemes ...string) *url.URL {
 	u, err := url.Parse(value)
 	bare, _, _ := strings.Cut(key, "[") // without the number of an element
 	switch {

@@ -7,7 +7,7 @@ var reference = regexp.MustCompile(`^(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Z_][A-
 
 // secret decodes "text", { env = "NAME" } and { file = "path", create = true }.
 // No problem here quotes a value.
-func (f *file) secret(at place, key string, value any, dst *Secret) {
+func (f decoder) secret(at place, key string, value any, dst *Secret) {
 	switch value := value.(type) {
 	case string:
 		*dst = NewSecret(value)
@@ -21,7 +21,7 @@ func (f *file) secret(at place, key string, value any, dst *Secret) {
 	}
 }
 
-func (f *file) secretTable(at place, key string, values map[string]any, dst *Secret) {
+func (f decoder) secretTable(at place, key string, values map[string]any, dst *Secret) {
 	var table struct {
 		Env    string `toml:"env"`
 		File   string `toml:"file,path"`
@@ -42,7 +42,7 @@ func (f *file) secretTable(at place, key string, values map[string]any, dst *Sec
 }
 
 // secrets decodes a list of secrets.
-func (f *file) secrets(at place, key string, value any, dst *[]Secret) {
+func (f decoder) secrets(at place, key string, value any, dst *[]Secret) {
 	var values []any
 	switch value := value.(type) {
 	case []any:
@@ -83,7 +83,7 @@ type complain func(at place, key, format string, args ...any)
 
 // required reports a secret that is missing although a feature cannot do without
 // it. The feature is named when another key turns it on.
-func (f *file) required(at place, key string, s Secret, feature string) {
+func (f rules) required(at place, key string, s Secret, feature string) {
 	switch {
 	case s.Set():
 	case feature != "":

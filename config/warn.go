@@ -16,8 +16,10 @@ func (c *Config) Warnings() []Problem {
 	return slices.Clone(c.file.warnings.all)
 }
 
-// warn notes the warnings.
-func (c *Config) warn() {
+// warnings warn of what is legal.
+type warnings struct{ *Config }
+
+func (c warnings) all() {
 	c.warnIdle()
 	c.warnExposed()
 	c.warnHub()
@@ -25,7 +27,7 @@ func (c *Config) warn() {
 }
 
 // warnUsers warns of users and groups that this machine does not have.
-func (c *Config) warnUsers() {
+func (c warnings) warnUsers() {
 	f, at := c.file, c.place(Ref{Table: "intake"})
 	for i, name := range c.Intake.AllowUsers {
 		if _, err := user.Lookup(name); err != nil && !number(name) {
@@ -45,7 +47,7 @@ func number(text string) bool {
 }
 
 // warnIdle warns of keys that do nothing as the rest of the file stands.
-func (c *Config) warnIdle() {
+func (c warnings) warnIdle() {
 	f, q := c.file, c.place(Ref{Table: "queue"})
 	for _, key := range []string{"credentials", "tls", "replicas"} {
 		if len(c.Queue.Servers) == 0 && f.given(q, key) {
@@ -71,7 +73,7 @@ func (c *Config) warnIdle() {
 	c.warnRecordings()
 }
 
-func (c *Config) warnRecordings() {
+func (c warnings) warnRecordings() {
 	f, at, r := c.file, c.place(Ref{Table: "recordings"}), c.Recordings
 	if r == nil {
 		return
@@ -85,7 +87,7 @@ func (c *Config) warnRecordings() {
 }
 
 // warnExposed warns of what is shown to those who should not see it.
-func (c *Config) warnExposed() {
+func (c warnings) warnExposed() {
 	f, admin := c.file, c.place(Ref{Table: "admin"})
 	if c.Admin.Listen != "" && !loopback(c.Admin.Listen) && !c.Admin.Token.Set() {
 		f.warn(admin, "listen", "listen %q is open to others and there is no token (they see counts and states)", c.Admin.Listen)
@@ -125,7 +127,7 @@ func overNetwork(text string) bool {
 
 // warnBreakers warns of services that share a URL, and so a breaker, and yet set
 // it differently: the first one's settings count.
-func (c *Config) warnBreakers() {
+func (c warnings) warnBreakers() {
 	first := map[string]int{}
 	for i := range c.Services {
 		s := &c.Services[i]
