@@ -32,7 +32,7 @@ type security struct {
 }
 
 // security compiles the user and password; nil without a user.
-func (c *compiler) security(def SOAP) *security {
+func (c soapCompiler) security(def SOAP) *security {
 	if def.User == "" {
 		return nil
 	}

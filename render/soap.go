@@ -18,8 +18,11 @@ type envelope struct {
 	rest     sequence
 }
 
+// soapCompiler compiles the messages of a SOAP service.
+type soapCompiler struct{ *compiler }
+
 // soap compiles the envelope and the headers that go with it.
-func (c *compiler) soap(t *Template, s Spec) {
+func (c soapCompiler) soap(t *Template, s Spec) {
 	def := *s.SOAP
 	namespace := soap11
 	switch def.Version {
@@ -39,7 +42,7 @@ func (c *compiler) soap(t *Template, s Spec) {
 	t.body = c.envelope(def, namespace)
 }
 
-func (c *compiler) envelope(def SOAP, namespace string) *envelope {
+func (c soapCompiler) envelope(def SOAP, namespace string) *envelope {
 	e := &envelope{}
 	e.head = e.head.literal(`<?xml version="1.0" encoding="utf-8"?>` + "\n" + `<soap:Envelope xmlns:soap="` + namespace + `">`)
 	header := c.elements("soap.header", def.Header)
@@ -54,7 +57,7 @@ func (c *compiler) envelope(def SOAP, namespace string) *envelope {
 
 // soapBody compiles the children of the body: the template, or the operation
 // with its parameters.
-func (c *compiler) soapBody(def SOAP) sequence {
+func (c soapCompiler) soapBody(def SOAP) sequence {
 	if def.Body != "" {
 		if len(def.Params) > 0 {
 			c.problem("soap.body", "give params or body, not both")
@@ -79,7 +82,7 @@ func (c *compiler) soapBody(def SOAP) sequence {
 
 // wrapper gives the tags of the operation's element. In the rpc style it alone
 // is in the namespace; in the document style its parameters are too.
-func (c *compiler) wrapper(def SOAP) (start, end string) {
+func (c soapCompiler) wrapper(def SOAP) (start, end string) {
 	namespace := c.attribute("soap.namespace", def.Namespace)
 	switch {
 	case def.Style != "" && def.Style != "document" && def.Style != "rpc":
@@ -116,7 +119,7 @@ func (c *compiler) attribute(key, s string) string {
 
 // action compiles the SOAP action, a URI between quotes: values are
 // percent-encoded, and the template may hold nothing that would end the quotes.
-func (c *compiler) action(text string) sequence {
+func (c soapCompiler) action(text string) sequence {
 	for i, r := range text {
 		if r <= ' ' || r == '"' || r == '\\' || r > unicode.MaxASCII || r == 0x7f {
 			c.source("soap.action", text).problemAt(i, "%q cannot stand in an action", r)

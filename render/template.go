@@ -61,7 +61,7 @@ func Compile(s Spec) (*Template, []Problem) {
 	own := ""
 	c.inBody = true
 	if s.SOAP != nil {
-		c.soap(t, s)
+		soapCompiler{c}.soap(t, s)
 	} else {
 		t.body, own = c.body(s)
 	}

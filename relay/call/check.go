@@ -131,13 +131,15 @@ func (c *checker) moment(i int, m member) *Error {
 	return nil
 }
 
-func (c *checker) recordingPath(i int, m member) *Error { return c.path(i, m, &c.recording[0]) }
+// recordingPath and recordingLink check those of the call or segment (0), or of
+// the agent's perspective (1).
+func recordingPath(which int) rule {
+	return func(c *checker, i int, m member) *Error { return c.path(i, m, &c.recording[which]) }
+}
 
-func (c *checker) agentRecordingPath(i int, m member) *Error { return c.path(i, m, &c.recording[1]) }
-
-func (c *checker) recordingLink(_ int, m member) *Error { return c.url(m, &c.link[0]) }
-
-func (c *checker) agentRecordingLink(_ int, m member) *Error { return c.url(m, &c.link[1]) }
+func recordingLink(which int) rule {
+	return func(c *checker, _ int, m member) *Error { return c.url(m, &c.link[which]) }
+}
 
 func (c *checker) sliceStart(_ int, m member) *Error { return c.seconds(m, &c.start) }
 

@@ -69,8 +69,9 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	}
 	p.reloader = reloader{path: o.Config, log: o.Log, rejected: p.configRejected}
 	p.alarms = newAlarms(o.Log, p.acceptOwn)
+	b := builder{p}
 	for _, step := range []func(context.Context) error{
-		p.openConfig, p.openTraces, p.openQueue, p.openRecordings, p.openDeliver, p.openIntake, p.openWeb, p.openSources,
+		b.openConfig, b.openTraces, b.openQueue, b.openRecordings, b.openDeliver, b.openIntake, b.openWeb, b.openSources,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, p.Close())
@@ -79,7 +80,10 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	return p, nil
 }
 
-func (p *Daemon) openConfig(context.Context) error {
+// builder builds a Daemon, a step a part.
+type builder struct{ *Daemon }
+
+func (p builder) openConfig(context.Context) error {
 	if err := p.load(); err != nil {
 		return err
 	}
@@ -92,7 +96,7 @@ func (p *Daemon) openConfig(context.Context) error {
 	return err
 }
 
-func (p *Daemon) openQueue(ctx context.Context) error {
+func (p builder) openQueue(ctx context.Context) error {
 	c := p.first.Config.Queue
 	o := QueueOptions(p.first.Config)
 	o.Listen, o.Log, o.OnHigh = c.Listen, p.log, p.queueHigh
@@ -112,10 +116,10 @@ func (p *Daemon) openQueue(ctx context.Context) error {
 		return err
 	}
 	p.deadSeen = newDeadSeen(store{q})
-	return web.CollectState(p.registry, func() string { return operator{p}.status().State }, p.queueState, p.configState)
+	return web.CollectState(p.registry, func() string { return operator(p).status().State }, p.queueState, p.configState)
 }
 
-func (p *Daemon) openRecordings(context.Context) error {
+func (p builder) openRecordings(context.Context) error {
 	c := p.first.Config.Recordings
 	if c == nil {
 		return nil
@@ -133,7 +137,7 @@ func (p *Daemon) openRecordings(context.Context) error {
 	return err
 }
 
-func (p *Daemon) openDeliver(context.Context) error {
+func (p builder) openDeliver(context.Context) error {
 	o := deliver.Options{
 		Queue: p.queue, Log: p.log, Version: p.version,
 		Own: p.ownListeners(), Tracer: p.tracer,
@@ -147,7 +151,7 @@ func (p *Daemon) openDeliver(context.Context) error {
 	return nil
 }
 
-func (p *Daemon) openIntake(context.Context) error {
+func (p builder) openIntake(context.Context) error {
 	s, err := intake.New(intake.Options{
 		Config: p.first.Config.Intake, Queue: p.queue, Table: p.table,
 		Log: p.log, Metrics: p.registry, Version: p.version, Listener: p.listener, Descriptors: p.descriptors,
@@ -161,7 +165,7 @@ func (p *Daemon) openIntake(context.Context) error {
 	return nil
 }
 
-func (p *Daemon) openWeb(context.Context) error {
+func (p builder) openWeb(context.Context) error {
 	c := p.first.Config.Admin
 	relay := p.operator()
 	socket, err := newAdminSocket(c.Socket, func(path string) (*web.Socket, error) { return web.NewSocket(path, relay, p.log) })
@@ -189,7 +193,7 @@ func (p *Daemon) openWeb(context.Context) error {
 	return nil
 }
 
-func (p *Daemon) openSources(context.Context) error {
+func (p builder) openSources(context.Context) error {
 	p.sources = &sources{open: p.source, log: p.log}
 	p.sources.apply(p.first.Config.Sources)
 	p.parts = p.liveParts()
@@ -198,7 +202,7 @@ func (p *Daemon) openSources(context.Context) error {
 
 // source makes a source that does not run yet.
 func (p *Daemon) source(c config.Source) callsource.Source {
-	o := callsource.Options{Config: c, Emit: p.emit, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
+	o := callsource.Options{Config: c, Emit: p.acceptOwn, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
 	if r := p.first.Config.Recordings; r != nil {
 		o.RecordingsDir = r.Dir
 	}
@@ -258,7 +262,7 @@ func (p *Daemon) back() []part {
 }
 
 // ownListeners are the addresses that no attempt may dial.
-func (p *Daemon) ownListeners() []string {
+func (p builder) ownListeners() []string {
 	c := p.first.Config
 	own := []string{c.Intake.Listen, c.Admin.Listen, c.Queue.Listen}
 	if c.Recordings != nil {
@@ -267,14 +271,8 @@ func (p *Daemon) ownListeners() []string {
 	return own
 }
 
-// emit takes an event of a source, which may be a relay_gap. It is durable when
-// nil is returned.
-func (p *Daemon) emit(ctx context.Context, event []byte) error {
-	_, err := p.intake.Accept(ctx, event, true)
-	return err
-}
-
-// acceptOwn takes an event that the relay itself raises.
+// acceptOwn takes an event that the relay itself raises, or one of its sources,
+// which may be a relay_gap. It is durable when nil is returned.
 func (p *Daemon) acceptOwn(ctx context.Context, event []byte) error {
 	_, err := p.intake.Accept(ctx, event, true)
 	return err

@@ -13,13 +13,13 @@ const DocumentPath = "/freeswitch/cdr"
 // documents takes the records of mod_json_cdr. Their ids are those of the
 // source that collects from the same FreeSWITCH, so that what both say is
 // delivered once.
-func (p *Daemon) documents() *freeswitch.Intake {
+func (p builder) documents() *freeswitch.Intake {
 	var told sync.Once
 	var err error
 	if p.ledger, err = freeswitch.OpenLedger(store{p.queue}); err != nil {
 		p.log.Error("what was taken from FreeSWITCH before is not known", "err", err)
 	}
-	n := &freeswitch.Intake{Accept: p.emit, Ledger: p.ledger, Log: p.log}
+	n := &freeswitch.Intake{Accept: p.acceptOwn, Ledger: p.ledger, Log: p.log}
 	n.Converter.Source = func(string) (name, recordings string) { return sourceOf(p.table().Config) }
 	n.Converter.Outside = func(file string) {
 		told.Do(func() {

@@ -5,7 +5,7 @@ import (
 )
 
 // watchHub shows the link to the hub, if there is to be one, among the metrics.
-func (p *Daemon) watchHub() error {
+func (p builder) watchHub() error {
 	if _, ok := p.queue.HubState(); !ok {
 		return nil
 	}

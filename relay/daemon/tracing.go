@@ -19,7 +19,7 @@ const traceTimeout = 2 * time.Second
 // openTraces has a span made of each attempt, and sent to the collector that
 // the environment names in the usual variables of OpenTelemetry. Without one
 // nothing is traced.
-func (p *Daemon) openTraces(ctx context.Context) error {
+func (p builder) openTraces(ctx context.Context) error {
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		return nil
 	}

@@ -61,7 +61,7 @@ func formOf(h http.Header) (form, error) {
 // readBody reads a request of at most [MaxRequest] bytes into a buffer, which
 // is to be released. Leave, which is never nil, is to be called when the request
 // is answered.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body *bytes.Buffer, leave func(), err error) {
+func (s httpIntake) readBody(w http.ResponseWriter, r *http.Request) (body *bytes.Buffer, leave func(), err error) {
 	leave = func() {}
 	body = buffers.Get().(*bytes.Buffer)
 	rest := http.MaxBytesReader(w, r.Body, MaxRequest)
@@ -84,7 +84,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (body *bytes.B
 }
 
 // reserve takes the length of a request of its peer's share.
-func (s *Server) reserve(r *http.Request) (leave func(), err error) {
+func (s httpIntake) reserve(r *http.Request) (leave func(), err error) {
 	n := r.ContentLength
 	if n < 0 || n > MaxRequest {
 		n = MaxRequest
@@ -111,7 +111,7 @@ func requestTooLarge(format string, args ...any) error {
 
 // collectAll decodes the events of a request. With an error nothing is to be
 // accepted; the problems say which events are the reason.
-func (s *Server) collectAll(f form, body []byte) (*batch, []problem, error) {
+func (s httpIntake) collectAll(f form, body []byte) (*batch, []problem, error) {
 	events, last, err := split(f, body)
 	if err != nil {
 		return nil, nil, err

@@ -5,6 +5,8 @@ import (
 	"context"
 	"net"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"callrelay/relay/limit"
@@ -55,15 +57,21 @@ func (s *Server) serveSocket(ctx context.Context, c *limit.Conn) {
 	case c.Denied:
 		s.refuse(errForbidden)
 		_, _ = c.Write(appendRefusal(nil, errForbidden))
-	case s.track(c):
-		s.serveLines(ctx, c)
-		s.untrack(c)
+	case s.lines.add(c):
+		lineIntake{s}.serveLines(ctx, c)
+		s.lines.remove(c)
 	}
 }
 
-// track remembers a connection that has to be told when the relay stops. It
-// returns false when the relay stops already.
-func (s *Server) track(c *limit.Conn) bool {
+// connections are those that have to be told when the relay stops.
+type connections struct {
+	stops atomic.Bool
+	mu    sync.Mutex
+	open  map[*limit.Conn]struct{}
+}
+
+// add returns false when the relay stops already.
+func (s *connections) add(c *limit.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.stops.Load() {
@@ -72,15 +80,14 @@ func (s *Server) track(c *limit.Conn) bool {
 	return !s.stops.Load()
 }
 
-func (s *Server) untrack(c *limit.Conn) {
+func (s *connections) remove(c *limit.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, c)
 }
 
-// stopReading takes nothing more from the connections to the socket and gives
-// them a time for their answers.
-func (s *Server) stopReading() {
+// stop takes nothing more from them and gives them a time for their answers.
+func (s *connections) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stops.Store(true)

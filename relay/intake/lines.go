@@ -18,10 +18,13 @@ import (
 // readBuffer is how much is read from the socket at a time, in bytes.
 const readBuffer = 8 << 10
 
+// lineIntake takes events as lines, on the socket.
+type lineIntake struct{ *Server }
+
 // serveLines takes newline-delimited JSON and answers each line in its turn. It
 // reads on while events are committed. It returns when the peer has ended or
 // the relay stops, and every event taken is answered.
-func (s *Server) serveLines(ctx context.Context, c *limit.Conn) {
+func (s lineIntake) serveLines(ctx context.Context, c *limit.Conn) {
 	share := s.bytes.Of(c.Peer)
 	out := newOutbox(ctx, share)
 	var writing sync.WaitGroup
@@ -29,7 +32,7 @@ func (s *Server) serveLines(ctx context.Context, c *limit.Conn) {
 		out.write(c)
 		_ = c.Close() // ends the reading too, should the peer be gone
 	})
-	lines := newLineReader(ctx, c, share, &s.stops)
+	lines := newLineReader(ctx, c, share, &s.lines.stops)
 	for {
 		line, err := lines.next(decodeOptions(s.table().Config, false).MaxEvent)
 		if _, refused := errors.AsType[*call.Error](err); err != nil && !refused {
@@ -46,7 +49,7 @@ func (s *Server) serveLines(ctx context.Context, c *limit.Conn) {
 
 // takeLine takes one line, or refuses it when err says so. It returns false
 // when there is nobody to answer any more.
-func (s *Server) takeLine(c *limit.Conn, out *outbox, line []byte, err error, spent func()) bool {
+func (s lineIntake) takeLine(c *limit.Conn, out *outbox, line []byte, err error, spent func()) bool {
 	if len(line) == 0 && err == nil {
 		return true // an empty line says nothing
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,9 +74,7 @@ type Server struct {
 	descriptors *limit.Descriptors
 
 	wait  sync.WaitGroup // for connections to the socket that do not speak HTTP
-	stops atomic.Bool
-	mu    sync.Mutex
-	open  map[*limit.Conn]struct{} // those connections
+	lines connections    // those of them that send lines
 }
 
 // New binds the socket and the loopback listener. It refuses a socket on which
@@ -92,13 +89,13 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		queue: o.Queue, table: o.Table, log: o.Log, metrics: metrics, version: o.Version,
-		refusals: newRefusals(o.Log), open: map[*limit.Conn]struct{}{}, further: http.NewServeMux(),
+		refusals: newRefusals(o.Log), lines: connections{open: map[*limit.Conn]struct{}{}}, further: http.NewServeMux(),
 		bytes: limit.NewBytes(peerBytes), guesses: limit.NewGuesses(time.Second, 20), descriptors: o.Descriptors,
 	}
 	if err := s.listen(o); err != nil {
 		return nil, err
 	}
-	s.web = s.newWeb()
+	s.web = httpIntake{s}.newWeb()
 	return s, nil
 }
 
@@ -180,7 +177,7 @@ func (s *Server) stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	_ = s.socket.Close()
-	s.stopReading()
+	s.lines.stop()
 	if err := s.web.Shutdown(ctx); err != nil {
 		_ = s.web.Close()
 	}

@@ -15,8 +15,11 @@ import (
 // eventsPath is where events are posted.
 const eventsPath = "/v1/events"
 
+// httpIntake takes events by HTTP, on both listeners.
+type httpIntake struct{ *Server }
+
 // newWeb makes the HTTP server behind both listeners.
-func (s *Server) newWeb() *http.Server {
+func (s httpIntake) newWeb() *http.Server {
 	return &http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
 		ReadHeaderTimeout: headerTimeout,
@@ -30,7 +33,7 @@ func (s *Server) newWeb() *http.Server {
 }
 
 // serveHTTP lets in who may send events, and finds the route.
-func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+func (s httpIntake) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	c := limit.OfRequest(r)
 	local := c.LocalAddr().Network() == "unix" // it came by the socket
 	events := r.URL.Path == eventsPath
@@ -52,7 +55,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveFurther serves the routes added by [Server.Handle].
-func (s *Server) serveFurther(w http.ResponseWriter, r *http.Request) {
+func (s httpIntake) serveFurther(w http.ResponseWriter, r *http.Request) {
 	h, pattern := s.further.Handler(r)
 	if pattern == "" {
 		s.answerRefusal(w, errNotFound, nil)
@@ -64,7 +67,7 @@ func (s *Server) serveFurther(w http.ResponseWriter, r *http.Request) {
 
 // authorized reports whether a request has the token of the loopback listener:
 // as a bearer token, or where basic is true as a password.
-func (s *Server) authorized(r *http.Request, basic bool) bool {
+func (s httpIntake) authorized(r *http.Request, basic bool) bool {
 	want := s.table().Config.Intake.Token.Value()
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
@@ -79,7 +82,7 @@ func (s *Server) authorized(r *http.Request, basic bool) bool {
 }
 
 // serveEvents takes the events of one request, all of them or none.
-func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+func (s httpIntake) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		s.answerRefusal(w, errMethod, nil)
@@ -118,7 +121,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 
 // answerRefusal answers a request that is refused, with the problems of its
 // events where those are the reason, and ends its connection.
-func (s *Server) answerRefusal(w http.ResponseWriter, err error, problems []problem) {
+func (s httpIntake) answerRefusal(w http.ResponseWriter, err error, problems []problem) {
 	s.refuse(err)
 	status, _ := classify(err)
 	if status == http.StatusServiceUnavailable {

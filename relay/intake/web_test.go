@@ -371,7 +371,7 @@ func FuzzCollectAll(f *testing.F) {
 		if lines {
 			kind = asLines
 		}
-		b, problems, err := r.collectAll(kind, []byte(body))
+		b, problems, err := httpIntake{r.Server}.collectAll(kind, []byte(body))
 		if err != nil {
 			if status, _ := classify(err); b != nil || status != 400 && status != 413 {
 				t.Errorf("%q: batch %v with error %v", body, b, err)

@@ -70,7 +70,10 @@ func New(t T, binary, toml string) *Relay {
 func (r *Relay) Configure(toml string) {
 	r.t.Helper()
 	head := fmt.Sprintf("[intake]\nsocket = \"relay.sock\"\n[admin]\nsocket = \"admin.sock\"\nlisten = %q\n", r.Admin)
-	toml = r.queued(toml)
+	if !strings.Contains(toml, "[queue]") { // the one that the tests are run with
+		toml = "[queue]\ndir = \"queue\"\nlisten = \"\"\n" + toml
+	}
+	toml = r.place.Configure(toml)
 	err := os.WriteFile(r.Path("relay.toml.new"), []byte(head+toml), 0o600)
 	if err == nil {
 		err = os.Rename(r.Path("relay.toml.new"), r.Path("relay.toml"))
@@ -78,14 +81,6 @@ func (r *Relay) Configure(toml string) {
 	if err != nil {
 		r.t.Fatalf("%v", err)
 	}
-}
-
-// queued gives the relay the queue that the tests are run with.
-func (r *Relay) queued(toml string) string {
-	if !strings.Contains(toml, "[queue]") {
-		toml = "[queue]\ndir = \"queue\"\nlisten = \"\"\n" + toml
-	}
-	return r.place.Configure(toml)
 }
 
 // Path returns the path of a name in the relay's folder.

@@ -12,7 +12,7 @@ import (
 func measureDeliver(s *session, t *table) {
 	k := newSink(s)
 	n := s.count(200_000)
-	t.rate("plain net/http client, 32 connections", s.plainClient(k), 0, "the ceiling of delivery here")
+	t.rate("plain net/http client, 32 connections", plainClient(s, k), 0, "the ceiling of delivery here")
 
 	r := trial.Start(s, s.binary, service("crm", k.url, "concurrency = 32"))
 	pipeline(s, r, "warm", 5000)

@@ -10,7 +10,7 @@ import (
 // measureDrain measures how fast a backlog is delivered when an endpoint comes back, the wait for the breaker's probe included.
 func measureDrain(s *session, t *table) {
 	k := newSink(s)
-	client := s.plainClient(k)
+	client := plainClient(s, k)
 	k.status.Store(http.StatusServiceUnavailable)
 	r := trial.Start(s, s.binary, service("crm", k.url, "concurrency = 32\nbreaker = { open = \"1s\" }"))
 	n := s.count(200_000)
@@ -24,7 +24,7 @@ func measureDrain(s *session, t *table) {
 }
 
 // plainClient returns the requests a second that a plain net/http client makes over 32 connections, measured once.
-func (s *session) plainClient(k *sink) float64 {
+func plainClient(s *session, k *sink) float64 {
 	if s.limits.client == 0 {
 		n := s.count(200_000)
 		plain := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}

@@ -35,9 +35,9 @@ func (s *session) acceptWith(n, events int, scope func(i int) string) (rate, cpu
 	for i := range n {
 		s.pause(r, fmt.Sprintf("s%d", i))
 	}
-	before := s.processorTime(r.Pid())
+	before := processorTime(s, r.Pid())
 	rate = perSecond(events, pipeline(s, r, "f", events))
-	return rate, (s.processorTime(r.Pid()) - before).Seconds() / float64(events)
+	return rate, (processorTime(s, r.Pid()) - before).Seconds() / float64(events)
 }
 
 // pause pauses a service as relay pause does.

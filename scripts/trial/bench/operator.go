@@ -36,13 +36,13 @@ func measureOperator(s *session, t *table) {
 		{"relay dead list --call", "", func() { s.command(r, "dead", "list", "--call", "U77") }},
 		{"scrape", "goal: below 50 ms", func() { s.page(r, "/metrics") }},
 	} {
-		t.figure("200 services, "+itoa(n)+" dead letters: "+look.what, s.median(look.at), look.goal)
+		t.figure("200 services, "+itoa(n)+" dead letters: "+look.what, timeOf(look.at), look.goal)
 	}
 	start := time.Now()
 	s.command(r, "dead", "replay", "--all")
 	t.figure("… replay of all", fmt.Sprintf("%.0f/s", perSecond(n, time.Since(start))), "")
 	go s.command(r, "resume", "crm") // all go out
-	t.figure("… scrape under that load", s.median(func() { s.page(r, "/metrics") }), "goal: below 50 ms")
+	t.figure("… scrape under that load", timeOf(func() { s.page(r, "/metrics") }), "goal: below 50 ms")
 	k.await(s, n, start, 5*time.Minute)
 }
 
@@ -87,8 +87,8 @@ func (s *session) command(r *trial.Relay, args ...string) {
 	}
 }
 
-// median is how long use takes in the middle of many times, and at most.
-func (s *session) median(use func()) string {
+// timeOf is how long use takes in the middle of many times, and at most.
+func timeOf(use func()) string {
 	times := make([]time.Duration, looks)
 	for i := range times {
 		start := time.Now()

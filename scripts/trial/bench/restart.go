@@ -16,7 +16,7 @@ func measureRestart(s *session, t *table) {
 	r.Kill()
 	start := time.Now()
 	r.Launch()
-	s.acceptOne(r)
+	acceptOne(s, r)
 	t.figure("kill -9 with "+itoa(n)+" undelivered: accepting again after", ms(time.Since(start)), "goal: at most 5 s")
 	if out, code := r.Run("resume", "crm"); code != 0 {
 		s.Fatalf("relay resume: %s", out)
@@ -37,12 +37,12 @@ func measureParked(s *session, t *table) {
 	r.Kill()
 	start := time.Now()
 	r.Launch()
-	s.acceptOne(r)
+	acceptOne(s, r)
 	t.figure("kill -9 with "+itoa(n*9/10)+" parked for a later attempt: accepting again after", ms(time.Since(start)), "goal: at most 5 s")
 }
 
 // acceptOne sends one event until it is acknowledged.
-func (s *session) acceptOne(r *trial.Relay) {
+func acceptOne(s *session, r *trial.Relay) {
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		l, err := r.Dial()
 		if err != nil {

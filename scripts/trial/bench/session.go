@@ -89,7 +89,7 @@ func (s *session) check(err error) {
 }
 
 // processorTime returns what a process has used. Unlike a rate it hardly depends on what else the machine does.
-func (s *session) processorTime(pid int) time.Duration {
+func processorTime(s *session, pid int) time.Duration {
 	const tick = 10 * time.Millisecond // of the kernel, as it tells processes
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	s.check(err)
