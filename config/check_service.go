@@ -58,6 +58,9 @@ func (c serviceChecks) checkSettings(at place, s *Service) {
 	}
 	between(f, at, "concurrency", s.Concurrency, 1, 1024)
 	f.size(at, "max_response", s.MaxResponse, 1, 64<<20)
+	if s.MaxRate != 0 {
+		f.size(at, "max_rate", s.MaxRate, 1<<10, 1<<40)
+	}
 	f.positive(at, "timeout", s.Timeout)
 	f.positive(at, "max_age", s.MaxAge)
 	if len(s.Success.ranges) == 0 {

@@ -33,6 +33,7 @@ type Service struct {
 	Rate            Rate            `toml:"rate" part:"schedule"`
 	Timeout         time.Duration   `toml:"timeout"`
 	MaxResponse     int64           `toml:"max_response"`
+	MaxRate         int64           `toml:"max_rate"`   // bytes a second of its uploads together; 0: no limit
 	KeepAlive       bool            `toml:"keep_alive"` // false: a connection for each attempt
 	Success         StatusSet       `toml:"success" part:"request"`
 	SuccessBody     string          `toml:"success_body" part:"request"` // a pattern that the body of a success must match; empty: anything

@@ -41,7 +41,7 @@ const netHTTP = "net/http"
 func newExchanger(s *config.Service, g guard) (Sender, error) {
 	if s.Proxy.Value() != "" || !isASCII(s.URL) || os.Getenv(Variable) == netHTTP {
 		transport, err := newTransport(s, g)
-		return &HTTPSender{Transport: transport, MaxResponse: s.MaxResponse}, err
+		return &HTTPSender{Transport: transport, MaxResponse: s.MaxResponse, pace: newPace(s.MaxRate)}, err
 	}
 	secure, err := s.TLS.Client()
 	if err != nil {
@@ -54,6 +54,7 @@ func newExchanger(s *config.Service, g guard) (Sender, error) {
 		maxResponse: s.MaxResponse,
 		keep:        s.Concurrency,
 		once:        !s.KeepAlive,
+		pace:        newPace(s.MaxRate),
 	}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 )
 
 // oneWrite is the longest body that is written together with its head.
@@ -50,14 +51,16 @@ type line struct {
 	secured bool
 	key     string // of the targets that it leads to
 	gate    *gate
+	pace    *rate.Limiter // of uploads; nil: as fast as it goes
 	opened  time.Time
 	uses    int
 	since   time.Time // when it became idle; zero: it was not yet
 
-	out  []byte // the request
-	in   [4096]byte
-	step func(fd uintptr) bool // l.turn
-	turn turn
+	out     []byte // the request
+	uploads bool   // it is being written, by an upload
+	in      [4096]byte
+	step    func(fd uintptr) bool // l.turn
+	turn    turn
 
 	watched context.Context // whose end interrupts the exchange
 	unwatch func() bool
@@ -106,6 +109,9 @@ func (l *line) abort() {
 // exchange writes an attempt and reads the answer. The connection is alive when
 // the next attempt can use it. After errStale the attempt was not made.
 func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64) (reply Reply, alive bool, err error) {
+	if a.Idle > 0 {
+		return l.upload(ctx, a, t, limit)
+	}
 	if err := l.watch(ctx, a.deadline(ctx)); err != nil {
 		return Reply{}, false, err
 	}
@@ -228,12 +234,18 @@ func (l *line) converse(head, body []byte) (n int, unsent, err error) {
 			return 0, nil, ErrRetired
 		}
 	}
+	n, err = l.begin()
+	return n, unsent, err
+}
+
+// begin reads the beginning of an answer into l.in.
+func (l *line) begin() (n int, err error) {
 	n, err = l.Conn.Read(l.in[:])
 	if n > 0 {
-		return n, unsent, nil
+		return n, nil
 	}
 	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	return 0, unsent, unread(err)
+	return 0, unread(err)
 }

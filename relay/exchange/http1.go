@@ -47,9 +47,10 @@ func appendHead(b []byte, a *Attempt, t *target) []byte {
 	if t.once {
 		b = appendField(b, "Connection", "close")
 	}
-	if len(a.Body) > 0 || a.Method == http.MethodPost || a.Method == http.MethodPut || a.Method == http.MethodPatch {
+	length := a.Length()
+	if length > 0 || a.Method == http.MethodPost || a.Method == http.MethodPut || a.Method == http.MethodPatch {
 		b = append(b, "Content-Length: "...)
-		b = append(strconv.AppendInt(b, int64(len(a.Body)), 10), "\r\n"...)
+		b = append(strconv.AppendInt(b, length, 10), "\r\n"...)
 	}
 	return append(b, "\r\n"...)
 }

@@ -2,8 +2,10 @@ package exchange
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -33,7 +35,7 @@ func newTransport(s *config.Service, g guard) (http.RoundTripper, error) {
 func transportOf(s *config.Service, g guard, secure *tls.Config) (http.RoundTripper, error) {
 	dialer := &net.Dialer{Timeout: s.Timeout, ControlContext: g.control}
 	t := &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext:            lastWordDialer(dialer),
 		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    s.Timeout,
 		MaxIdleConnsPerHost:    s.Concurrency,
@@ -56,6 +58,39 @@ func transportOf(s *config.Service, g guard, secure *tls.Config) (http.RoundTrip
 	dialer.ControlContext = guard{private: true, own: g.own}.control
 	t.Proxy = http.ProxyURL(proxy)
 	return &byNumber{guard: g, plain: t, secure: map[string]*http.Transport{}}, nil
+}
+
+// lastWord is a connection whose writer is told of its end a moment late: what
+// the endpoint answered before that is read meanwhile, and net/http believes it.
+type lastWord struct{ *net.TCPConn }
+
+func lastWordDialer(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			return lastWord{tcp}, err
+		}
+		return conn, err
+	}
+}
+
+// Write implements [io.Writer].
+func (c lastWord) Write(p []byte) (int, error) {
+	n, err := c.TCPConn.Write(p)
+	return n, late(err)
+}
+
+// ReadFrom implements [io.ReaderFrom].
+func (c lastWord) ReadFrom(r io.Reader) (int64, error) {
+	n, err := c.TCPConn.ReadFrom(r)
+	return n, late(err)
+}
+
+func late(err error) error {
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		<-time.After(100 * time.Millisecond)
+	}
+	return err
 }
 
 // byNumber asks a proxy for addresses: what a name was found to mean when it was

@@ -23,6 +23,7 @@ func (l *line) read(n int, method string, limit int64) (reply Reply, alive bool,
 		}
 		return Reply{Status: status}, false, fmt.Errorf("read answer: %w", err)
 	}
+	l.heed(resp.StatusCode)
 	l.rest.N = math.MaxInt64 // readAnswer has its own limit, without what chunks cost
 	reply = Reply{Status: resp.StatusCode, Header: headersOf(resp.Header)}
 	reply.Body, reply.Cut, err = readAnswer(resp, limit)

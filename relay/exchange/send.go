@@ -7,9 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"os"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // A Sender makes one attempt and returns the endpoint's answer. A nil error
@@ -35,9 +39,11 @@ type Attempt struct {
 	URL    *url.URL // not changed: attempts share it
 	Host   string   // of the Host header, where it is not the URL's
 	Header Headers  // owned by the attempt; a sender may add to it
-	Body   []byte
+	Body   []byte   // what of the body is in memory
+	Files  []Insert // the rest of it, in order; each is read anew when the body is written again
 
-	Deadline time.Time // when the answer must have been read; zero: the context's
+	Deadline time.Time     // when the answer must have been read; zero: the context's
+	Idle     time.Duration // of an upload: how long no byte of it may move, once it is connected; 0: Deadline counts
 }
 
 // within is ctx with the attempt's deadline.
@@ -70,16 +76,24 @@ type HTTPSender struct {
 	Transport   http.RoundTripper
 	MaxResponse int64 // bytes read of an answer's body
 
-	renewed atomic.Int64 // when its connections began, in seconds; 0: none did
+	pace    *rate.Limiter // of uploads; nil: none
+	renewed atomic.Int64  // when its connections began, in seconds; 0: none did
 }
 
 // Send makes the exchange under the attempt's deadline, from connecting to the
 // last byte. It follows no redirect: what was asked is what was answered.
 func (s *HTTPSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
+	defer s.age(time.Now())
+	if a.Idle > 0 {
+		return s.upload(ctx, a)
+	}
 	ctx, cancel := a.within(ctx)
 	defer cancel()
-	defer s.age(time.Now())
-	resp, err := s.Transport.RoundTrip(a.request(ctx))
+	return s.exchange(a.request(ctx))
+}
+
+func (s *HTTPSender) exchange(r *http.Request) (Reply, error) {
+	resp, err := s.Transport.RoundTrip(r)
 	if err != nil {
 		return Reply{}, withoutURL(err)
 	}
@@ -90,6 +104,33 @@ func (s *HTTPSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 		return reply, fmt.Errorf("read answer with status %d: %w", reply.Status, err)
 	}
 	return reply, nil
+}
+
+// upload makes the exchange of an attempt with files, as long as its bytes move.
+func (s *HTTPSender) upload(ctx context.Context, a *Attempt) (Reply, error) {
+	var p pulse
+	var fault atomic.Pointer[FileError]
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer p.feel(a.Idle, cancel)()
+	r := a.request(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(c httptrace.GotConnInfo) { p.follow(c.Conn) },
+	}))
+	r.ContentLength = a.Length()
+	r.GetBody = func() (io.ReadCloser, error) {
+		body := &bodyReader{ctx: ctx, a: a, pace: s.pace, sent: &p.sent, fault: &fault}
+		body.rewind()
+		return body, nil
+	}
+	r.Body, _ = r.GetBody()
+	reply, err := s.exchange(r)
+	switch faulty := fault.Load(); {
+	case err != nil && faulty != nil:
+		return Reply{}, faulty
+	case err != nil && p.stalled.Load():
+		return reply, os.ErrDeadlineExceeded
+	}
+	return reply, err
 }
 
 // age closes what is idle once in a while, so that connections that are in use

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // directSender is the [Sender] of services without a proxy. It writes a request
@@ -22,9 +24,10 @@ type directSender struct {
 	dialer      *net.Dialer
 	tls         *tls.Config
 	maxResponse int64
-	keep        int  // idle connections at most
-	once        bool // each connection ends after its answer
-	gate        gate // through which requests go out
+	keep        int           // idle connections at most
+	once        bool          // each connection ends after its answer
+	gate        gate          // through which requests go out
+	pace        *rate.Limiter // of uploads; nil: none
 
 	last atomic.Pointer[target] // the one used last: mostly all are the same
 
@@ -110,6 +113,7 @@ func (s *directSender) connect(ctx context.Context, a *Attempt, t *target) (*lin
 		return nil, err
 	}
 	l := newLine(conn, t.key, &s.gate)
+	l.pace = s.pace
 	if t.url.Scheme == "https" {
 		if l.Conn, err = s.secure(ctx, conn, t.url.Hostname()); err != nil {
 			_ = conn.Close()
