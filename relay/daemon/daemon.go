@@ -202,7 +202,7 @@ func (p builder) openSources(context.Context) error {
 
 // source makes a source that does not run yet.
 func (p *Daemon) source(c config.Source) callsource.Source {
-	o := callsource.Options{Config: c, Emit: p.acceptOwn, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
+	o := callsource.Options{Config: c, Emit: p.acceptAll, Store: store{p.queue}, Log: p.log, Metrics: p.registry}
 	if r := p.first.Config.Recordings; r != nil {
 		o.RecordingsDir = r.Dir
 	}
@@ -271,11 +271,15 @@ func (p builder) ownListeners() []string {
 	return own
 }
 
-// acceptOwn takes an event that the relay itself raises, or one of its sources,
-// which may be a relay_gap. It is durable when nil is returned.
+// acceptAll takes the events of a source, which may be relay_gaps.
+func (p *Daemon) acceptAll(ctx context.Context, events [][]byte) []error {
+	return p.intake.Accept(ctx, events...)
+}
+
+// acceptOwn takes an event that the relay itself raises. It is durable when nil
+// is returned.
 func (p *Daemon) acceptOwn(ctx context.Context, event []byte) error {
-	_, err := p.intake.Accept(ctx, event, true)
-	return err
+	return p.intake.Accept(ctx, event)[0]
 }
 
 func (p *Daemon) queueHigh(bytes, limit int64) {

@@ -19,7 +19,7 @@ func (p builder) documents() *freeswitch.Intake {
 	if p.ledger, err = freeswitch.OpenLedger(store{p.queue}); err != nil {
 		p.log.Error("what was taken from FreeSWITCH before is not known", "err", err)
 	}
-	n := &freeswitch.Intake{Accept: p.acceptOwn, Ledger: p.ledger, Log: p.log}
+	n := &freeswitch.Intake{Emit: p.acceptAll, Ledger: p.ledger, Log: p.log}
 	n.Converter.Source = func(string) (name, recordings string) { return sourceOf(p.table().Config) }
 	n.Converter.Outside = func(file string) {
 		told.Do(func() {

@@ -79,8 +79,8 @@ func TestASourcesEventIsKnownByItsID(t *testing.T) {
 	r := prepareOn(t, "", q)
 	r.run(t)
 	for _, event := range []string{`{"event":"post_call","id":"pbx1/1","duration":3}`, `{"event":"post_call","id":"pbx1/1","duration":4}`} {
-		if _, err := r.Accept(t.Context(), []byte(event), true); err != nil {
-			t.Errorf("%s: %v", event, err)
+		if errs := r.Accept(t.Context(), []byte(event)); errs[0] != nil {
+			t.Errorf("%s: %v", event, errs)
 		}
 	}
 }

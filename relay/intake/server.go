@@ -197,24 +197,35 @@ func (s *Server) acceptSocket(ctx context.Context) error {
 	}
 }
 
-// Accept takes an event that the relay has at hand itself and returns the ids,
-// one per segment, once it is on disk. An event that the relay raises is
-// internal: names that only the relay may give are allowed. Errors: a
-// [call.Error] when the event is refused, else those of the queue.
-func (s *Server) Accept(ctx context.Context, data []byte, internal bool) ([]string, error) {
-	var b batch
-	if err := s.collect(&b, s.table(), data, internal); err != nil {
-		return nil, err
+// Accept takes events that the relay has at hand itself, in order and each for
+// itself, and returns what became of each. Those without an error are on disk.
+// Names that only the relay may give are allowed. Errors: a [call.Error] when
+// an event is refused, else those of the queue.
+func (s *Server) Accept(ctx context.Context, events ...[]byte) []error {
+	type result struct {
+		event int
+		err   error
 	}
-	done := make(chan error, 1)
-	s.commit(&b, func(err error) { done <- err })
-	select {
-	case err := <-done:
-		if err != nil {
-			return nil, err
+	results := make(chan result, len(events))
+	for i, data := range events {
+		var b batch
+		if err := s.collect(&b, s.table(), data, true); err != nil {
+			results <- result{i, err}
+			continue
 		}
-		return b.ids(), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+		s.commit(&b, func(err error) { results <- result{i, err} })
 	}
+	errs := make([]error, len(events))
+	for i := range errs {
+		errs[i] = context.Canceled // until it is settled
+	}
+	for range events {
+		select {
+		case r := <-results:
+			errs[r.event] = r.err
+		case <-ctx.Done():
+			return errs
+		}
+	}
+	return errs
 }

@@ -149,26 +149,23 @@ func TestStopBeforeRun(t *testing.T) {
 
 func TestAccept(t *testing.T) {
 	r := start(t, "")
-	ids, err := r.Accept(t.Context(), []byte(`{"event":"agent_termination","id":"a","recording_state":"ready","segments":[{},{}]}`), true)
-	if err != nil || strings.Join(ids, " ") != "a/1 a/2" {
-		t.Errorf("Accept = %v, %v", ids, err)
+	dequeue := []byte(`{"event":"dequeue"}`)
+	errs := r.Accept(t.Context(), []byte(`{"event":"agent_termination","id":"a","recording_state":"ready","segments":[{},{}]}`), []byte(`{}`), dequeue)
+	if e, ok := errors.AsType[*call.Error](errs[1]); errs[0] != nil || !ok || e.Field != "event" || errs[2] != nil {
+		t.Errorf("Accept = %v", errs)
 	}
-	if got := len(r.queue.records()); got != 4 {
-		t.Errorf("%d records, want 4", got)
-	}
-	_, err = r.Accept(t.Context(), []byte(`{"event":"relay_gap"}`), false)
-	if e, ok := errors.AsType[*call.Error](err); !ok || e.Field != "event" {
-		t.Errorf("a reserved event from outside: %v", err)
+	if got := len(r.queue.records()); got != 5 {
+		t.Errorf("%d records, want 5", got)
 	}
 	r.queue.fail(queue.ErrFull)
-	if _, err = r.Accept(t.Context(), []byte(`{"event":"dequeue"}`), true); !errors.Is(err, queue.ErrFull) {
-		t.Errorf("a full queue: %v", err)
+	if errs = r.Accept(t.Context(), dequeue); !errors.Is(errs[0], queue.ErrFull) {
+		t.Errorf("a full queue: %v", errs)
 	}
 	r.queue.hold()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("shutting down"))
-	if _, err = r.Accept(ctx, []byte(`{"event":"dequeue"}`), true); !errors.Is(err, context.Canceled) {
-		t.Errorf("an ended context: %v", err)
+	if errs = r.Accept(ctx, []byte(`{}`), dequeue); !errors.Is(errs[1], context.Canceled) {
+		t.Errorf("an ended context: %v", errs)
 	}
 }
 

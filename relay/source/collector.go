@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 	SaveInterval = 100 * time.Millisecond // between two saved states
 	minEmitPause = 100 * time.Millisecond // after the relay refused an event; doubles
 	maxEmitPause = 5 * time.Second
+	maxTogether  = 256 // events that are handed over together at most
 )
 
 // A Machine turns the events of a call server into call events. It knows no
@@ -113,12 +115,13 @@ func (s *Collector) sessions(ctx context.Context, reason string) {
 	}
 }
 
-// emit hands the spooled events over, one after the other.
+// emit hands the spooled events over in order, all together that wait: so a
+// burst of them costs a commit or two.
 func (s *Collector) emit(ctx context.Context) {
 	pause := minEmitPause
 	for {
-		o, ok := s.spool.first()
-		if !ok {
+		events := s.spool.first(maxTogether)
+		if len(events) == 0 {
 			select {
 			case <-ctx.Done():
 				return
@@ -126,11 +129,13 @@ func (s *Collector) emit(ctx context.Context) {
 			}
 			continue
 		}
-		err := s.o.Emit(ctx, o.Body)
-		if ctx.Err() != nil && err != nil {
-			return // it stays in the state that is saved
+		bodies := make([][]byte, len(events))
+		for i, o := range events {
+			bodies[i] = o.Body
 		}
-		if !s.emitted(o, err) {
+		if all := s.emitted(events, s.o.Emit(ctx, bodies)); ctx.Err() != nil {
+			return // what is not settled stays in the state that is saved
+		} else if !all {
 			Wait(ctx, pause)
 			pause = min(2*pause, maxEmitPause)
 			continue
@@ -139,28 +144,35 @@ func (s *Collector) emit(ctx context.Context) {
 	}
 }
 
-// emitted settles one event and reports whether it is: the relay has it, or
-// will never take it.
-func (s *Collector) emitted(o Event, err error) bool {
+// emitted settles events and reports whether all are: the relay has them, or
+// will never take them.
+func (s *Collector) emitted(events []Event, errs []error) (all bool) {
 	s.Lock()
 	defer s.Unlock()
-	_, never := errors.AsType[*callevent.Error](err)
-	switch {
-	case err == nil:
-		s.status.Turned++
-		s.status.Refusal = ""
-	case never:
-		s.machine.Miss("%s refused: %v", o.Name, err)
-	default:
-		s.trouble(&s.status.Refusal, "event waits, the relay takes none", err)
-		return false
+	waits := make([]bool, len(events))
+	for i, err := range errs {
+		_, never := errors.AsType[*callevent.Error](err)
+		switch {
+		case err == nil:
+			s.status.Turned++
+		case never:
+			s.machine.Miss("%s refused: %v", events[i].Name, err)
+		case !errors.Is(err, context.Canceled):
+			s.trouble(&s.status.Refusal, "event waits, the relay takes none", err)
+			fallthrough
+		default:
+			waits[i] = true
+		}
 	}
-	s.spool.drop()
+	if all = !slices.Contains(waits, true); all {
+		s.status.Refusal = ""
+	}
+	s.spool.settle(waits)
 	if lost, ok := s.spool.loss(); ok {
 		s.Put(s.machine.Dropped(lost))
 	}
 	s.Touch()
-	return true
+	return all
 }
 
 // Put spools what the machine turned. The caller holds the lock.

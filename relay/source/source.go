@@ -26,16 +26,19 @@ type Options struct {
 	Config        config.Source
 	RecordingsDir string // the folder of recordings here; Config.RecordingsFrom is the call server's name for it, when that differs
 
-	// Emit takes one event, a JSON object, as the relay's own. It is durable
-	// once nil is returned. A [call.Error] means that the event is refused for
-	// good; after any other error it is offered again.
-	Emit func(ctx context.Context, event []byte) error
+	Emit Emit // how the relay takes them
 
 	Spool   int                   // events that wait for the relay at most; 0: MaxSpooled
 	Store   Store                 // nil: a restart of the relay knows nothing of the calls in progress
 	Log     *slog.Logger          // nil: none
 	Metrics prometheus.Registerer // nil: none
 }
+
+// Emit takes events, JSON objects, as the relay's own, in order and each for
+// itself, and returns what became of each. One is durable when its error is
+// nil. A [call.Error] means that it is refused for good; after any other error
+// it may be offered again.
+type Emit func(ctx context.Context, events [][]byte) []error
 
 // Recordings is the call server's name for the folder of recordings.
 func (o Options) Recordings() string {

@@ -3,6 +3,7 @@ package source
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 )
@@ -67,23 +68,29 @@ func (s *spool) loss() (Loss, bool) {
 	return lost, true
 }
 
-// first returns the oldest event.
-func (s *spool) first() (Event, bool) {
+// first returns the oldest events, as many as wait and at most so many.
+func (s *spool) first(most int) []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) == 0 {
-		return Event{}, false
-	}
-	return s.waiting[0], true
+	return slices.Clone(s.waiting[:min(most, len(s.waiting))])
 }
 
-// drop removes the oldest event.
-func (s *spool) drop() {
+// settle removes the oldest events, but those that wait further.
+func (s *spool) settle(waits []bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bytes -= len(s.waiting[0].Body)
-	s.waiting[0] = Event{}
-	if s.waiting = s.waiting[1:]; len(s.waiting) == 0 {
+	var kept []Event
+	for i, waits := range waits {
+		if waits {
+			kept = append(kept, s.waiting[i])
+		} else {
+			s.bytes -= len(s.waiting[i].Body)
+		}
+	}
+	rest := s.waiting[len(waits)-len(kept):]
+	copy(rest, kept)
+	clear(s.waiting[:len(waits)-len(kept)])
+	if s.waiting = rest; len(rest) == 0 {
 		s.waiting = nil
 	}
 }

@@ -39,8 +39,8 @@ func (s *Collector) Status() Status {
 	status.Unturned, status.Problem = uint64(missed), problem
 	status.Calls = s.machine.Calls()
 	status.Spooled = s.spool.len()
-	if o, ok := s.spool.first(); ok && !o.At.IsZero() {
-		status.Behind = max(time.Since(o.At), 0)
+	if oldest := s.spool.first(1); len(oldest) > 0 && !oldest[0].At.IsZero() {
+		status.Behind = max(time.Since(oldest[0].At), 0)
 	}
 	return status
 }

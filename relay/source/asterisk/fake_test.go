@@ -131,6 +131,14 @@ type taker struct {
 
 func newTaker() *taker { return &taker{changed: make(chan struct{}, 1)} }
 
+func (r *taker) emitAll(ctx context.Context, events [][]byte) []error {
+	errs := make([]error, len(events))
+	for i, event := range events {
+		errs[i] = r.emit(ctx, event)
+	}
+	return errs
+}
+
 func (r *taker) emit(_ context.Context, body []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -224,7 +232,7 @@ func run(t *testing.T, s *Source) (stop func()) {
 func options(f *fake, r *taker) callsource.Options {
 	return callsource.Options{
 		Config: config.Source{Name: "pbx1", Type: "asterisk", Address: f.Addr().String(), User: "relay", RecordingsFrom: "/cs/rec"},
-		Emit:   r.emit,
+		Emit:   r.emitAll,
 	}
 }
 

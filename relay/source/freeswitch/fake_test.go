@@ -137,6 +137,17 @@ type taker struct {
 
 func newTaker() *taker { return &taker{changed: make(chan struct{}, 1)} }
 
+// singly takes events one by one.
+func singly(emit func(context.Context, []byte) error) source.Emit {
+	return func(ctx context.Context, events [][]byte) []error {
+		errs := make([]error, len(events))
+		for i, event := range events {
+			errs[i] = emit(ctx, event)
+		}
+		return errs
+	}
+}
+
 func (r *taker) emit(_ context.Context, body []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -191,7 +202,7 @@ func options(t testing.TB, f *fake, r *taker) source.Options {
 	t.Helper()
 	return source.Options{
 		Config: config.Source{Name: "fs", Type: "freeswitch", Address: f.Addr().String(), Password: config.NewSecret(testPassword), RecordingsFrom: recordingsDir},
-		Emit:   r.emit, Store: &memory{},
+		Emit:   singly(r.emit), Store: &memory{},
 	}
 }
 

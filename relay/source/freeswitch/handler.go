@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 
 	callevent "callrelay/relay/call"
+	"callrelay/relay/source"
 )
 
 // MaxDocument is the longest document that is taken, in bytes.
@@ -18,9 +20,7 @@ const MaxDocument = 4 << 20
 type Intake struct {
 	Converter Converter
 
-	// Accept takes one event; it is durable when nil is returned.
-	Accept func(ctx context.Context, event []byte) error
-
+	Emit   source.Emit  // takes their events
 	Ledger *Ledger      // what was taken before; nil: the queue alone knows
 	Log    *slog.Logger // nil: none
 }
@@ -52,34 +52,28 @@ func (n *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // returns the ids of all that are taken.
 func (n *Intake) take(ctx context.Context, records []record) (ids []string, err error) {
 	ids = []string{}
-	defer func() { n.note(ids) }()
-	for _, r := range records {
-		if n.Ledger != nil && n.Ledger.Knows(r.ID) {
-			ids = append(ids, r.ID)
-			continue
-		}
-		event, err := json.Marshal(r)
-		if err != nil {
+	events := make([][]byte, len(records))
+	for i, r := range records {
+		if events[i], err = json.Marshal(r); err != nil {
 			return ids, err
-		}
-		if err := n.Accept(ctx, event); err != nil {
-			return ids, err
-		}
-		ids = append(ids, r.ID)
-		if n.Ledger != nil {
-			n.Ledger.sharing.look(r, n.Log)
 		}
 	}
-	return ids, nil
+	errs := n.Ledger.emit(n.Emit, n.Log)(ctx, events)
+	for i, r := range records {
+		if errs[i] == nil {
+			ids = append(ids, r.ID)
+		}
+	}
+	n.save()
+	return ids, cmp.Or(errs...)
 }
 
-// note makes known what was taken. When that fails the events are safe all the
-// same; only a replay could deliver them again.
-func (n *Intake) note(ids []string) {
-	if n.Ledger == nil || len(ids) == 0 {
+// save keeps what was taken. When that fails the events are safe all the same;
+// only a replay could deliver them again.
+func (n *Intake) save() {
+	if n.Ledger == nil {
 		return
 	}
-	n.Ledger.Note(ids...)
 	if err := errors.Join(n.Ledger.document(), n.Ledger.Save()); err != nil && n.Log != nil {
 		n.Log.Error("known ids of FreeSWITCH not saved", "err", err)
 	}

@@ -59,13 +59,13 @@ func post(n *Intake, body []byte) *httptest.ResponseRecorder {
 
 func TestIntake(t *testing.T) {
 	refusal := error(nil)
-	n := &Intake{Converter: converter, Accept: func(_ context.Context, event []byte) error {
+	n := &Intake{Converter: converter, Emit: singly(func(_ context.Context, event []byte) error {
 		if refusal != nil {
 			return refusal
 		}
 		_, err := callevent.Decode(event, callevent.Options{})
 		return err
-	}}
+	})}
 	leg := agentDocument(t)
 	for _, test := range []struct {
 		name    string
@@ -105,7 +105,7 @@ func TestReplay(t *testing.T) {
 		taken[fmt.Sprint(members(t, event)["id"])]++
 		return nil
 	}
-	n := &Intake{Converter: converter, Accept: accept, Ledger: openLedger(t, store)}
+	n := &Intake{Converter: converter, Emit: singly(accept), Ledger: openLedger(t, store)}
 	if w := post(n, documents(t, "q_abandon")[0]); w.Code != http.StatusServiceUnavailable {
 		t.Fatalf("answer %d, want 503", w.Code)
 	}

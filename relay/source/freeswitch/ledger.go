@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+
+	"callrelay/relay/source"
 )
 
 // Bounds of a ledger.
@@ -170,21 +172,29 @@ func (l *Ledger) document() error {
 }
 
 // emit passes on the events that are not known, and makes them known.
-func (l *Ledger) emit(next func(context.Context, []byte) error, log *slog.Logger) func(context.Context, []byte) error {
+func (l *Ledger) emit(next source.Emit, log *slog.Logger) source.Emit {
 	if l == nil {
 		return next
 	}
-	return func(ctx context.Context, event []byte) error {
-		var e record
-		if json.Unmarshal(event, &e) == nil && l.Knows(e.ID) {
-			return nil
+	return func(ctx context.Context, events [][]byte) []error {
+		var fresh [][]byte
+		var records []record
+		var places []int
+		for i, event := range events {
+			var e record
+			if json.Unmarshal(event, &e) == nil && l.Knows(e.ID) {
+				continue
+			}
+			fresh, records, places = append(fresh, event), append(records, e), append(places, i)
 		}
-		err := next(ctx, event)
-		if err == nil {
-			l.Note(e.ID)
-			l.sharing.look(e, log)
+		errs := make([]error, len(events))
+		for i, err := range next(ctx, fresh) {
+			if errs[places[i]] = err; err == nil {
+				l.Note(records[i].ID)
+				l.sharing.look(records[i], log)
+			}
 		}
-		return err
+		return errs
 	}
 }
 

@@ -14,7 +14,7 @@ func TestSharedRecording(t *testing.T) {
 	var log bytes.Buffer
 	n := &Intake{
 		Converter: converter, Ledger: openLedger(t, &memory{}), Log: slog.New(slog.NewTextHandler(&log, nil)),
-		Accept: func(context.Context, []byte) error { return nil },
+		Emit: singly(func(context.Context, []byte) error { return nil }),
 	}
 	same := map[string]any{"relay_recording": recordingsDir + "/-1001.wav"}
 	post(n, edited(t, documents(t, "q_caller_hangs_up")[1], same))

@@ -32,7 +32,7 @@ func spoken(values ...string) []byte {
 func TestBothWays(t *testing.T) {
 	for _, liveFirst := range []bool{true, false} {
 		f, r, ledger := newFake(t), newTaker(), openLedger(t, &memory{})
-		n := &Intake{Converter: converter, Accept: r.emit, Ledger: ledger}
+		n := &Intake{Converter: converter, Emit: singly(r.emit), Ledger: ledger}
 		documented := func() {
 			for _, body := range documents(t, "q_attended_refer") {
 				if w := post(n, body); w.Code != 202 {
