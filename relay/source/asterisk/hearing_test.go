@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := testMachine()
-			for _, file := range []string{"blind-505-to-202", "two-queues", "blind-501-to-510"} {
+			for _, file := range slices.Repeat([]string{"blind-505-to-202", "two-queues", "blind-501-to-510"}, 6) {
 				for _, ev := range messages(t, "testdata/calls/"+file+".ami.gz") {
 					if !slices.Contains(test.without, ev.Event()) {
 						m.apply(ev, ev.Stamp())
@@ -42,6 +43,25 @@ func TestLimits(t *testing.T) {
 				t.Errorf("limits %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// Many calls that ring and talk before the first one ends show nothing.
+func TestABurstIsNoLimit(t *testing.T) {
+	m := testMachine()
+	for _, ev := range messages(t, "testdata/calls/plain.ami.gz") {
+		for copy := range 9 {
+			e := slices.Clone(ev)
+			for i, h := range e {
+				if strings.HasSuffix(h.Name, "id") {
+					e[i].Value = strings.Replace(h.Value, ".", fmt.Sprintf(".%d", copy+1), 1)
+				}
+			}
+			m.apply(e, ev.Stamp())
+			if got := m.hearing.limits(); len(got) > 0 {
+				t.Fatalf("limits %q at %s", got, ev.Event())
+			}
+		}
 	}
 }
 

@@ -85,6 +85,7 @@ func (m *machine) turn(ev ami.Message, at time.Time) {
 		}
 	case "Hangup":
 		if l := m.known(ev, "", at); l != nil {
+			m.hearing.end(l)
 			m.hangup(l, ev.Get("Cause"), at)
 		}
 	case "UserEvent":

@@ -134,7 +134,7 @@ type due struct {
 // play sends the events of all copies at the pace of their stamps.
 func play(w io.Writer, transcript []byte, calls int) {
 	var all []due
-	base, began := float64(0), time.Now().Add(time.Second)
+	base, began := float64(0), time.Now().Add(3*time.Second+5*time.Millisecond*time.Duration(calls)) // all is ready by then
 	for message := range bytes.SplitSeq(bytes.ReplaceAll(transcript, []byte("\r"), nil), []byte("\n\n")) {
 		stamp := stampLine.FindSubmatch(message)
 		if stamp == nil {

@@ -89,8 +89,12 @@ func play(ctx context.Context, o options, files []string) error {
 
 // round plays all transcripts, several copies of each at the same time.
 func (p *player) round(ctx context.Context, transcripts [][][]byte, round int) error {
+	began := time.Now()
+	if p.burst > 0 {
+		began = began.Add(3 * time.Second) // all is ready by then
+	}
 	for _, events := range transcripts {
-		for _, e := range p.score(events, round, time.Now()) {
+		for _, e := range p.score(events, round, began) {
 			pause(ctx, time.Until(e.due))
 			if err := p.send(ctx, e.body); err != nil {
 				return err
