@@ -128,6 +128,19 @@ func (q *Queue) History(ctx context.Context, stream Stream, service string, max 
 	return newestFirst(found, max), err
 }
 
+// Between passes the records of a service that were kept from one time to another
+// to visit, oldest first, until it returns false.
+func (q *Queue) Between(ctx context.Context, stream Stream, service string, from, to time.Time, visit func(Logged) bool) error {
+	eng := q.engine.Load()
+	if eng == nil {
+		return ErrUnavailable
+	}
+	cfg := jetstream.ConsumerConfig{FilterSubject: stream.filter(service), DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from}
+	return eng.read(ctx, stream.name(), cfg, func(m *nats.Msg, at place) bool {
+		return !at.at.After(to) && visit(readLogged(m, at.at))
+	})
+}
+
 func newestFirst(found []Logged, max int) []Logged {
 	found = found[len(found)-min(len(found), max):]
 	for i, j := 0, len(found)-1; i < j; i, j = i+1, j-1 {

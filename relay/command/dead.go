@@ -61,6 +61,7 @@ func (a *app) deadShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NUMBER|ID",
 		Short: "Show one dead letter whole",
+		Long:  "Show one dead letter whole, with the attempts that are kept (tries), and what was\nsent and the whole answer (exchanges) where debug was on for the service.",
 		Args:  takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.deadShow(cmd.Context(), args[0])
@@ -222,16 +223,17 @@ func (a *app) deadShow(ctx context.Context, which string) error {
 	if err != nil {
 		return err
 	}
-	found := false
+	found, err := c.Letter(ctx, filter)
+	if err == nil && len(found) == 0 {
+		return hintError{fmt.Errorf("no dead letter %s", which), "relay dead list"}
+	}
 	e := json.NewEncoder(a.out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err = c.Letters(ctx, filter, true, func(l web.Letter) bool {
-		found = true
-		return e.Encode(l) == nil
-	})
-	if err == nil && !found {
-		return hintError{fmt.Errorf("no dead letter %s", which), "relay dead list"}
+	for _, l := range found {
+		if err := e.Encode(l); err != nil {
+			return err
+		}
 	}
 	return explain(err)
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -235,7 +236,7 @@ func TestReloadSwapsAllOrNothing(t *testing.T) {
 func TestDeadLettersAreReplayed(t *testing.T) {
 	e := newEndpoint(t)
 	e.answer(http.StatusUnprocessableEntity)
-	r := startRelay(t, configFor("crm", e.URL))
+	r := startRelay(t, strings.Replace(configFor("crm", e.URL), "text =", "debug = true\ntext =", 1))
 	r.send(`{"event":"agent_termination","agent_id":1,"uii":"c1"}{"event":"agent_termination","agent_id":2,"uii":"c2"}`)
 	eventually(t, "two dead letters", func() bool { return r.service("crm").DeadLetters() == 2 })
 	e.answer(http.StatusOK)
@@ -244,6 +245,12 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	if strings.Count(list.out, "crm") != 2 {
 		t.Errorf("dead list:\n%s%s", list.out, list.err)
 	}
+	eventually(t, "a letter with what was sent and answered", func() bool {
+		got := command(t, "", "dead", "show", "1", "-c", r.path)
+		var l web.Letter
+		return json.Unmarshal([]byte(got.out), &l) == nil && len(l.Tries) == 1 && l.Tries[0].Status == 422 &&
+			len(l.Exchanges) == 1 && l.Exchanges[0].Request.Body != "" && l.Exchanges[0].Response.Status == 422
+	})
 	if got := command(t, "", "dead", "replay", "-c", r.path, "--call", "c1", "--dry-run"); !strings.Contains(got.out, "would have replayed 1 ") {
 		t.Errorf("dry run: %s%s", got.out, got.err)
 	}
@@ -381,9 +388,9 @@ func TestWhatWasDeliveredIsSentAgain(t *testing.T) {
 		{[]string{"crm"}, 2, "--all"},
 		{[]string{"crm", "--since", "soon"}, 2, "neither a time nor a span"},
 		{[]string{"cmr", "--all"}, 1, `did you mean "crm"?`},
-		{[]string{"crm", "--since", "0s"}, 0, "put back 0 for crm\n"},
+		{[]string{"crm", "--since", "0s"}, 0, "put back for crm: 0\n"},
 		{[]string{"crm", "--all", "--dry-run"}, 0, "would put back 3 (2 delivered before, 1 dead letters)\n"},
-		{[]string{"crm", "--call", "c1"}, 0, "put back 1 (1 delivered before) for crm\n"},
+		{[]string{"crm", "--call", "c1"}, 0, "put back for crm: 1 (1 delivered before)\n"},
 	} {
 		got := command(t, "", append([]string{"replay", "-c", r.path}, test.args...)...)
 		if got.status != test.code || !strings.Contains(got.out+got.err, test.want) {
@@ -392,7 +399,7 @@ func TestWhatWasDeliveredIsSentAgain(t *testing.T) {
 	}
 	eventually(t, "the one of the call", func() bool { return len(e.taken()) == 3 })
 	eventually(t, "all of it finished", func() bool { return r.service("crm").Owed() == 0 })
-	if got := command(t, "", "replay", "-c", r.path, "crm", "--since", "1h"); !strings.Contains(got.out, "put back 3 ") {
+	if got := command(t, "", "replay", "-c", r.path, "crm", "--since", "1h"); !strings.Contains(got.out, "put back for crm: 3 ") {
 		t.Errorf("replay: %+v", got)
 	}
 	eventually(t, "all of them", func() bool { return len(e.taken()) == 6 && r.service("crm").Owed() == 0 })

@@ -153,7 +153,7 @@ func (a *app) replay(ctx context.Context, f deadFlags) error {
 	case f.dryRun:
 		a.printf("would put back %s\n", done)
 	default:
-		a.printf("put back %s for %s\n", done, filter.Service)
+		a.printf("put back for %s: %s\n", filter.Service, done)
 	}
 	return nil
 }

@@ -256,6 +256,30 @@ func (b letterBox) Letters(ctx context.Context, f web.Filter, visit func(web.Let
 	return b.queue.Letters(ctx, LetterFilter(f), func(l queue.Letter) bool { return visit(Letter(l)) })
 }
 
+// Story implements [web.Letters]. What is logged last may come a moment after the
+// letter.
+func (b letterBox) Story(ctx context.Context, l *web.Letter) error {
+	until := l.Buried.Add(storyGrace)
+	err := b.queue.Between(ctx, queue.Attempts, l.Service, l.Accepted, until, func(logged queue.Logged) bool {
+		if a := attempt(logged); a.ID == l.ID {
+			l.Tries = append(l.Tries, a)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	return b.queue.Between(ctx, queue.Debug, l.Service, l.Accepted, until, func(logged queue.Logged) bool {
+		if t := transcript(logged); t.ID == l.ID {
+			l.Exchanges = append(l.Exchanges, t)
+		}
+		return true
+	})
+}
+
+// storyGrace is how much later than its letter the record of an attempt may lie.
+const storyGrace = time.Minute
+
 // Replay implements [web.Letters].
 func (b letterBox) Replay(ctx context.Context, f web.Filter, each func(web.Letter)) (int, error) {
 	return b.queue.Replay(ctx, LetterFilter(f), func(l queue.Letter) { each(Letter(l)) })

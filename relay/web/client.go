@@ -100,6 +100,19 @@ func (c *Client) Letters(ctx context.Context, f Filter, bodies bool, visit func(
 	return each(ctx, c, http.MethodGet, "/v1/dead?"+q.Encode(), visit)
 }
 
+// Letter returns the dead letters that match, whole, with what is kept of how they
+// came to be dead.
+func (c *Client) Letter(ctx context.Context, f Filter) (found []Letter, err error) {
+	q := f.Query()
+	q.Set("body", "1")
+	q.Set("story", "1")
+	err = each(ctx, c, http.MethodGet, "/v1/dead?"+q.Encode(), func(l Letter) bool {
+		found = append(found, l)
+		return true
+	})
+	return found, err
+}
+
 // Replay puts dead letters back into the queue and tells of the progress.
 func (c *Client) Replay(ctx context.Context, f Filter, tell func(count int)) (int, error) {
 	p, err := c.move(ctx, "/v1/dead/replay?"+f.Query().Encode(), tell)
@@ -122,7 +135,7 @@ func (c *Client) move(ctx context.Context, path string, tell func(int)) (progres
 	switch {
 	case ctx.Err() != nil:
 		err = errors.New("interrupted")
-	case err == nil && !last.Done:
+	case err == nil && !last.Done, errors.Is(err, io.ErrUnexpectedEOF):
 		err = errors.New("the relay stopped before it was done")
 	}
 	return last, err
@@ -216,6 +229,8 @@ func (c *Client) explain(err error) error {
 		return fmt.Errorf("%w: nobody serves %s", ErrNotRunning, c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("open %s: permission denied: only root and the relay's own user may", c.path)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return errors.New("the relay stopped before it answered")
 	default:
 		return fmt.Errorf("ask relay: %w", err)
 	}

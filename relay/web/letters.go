@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 )
 
@@ -13,14 +14,18 @@ func (s *Socket) letters(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	lines := newLines(w)
-	bodies := r.URL.Query().Has("body")
+	bodies, stories := r.URL.Query().Has("body"), r.URL.Query().Has("story")
+	var failed error
 	err = s.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
 		if !bodies {
 			l.Body = nil
 		}
-		return lines.write(l)
+		if stories {
+			failed = s.relay.Letters.Story(r.Context(), &l)
+		}
+		return lines.write(l) && failed == nil
 	})
-	lines.end(err)
+	lines.end(cmp.Or(err, failed))
 }
 
 // replay answers with progress lines; the last one says that it is done. When

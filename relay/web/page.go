@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -117,6 +118,7 @@ func (p *pages) routes(mux *http.ServeMux) {
 	mux.Handle("GET /services/{service}", p.private(p.service))
 	mux.Handle("GET /live/{service}", p.private(atOnce(maxVisitors, http.HandlerFunc(p.liveService)).ServeHTTP))
 	mux.Handle("GET /dead", p.private(p.dead))
+	mux.Handle("GET /dead/{seq}", p.private(p.letter))
 	mux.Handle("GET /config", p.private(p.config))
 
 	own := http.NewCrossOriginProtection()
@@ -267,6 +269,30 @@ func (p *pages) dead(w http.ResponseWriter, r *http.Request) {
 		v.Letters = v.Letters[:shownLetters]
 	}
 	p.show(w, r, "dead", v)
+}
+
+// letter shows one dead letter, what was sent, and the answer.
+func (p *pages) letter(w http.ResponseWriter, r *http.Request) {
+	f, err := ParseFilter(url.Values{"seq": {r.PathValue("seq")}})
+	v := p.view(r, "dead", "Dead letter "+r.PathValue("seq"))
+	if err == nil {
+		err = p.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
+			v.Letters = append(v.Letters, l)
+			return false
+		})
+	}
+	if err == nil && len(v.Letters) > 0 {
+		err = p.relay.Letters.Story(r.Context(), &v.Letters[0])
+	}
+	if len(v.Letters) == 0 {
+		http.Error(w, "no such dead letter", http.StatusNotFound)
+		return
+	}
+	if err != nil {
+		v.Notice = err.Error()
+	}
+	v.Attempts, v.Transcripts = v.Letters[0].Tries, v.Letters[0].Exchanges
+	p.show(w, r, "letter", v)
 }
 
 func (p *pages) config(w http.ResponseWriter, r *http.Request) {

@@ -339,6 +339,22 @@ func TestPageStreamsToSoMany(t *testing.T) {
 	_ = reply.Body.Close()
 }
 
+func TestPageShowsALetterWhole(t *testing.T) {
+	relay, _, letters := fakeRelay()
+	v := newVisitor(t, relay, testToken)
+	v.signIn()
+	status, body := v.get("/dead/1")
+	for _, want := range []string{"Dead letter 1", "what was sent", "no &lt;such&gt; field", "agent_termination", "Replay it"} {
+		if status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%d, the page lacks %q:\n%s", status, want, body)
+		}
+	}
+	letters.letters = nil
+	if status, _ := v.get("/dead/1"); status != http.StatusNotFound {
+		t.Errorf("of one that is gone: %d", status)
+	}
+}
+
 func TestPageChangesThings(t *testing.T) {
 	for _, test := range []struct {
 		name, path string

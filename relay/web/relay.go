@@ -18,6 +18,8 @@ type Services interface {
 type Letters interface {
 	// Letters calls visit for each letter until it returns false.
 	Letters(ctx context.Context, f Filter, visit func(Letter) bool) error
+	// Story fills in how a letter came to be one.
+	Story(ctx context.Context, l *Letter) error
 	// Replay puts letters back into the queue. What it did before ctx ends
 	// stays done.
 	Replay(ctx context.Context, f Filter, each func(Letter)) (int, error)

@@ -46,6 +46,7 @@ func (s *Socket) resend(w http.ResponseWriter, r *http.Request) {
 	}
 	f.Service = r.PathValue("service")
 	lines := newLines(w)
+	lines.flush()
 	done, err := s.relay.Resend(r.Context(), f, r.URL.Query().Has("dry"), func(n int) {
 		lines.write(progress{Count: n})
 		lines.flush()

@@ -45,6 +45,14 @@ func (f *fakeLetters) Letters(_ context.Context, _ Filter, visit func(Letter) bo
 	return f.err
 }
 
+func (f *fakeLetters) Story(_ context.Context, l *Letter) error {
+	l.Tries = []Attempt{{Service: l.Service, ID: l.ID, Number: 1, Outcome: "dead", Status: 422}}
+	t := Transcript{Service: l.Service, ID: l.ID, Outcome: "dead", At: l.Buried}
+	t.Request.Method, t.Request.URL, t.Request.Body = "POST", "https://crm.example.com/calls", "what was sent"
+	l.Exchanges = []Transcript{t}
+	return f.err
+}
+
 func (f *fakeLetters) Replay(_ context.Context, filter Filter, each func(Letter)) (int, error) {
 	f.last = filter
 	for _, l := range f.letters {
@@ -180,6 +188,19 @@ func TestSocketChangesServices(t *testing.T) {
 	want := "pause (they move house) crm, resume crm, probe crm"
 	if got := strings.Join(services.called, ", "); got != want {
 		t.Errorf("called %q, want %q", got, want)
+	}
+}
+
+func TestALetterComesWithItsStory(t *testing.T) {
+	relay, _, letters := fakeRelay()
+	c := startSocket(t, relay)
+	found, err := c.Letter(t.Context(), Filter{})
+	if err != nil || len(found) != 3 || len(found[2].Tries) != 1 || found[2].Exchanges[0].Request.Body != "what was sent" || len(found[2].Body) == 0 {
+		t.Errorf("got %+v, %v", found, err)
+	}
+	letters.err = errors.New("disk on fire")
+	if _, err := c.Letter(t.Context(), Filter{}); err == nil || err.Error() != "disk on fire" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -190,4 +190,8 @@ type Letter struct {
 	Accepted time.Time       `json:"accepted"`
 	Buried   time.Time       `json:"buried"`
 	Body     json.RawMessage `json:"body,omitempty"`
+
+	// What is kept of how it came to that, oldest first; only where it is asked for.
+	Tries     []Attempt    `json:"tries,omitempty"`
+	Exchanges []Transcript `json:"exchanges,omitempty"` // what was sent and the answer, where debug was on
 }
