@@ -133,11 +133,11 @@ func (q *Queue) History(ctx context.Context, stream Stream, service string, max 
 func (q *Queue) Between(ctx context.Context, stream Stream, service string, from, to time.Time, visit func(Logged) bool) error {
 	eng := q.engine.Load()
 	if eng == nil {
-		return ErrUnavailable
+		return record.ErrUnavailable
 	}
 	cfg := jetstream.ConsumerConfig{FilterSubject: stream.filter(service), DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from}
-	return eng.read(ctx, stream.name(), cfg, func(m *nats.Msg, at place) bool {
-		return !at.at.After(to) && visit(readLogged(m, at.at))
+	return eng.read(ctx, stream.name(), cfg, func(m *nats.Msg, at record.Place) bool {
+		return !at.At.After(to) && visit(readLogged(m, at.At))
 	})
 }
 

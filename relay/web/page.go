@@ -114,7 +114,9 @@ func (p *pages) routes(mux *http.ServeMux) {
 	}
 	mux.Handle("GET /{$}", secure(http.HandlerFunc(p.services)))
 	mux.Handle("GET /live", secure(p.liveServices()))
-	mux.Handle("GET /login", secure(http.HandlerFunc(p.loginForm)))
+	mux.Handle("GET /login", secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.show(w, r, "login", p.view(r, "login", "Sign in"))
+	})))
 	mux.Handle("GET /services/{service}", p.private(p.service))
 	mux.Handle("GET /live/{service}", p.private(atOnce(maxVisitors, http.HandlerFunc(p.liveService)).ServeHTTP))
 	mux.Handle("GET /dead", p.private(p.dead))
@@ -299,8 +301,4 @@ func (p *pages) config(w http.ResponseWriter, r *http.Request) {
 	v := p.view(r, "config", "Configuration")
 	v.Settings = p.relay.Settings()
 	p.show(w, r, "config", v)
-}
-
-func (p *pages) loginForm(w http.ResponseWriter, r *http.Request) {
-	p.show(w, r, "login", p.view(r, "login", "Sign in"))
 }
