@@ -41,7 +41,7 @@ func (c checks) checkInside(at place, socket string, owner place, dir string) {
 	c.rules.report(owner, "dir", "dir %q holds %s.socket", dir, at.item)
 }
 
-// pick returns, of two tables that disagree over a key, the one to complain of
+// pick returns, of two tables that disagree over a key, the one to report at
 // and the other: the first, unless only the second gives the key.
 func (f rules) pick(key string, first, second place) (at, other place) {
 	if !f.given(first, key) && f.given(second, key) {

@@ -12,7 +12,7 @@ func (c checks) checkRecordings() {
 	f, at, r := c.rules, c.place(Ref{Table: "recordings"}), c.Recordings
 	f.present(at, "dir", r.Dir)
 	if u := f.link(at, "url", r.URL, "http", "https"); u != nil && strings.ContainsAny(r.URL, "?#") {
-		f.report(at, "url", "url %q has a query or a fragment (links add their own)", stem(r.URL))
+		f.report(at, "url", "url %q has a query or a fragment (links add their own)", withoutQuery(r.URL))
 	}
 	f.address(at, "listen", r.Listen)
 	f.oneOf(at, "access", r.Access, Accesses()...)

@@ -118,13 +118,13 @@ func (f rules) url(at place, text string) {
 	m := scheme.FindStringSubmatch(text)
 	switch {
 	case m == nil && strings.Contains(strings.SplitN(text, "/", 2)[0], "#"):
-		f.report(at, "url", "url %q has a tag in its scheme (tags may stand in path and query)", stem(text))
+		f.report(at, "url", "url %q has a tag in its scheme (tags may stand in path and query)", withoutQuery(text))
 	case m == nil:
-		f.report(at, "url", "url %q is not an absolute URL (allowed: http://, https://)", stem(text))
+		f.report(at, "url", "url %q is not an absolute URL (allowed: http://, https://)", withoutQuery(text))
 	case strings.Contains(m[2], "@"):
 		f.report(at, "url", "url holds a user or a password (use auth.basic)")
 	case strings.Contains(m[2], "#"):
-		f.report(at, "url", "url %q has a tag in its host or port (tags may stand in path and query)", stem(text))
+		f.report(at, "url", "url %q has a tag in its host or port (tags may stand in path and query)", withoutQuery(text))
 	default:
 		f.link(at, "url", m[0], "http", "https")
 	}

@@ -26,8 +26,8 @@ func (f rules) tls(at place, key string, t *TLS) {
 	}
 }
 
-// tlsFiles judges the files of a TLS table; what they lack is told by tell.
-func (f *file) tlsFiles(tell complain, at place, key string, t *TLS) {
+// tlsFiles judges the files of a TLS table; what they lack is reported by report.
+func (f *file) tlsFiles(report reporter, at place, key string, t *TLS) {
 	if t == nil {
 		return
 	}
@@ -36,25 +36,25 @@ func (f *file) tlsFiles(tell complain, at place, key string, t *TLS) {
 		text, err := os.ReadFile(t.CA)
 		switch {
 		case err != nil:
-			tell(at, "ca", "ca %q: %s", t.CA, cause(err))
+			report(at, "ca", "ca %q: %s", t.CA, cause(err))
 		case !x509.NewCertPool().AppendCertsFromPEM(text):
-			tell(at, "ca", "ca %q holds no certificate in PEM form", t.CA)
+			report(at, "ca", "ca %q holds no certificate in PEM form", t.CA)
 		}
 	}
 	if t.Cert != "" && t.Key != "" {
-		keyPair(tell, at, t)
+		keyPair(report, at, t)
 	}
 }
 
 // keyPair judges a certificate and its key.
-func keyPair(tell complain, at place, t *TLS) {
+func keyPair(report reporter, at place, t *TLS) {
 	for _, file := range []struct{ key, path string }{{"cert", t.Cert}, {"key", t.Key}} {
 		if _, err := os.ReadFile(file.path); err != nil {
-			tell(at, file.key, "%s %q: %s", file.key, file.path, cause(err))
+			report(at, file.key, "%s %q: %s", file.key, file.path, cause(err))
 			return
 		}
 	}
 	if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
-		tell(at, "cert", "cert %q and key %q: %v", t.Cert, t.Key, err)
+		report(at, "cert", "cert %q and key %q: %v", t.Cert, t.Key, err)
 	}
 }

@@ -69,7 +69,7 @@ type Admin struct {
 	Token  Secret   `toml:"token" secret:"header"` // not set: the page shows counts and states only, and changes nothing
 	Hosts  []string `toml:"hosts"`                 // answered besides the loopback names
 
-	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // told by whom the address of a client is believed
+	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // whose word on a client's address is believed
 }
 
 // Recordings says where recordings lie, and who may fetch them.
@@ -87,7 +87,7 @@ type Recordings struct {
 	Raw              *Raw          `toml:"raw"` // nil: there are no headerless files
 	TLS              *TLS          `toml:"tls"` // of the recording server: Cert and Key; nil: plain HTTP
 
-	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // told by whom the address of a client is believed
+	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // whose word on a client's address is believed
 
 	Anonymous bool // links may be made that open by their name: here, or by a service
 }

@@ -202,8 +202,8 @@ func (s *Source) setDefaults() {
 	*s = Source{Type: DefaultSourceType, User: DefaultSourceUser}
 }
 
-// settle fills in the defaults that depend on the type.
-func (s *Source) settle() {
+// derive fills in the defaults that depend on the type.
+func (s *Source) derive() {
 	address, password := DefaultAsteriskAddress, DefaultAsteriskPassword
 	if s.Type == SourceFreeSWITCH {
 		address, password = DefaultFreeSWITCHAddress, DefaultFreeSWITCHPassword
@@ -215,4 +215,4 @@ func (s *Source) settle() {
 }
 
 // fromEnv returns a secret that an environment variable holds.
-func fromEnv(name string) Secret { return Secret{&held{env: name}} }
+func fromEnv(name string) Secret { return Secret{&secretSource{env: name}} }

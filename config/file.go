@@ -43,7 +43,7 @@ func parse(name, text string) (f *file, problem *Problem) {
 	if err != nil {
 		return nil, &Problem{File: name, Text: err.Error()}
 	}
-	defer func() { // the decoder tells of bugs of its own by a panic; a reload must survive them
+	defer func() { // the decoder panics at its own bugs; a reload must survive them
 		if bug := recover(); bug != nil {
 			f, problem = nil, &Problem{File: name, Text: "the file cannot be parsed as TOML"}
 		}

@@ -23,7 +23,7 @@ func (c *Config) Fingerprint() string {
 }
 
 // Text returns the configuration in force with its defaults, a key and its value
-// a line. Keys that are empty, off or zero are left out. Of a secret it tells
+// a line. Keys that are empty, off or zero are left out. Of a secret it says
 // where the secret is kept, never what it is; and what is a secret by the name of
 // its header or parameter is masked.
 func (c *Config) Text() string {

@@ -28,11 +28,11 @@ func (f *file) config() (*Config, []Problem) {
 	c := &Config{Path: f.name, file: f}
 	decoder{f}.decode(c)
 	for i := range c.Sources {
-		c.Sources[i].settle()
+		c.Sources[i].derive()
 	}
 	c.absolute()
 	for i := range c.Services {
-		c.settle(i)
+		c.derive(i)
 	}
 	c.check()
 	warnings{c}.all()
@@ -157,8 +157,8 @@ func (s *Service) BodyText() string {
 	return field.String()
 }
 
-// settle derives what of a service depends on which keys the file gives.
-func (c *Config) settle(i int) {
+// derive derives what of a service depends on which keys the file gives.
+func (c *Config) derive(i int) {
 	s, at := &c.Services[i], c.servicePlace(i)
 	for _, key := range BodyKinds() {
 		if !c.file.given(at, key) {

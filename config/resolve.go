@@ -39,19 +39,19 @@ type resolver struct {
 func (r *resolver) resolve() {
 	f := r.file
 	r.parts(func(part node) {
-		tell := f.report
+		report := f.report
 		if s, ok := reflect.TypeAssert[*Service](part.value.Addr()); ok {
-			tell = f.teller(s)
+			report = f.reporterFor(s)
 		}
 		part.each(func(n node) bool {
 			switch value := n.value.Interface().(type) {
 			case Secret:
 				if !r.off(n) {
-					f.resolve(tell, n, value, r.create)
+					f.resolve(report, n, value, r.create)
 				}
 				return false
 			case *TLS:
-				f.tlsFiles(tell, n.at, n.key, value)
+				f.tlsFiles(report, n.at, n.key, value)
 			}
 			return true
 		})
@@ -78,20 +78,20 @@ func (r *resolver) off(n node) bool {
 }
 
 // resolve resolves a secret, and judges its form.
-func (f *file) resolve(tell complain, n node, s Secret, create bool) {
+func (f *file) resolve(report reporter, n node, s Secret, create bool) {
 	if !s.Set() {
 		return
 	}
 	kind := secretKinds[n.tag.Get("secret")]
 	if err := s.resolve(kind.random, create); err != nil {
-		tell(n.at, n.key, "%s: %v", numbered(n.key), err)
+		report(n.at, n.key, "%s: %v", numbered(n.key), err)
 		return
 	}
 	if fault := kind.fault(s.Value()); fault != "" {
-		tell(n.at, n.key, "%s %s", numbered(n.key), fault)
+		report(n.at, n.key, "%s %s", numbered(n.key), fault)
 	}
-	if info, err := os.Stat(s.held.path); err == nil && info.Mode().Perm()&0o007 != 0 {
-		f.warn(n.at, n.key, "%s: everybody may open %s (mode %#o)", numbered(n.key), s.held.path, info.Mode().Perm())
+	if info, err := os.Stat(s.source.path); err == nil && info.Mode().Perm()&0o007 != 0 {
+		f.warn(n.at, n.key, "%s: everybody may open %s (mode %#o)", numbered(n.key), s.source.path, info.Mode().Perm())
 	}
 }
 

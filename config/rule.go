@@ -99,7 +99,7 @@ func (f rules) link(at place, key, value string, schemes ...string) *url.URL {
 	case strings.Contains(value, "@") && (err != nil || u.User != nil):
 		f.report(at, key, "%s holds a user or a password, which are no part of a URL that is shown", bare)
 	case err != nil || !slices.Contains(schemes, u.Scheme) || u.Hostname() == "" || !validPort(u.Port()):
-		f.report(at, key, "%s %q is not an absolute URL (allowed: %s://)", bare, stem(value), strings.Join(schemes, "://, "))
+		f.report(at, key, "%s %q is not an absolute URL (allowed: %s://)", bare, withoutQuery(value), strings.Join(schemes, "://, "))
 	default:
 		return u
 	}
@@ -112,8 +112,8 @@ func validPort(port string) bool {
 	return port == "" || err == nil
 }
 
-// stem is what of a URL may be quoted: its query may hold a secret.
-func stem(text string) string {
-	stem, _, _ := strings.Cut(text, "?")
-	return stem
+// withoutQuery is what of a URL may be quoted: its query may hold a secret.
+func withoutQuery(text string) string {
+	before, _, _ := strings.Cut(text, "?")
+	return before
 }

@@ -21,11 +21,11 @@ const mask = "***"
 // A Secret is a text that is never printed: fmt, encoding/json and log/slog all
 // show "***". The zero value is a secret that is not configured. Copies share
 // what they hold, and a Secret is safe for concurrent use after [Load].
-type Secret struct{ held *held }
+type Secret struct{ source *secretSource }
 
-// held is what a Secret points at, so that printing a struct by reflection
+// secretSource is what a Secret points at, so that printing a struct by reflection
 // reaches an address and not the text.
-type held struct {
+type secretSource struct {
 	env    string // name of the environment variable
 	path   string // of the file
 	create bool   // make a missing file
@@ -37,20 +37,20 @@ func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
-	return Secret{&held{value: text}}
+	return Secret{&secretSource{value: text}}
 }
 
 // Value returns the text: empty when the secret is not configured, or belongs
 // to a feature that is off.
 func (s Secret) Value() string {
-	if s.held == nil {
+	if s.source == nil {
 		return ""
 	}
-	return s.held.value
+	return s.source.value
 }
 
 // Set reports whether the secret is configured.
-func (s Secret) Set() bool { return s.held != nil }
+func (s Secret) Set() bool { return s.source != nil }
 
 // String returns "***".
 func (s Secret) String() string { return mask }
@@ -73,12 +73,12 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
 // origin names where the secret comes from, never what it is.
 func (s Secret) origin() string {
 	switch {
-	case s.held == nil:
+	case s.source == nil:
 		return ""
-	case s.held.env != "":
-		return "env " + s.held.env
-	case s.held.path != "":
-		return "file " + s.held.path
+	case s.source.env != "":
+		return "env " + s.source.env
+	case s.source.path != "":
+		return "file " + s.source.path
 	}
 	return mask
 }
@@ -87,14 +87,14 @@ func (s Secret) origin() string {
 const byteOrderMark = "\uFEFF"
 
 // inText reports whether the secret stands in relay.toml itself.
-func (s Secret) inText() bool { return s.held != nil && s.held.env == "" && s.held.path == "" }
+func (s Secret) inText() bool { return s.source != nil && s.source.env == "" && s.source.path == "" }
 
 // resolve reads the secret from where it is, without the blanks around it. A
 // missing file is made with what random returns when the secret says so; without
 // make, that is not kept. The error names the variable or the
 // file, never the value.
 func (s Secret) resolve(random func() string, make bool) error {
-	h := s.held
+	h := s.source
 	switch {
 	case h == nil || h.value != "":
 		return nil

@@ -182,7 +182,7 @@ func TestSecretCreatedByManyIsOne(t *testing.T) {
 	values := make([]string, 16)
 	for i := range values {
 		wg.Go(func() {
-			s := Secret{&held{path: path, create: true}}
+			s := Secret{&secretSource{path: path, create: true}}
 			if err := s.resolve(randomHex, true); err != nil {
 				t.Error(err)
 			}

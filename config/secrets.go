@@ -37,7 +37,7 @@ func (f decoder) secretTable(at place, key string, values map[string]any, dst *S
 	case table.Create && table.Env != "":
 		f.report(at, "create", "create is for a file, not for env")
 	default:
-		*dst = Secret{&held{env: table.Env, path: table.File, create: table.Create}}
+		*dst = Secret{&secretSource{env: table.Env, path: table.File, create: table.Create}}
 	}
 }
 
@@ -78,8 +78,8 @@ var secretKinds = map[string]secretKind{
 	"signing": {randomSigning, signingFault},
 }
 
-// complain is how a fault is told: file.report or file.warn.
-type complain func(at place, key, format string, args ...any)
+// reporter is how a fault is reported: file.report or file.warn.
+type reporter func(at place, key, format string, args ...any)
 
 // required reports a secret that is missing although a feature cannot do without
 // it. The feature is named when another key turns it on.
@@ -93,9 +93,9 @@ func (f rules) required(at place, key string, s Secret, feature string) {
 	}
 }
 
-// teller returns how faults outside the file are told: what an inactive service
+// reporterFor returns how faults outside the file are reported: what an inactive service
 // lacks is not missed yet.
-func (f *file) teller(s *Service) complain {
+func (f *file) reporterFor(s *Service) reporter {
 	if s.Active {
 		return f.report
 	}

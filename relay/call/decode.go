@@ -61,7 +61,7 @@ func split(outer object, given string, o Options) ([]Event, error) {
 	seen := make(map[string]int, len(outer.segments))
 	claim, size := o.claim(given, outer), 0
 	for i, segment := range outer.segments {
-		c, refused := check(lay(segment, outer.members, byName), o, place(i, "")+".")
+		c, refused := check(merge(segment, outer.members, byName), o, place(i, "")+".")
 		if refused != nil {
 			return nil, refused
 		}
@@ -82,9 +82,9 @@ func split(outer object, given string, o Options) ([]Event, error) {
 	return events, nil
 }
 
-// lay puts a segment's members over the call's: where a name is in both, the
+// merge puts a segment's members over the call's: where a name is in both, the
 // segment's value stands in the call's place.
-func lay(segment, outer []member, byName map[string]int) []member {
+func merge(segment, outer []member, byName map[string]int) []member {
 	members := make([]member, len(outer), len(outer)+len(segment))
 	copy(members, outer)
 	for _, m := range segment {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The operational events, which tell about the relay itself.
+// The operational events, about the relay itself.
 const (
 	BreakerOpened  = operationalPrefix + "breaker_opened"
 	BreakerClosed  = operationalPrefix + "breaker_closed"

@@ -12,7 +12,7 @@ func relative(text, dir string) (rel, problem string) {
 	switch {
 	case hasControl(text):
 		return "", "has a control character"
-	case climbs(text):
+	case hasDotDot(text):
 		return "", "has .. in its path"
 	case path.IsAbs(text) && dir == "":
 		return "", "an absolute path, and there is no recordings.dir"
@@ -28,8 +28,8 @@ func relative(text, dir string) (rel, problem string) {
 	return clean, ""
 }
 
-// climbs reports whether .. is an element of a path.
-func climbs(text string) bool {
+// hasDotDot reports whether .. is an element of a path.
+func hasDotDot(text string) bool {
 	for element := range strings.SplitSeq(text, "/") {
 		if element == ".." {
 			return true

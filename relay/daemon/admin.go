@@ -33,7 +33,7 @@ func (p *Daemon) operator() web.Relay {
 		Plan:        o.plan,
 		Services:    o,
 		Feeds:       o.feeds,
-		Letters:     letterBox{p.queue, p.deadSeen},
+		Letters:     deadLetters{p.queue, p.deadSeen},
 		Attempts:    o,
 		DropService: o.dropService,
 		Resend:      o.resend,
@@ -242,14 +242,14 @@ func transcript(l queue.Logged) web.Transcript {
 	return t
 }
 
-// letterBox is the dead letters of a queue.
-type letterBox struct {
+// deadLetters is the dead letters of a queue.
+type deadLetters struct {
 	queue *queue.Queue
 	seen  *deadSeen
 }
 
 // Letters implements [web.Letters].
-func (b letterBox) Letters(ctx context.Context, f web.Filter, visit func(web.Letter) bool) error {
+func (b deadLetters) Letters(ctx context.Context, f web.Filter, visit func(web.Letter) bool) error {
 	if (web.Filter{Service: f.Service}).Query().Encode() == f.Query().Encode() { // no part of them only
 		b.seen.look(f.Service)
 	}
@@ -258,7 +258,7 @@ func (b letterBox) Letters(ctx context.Context, f web.Filter, visit func(web.Let
 
 // Story implements [web.Letters]. What is logged last may come a moment after the
 // letter.
-func (b letterBox) Story(ctx context.Context, l *web.Letter) error {
+func (b deadLetters) Story(ctx context.Context, l *web.Letter) error {
 	until := l.Buried.Add(storyGrace)
 	err := b.queue.Between(ctx, queue.Attempts, l.Service, l.Accepted, until, func(logged queue.Logged) bool {
 		if a := attempt(logged); a.ID == l.ID {
@@ -281,12 +281,12 @@ func (b letterBox) Story(ctx context.Context, l *web.Letter) error {
 const storyGrace = time.Minute
 
 // Replay implements [web.Letters].
-func (b letterBox) Replay(ctx context.Context, f web.Filter, each func(web.Letter)) (int, error) {
+func (b deadLetters) Replay(ctx context.Context, f web.Filter, each func(web.Letter)) (int, error) {
 	return b.queue.Replay(ctx, LetterFilter(f), func(l queue.Letter) { each(Letter(l)) })
 }
 
 // Drop implements [web.Letters].
-func (b letterBox) Drop(ctx context.Context, f web.Filter) (int, error) {
+func (b deadLetters) Drop(ctx context.Context, f web.Filter) (int, error) {
 	return b.queue.DropLetters(ctx, LetterFilter(f))
 }
 

@@ -44,7 +44,7 @@ type Daemon struct {
 	log      *slog.Logger
 	started  time.Time
 	stopping atomic.Bool
-	alarms   *alarms
+	opEvents *opEvents
 
 	registry    *prometheus.Registry
 	descriptors *limit.Descriptors
@@ -68,7 +68,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 		version: o.Version, listener: o.Listener, log: o.Log, started: time.Now(),
 	}
 	p.reloader = reloader{path: o.Config, log: o.Log, rejected: p.configRejected}
-	p.alarms = newAlarms(o.Log, p.acceptOwn)
+	p.opEvents = newOpEvents(o.Log, p.acceptOwn)
 	b := builder{p}
 	for _, step := range []func(context.Context) error{
 		b.openConfig, b.openTraces, b.openQueue, b.openRecordings, b.openDeliver, b.openIntake, b.openWeb, b.openSources,
@@ -141,7 +141,7 @@ func (p builder) openDeliver(context.Context) error {
 	o := deliver.Options{
 		Queue: p.queue, Log: p.log, Version: p.version,
 		Own: p.ownListeners(), Tracer: p.tracer,
-		Raise: p.alarms.raise, Descriptors: p.descriptors,
+		Raise: p.opEvents.raise, Descriptors: p.descriptors,
 	}
 	if p.recordings != nil {
 		o.Recordings = recordingLinks{p.recordings}
@@ -243,7 +243,7 @@ func (p *Daemon) front(aborted context.Context) []part {
 	parts := []part{
 		{"intake", p.intake.Run},
 		{"deliver", func(ctx context.Context) error { return p.deliver.Run(ctx, aborted) }},
-		{"operational events", p.alarms.run},
+		{"operational events", p.opEvents.run},
 		{"sources", p.sources.run},
 	}
 	return parts
@@ -284,15 +284,15 @@ func (p *Daemon) acceptOwn(ctx context.Context, event []byte) error {
 
 func (p *Daemon) queueHigh(bytes, limit int64) {
 	p.log.Error("queue near its limit", "bytes", bytes, "max_bytes", limit)
-	p.alarms.raise(map[string]any{"event": call.QueueHigh, "bytes": bytes, "max_bytes": limit})
+	p.opEvents.raise(map[string]any{"event": call.QueueHigh, "bytes": bytes, "max_bytes": limit})
 }
 
-// queueStalled tells of a service that stands still, or of the site when it is
+// queueStalled reports a service that stands still, or of the site when it is
 // empty. The queue has logged it.
 func (p *Daemon) queueStalled(service, why string) {
-	p.alarms.raise(map[string]any{"event": call.Stalled, "service": service, "error": why})
+	p.opEvents.raise(map[string]any{"event": call.Stalled, "service": service, "error": why})
 }
 
 func (p *Daemon) configRejected(problems []string) {
-	p.alarms.raise(map[string]any{"event": call.ConfigRejected, "config": p.path, "problems": len(problems), "problem": problems[0]})
+	p.opEvents.raise(map[string]any{"event": call.ConfigRejected, "config": p.path, "problems": len(problems), "problem": problems[0]})
 }

@@ -15,9 +15,9 @@ import (
 	"callrelay/relay/web"
 )
 
-// person knows what stands for somebody in what the relay keeps: calls, ids of
+// dataSubject knows what stands for somebody in what the relay keeps: calls, ids of
 // events and numbers.
-type person struct {
+type dataSubject struct {
 	number string // digits; empty: only calls count
 	calls  map[string]bool
 	ids    map[string]bool
@@ -25,8 +25,8 @@ type person struct {
 	texts  map[string]bool // the number as events write it
 }
 
-func newPerson(p web.Person) (*person, error) {
-	who := &person{number: digits(p.Number), calls: map[string]bool{}, ids: map[string]bool{}, files: map[string]bool{}, texts: map[string]bool{}}
+func newDataSubject(p web.Person) (*dataSubject, error) {
+	who := &dataSubject{number: digits(p.Number), calls: map[string]bool{}, ids: map[string]bool{}, files: map[string]bool{}, texts: map[string]bool{}}
 	switch {
 	case (p.Call == "") == (p.Number == ""):
 		return nil, errors.New("either a call or a number is erased")
@@ -50,7 +50,7 @@ func digits(number string) string {
 
 // learn takes from a record what else stands for the person: the calls of the
 // number, and the ids of their events.
-func (p *person) learn(s *queue.Stored) {
+func (p *dataSubject) learn(s *queue.Stored) {
 	switch s.Stream {
 	case "ATTEMPTS":
 		if a := attempt(queue.Logged{Body: s.Body}); p.calls[a.Call] {
@@ -61,7 +61,7 @@ func (p *person) learn(s *queue.Stored) {
 	}
 }
 
-func (p *person) learnEvent(id string, body []byte) {
+func (p *dataSubject) learnEvent(id string, body []byte) {
 	e, err := call.Parse(body, id)
 	if err != nil || !p.calls[e.Call] && (p.number == "" || digits(e.Lookup("ani").Text) != p.number) {
 		return
@@ -82,7 +82,7 @@ func (p *person) learnEvent(id string, body []byte) {
 
 // has reports whether a record is of the person. Transcripts are searched, for
 // they hold what an endpoint made of an event too.
-func (p *person) has(s *queue.Stored) bool {
+func (p *dataSubject) has(s *queue.Stored) bool {
 	switch s.Stream {
 	case "ATTEMPTS":
 		a := attempt(queue.Logged{Body: s.Body})
@@ -97,7 +97,7 @@ func (p *person) has(s *queue.Stored) bool {
 // text: shorter ones are found everywhere.
 const minSearched = 7
 
-func (p *person) isIn(text []byte) bool {
+func (p *dataSubject) isIn(text []byte) bool {
 	var t struct {
 		ID string `json:"id"`
 	}
@@ -134,7 +134,7 @@ func hasNumber(text []byte, number string) bool {
 // erase removes a person from every stream, once to learn what stands for them
 // and once to remove it.
 func (p operator) erase(ctx context.Context, whom web.Person, dry bool) (web.Erasure, error) {
-	who, err := newPerson(whom)
+	who, err := newDataSubject(whom)
 	if err != nil {
 		return web.Erasure{}, err
 	}
@@ -157,7 +157,7 @@ func (p operator) erase(ctx context.Context, whom web.Person, dry bool) (web.Era
 }
 
 // searched are the texts by which traces of the person are found on disk.
-func (p *person) searched() []string {
+func (p *dataSubject) searched() []string {
 	var list []string
 	for _, texts := range []map[string]bool{p.calls, p.texts} {
 		for text := range texts {
@@ -170,7 +170,7 @@ func (p *person) searched() []string {
 }
 
 // hasEvent reports whether an event that is not in the queue is of the person.
-func (p *person) hasEvent(body []byte) bool {
+func (p *dataSubject) hasEvent(body []byte) bool {
 	e, err := call.Parse(body, "")
 	return err == nil && (p.calls[e.Call] || p.number != "" && digits(e.Lookup("ani").Text) == p.number)
 }

@@ -39,7 +39,7 @@ func TestAPersonIsFoundInEveryFormOfRecord(t *testing.T) {
 		{"nobody", web.Person{Call: "unknown-call"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			who, err := newPerson(test.whom)
+			who, err := newDataSubject(test.whom)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,11 +61,11 @@ func TestAPersonIsFoundInEveryFormOfRecord(t *testing.T) {
 
 func TestNobodyIsErasedByAnEmptyName(t *testing.T) {
 	for _, whom := range []web.Person{{}, {Number: "unknown"}, {Call: "a", Number: "1"}} {
-		if _, err := newPerson(whom); err == nil {
+		if _, err := newDataSubject(whom); err == nil {
 			t.Errorf("%+v stands for somebody", whom)
 		}
 	}
-	who, err := newPerson(web.Person{Number: "15551230001"})
+	who, err := newDataSubject(web.Person{Number: "15551230001"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 }
 
 // isJournal reports whether a file is the one that the service manager connected
-// to the journal, of which it tells device and inode. A relay that was started
+// to the journal, whose device and inode it names. A relay that was started
 // by another service, or whose output goes to a file, inherits no more than the
 // variable.
 func isJournal(f *os.File, stream string) bool {

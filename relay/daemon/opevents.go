@@ -14,41 +14,41 @@ import (
 )
 
 const (
-	alarmEvery = time.Minute // how often the same is told again
-	alarmBurst = 4           // changes of one breaker that are told at once
-	maxAlarms  = 256         // of any kind that wait for the queue; further ones are dropped
+	opEventEvery = time.Minute // how often the same is reported again
+	opEventBurst = 4           // changes of one breaker that are reported at once
+	maxAlarms    = 256         // of any kind that wait for the queue; further ones are dropped
 )
 
-// alarms raises the relay's own events, which an operator binds to a chat or a
+// opEvents raises the relay's own events, which an operator binds to a chat or a
 // pager. What happens again and again becomes one event a minute, with its
 // count: 100,000 dead letters of one service and reason are not 100,000 pages.
 // Safe for concurrent use.
-type alarms struct {
+type opEvents struct {
 	accept func(ctx context.Context, event []byte) error
 	log    *slog.Logger
 	host   string
 
 	mu    sync.Mutex
 	ready []map[string]any
-	kinds map[string]*alarm
+	kinds map[string]*opEvent
 	wake  chan struct{} // holds a token when something was raised
 }
 
-// alarm is one kind of event, and what of it waits for its minute.
-type alarm struct {
+// opEvent is one kind of event, and what of it waits for its minute.
+type opEvent struct {
 	next    time.Time      // when its allowance is whole again
 	spare   time.Duration  // how far next may lie ahead
 	waiting map[string]any // the latest; nil: none
 }
 
-func newAlarms(log *slog.Logger, accept func(ctx context.Context, event []byte) error) *alarms {
+func newOpEvents(log *slog.Logger, accept func(ctx context.Context, event []byte) error) *opEvents {
 	host, _ := os.Hostname() // empty when there is none
-	return &alarms{accept: accept, log: log, host: host, kinds: map[string]*alarm{}, wake: make(chan struct{}, 1)}
+	return &opEvents{accept: accept, log: log, host: host, kinds: map[string]*opEvent{}, wake: make(chan struct{}, 1)}
 }
 
 // raise has an event accepted like any other, without waiting. Its count, 1
-// unless it has one, says how often it happened since it was last told.
-func (a *alarms) raise(event map[string]any) {
+// unless it has one, says how often it happened since it was last reported.
+func (a *opEvents) raise(event map[string]any) {
 	now := time.Now()
 	event["at"], event["host"] = now.UTC().Format(time.RFC3339), a.host
 	if event["count"] == nil {
@@ -69,24 +69,24 @@ func (a *alarms) raise(event map[string]any) {
 }
 
 // kind returns that of an event. An opening and the closing of a breaker are of
-// one kind, so that the last one told is how it is.
-func (a *alarms) kind(event map[string]any) *alarm {
+// one kind, so that the last one reported is how it is.
+func (a *opEvents) kind(event map[string]any) *opEvent {
 	name, spare := event["event"], time.Duration(0)
 	if name == call.BreakerOpened || name == call.BreakerClosed {
-		name, spare = "breaker", (alarmBurst-1)*alarmEvery
+		name, spare = "breaker", (opEventBurst-1)*opEventEvery
 		event = map[string]any{"endpoint": event["endpoint"]}
 	}
 	key := fmt.Sprint(name, event["service"], " ", event["reason"], " ", event["endpoint"])
 	k := a.kinds[key]
 	if k == nil {
-		k = &alarm{spare: spare}
+		k = &opEvent{spare: spare}
 		a.kinds[key] = k
 	}
 	return k
 }
 
-// move makes ready what waits and may be told now.
-func (a *alarms) move(k *alarm, now time.Time) {
+// move makes ready what waits and may be reported now.
+func (a *opEvents) move(k *opEvent, now time.Time) {
 	if k.waiting == nil || k.due().After(now) {
 		return
 	}
@@ -99,17 +99,17 @@ func (a *alarms) move(k *alarm, now time.Time) {
 	if k.next.Before(now) {
 		k.next = now
 	}
-	k.next = k.next.Add(alarmEvery)
+	k.next = k.next.Add(opEventEvery)
 }
 
-func (k *alarm) due() time.Time { return k.next.Add(-k.spare) }
+func (k *opEvent) due() time.Time { return k.next.Add(-k.spare) }
 
 // run passes events to the intake until ctx ends.
-func (a *alarms) run(ctx context.Context) error {
+func (a *opEvents) run(ctx context.Context) error {
 	for {
 		list, rest := a.take(time.Now())
 		for _, event := range list {
-			a.tell(ctx, event)
+			a.report(ctx, event)
 		}
 		timer := time.NewTimer(rest)
 		select {
@@ -123,12 +123,12 @@ func (a *alarms) run(ctx context.Context) error {
 	}
 }
 
-// take returns what may be told now, and after how long there is more. Kinds
+// take returns what may be reported now, and after how long there is more. Kinds
 // that have been quiet are forgotten.
-func (a *alarms) take(now time.Time) (list []map[string]any, rest time.Duration) {
+func (a *opEvents) take(now time.Time) (list []map[string]any, rest time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	rest = alarmEvery
+	rest = opEventEvery
 	for key, k := range a.kinds {
 		a.move(k, now)
 		switch {
@@ -142,9 +142,9 @@ func (a *alarms) take(now time.Time) (list []map[string]any, rest time.Duration)
 	return list, rest
 }
 
-// flush tells all that waits, whether its minute is over or not: the relay
+// flush reports all that waits, whether its minute is over or not: the relay
 // stops.
-func (a *alarms) flush(ctx context.Context) {
+func (a *opEvents) flush(ctx context.Context) {
 	a.mu.Lock()
 	list := a.ready
 	a.ready = nil
@@ -156,13 +156,13 @@ func (a *alarms) flush(ctx context.Context) {
 	}
 	a.mu.Unlock()
 	for _, event := range list {
-		a.tell(ctx, event)
+		a.report(ctx, event)
 	}
 }
 
-// tell has one event accepted. Alarms are told on the side: one that the queue
+// report has one event accepted. These events come on the side: one that the queue
 // refuses is logged and lost.
-func (a *alarms) tell(ctx context.Context, event map[string]any) {
+func (a *opEvents) report(ctx context.Context, event map[string]any) {
 	data, err := json.Marshal(event)
 	if err == nil {
 		err = a.accept(ctx, data)

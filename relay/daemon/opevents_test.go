@@ -17,12 +17,12 @@ type told struct {
 	after   time.Duration
 }
 
-// tell runs alarms while do raises events, and returns what the intake got.
-func tell(t *testing.T, do func(a *alarms)) []told {
+// tell runs operational events while do raises events, and returns what the intake got.
+func tell(t *testing.T, do func(a *opEvents)) []told {
 	t.Helper()
 	var list []told
 	start := time.Now()
-	a := newAlarms(slog.New(slog.DiscardHandler), func(_ context.Context, event []byte) error {
+	a := newOpEvents(slog.New(slog.DiscardHandler), func(_ context.Context, event []byte) error {
 		one := told{after: time.Since(start)}
 		if err := json.Unmarshal(event, &one); err != nil {
 			return err
@@ -54,7 +54,7 @@ func deadLetter(service string) map[string]any {
 func TestAFloodOfDeadLettersIsOneEventAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 100_000
-		list := tell(t, func(a *alarms) {
+		list := tell(t, func(a *opEvents) {
 			for range n {
 				a.raise(deadLetter("crm"))
 				pass(time.Millisecond)
@@ -76,7 +76,7 @@ func TestAFloodOfDeadLettersIsOneEventAMinute(t *testing.T) {
 
 func TestAFlappingBreakerIsToldAsItIsInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		list := tell(t, func(a *alarms) {
+		list := tell(t, func(a *opEvents) {
 			for range 50 {
 				a.raise(map[string]any{"event": "relay_breaker_opened", "endpoint": "crm.example.com", "service": "crm"})
 				a.raise(map[string]any{"event": "relay_breaker_closed", "endpoint": "crm.example.com", "service": "crm"})
@@ -87,8 +87,8 @@ func TestAFlappingBreakerIsToldAsItIsInTheEnd(t *testing.T) {
 		for _, one := range list {
 			total += one.Count
 		}
-		if len(list) != alarmBurst+1 || total != 100 || list[len(list)-1].Event != "relay_breaker_closed" {
-			t.Errorf("got %+v, want %d events that end with the closing", list, alarmBurst+1)
+		if len(list) != opEventBurst+1 || total != 100 || list[len(list)-1].Event != "relay_breaker_closed" {
+			t.Errorf("got %+v, want %d events that end with the closing", list, opEventBurst+1)
 		}
 	})
 }

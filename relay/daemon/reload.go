@@ -25,7 +25,7 @@ type reloader struct {
 	log      *slog.Logger
 	first    *Loaded                 // what the long-lived parts of the relay were built from
 	parts    []live                  // in the order in which they take a configuration
-	rejected func(problems []string) // is told of a configuration that cannot be put in force
+	rejected func(problems []string) // is notified of a configuration that cannot be put in force
 
 	mu sync.Mutex // one reload at a time
 

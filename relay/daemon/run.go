@@ -68,7 +68,7 @@ func (p *Daemon) Run(ctx context.Context, hangup <-chan os.Signal) error {
 	timer := time.AfterFunc(abortTimeout, abort)
 	defer timer.Stop()
 	front.wait()
-	p.alarms.flush(serving)
+	p.opEvents.flush(serving)
 	stopServing()
 	back.wait()
 	err := errors.Join(failure(ctx), p.Close())
@@ -77,7 +77,7 @@ func (p *Daemon) Run(ctx context.Context, hangup <-chan os.Signal) error {
 }
 
 // failure is the error of the part that stopped all, or nil when ctx ended
-// because it was told to.
+// because the caller ended it.
 func failure(ctx context.Context) error {
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause

@@ -24,7 +24,7 @@ func sampleEvent(now time.Time) ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// producerGives tells the tags of a call's event from those that the relay adds,
+// producerGives distinguishes the tags of a call's event from those that the relay adds,
 // from recordings and from the scopes that the sample event does not have.
 func producerGives(tag call.Tag) bool {
 	switch {

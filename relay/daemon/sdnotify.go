@@ -10,7 +10,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// NotifyReady tells the service manager that all is ready, if there is one.
+// NotifyReady notifies the service manager that all is ready, if there is one.
 func NotifyReady() { _, _ = daemon.SdNotify(false, daemon.SdNotifyReady) }
 
 func notifyStopping() { _, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) }
@@ -20,7 +20,7 @@ func notifyReloading() {
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
 }
 
-// watchdog tells the service manager that the relay lives, as long as the queue
+// watchdog notifies the service manager that the relay lives, as long as the queue
 // answers. A full disk is an answer: a restart would not mend it.
 func (p *Daemon) watchdog(ctx context.Context) error {
 	interval, err := daemon.SdWatchdogEnabled(false)

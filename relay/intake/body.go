@@ -37,7 +37,7 @@ type problem struct {
 	err   *call.Error
 }
 
-// formOf returns the form that the headers tell.
+// formOf returns the form that the headers name.
 func formOf(h http.Header) (form, error) {
 	fail := func(format string, args ...any) (form, error) {
 		return 0, &refusal{http.StatusUnsupportedMediaType, reasonMediaType, fmt.Sprintf(format, args...)}

@@ -32,7 +32,7 @@ func (s *Server) user(c net.Conn) (name string, ok bool) {
 	return name, len(users) == 0 || err == nil && allowed(name, users)
 }
 
-// whole reports whether what has come on the socket tells the protocol, and for
+// whole reports whether what has come on the socket shows the protocol, and for
 // HTTP all of a head.
 func whole(head []byte) bool { return isLine(head) || limit.WholeHead(skipSpace(head)) }
 
@@ -63,7 +63,7 @@ func (s *Server) serveSocket(ctx context.Context, c *limit.Conn) {
 	}
 }
 
-// connections are those that have to be told when the relay stops.
+// connections are those that are ended when the relay stops.
 type connections struct {
 	stops atomic.Bool
 	mu    sync.Mutex
@@ -100,7 +100,7 @@ func (s *connections) stop() {
 // longAgo ends what is read or written now.
 var longAgo = time.Unix(1, 0)
 
-// overflow tells a connection beyond the limit so, without ever waiting for it.
+// overflow refuses a connection beyond the limit, without ever waiting for it.
 // A peer that has not spoken yet is taken to speak HTTP.
 func (s *Server) overflow(c net.Conn) {
 	s.refuse(errConnections)

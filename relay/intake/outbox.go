@@ -134,7 +134,7 @@ func (h hasty) Write(p []byte) (int, error) {
 	return h.Conn.Write(p)
 }
 
-// take moves some settled answers at the front to dst. When told to wait, it
+// take moves some settled answers at the front to dst. With wait, it
 // returns none only when there will be no more.
 func (o *outbox) take(dst []*answer, wait bool) []*answer {
 	o.mu.Lock()

@@ -36,7 +36,7 @@ var (
 	errNotFound     = &refusal{http.StatusNotFound, "", "nothing is here: events go to " + eventsPath}
 )
 
-// classify returns the status that tells an error and the reason it is counted
+// classify returns the status of an error and the reason it is counted
 // under. An error that no peer is to blame for is the queue's.
 func classify(err error) (status int, reason string) {
 	if e, ok := errors.AsType[*call.Error](err); ok {

@@ -19,7 +19,7 @@ import (
 
 // Limits of what peers may do.
 const (
-	MaxConnections = 1024     // on each listener; more are told 503 and closed
+	MaxConnections = 1024     // on each listener; more get 503 and are closed
 	MaxEvents      = 1000     // of one request
 	MaxRequest     = 8 << 20  // bytes of one request
 	maxSplit       = 32 << 20 // bytes of one request after splitting into segments
@@ -47,10 +47,10 @@ type Options struct {
 	Table    func() *route.Table   // the one in force
 	Log      *slog.Logger          // nil: nothing is logged
 	Metrics  prometheus.Registerer // nil: nothing is registered
-	Version  string                // told to peers that speak HTTP
+	Version  string                // sent to peers that speak HTTP
 	Listener net.Listener          // in place of Config.Socket: from the service manager
 
-	Descriptors *limit.Descriptors // told when there are none left; nil: nobody is
+	Descriptors *limit.Descriptors // notified when there are none left; nil: nobody is
 }
 
 // Server takes events. It is safe for concurrent use.

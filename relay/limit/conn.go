@@ -22,7 +22,7 @@ const retryAfter = 5
 type Conn struct {
 	net.Conn
 	Peer   string // who is at the other end
-	Denied bool   // the peer may not come in; it is to be told so
+	Denied bool   // the peer may not come in; it is to be refused
 
 	listener *Listener
 	room     *places
@@ -106,7 +106,7 @@ func (c *Conn) Close() error {
 func (c *Conn) release() { c.listener.heads.Add(-c.long.Swap(0)) }
 
 // displace ends a connection whose place another one has got. Its owner finds it
-// closed. One that has said nothing is told why.
+// closed. One that has said nothing gets the reason.
 func (c *Conn) displace(refuse func(net.Conn)) {
 	if !c.spoke.Load() {
 		refuse(c.Conn)
@@ -121,7 +121,7 @@ func (c *Conn) hurry() {
 	}
 }
 
-// Busy tells a peer that speaks HTTP that there is no place for it, without
+// Busy answers a peer that speaks HTTP that there is no place for it, without
 // waiting.
 func Busy(c net.Conn, body []byte) {
 	Peek(c)

@@ -14,7 +14,7 @@ import (
 
 const (
 	enoughDescriptors = 8 << 10          // of the process, for every listener to have all its places
-	shortFor          = 30 * time.Second // how long a shortage is told of after it was last met
+	shortFor          = 30 * time.Second // how long a shortage is reported after it was last met
 )
 
 // Scale is how many of some places there are: all of them, or fewer in a process
@@ -28,7 +28,7 @@ func Scale(places int) int {
 	return max(places*int(limit.Cur)/enoughDescriptors, 8)
 }
 
-// Descriptors tells of having run out of file descriptors. A nil one tells
+// Descriptors reports having run out of file descriptors. A nil one reports
 // nobody. Safe for concurrent use.
 type Descriptors struct {
 	log   *slog.Logger

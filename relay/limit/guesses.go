@@ -40,7 +40,7 @@ func NewGuesses(every time.Duration, burst int) *Guesses {
 }
 
 // Wrong counts a wrong secret. For a peer that gives too many it takes its time,
-// and returns true: the peer is to be told no more than that.
+// and returns true: the peer is to learn no more than that.
 func (g *Guesses) Wrong(ctx context.Context, addr netip.Addr) (often bool) {
 	g.mu.Lock()
 	p := g.of(addr)

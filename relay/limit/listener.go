@@ -31,17 +31,17 @@ type Options struct {
 	// Whole reports whether a server can begin with what has come. Nil: at the
 	// end of an HTTP head.
 	Whole func(head []byte) bool
-	// Refuse tells a peer that there is no place for it. It must not wait. Nil:
-	// it is told 503.
+	// Refuse answers a peer for which there is no place. It must not wait. Nil:
+	// it gets 503.
 	Refuse func(net.Conn)
 
-	// Crowd says that peers cannot be told apart well enough for each to have
+	// Crowd says that peers cannot be distinguished well enough for each to have
 	// its own share: a newcomer then takes the place of the connection of its own
 	// peer that has gone longest without showing that it may be here. Else it is
 	// refused when its peer has more places than any other.
 	Crowd bool
 
-	Descriptors *Descriptors // told when there are none left; nil: nobody is
+	Descriptors *Descriptors // notified when there are none left; nil: nobody is
 }
 
 // Listener gives out connections, each a [*Conn], once a whole head has come by

@@ -10,22 +10,22 @@ import (
 
 // event is what the bindings say of one event name.
 type event struct {
-	scoped map[scope]*debt // at the scopes that a binding names
-	other  *debt           // everywhere else
+	scoped map[scope]*owed // at the scopes that a binding names
+	other  *owed           // everywhere else
 }
 
 // scope is what an event happened at.
 type scope struct{ kind, name string }
 
-// debt is the services owed at one scope.
-type debt struct {
-	always []*Service       // whatever the event says
-	when   []*discriminator // where the event says so
+// owed is the services owed at one scope.
+type owed struct {
+	always []*Service  // whatever the event says
+	when   []*tagIndex // where the event says so
 }
 
-// discriminator finds the rules that depend on one tag by the tag's value, so
+// tagIndex finds the rules that depend on one tag by the tag's value, so
 // that a service per disposition costs one look-up and not one per service.
-type discriminator struct {
+type tagIndex struct {
 	tag   string
 	rules map[string][]rule
 }
@@ -43,11 +43,11 @@ func bind(bindings []config.Binding, byName map[string]*Service) map[string]*eve
 		for _, name := range b.Events {
 			ev := index[name]
 			if ev == nil {
-				ev = &event{scoped: map[scope]*debt{}, other: &debt{}}
+				ev = &event{scoped: map[scope]*owed{}, other: &owed{}}
 				index[name] = ev
 			}
 			for _, at := range b.Scopes {
-				ev.scoped[scope{b.ScopeKind, at}] = &debt{}
+				ev.scoped[scope{b.ScopeKind, at}] = &owed{}
 			}
 		}
 	}
@@ -103,16 +103,16 @@ func (ev *event) owed(e *call.Event) []*Service {
 	return d.services(e)
 }
 
-func (d *debt) add(where []config.Where, services []*Service) {
+func (d *owed) add(where []config.Where, services []*Service) {
 	if len(where) == 0 {
 		d.always = append(d.always, services...)
 		return
 	}
 	first := where[0]
-	i := slices.IndexFunc(d.when, func(by *discriminator) bool { return by.tag == first.Tag })
+	i := slices.IndexFunc(d.when, func(by *tagIndex) bool { return by.tag == first.Tag })
 	if i < 0 {
 		i = len(d.when)
-		d.when = append(d.when, &discriminator{tag: first.Tag, rules: map[string][]rule{}})
+		d.when = append(d.when, &tagIndex{tag: first.Tag, rules: map[string][]rule{}})
 	}
 	for _, value := range slices.Compact(slices.Sorted(slices.Values(first.Values))) {
 		rules := d.when[i].rules
@@ -120,7 +120,7 @@ func (d *debt) add(where []config.Where, services []*Service) {
 	}
 }
 
-func (d *debt) services(e *call.Event) []*Service {
+func (d *owed) services(e *call.Event) []*Service {
 	var more []*Service
 	for _, by := range d.when {
 		v := e.Lookup(by.tag)

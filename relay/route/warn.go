@@ -97,7 +97,7 @@ func (w *warner) where(ref config.Ref, b config.Binding, where config.Where) {
 		w.warn(ref, key, "never matches: the binding is for the %s %s", b.ScopeKind, strings.Join(b.Scopes, ", "))
 	case where.Tag != b.ScopeKind && b.ScopeKind != "" && slices.Contains(call.ScopeKinds(), where.Tag):
 		w.warn(ref, key, "never matches: an event of a %s has no %s", b.ScopeKind, where.Tag)
-	case !w.knows(where.Tag):
+	case !w.isTag(where.Tag):
 		w.warn(ref, key, "tag %q is not in the vocabulary%s", where.Tag, nearest(where.Tag, w.known))
 	}
 }
@@ -134,7 +134,7 @@ func (w *warner) tags(ref config.Ref, tags []render.Tag, brought []string) {
 	var own []string
 	ownKey := ""
 	for _, tag := range tags {
-		if w.knows(tag.Name) || warned[tag.Name] || slices.Contains(brought, tag.Name) {
+		if w.isTag(tag.Name) || warned[tag.Name] || slices.Contains(brought, tag.Name) {
 			continue
 		}
 		warned[tag.Name] = true
@@ -164,16 +164,16 @@ func (w *warner) unclosed(ref config.Ref, s config.Service) {
 	}
 	for _, template := range templates {
 		for _, word := range render.Unclosed(template.Value) {
-			if w.knows(word) {
+			if w.isTag(word) {
 				w.warn(ref, template.Name, "#%s has no # at its end, so it is no tag", word)
 			}
 		}
 	}
 }
 
-// knows reports whether a tag, or the object that a path leads into, is in the
+// isTag reports whether a tag, or the object that a path leads into, is in the
 // vocabulary.
-func (w *warner) knows(tag string) bool {
+func (w *warner) isTag(tag string) bool {
 	root, _, _ := strings.Cut(tag, ".")
 	return slices.Contains(w.known, root)
 }

@@ -10,7 +10,7 @@ import (
 	"net/http"
 )
 
-// partFailed is the name of the part that tells why a backup broke off.
+// partFailed is the name of the part that says why a backup broke off.
 const partFailed = "failed"
 
 // backup sends the files of a backup as they are written, each as a part.

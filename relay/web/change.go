@@ -127,14 +127,14 @@ func chosen(r *http.Request) (Filter, error) {
 	return f, nil
 }
 
-// back sends the browser to a page that tells what was done, so that loading it
+// back sends the browser to a page that says what was done, so that loading it
 // again does nothing again.
 func back(w http.ResponseWriter, r *http.Request, path, notice string) {
 	setNotice(w, base64.RawURLEncoding.EncodeToString([]byte(notice)), 60)
 	http.Redirect(w, r, path, http.StatusSeeOther)
 }
 
-// takeNotice reads what the page before has to tell, once.
+// takeNotice reads what the page before has to say, once.
 func takeNotice(w http.ResponseWriter, r *http.Request) string {
 	cookie, err := r.Cookie(noticeCookie)
 	if err != nil {

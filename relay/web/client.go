@@ -113,7 +113,7 @@ func (c *Client) Letter(ctx context.Context, f Filter) (found []Letter, err erro
 	return found, err
 }
 
-// Replay puts dead letters back into the queue and tells of the progress.
+// Replay puts dead letters back into the queue and reports the progress.
 func (c *Client) Replay(ctx context.Context, f Filter, tell func(count int)) (int, error) {
 	p, err := c.move(ctx, "/v1/dead/replay?"+f.Query().Encode(), tell)
 	return p.Count, err

@@ -53,7 +53,7 @@ func groupLetters(st Status, f Filter, newest []Letter) []letterGroup {
 	return list
 }
 
-// shownErrors is how many errors of a group are told apart.
+// shownErrors is how many errors of a group are shown apart.
 const shownErrors = 5
 
 func (g *letterGroup) count(text string) {

@@ -20,7 +20,7 @@ type Filter struct {
 	Rate    int       // how many a second are replayed at most; 0: no limit
 }
 
-// Empty tells whether f chooses every dead letter.
+// Empty reports whether f chooses every dead letter.
 func (f Filter) Empty() bool {
 	return f.Service == "" && f.Reason == "" && f.Call == "" && f.ID == "" &&
 		len(f.Seqs) == 0 && f.Since.IsZero() && f.Until.IsZero()

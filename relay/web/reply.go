@@ -67,7 +67,7 @@ func (l *lines) write(v any) bool {
 
 func (l *lines) flush() { _ = http.NewResponseController(l.w).Flush() }
 
-// end tells of an error that came after the first line.
+// end reports an error that came after the first line.
 func (l *lines) end(err error) {
 	if err != nil {
 		l.write(failure{Failed: err.Error()})

@@ -56,7 +56,7 @@ func (s *Socket) resend(w http.ResponseWriter, r *http.Request) {
 }
 
 // Resend puts what a service was sent, and its dead letters, back into the queue,
-// as f chooses by call and time, and tells of the progress. With dry it counts.
+// as f chooses by call and time, and reports the progress. With dry it counts.
 func (c *Client) Resend(ctx context.Context, f Filter, dry bool, tell func(count int)) (Resent, error) {
 	q := f.Query()
 	if dry {

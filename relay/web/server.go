@@ -27,7 +27,7 @@ type Options struct {
 	Proxies  func() []netip.Prefix // whose word counts for where a request came from; read at each request, nil: nobody's
 	Log      *slog.Logger
 
-	Descriptors *limit.Descriptors // told when there are none left; nil: nobody is
+	Descriptors *limit.Descriptors // notified when there are none left; nil: nobody is
 }
 
 // Server serves metrics, health and the status page on TCP.

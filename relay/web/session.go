@@ -42,10 +42,10 @@ func newDoor(token func() string, proxies func() []netip.Prefix) *door {
 	return &door{token: token, proxies: proxies, guesses: limit.NewGuesses(loginsEvery, loginsAtOnce), sessions: map[string]session{}}
 }
 
-// open tells whether there is a token at all.
+// open reports whether there is a token at all.
 func (d *door) open() bool { return d.token() != "" }
 
-// knows tells whether the request comes with a session or with the token
+// knows reports whether the request comes with a session or with the token
 // itself.
 func (d *door) knows(r *http.Request) bool {
 	token := d.token()

@@ -35,7 +35,7 @@ func (s *shared) get() ([]byte, error) {
 	return s.text, s.err
 }
 
-// atOnce lets so many requests through at a time, and tells the others to come
+// atOnce lets so many requests through at a time, and asks the others to come
 // again.
 func atOnce(most int, next http.Handler) http.Handler {
 	places := make(chan struct{}, most)

@@ -152,7 +152,7 @@ func owner(c net.Conn) (name string, ok bool) {
 	return strconv.FormatUint(uint64(uid), 10), err == nil && (uid == 0 || uid == uint32(os.Geteuid()))
 }
 
-// onlyOwner tells others that they are not answered.
+// onlyOwner refuses others.
 func onlyOwner(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c := limit.OfRequest(r); c == nil || c.Denied {
