@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -96,7 +98,7 @@ func (a *acks) count() int {
 }
 
 // repeat sends again what has waited too long.
-func (a *acks) repeat(eng *engine, service string, now time.Time) {
+func (a *acks) repeat(eng *engine.Engine, confirm, service string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for seq, one := range a.own {
@@ -105,13 +107,13 @@ func (a *acks) repeat(eng *engine, service string, now time.Time) {
 			delete(a.own, seq)
 		case now.Sub(one.sent) > confirmWait:
 			one.sent, one.tries = now, one.tries+1
-			sendAck(eng, one.subject, service, seq)
+			sendAck(eng, confirm, one.subject, service, seq)
 		}
 	}
 }
 
-func sendAck(eng *engine, subject, service string, seq uint64) {
-	_ = eng.nc.PublishRequest(subject, eng.confirm+"."+service+"."+strconv.FormatUint(seq, 10), nil)
+func sendAck(eng *engine.Engine, confirm, subject, service string, seq uint64) {
+	_ = eng.NC.PublishRequest(subject, confirm+"."+service+"."+strconv.FormatUint(seq, 10), nil)
 }
 
 // confirmed takes the cluster's word that an acknowledgement is kept.

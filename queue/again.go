@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // Again says which deliveries of a service go out once more: what was delivered
@@ -69,7 +71,7 @@ func (q *Queue) SendAgain(ctx context.Context, a Again, dry bool, each func(int)
 // sending is one run of SendAgain.
 type sending struct {
 	q     *Queue
-	eng   *engine
+	eng   *engine.Engine
 	a     Again
 	each  func(int)
 	runs  map[string]againRun // by service
@@ -80,11 +82,11 @@ type sending struct {
 }
 
 func (s *sending) run(ctx context.Context, dry bool) error {
-	end, err := s.eng.lastSeq(ctx, record.Events)
+	end, err := s.eng.LastSeq(ctx, record.Events)
 	if err != nil {
 		return err
 	}
-	if err := loadJSON(s.q, againState, &s.runs); err != nil {
+	if err := s.q.folder.LoadJSON(againState, &s.runs); err != nil {
 		return err
 	}
 	before, resumed := s.runs[s.a.Service]
@@ -125,7 +127,7 @@ func (s *sending) note(runs bool) error {
 	if runs {
 		s.runs[s.a.Service] = s.this
 	}
-	return saveJSON(s.q, againState, s.runs)
+	return s.q.folder.SaveJSON(againState, s.runs)
 }
 
 // pick chooses records of EVENTS up to end that were delivered. What is owed still,
@@ -187,7 +189,7 @@ func (s *sending) owed(ctx context.Context) (func(seq uint64) bool, error) {
 	if s.q.base.alone() {
 		return s.q.lane(s.a.Service).owes, nil
 	}
-	info, err := s.eng.consumer(ctx, s.a.Service)
+	info, err := s.eng.Consumer(ctx, s.a.Service)
 	return func(seq uint64) bool { return seq > info.AckFloor.Stream }, err
 }
 
@@ -219,7 +221,7 @@ func (s *sending) deliveredAt(ctx context.Context) (map[uint64]time.Time, error)
 	if !s.a.Since.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &s.a.Since
 	}
-	err := s.eng.read(ctx, record.Attempts, cfg, func(m *nats.Msg, p record.Place) bool {
+	err := s.eng.Read(ctx, record.Attempts, cfg, func(m *nats.Msg, p record.Place) bool {
 		at[record.Hash(&Record{Service: s.a.Service, ID: s.a.ID(m.Data)})] = p.At
 		return true
 	})
@@ -229,7 +231,7 @@ func (s *sending) deliveredAt(ctx context.Context) (map[uint64]time.Time, error)
 // heads passes the records of a subject to visit, without their bodies.
 func (s *sending) heads(ctx context.Context, stream, subject string, visit func(Record, *nats.Msg, record.Place)) error {
 	cfg := jetstream.ConsumerConfig{FilterSubject: subject, DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true}
-	return s.eng.read(ctx, stream, cfg, func(m *nats.Msg, p record.Place) bool {
+	return s.eng.Read(ctx, stream, cfg, func(m *nats.Msg, p record.Place) bool {
 		visit(record.Read(m), m, p)
 		return true
 	})

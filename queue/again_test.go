@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"callrelay/queue/engine"
 )
 
 // deliver finishes the next n entries of a lane and logs them as delivered.
@@ -33,7 +35,7 @@ func again(t *testing.T, q *Queue, a Again, dry bool) Resent {
 
 func TestWhatWasDeliveredAndWhatDiedIsSentAgain(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	write(t, q, records("billing", 0, 3)...)
 	write(t, q, records("crm", 0, 8)...)
@@ -77,7 +79,7 @@ func TestWhatWasDeliveredAndWhatDiedIsSentAgain(t *testing.T) {
 
 func TestTheTimeOfDeliveryCounts(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	write(t, q, records("crm", 0, 4)...)
 	deliver(t, q, l, 1)
@@ -103,7 +105,7 @@ func TestTheTimeOfDeliveryCounts(t *testing.T) {
 func TestSendingAgainGoesOnWhereItWasBrokenOff(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	l := q.Lane("crm")
 	write(t, q, records("crm", 0, 1500)...)
 	deliver(t, q, l, 1500)
@@ -113,7 +115,7 @@ func TestSendingAgainGoesOnWhereItWasBrokenOff(t *testing.T) {
 		t.Fatalf("sent %+v: %v", first, err)
 	}
 	shut(t, q)
-	q = open(t, Options{Dir: dir})
+	q = open(t, engine.Options{Dir: dir})
 	l = q.Lane("crm")
 	second := again(t, q, Again{Service: "crm"}, false)
 	if second.Before < first.Delivered-replayBatch || second.Before+second.Delivered != 1500 {
@@ -134,7 +136,7 @@ func TestSendingAgainGoesOnWhereItWasBrokenOff(t *testing.T) {
 
 func TestSendingAgainDoesNotCrowdOutHistory(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir(), MaxBytes: 2 << 20})
+	q := open(t, engine.Options{Dir: t.TempDir(), MaxBytes: 2 << 20})
 	l := q.Lane("crm")
 	for n := 0; n < 300; n += 50 {
 		write(t, q, large("crm", n, n+50)...)

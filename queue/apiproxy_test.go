@@ -13,6 +13,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // outsider connects as a user of the nats CLI, and hears what is said against it.
@@ -22,7 +24,7 @@ func outsider(t *testing.T, dir, user string) (*nats.Conn, <-chan error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var c cliContext
+	var c engine.CLIContext
 	if err := json.Unmarshal(data, &c); err != nil {
 		t.Fatal(err)
 	}
@@ -52,13 +54,13 @@ func holdings(t *testing.T, q *Queue) map[string]uint64 {
 	t.Helper()
 	eng, held := q.engine.Load(), map[string]uint64{}
 	for _, name := range []string{record.Events, record.Retry, record.Dead, record.Attempts, record.Debug} {
-		s, err := eng.stream(testContext(t), name)
+		s, err := eng.Stream(testContext(t), name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		held[name], held[name+" made"] = s.CachedInfo().State.Msgs, uint64(s.CachedInfo().Created.UnixNano())
 	}
-	info, err := eng.consumer(testContext(t), "crm")
+	info, err := eng.Consumer(testContext(t), "crm")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +74,7 @@ func TestNoAnswerToAnOutsideUserDoesAnything(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
+	q := open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"})
 	write(t, q, records("crm", 0, 5)...)
 	entries := next(t, q.Lane("crm"), 3) // in flight, and so an acknowledgement would do harm
 	if err := entries[2].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
@@ -82,7 +84,7 @@ func TestNoAnswerToAnOutsideUserDoesAnything(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "all is acknowledged that will be", func() bool {
-		info, err := q.engine.Load().consumer(testContext(t), "crm")
+		info, err := q.engine.Load().Consumer(testContext(t), "crm")
 		return err == nil && info.NumAckPending == 3
 	})
 	before := holdings(t, q)
@@ -112,9 +114,9 @@ func TestNoAnswerToAnOutsideUserDoesAnything(t *testing.T) {
 		{"STREAM.CREATE.X", `{"name":"X","subjects":["x"],"republish":{"src":">","dest":"events.other.x"}}`},
 	}
 	heard := map[string]*nats.Subscription{}
-	for _, user := range []string{inspectUser, adminUser} {
+	for _, user := range []string{engine.InspectUser, engine.AdminUser} {
 		nc, _ := outsider(t, dir, user)
-		sub, err := nc.SubscribeSync(inboxPrefix(user) + ".x")
+		sub, err := nc.SubscribeSync(engine.InboxPrefix(user) + ".x")
 		if err == nil {
 			err = nc.Flush()
 		}
@@ -123,7 +125,7 @@ func TestNoAnswerToAnOutsideUserDoesAnything(t *testing.T) {
 		}
 		heard[user] = sub
 	}
-	for _, user := range []string{inspectUser, adminUser} {
+	for _, user := range []string{engine.InspectUser, engine.AdminUser} {
 		nc, _ := outsider(t, dir, user)
 		for _, ask := range asks {
 			for _, reply := range replies {
@@ -145,11 +147,11 @@ func TestNoAnswerToAnOutsideUserDoesAnything(t *testing.T) {
 			t.Errorf("%s: %d before, %d after", what, n, after[what])
 		}
 	}
-	if _, err := q.engine.Load().js.Stream(testContext(t), "X"); err == nil {
+	if _, err := q.engine.Load().JS.Stream(testContext(t), "X"); err == nil {
 		t.Error("a stream was made")
 	}
 	// Each asks as often for the other's inbox as for its own.
-	if n, _, err := heard[adminUser].Pending(); err != nil || n > 11 {
+	if n, _, err := heard[engine.AdminUser].Pending(); err != nil || n > 11 {
 		t.Errorf("the admin has heard %d answers, %v: some of them to inspect", n, err)
 	}
 	if e := next(t, q.Lane("crm"), 1)[0]; e.ID != "crm-3" {
@@ -161,10 +163,10 @@ func TestOutsideUsersSeeWhatIsTheirs(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
+	q := open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"})
 	write(t, q, sample("crm", 0))
 	q.Lane("crm")
-	for user, sees := range map[string]bool{inspectUser: false, adminUser: true} {
+	for user, sees := range map[string]bool{engine.InspectUser: false, engine.AdminUser: true} {
 		nc, _ := outsider(t, dir, user)
 		for _, subject := range []string{"$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST"} {
 			text := asked(t, nc, subject, "")
@@ -187,15 +189,15 @@ func TestRequestsOfOutsideUsersAreSmall(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
-	for _, user := range []string{inspectUser, adminUser} {
+	q := open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"})
+	for _, user := range []string{engine.InspectUser, engine.AdminUser} {
 		nc, _ := outsider(t, dir, user)
 		if nc.Publish("$JS.API.STREAM.INFO.EVENTS", make([]byte, 17<<10)) == nil && nc.Flush() == nil {
 			t.Errorf("%s may send 17 KiB at once", user)
 		}
 		var all []*nats.Conn
 		for range 64 {
-			more, err := nats.Connect("nats://"+q.engine.Load().address(), nats.UserInfo(user, password(t, dir, user)), nats.NoReconnect())
+			more, err := nats.Connect("nats://"+q.engine.Load().Address(), nats.UserInfo(user, password(t, dir, user)), nats.NoReconnect())
 			if err != nil {
 				break
 			}
@@ -212,7 +214,7 @@ func TestRequestsOfOutsideUsersAreSmall(t *testing.T) {
 
 func password(t *testing.T, dir, user string) string {
 	t.Helper()
-	c, err := readContext(&folder{dir: dir}, user, "")
+	c, err := engine.ReadContext(&engine.Folder{Dir: dir}, user, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,9 +226,9 @@ func TestTheAdminBacksUpAStream(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
+	q := open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"})
 	write(t, q, records("crm", 0, 50)...)
-	nc, refused := outsider(t, dir, adminUser)
+	nc, refused := outsider(t, dir, engine.AdminUser)
 	pieces, inbox := make(chan *nats.Msg, 1024), nc.NewInbox()
 	text := asked(t, nc, "$JS.API.STREAM.SNAPSHOT.EVENTS", `{"deliver_subject":"`+inbox+`","chunk_size":1024}`)
 	if strings.Contains(text, `"error"`) {

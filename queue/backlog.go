@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
-	maxWaitingBytes   = 32 << 20 // of records that wait for a commit
 	maxWaitingRecords = 100_000
 
 	// roomPatience is how long an event may wait for commits under way before it
@@ -65,7 +66,7 @@ func (b *backlog) room() {
 func (b *backlog) crowded() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.refuse != nil || b.bytes <= maxWaitingBytes/2 && b.records <= maxWaitingRecords/2 {
+	if b.refuse != nil || b.bytes <= engine.MaxWaitingBytes/2 && b.records <= maxWaitingRecords/2 {
 		return nil
 	}
 	if b.freed == nil {
@@ -97,7 +98,7 @@ func (b *backlog) put(g *group) error {
 	if b.refuse != nil {
 		return b.refuse
 	}
-	full := b.bytes+g.bytes > maxWaitingBytes || b.records+len(g.recs) > maxWaitingRecords
+	full := b.bytes+g.bytes > engine.MaxWaitingBytes || b.records+len(g.recs) > maxWaitingRecords
 	if full && b.records > 0 { // alone, a group of any size is taken: it will never be smaller
 		return fmt.Errorf("%w: %d records wait to be written", record.ErrFull, b.records)
 	}

@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 func TestALargeGroupIsTakenWhenNothingElseWaits(t *testing.T) {
 	t.Parallel()
 	c := newCommitter(record.Dead, func(error) {})
 	c.setRefuse(nil)
-	half := &group{recs: []record.Record{{Body: make([]byte, maxWaitingBytes/2)}}, done: func(error) {}}
+	half := &group{recs: []record.Record{{Body: make([]byte, engine.MaxWaitingBytes/2)}}, done: func(error) {}}
 	large := &group{recs: []record.Record{half.recs[0], half.recs[0]}, done: func(error) {}}
 	for _, g := range []*group{half, large} {
 		for i := range g.recs {
@@ -30,7 +32,7 @@ func TestWhoSendsFastWaitsForRoom(t *testing.T) {
 	t.Parallel()
 	c := newCommitter(record.Events, func(error) {})
 	c.setRefuse(nil)
-	g := &group{recs: []record.Record{{Body: make([]byte, maxWaitingBytes)}}, done: func(error) {}}
+	g := &group{recs: []record.Record{{Body: make([]byte, engine.MaxWaitingBytes)}}, done: func(error) {}}
 	c.add(g)
 	entered := make(chan struct{})
 	go func() {

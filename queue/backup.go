@@ -13,10 +13,9 @@ import (
 	"path"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // The files of a backup. A stream lies in a folder of its own, in the form that
@@ -31,18 +30,10 @@ const (
 
 // Manifest says what a backup holds.
 type Manifest struct {
-	Format  int                     `json:"format"` // of the queue's folder
-	Made    time.Time               `json:"made"`
-	Streams map[string]StreamState  `json:"streams"`
-	Files   map[string]ManifestPart `json:"files"` // all but the manifest, by path
-}
-
-// StreamState is what a stream held.
-type StreamState struct {
-	Messages uint64 `json:"messages"`
-	Bytes    uint64 `json:"bytes"`
-	FirstSeq uint64 `json:"first_seq"`
-	LastSeq  uint64 `json:"last_seq"`
+	Format  int                           `json:"format"` // of the queue's folder
+	Made    time.Time                     `json:"made"`
+	Streams map[string]engine.StreamState `json:"streams"`
+	Files   map[string]ManifestPart       `json:"files"` // all but the manifest, by path
 }
 
 // ManifestPart is how a file of a backup is known to be whole.
@@ -62,7 +53,7 @@ func (q *Queue) Backup(ctx context.Context, create func(path string) (io.Writer,
 	q.moving.Lock()
 	defer q.moving.Unlock()
 	b := &backup{q: q, create: create, m: Manifest{
-		Format: formatVersion, Made: time.Now().UTC(), Streams: map[string]StreamState{}, Files: map[string]ManifestPart{},
+		Format: engine.FormatVersion, Made: time.Now().UTC(), Streams: map[string]engine.StreamState{}, Files: map[string]ManifestPart{},
 	}}
 	if err := b.write(ctx); err != nil {
 		return b.m, fmt.Errorf("back up queue: %w", err)
@@ -109,12 +100,12 @@ func (b *backup) write(ctx context.Context) error {
 
 // states writes what the relay has saved under names.
 func (b *backup) states() error {
-	list, err := os.ReadDir(b.q.folder.path(stateFolder))
+	list, err := os.ReadDir(b.q.folder.Path(stateFolder))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	for _, file := range list {
-		if !stateName.MatchString(file.Name()) {
+		if !engine.StateName.MatchString(file.Name()) {
 			continue // one that is being written
 		}
 		data, err := b.q.Load(file.Name())
@@ -169,17 +160,17 @@ func (p *part) end() {
 }
 
 // stream writes a stream as the nats CLI does.
-func (b *backup) stream(ctx context.Context, eng *engine, stream string) error {
+func (b *backup) stream(ctx context.Context, eng *engine.Engine, stream string) error {
 	w, err := b.begin(path.Join(stream, streamData))
 	if err != nil {
 		return err
 	}
-	info, err := eng.snapshot(ctx, stream, w)
+	info, err := eng.Snapshot(ctx, stream, w)
 	if err != nil {
 		return err
 	}
 	w.end()
-	var state StreamState
+	var state engine.StreamState
 	if err := json.Unmarshal(info.State, &state); err != nil {
 		return err
 	}
@@ -189,83 +180,4 @@ func (b *backup) stream(ctx context.Context, eng *engine, stream string) error {
 		return err
 	}
 	return b.file(path.Join(stream, streamConfig), data)
-}
-
-// streamInfo is the configuration and state of a stream, as a restore asks for
-// them.
-type streamInfo struct {
-	Config json.RawMessage `json:"config"`
-	State  json.RawMessage `json:"state"`
-}
-
-// chunkTimeout is how long a chunk of a stream may take.
-const chunkTimeout = 30 * time.Second
-
-// snapshot writes the stored form of a stream to w.
-func (e *engine) snapshot(ctx context.Context, stream string, w io.Writer) (info streamInfo, err error) {
-	sub, err := e.nc.SubscribeSync(e.nc.NewInbox())
-	if err != nil {
-		return info, err
-	}
-	defer func() { _ = sub.Unsubscribe() }()
-	request := fmt.Appendf(nil, `{"deliver_subject":%q,"no_consumers":true}`, sub.Subject)
-	answer, err := e.ask(ctx, "$JS.API.STREAM.SNAPSHOT."+stream, request)
-	if err != nil {
-		return info, err
-	}
-	if err := json.Unmarshal(answer, &info); err != nil {
-		return info, err
-	}
-	for {
-		m, err := nextChunk(ctx, sub)
-		if err != nil {
-			return info, err
-		}
-		if len(m.Data) == 0 {
-			return info, snapshotEnd(m.Header)
-		}
-		if _, err := w.Write(m.Data); err != nil {
-			return info, err
-		}
-		if m.Reply != "" {
-			if err := m.Respond(nil); err != nil {
-				return info, err
-			}
-		}
-	}
-}
-
-// snapshotEnd is nil when a snapshot was sent whole.
-func snapshotEnd(h nats.Header) error {
-	if status := h.Get("Status"); status != "" && status != "204" {
-		return fmt.Errorf("%w: %s", record.ErrUnavailable, h.Get("Description"))
-	}
-	return nil
-}
-
-func nextChunk(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, chunkTimeout)
-	defer cancel()
-	return sub.NextMsgWithContext(ctx)
-}
-
-// ask makes one request of JetStream that may take a while, and returns the
-// answer or its error.
-func (e *engine) ask(ctx context.Context, subject string, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, chunkTimeout)
-	defer cancel()
-	m, err := e.nc.RequestWithContext(ctx, subject, body)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", record.ErrUnavailable, err)
-	}
-	var answer struct {
-		Error *jetstream.APIError `json:"error"`
-	}
-	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return nil, err
-	}
-	if answer.Error != nil {
-		return nil, answer.Error
-	}
-	return m.Data, nil
 }

@@ -14,6 +14,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // backUp writes a backup to a new folder.
@@ -56,7 +58,7 @@ func waiting(t testing.TB, q *Queue, service string, n int) []string {
 func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 6)...)
 	for i, e := range next(t, q.Lane("crm"), 4) {
 		switch i {
@@ -79,11 +81,11 @@ func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
 	write(t, q, sample("crm", 99)) // after the backup
 
 	dir := filepath.Join(t.TempDir(), "queue")
-	m, err := Restore(testContext(t), Options{Dir: dir}, os.DirFS(from))
+	m, err := Restore(testContext(t), engine.Options{Dir: dir}, os.DirFS(from))
 	if err != nil || m.Streams[record.Events].Messages != 6 || m.Streams[record.Dead].Messages != 1 {
 		t.Fatalf("got %+v and %v", m.Streams, err)
 	}
-	r := open(t, Options{Dir: dir})
+	r := open(t, engine.Options{Dir: dir})
 	if got, want := waiting(t, r, "crm", 4), []string{"crm-1", "crm-3", "crm-4", "crm-5"}; !slices.Equal(got, want) {
 		t.Errorf("owed %v, want %v", got, want)
 	}
@@ -102,7 +104,7 @@ func TestARestoredBackupOwesWhatWasOwed(t *testing.T) {
 func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	const n = 600
 	write(t, q, records("crm", 0, n)...)
 	ctx := testContext(t)
@@ -141,10 +143,10 @@ func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
 	}
 
 	dir := filepath.Join(t.TempDir(), "queue")
-	if _, err := Restore(ctx, Options{Dir: dir}, os.DirFS(from)); err != nil {
+	if _, err := Restore(ctx, engine.Options{Dir: dir}, os.DirFS(from)); err != nil {
 		t.Fatal(err)
 	}
-	r := open(t, Options{Dir: dir})
+	r := open(t, engine.Options{Dir: dir})
 	drained := map[string]bool{}
 	if _, err := r.Replay(ctx, record.Filter{}, nil); err != nil {
 		t.Fatal(err)
@@ -176,7 +178,7 @@ func TestABackupWhileDeliveriesMoveMissesNone(t *testing.T) {
 func TestOnlyAWholeBackupIsRestored(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 3)...)
 	for _, test := range []struct {
 		name   string
@@ -209,7 +211,7 @@ func TestOnlyAWholeBackupIsRestored(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir := filepath.Join(t.TempDir(), "queue")
-			if _, err := Restore(testContext(t), Options{Dir: dir}, os.DirFS(from)); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := Restore(testContext(t), engine.Options{Dir: dir}, os.DirFS(from)); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if _, err := os.Stat(dir); err == nil {
@@ -223,16 +225,16 @@ func TestARestoreTouchesNoQueueAndAnUnfinishedOneIsNotOpened(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	from := backUp(t, q)
-	if _, err := Restore(testContext(t), Options{Dir: dir}, os.DirFS(from)); err == nil || !strings.Contains(err.Error(), "is not empty") {
+	if _, err := Restore(testContext(t), engine.Options{Dir: dir}, os.DirFS(from)); err == nil || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("got %v", err)
 	}
 	empty := t.TempDir()
-	if err := os.WriteFile(filepath.Join(empty, restoring), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(empty, engine.Restoring), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(testContext(t), Options{Dir: empty}); err == nil || !strings.Contains(err.Error(), "restore into it was not finished") {
+	if _, err := Open(testContext(t), engine.Options{Dir: empty}); err == nil || !strings.Contains(err.Error(), "restore into it was not finished") {
 		t.Errorf("got %v", err)
 	}
 }

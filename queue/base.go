@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // base is what the queue stands on, the embedded server or a cluster: all that
@@ -21,20 +23,20 @@ type base interface {
 	// once, a start takes what it takes.
 	patience() (open, start time.Duration)
 	// start returns a JetStream to work with.
-	start(ctx context.Context) (*engine, error)
+	start(ctx context.Context) (*engine.Engine, error)
 	// shape makes the configurations of the streams what they have to be here.
 	shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig
 	// recover takes up what the streams hold. first is false after a restart.
-	recover(ctx context.Context, eng *engine, first bool) error
+	recover(ctx context.Context, eng *engine.Engine, first bool) error
 	// attachAll attaches the lanes of all services that have records, or had, and
 	// counts what they have.
-	attachAll(ctx context.Context, eng *engine) error
+	attachAll(ctx context.Context, eng *engine.Engine) error
 	// serve prepares a lane that somebody will take from.
-	serve(l *Lane, eng *engine)
+	serve(l *Lane, eng *engine.Engine)
 	// attach makes the consumer of a lane and listens to it.
-	attach(ctx context.Context, l *Lane, eng *engine) error
+	attach(ctx context.Context, l *Lane, eng *engine.Engine) error
 	// renew has a lane begin anew that stands still.
-	renew(l *Lane, eng *engine)
+	renew(l *Lane, eng *engine.Engine)
 	// accept queues an entry that was delivered to a lane and reports whether
 	// it was finished before.
 	accept(l *Lane, e *Entry, at record.Place) (known bool)
@@ -61,14 +63,14 @@ type base interface {
 	// keeper knows it again.
 	stamp(term uint64) string
 	// writer returns what the committer of a stream writes through.
-	writer(ctx context.Context, eng *engine, stream string) (writer, error)
+	writer(ctx context.Context, eng *engine.Engine, stream string) (writer, error)
 	// waiting is how many fresh deliveries of a lane, which is locked, are not
 	// in flight.
 	waiting(l *Lane) int
 	// stored notes that a record of a service was stored, and where.
 	stored(r *record.Record, seq uint64)
 	// count asks for what the lanes cannot know by themselves.
-	count(ctx context.Context, eng *engine) error
+	count(ctx context.Context, eng *engine.Engine) error
 	// disk is the folder whose filesystem fills up; empty: none of this machine.
 	disk() string
 	// own returns when all that is owed is this relay's to finish.
@@ -78,22 +80,22 @@ type base interface {
 	// alone reports whether nobody else writes to the streams.
 	alone() bool
 	// erased tells whoever else may hold records of a service that they are gone.
-	erased(eng *engine, stream, service string, seqs []uint64)
+	erased(eng *engine.Engine, stream, service string, seqs []uint64)
 	// removed is told that records of a stream expired, or that an operator
 	// deleted some.
-	removed(ctx context.Context, eng *engine, stream string)
+	removed(ctx context.Context, eng *engine.Engine, stream string)
 	// trim removes finished records from EVENTS.
-	trim(ctx context.Context, eng *engine, keep time.Duration) error
+	trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error
 	// read returns a stored record, for sure if there is one.
-	read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error)
+	read(ctx context.Context, eng *engine.Engine, stream string, seq uint64) (*nats.Msg, error)
 	// examine looks through the records of a queue that runs.
-	examine(ctx context.Context, x *exam, eng *engine)
+	examine(ctx context.Context, x *exam, eng *engine.Engine)
 	// run does what has to be done all the time, until ctx ends.
 	run(ctx context.Context)
 	// probe returns nil when a start may succeed.
 	probe() error
 	// close saves what the next start needs, while the engine still runs.
-	close(ctx context.Context, eng *engine) error
+	close(ctx context.Context, eng *engine.Engine) error
 }
 
 // newBase returns the one that the options ask for.
@@ -101,7 +103,7 @@ func newBase(q *Queue) base {
 	switch {
 	case len(q.o.Servers) > 0:
 		return newCluster(q)
-	case q.o.unserved:
+	case q.in.unserved:
 		return unserved{newEmbedded(q)}
 	}
 	return newEmbedded(q)
@@ -111,10 +113,10 @@ func newBase(q *Queue) base {
 // lie there: nobody serves its lanes, and nothing is given up to make room.
 type unserved struct{ *embedded }
 
-func (b unserved) attachAll(ctx context.Context, eng *engine) error { return b.q.ask(ctx, eng) }
-func (b unserved) serve(*Lane, *engine)                             {}
-func (b unserved) stored(*record.Record, uint64)                    {}
-func (b unserved) keeps() bool                                      { return false }
+func (b unserved) attachAll(ctx context.Context, eng *engine.Engine) error { return b.q.ask(ctx, eng) }
+func (b unserved) serve(*Lane, *engine.Engine)                             {}
+func (b unserved) stored(*record.Record, uint64)                           {}
+func (b unserved) keeps() bool                                             { return false }
 
 // embedded is the base of one relay by itself: its own server, over a folder of
 // its own, and floors that it keeps itself.
@@ -148,8 +150,11 @@ func (b *embedded) load(context.Context) error {
 
 func (b *embedded) patience() (open, start time.Duration) { return 0, 0 }
 
-func (b *embedded) start(ctx context.Context) (*engine, error) {
-	return startEngine(ctx, b.q.folder, b.q.o)
+func (b *embedded) start(ctx context.Context) (*engine.Engine, error) {
+	if b.q.edge == nil {
+		return engine.Start(ctx, b.q.folder, b.q.o, nil)
+	}
+	return engine.Start(ctx, b.q.folder, b.q.o, b.q.edge.up)
 }
 
 func (b *embedded) take(g *group) {
@@ -164,11 +169,11 @@ func (b *embedded) keeps() bool         { return true }
 func (b *embedded) term() uint64        { return embeddedTerm }
 func (b *embedded) stamp(uint64) string { return "" }
 
-func (b *embedded) recover(ctx context.Context, eng *engine, first bool) error {
+func (b *embedded) recover(ctx context.Context, eng *engine.Engine, first bool) error {
 	if !first {
 		return b.q.disown(ctx, eng)
 	}
-	if b.q.folder.unclean {
+	if b.q.folder.Unclean {
 		if err := b.q.secure(ctx, eng); err != nil {
 			return err
 		}
@@ -179,7 +184,7 @@ func (b *embedded) recover(ctx context.Context, eng *engine, first bool) error {
 	return b.q.loading.begin(ctx, eng)
 }
 
-func (b *embedded) attachAll(ctx context.Context, eng *engine) error {
+func (b *embedded) attachAll(ctx context.Context, eng *engine.Engine) error {
 	if err := b.q.attachLanes(ctx, eng); err != nil {
 		return err
 	}
@@ -188,9 +193,11 @@ func (b *embedded) attachAll(ctx context.Context, eng *engine) error {
 
 func (b *embedded) shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig { return streams }
 
-func (b *embedded) serve(l *Lane, eng *engine) { l.attachOnce(eng) }
+func (b *embedded) serve(l *Lane, eng *engine.Engine) { l.attachOnce(eng) }
 
-func (b *embedded) attach(ctx context.Context, l *Lane, eng *engine) error { return l.attach(ctx, eng) }
+func (b *embedded) attach(ctx context.Context, l *Lane, eng *engine.Engine) error {
+	return l.attach(ctx, eng)
+}
 
 func (b *embedded) accept(l *Lane, e *Entry, at record.Place) bool { return l.accept(e, at.Nth) }
 
@@ -202,7 +209,7 @@ func (b *embedded) open(l *Lane) bool { return l.chains == nil || b.q.loading.ov
 
 func (b *embedded) settle(_ *Lane, e *Entry) { b.settling.add(e.ack) }
 
-func (b *embedded) writer(ctx context.Context, eng *engine, stream string) (writer, error) {
+func (b *embedded) writer(ctx context.Context, eng *engine.Engine, stream string) (writer, error) {
 	p, err := newPublisher(ctx, eng, stream)
 	if err == nil {
 		p.alone = true
@@ -216,7 +223,7 @@ func (b *embedded) stored(r *record.Record, seq uint64) {
 	b.q.lane(r.Service).count(seq, record.SizeOf(r))
 }
 
-func (b *embedded) count(context.Context, *engine) error { return nil }
+func (b *embedded) count(context.Context, *engine.Engine) error { return nil }
 
 func (b *embedded) own(context.Context) error { return nil }
 
@@ -230,21 +237,21 @@ func (b *embedded) settled(ctx context.Context) error {
 func (b *embedded) disk() string { return b.q.o.Dir }
 func (b *embedded) alone() bool  { return true }
 
-func (b *embedded) erased(*engine, string, string, []uint64) {}
+func (b *embedded) erased(*engine.Engine, string, string, []uint64) {}
 
 // removed counts what is left to the lanes.
-func (b *embedded) removed(ctx context.Context, eng *engine, stream string) {
+func (b *embedded) removed(ctx context.Context, eng *engine.Engine, stream string) {
 	if stream == record.Events {
 		b.q.recount(ctx, eng)
 	}
 }
 
-func (b *embedded) trim(ctx context.Context, eng *engine, keep time.Duration) error {
+func (b *embedded) trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error {
 	return b.q.trim(ctx, eng, keep)
 }
 
-func (b *embedded) read(ctx context.Context, eng *engine, stream string, seq uint64) (*nats.Msg, error) {
-	m, _, err := eng.getDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+func (b *embedded) read(ctx context.Context, eng *engine.Engine, stream string, seq uint64) (*nats.Msg, error) {
+	m, _, err := eng.GetDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
 	return m, err
 }
 
@@ -257,12 +264,12 @@ func (b *embedded) run(ctx context.Context) {
 
 // probe writes to the folder as the server would.
 func (b *embedded) probe() error {
-	path := b.q.folder.path("probe")
+	path := b.q.folder.Path("probe")
 	defer func() { _ = os.Remove(path) }()
-	return writeFile(path, make([]byte, 64<<10))
+	return engine.WriteFile(path, make([]byte, 64<<10))
 }
 
-func (b *embedded) close(ctx context.Context, eng *engine) error {
+func (b *embedded) close(ctx context.Context, eng *engine.Engine) error {
 	if err := b.q.saveNow(); err != nil {
 		return err
 	}

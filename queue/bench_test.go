@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // benchRecord has a body of 600 bytes, as in the figures of the README.
@@ -50,7 +52,7 @@ func BenchmarkAppend(b *testing.B) {
 	for _, inFlight := range []int{1, 32, 4000} {
 		b.Run(fmt.Sprintf("in flight %d", inFlight), func(b *testing.B) {
 			limit := syncLimit(b, min(inFlight, maxCommit))
-			q := open(b, Options{Dir: b.TempDir()})
+			q := open(b, engine.Options{Dir: b.TempDir()})
 			places := make(chan struct{}, inFlight)
 			var n int
 			b.ReportAllocs()
@@ -76,7 +78,7 @@ func BenchmarkAppend(b *testing.B) {
 
 // BenchmarkThrough stores records and finishes them as they come out.
 func BenchmarkThrough(b *testing.B) {
-	q := open(b, Options{Dir: b.TempDir()})
+	q := open(b, engine.Options{Dir: b.TempDir()})
 	l := q.Lane("crm")
 	var finished sync.WaitGroup
 	places := make(chan struct{}, 4000)

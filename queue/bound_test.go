@@ -9,6 +9,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // heavy is a record that counts.
@@ -24,7 +26,7 @@ func TestTheFolderStaysWithinItsBoundWhateverIsStuck(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	const most = 16 << 20
-	o := Options{Dir: t.TempDir(), MaxBytes: most}
+	o := engine.Options{Dir: t.TempDir(), MaxBytes: most}
 	q := open(t, o)
 	n, stuck := 0, 0
 	for round := range 4 {
@@ -56,7 +58,7 @@ func TestTheFolderStaysWithinItsBoundWhateverIsStuck(t *testing.T) {
 func TestHistoryIsGivenUpBeforeAnythingIsRefused(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir(), MaxBytes: 4 << 20})
+	q := open(t, engine.Options{Dir: t.TempDir(), MaxBytes: 4 << 20})
 	l := q.Lane("crm")
 	for n := range 100 {
 		write(t, q, heavy("crm", n)) // far more than the limit, in less than a second
@@ -68,7 +70,7 @@ func TestHistoryIsGivenUpBeforeAnythingIsRefused(t *testing.T) {
 func TestAFullDiskTakesHistoryAndThenRefuses(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	for n := range 20 {
 		write(t, q, heavy("crm", n))
@@ -106,7 +108,7 @@ func TestAFullDiskTakesHistoryAndThenRefuses(t *testing.T) {
 func TestAStuckEventAndRestartsRefuseNothing(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	o := Options{Dir: t.TempDir()}
+	o := engine.Options{Dir: t.TempDir()}
 	q := open(t, o)
 	write(t, q, sample("dead", 0))
 	for round := range 3 {

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // ordered opens a queue with an ordered lane.
 func ordered(t *testing.T, dir string) (*Queue, *Lane) {
 	t.Helper()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	l := q.Lane("crm")
 	l.SetOrdered(true)
 	return q, l
@@ -146,7 +148,7 @@ func TestFollowersThatCannotBeParkedAreFew(t *testing.T) {
 
 func TestLaneBecomesOrderedAndUnordered(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	write(t, q, ofCall("a", 1), ofCall("a", 2), ofCall("a", 3), ofCall("a", 4))
 	two := next(t, l, 2)

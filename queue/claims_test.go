@@ -8,6 +8,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // claiming is a record of an event with an id that stands for a content.
@@ -18,7 +20,7 @@ func claiming(service, id, content string) record.Record {
 func TestAnIDWithOtherContentIsAConflict(t *testing.T) {
 	t.Parallel()
 	p := queuetest.Cluster(t, t.TempDir())
-	o := in(p, Options{Dir: t.TempDir()})
+	o := in(p, engine.Options{Dir: t.TempDir()})
 	q := open(t, o)
 	write(t, q, claiming("crm", "C1", "a"))
 	refused := func(what string, recs ...record.Record) {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // setClock has a queue see the machine's clock as if it were set; what it
@@ -66,7 +68,7 @@ func TestAClockThatIsSetExpiresNoDeliveryAndStallsNoRetry(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		dir := t.TempDir()
-		q := open(t, Options{Dir: dir})
+		q := open(t, engine.Options{Dir: dir})
 		write(t, q, records("crm", 0, 10)...)
 		ahead := setClock(q)
 		l := q.Lane("crm")

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // maxCommit is how many records are committed together.
@@ -204,7 +206,7 @@ func (c *committer) commit(groups []*group) {
 // has stored some.
 func firstPart(drafts []draft) []draft {
 	n, size := 0, int64(0)
-	for n < min(len(drafts), maxCommit) && size < maxWaitingBytes {
+	for n < min(len(drafts), maxCommit) && size < engine.MaxWaitingBytes {
 		size += record.SizeOf(drafts[n].record())
 		n++
 	}

@@ -10,18 +10,20 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q, err := Open(testContext(t), Options{Dir: t.TempDir()})
+	q, err := Open(testContext(t), engine.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = q.Close(context.Background()) }) // it has lost its stream
 	write(t, q, sample("crm", 0))
-	q.engine.Load().pub.Close() // what is written now gets nowhere
+	q.engine.Load().Pub.Close() // what is written now gets nowhere
 	newGroup := func(n int) *group { return &group{recs: []record.Record{sample("crm", n)}, done: func(error) {}} }
 	first, copied, known := newGroup(1), newGroup(1), newGroup(0)
 	q.events.commit([]*group{first, copied, known})
@@ -36,7 +38,7 @@ func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
 func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	o := Options{Dir: t.TempDir()}
+	o := engine.Options{Dir: t.TempDir()}
 	q := open(t, o)
 	write(t, q, records("crm", 0, 5)...)
 	third := next(t, q.Lane("crm"), 3)[2]
@@ -45,7 +47,7 @@ func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 	}
 	shut(t, q)
 	for _, name := range []string{"floors.0", "floors.1"} { // as if the crash came before they were saved
-		if err := os.Truncate(q.folder.path(name), 0); err != nil {
+		if err := os.Truncate(q.folder.Path(name), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,7 +76,7 @@ func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 3)...)
 	for n := range 3 { // as after the window, on a clock that was set back
 		r := sample("crm", n)

@@ -14,6 +14,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // childDir tells a copy of the test binary to be the relay that gets killed.
@@ -44,7 +46,7 @@ func TestMain(m *testing.M) {
 // child accepts and finishes deliveries until it is killed, and says on
 // standard output what it has acknowledged ("a ID") and finished ("f ID TIME").
 func child(dir string) error {
-	q, err := Open(context.Background(), in(queuetest.Site(dir), Options{Dir: dir}))
+	q, err := Open(context.Background(), in(queuetest.Site(dir), engine.Options{Dir: dir}))
 	if err != nil {
 		return err
 	}
@@ -116,7 +118,7 @@ func TestKillLosesNothingAndRepeatsLittle(t *testing.T) {
 	dir := t.TempDir()
 	acked, finished := runChild(t, dir, 3000)
 	killed := time.Now().UnixMilli()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	l := q.Lane("crm")
 	again := map[string]int{}
 	for more := true; more; {
@@ -150,7 +152,7 @@ func TestKillLosesNothingAndRepeatsLittle(t *testing.T) {
 // quiet is how long nothing comes when nothing more is to come.
 func quiet(q *Queue) time.Duration {
 	if !q.base.alone() {
-		return sharedAckWait + 2*time.Second // until what was in flight is given to somebody else
+		return engine.DefaultAckWait + 2*time.Second // until what was in flight is given to somebody else
 	}
 	return 500 * time.Millisecond
 }
@@ -159,7 +161,7 @@ func TestIDsAreKnownAfterKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	acked, _ := runChild(t, dir, 500)
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	stored := q.Stats().Services["crm"]
 	var n int
 	if _, err := fmt.Sscanf(acked[0], "crm-%d", &n); err != nil {

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // deathNote is what is stored beside a dead letter.
@@ -75,15 +77,15 @@ func (q *Queue) Letters(ctx context.Context, f record.Filter, visit func(record.
 	if !f.Since.IsZero() {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &f.Since
 	}
-	return eng.read(ctx, record.Dead, cfg, func(m *nats.Msg, at record.Place) bool {
+	return eng.Read(ctx, record.Dead, cfg, func(m *nats.Msg, at record.Place) bool {
 		l := record.ReadLetter(m, at.Seq, at.At)
 		return !f.Matches(&l) || visit(l)
 	})
 }
 
 // newestLetters reads the end of DEAD, and more of it until enough match.
-func (q *Queue) newestLetters(ctx context.Context, eng *engine, f record.Filter, visit func(record.Letter) bool) error {
-	s, err := eng.stream(ctx, record.Dead)
+func (q *Queue) newestLetters(ctx context.Context, eng *engine.Engine, f record.Filter, visit func(record.Letter) bool) error {
+	s, err := eng.Stream(ctx, record.Dead)
 	if err != nil {
 		return err
 	}
@@ -95,7 +97,7 @@ func (q *Queue) newestLetters(ctx context.Context, eng *engine, f record.Filter,
 		}
 		var found []record.Letter
 		cfg := jetstream.ConsumerConfig{FilterSubject: f.Subject(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1)}
-		err := eng.read(ctx, record.Dead, cfg, func(m *nats.Msg, at record.Place) bool {
+		err := eng.Read(ctx, record.Dead, cfg, func(m *nats.Msg, at record.Place) bool {
 			if l := record.ReadLetter(m, at.Seq, at.At); f.Matches(&l) {
 				found = append(found, l)
 			}
@@ -232,14 +234,14 @@ func (q *Queue) moveBatch(ctx context.Context, f record.Filter, batch []record.L
 // what matches before its end. JetStream could purge one subject of several, too,
 // but reads the whole stream for that.
 func (q *Queue) removeLetters(ctx context.Context, f record.Filter, letters []record.Letter) error {
-	return q.remove(ctx, func(ctx context.Context, eng *engine) error {
-		if f.Whole() && eng.holdsOnly(ctx, record.Dead, f.Subject()) {
-			return eng.purge(ctx, record.Dead, "", letters[len(letters)-1].Seq+1)
+	return q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+		if f.Whole() && eng.HoldsOnly(ctx, record.Dead, f.Subject()) {
+			return eng.Purge(ctx, record.Dead, "", letters[len(letters)-1].Seq+1)
 		}
 		seqs := make([]uint64, len(letters))
 		for i := range letters {
 			seqs[i] = letters[i].Seq
 		}
-		return eng.deleteEach(ctx, record.Dead, seqs)
+		return eng.DeleteEach(ctx, record.Dead, seqs)
 	})
 }

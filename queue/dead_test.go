@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
 	t.Parallel()
 	high := make(chan int64, 100)
-	q := open(t, Options{Dir: t.TempDir(), MaxBytes: 4 << 20, OnHigh: func(bytes, _ int64) { high <- bytes }})
+	q := open(t, engine.Options{Dir: t.TempDir(), MaxBytes: 4 << 20, OnHigh: func(bytes, _ int64) { high <- bytes }})
 	for n := 0; n < 900; n += 50 {
 		write(t, q, large("deaf", n, n+50)...)
 		write(t, q, sample("well", n))
@@ -47,7 +49,7 @@ func large(service string, from, to int) []record.Record {
 func TestFullQueueRefusesAndKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	o := Options{Dir: dir, MaxBytes: 1 << 20, DeadMaxBytes: 256 << 10}
+	o := engine.Options{Dir: dir, MaxBytes: 1 << 20, DeadMaxBytes: 256 << 10}
 	q := open(t, o)
 	accepted := 0
 	eventually(t, "the queue and its dead letters are full", func() bool {
@@ -95,7 +97,7 @@ func TestReserveOfTheDiskIsKept(t *testing.T) {
 
 func TestManyLettersAreReplayedInParts(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	write(t, q, records("crm", 0, 1200)...)
 	write(t, q, records("billing", 0, 3)...)
@@ -139,7 +141,7 @@ func TestManyLettersAreReplayedInParts(t *testing.T) {
 
 func TestSweepTakesWhatIsOldAndNotInFlight(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 1200)...)
 	l := q.Lane("crm")
 	entries := next(t, l, 10)
@@ -170,7 +172,7 @@ func TestSweepTakesWhatIsOldAndNotInFlight(t *testing.T) {
 
 func TestLettersAreFoundByCallAndByID(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	recs := records("crm", 0, 2600)
 	for i := range recs {
 		if i >= 500 {
@@ -231,7 +233,7 @@ func TestLettersAreFoundByCallAndByID(t *testing.T) {
 
 func TestASlowReaderOutlastsItsConsumer(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 1500)...)
 	if _, err := q.Sweep(testContext(t), "crm", time.Now(), record.Death{Reason: "expired"}); err != nil {
 		t.Fatal(err)
@@ -239,7 +241,7 @@ func TestASlowReaderOutlastsItsConsumer(t *testing.T) {
 	eng, n := q.engine.Load(), 0
 	err := q.Letters(testContext(t), record.Filter{}, func(record.Letter) bool {
 		if n++; n == 10 { // as JetStream does with one that nobody asks any more
-			s, err := eng.js.Stream(testContext(t), eng.name(record.Dead))
+			s, err := eng.JS.Stream(testContext(t), eng.Name(record.Dead))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -258,7 +260,7 @@ func TestASlowReaderOutlastsItsConsumer(t *testing.T) {
 
 func TestNewestLettersComeFirst(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("rare", 0, 3)...)
 	write(t, q, records("crm", 0, 500)...)
 	for _, service := range []string{"rare", "crm"} {

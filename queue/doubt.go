@@ -2,8 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,6 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // doubt is of which records it is not known whether a stream has them. It is
@@ -42,7 +42,7 @@ func (d *doubt) add(after uint64, groups ...*group) {
 
 // resolve takes out of a group what the stream has. That stays in doubt until it
 // is forgotten: a crash may bring it back once more.
-func (d *doubt) resolve(ctx context.Context, eng *engine, stream string, g *group) error {
+func (d *doubt) resolve(ctx context.Context, eng *engine.Engine, stream string, g *group) error {
 	doubtful, wanted := setOf(d.Keys), map[string]bool{}
 	for _, key := range g.keys {
 		if doubtful[key] {
@@ -54,7 +54,7 @@ func (d *doubt) resolve(ctx context.Context, eng *engine, stream string, g *grou
 	}
 	found := map[string]bool{}
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: d.After + 1, HeadersOnly: true}
-	err := eng.read(ctx, stream, cfg, func(m *nats.Msg, _ record.Place) bool {
+	err := eng.Read(ctx, stream, cfg, func(m *nats.Msg, _ record.Place) bool {
 		if key := record.IDOf(m.Header); wanted[key] {
 			found[key] = true
 		}
@@ -84,26 +84,4 @@ func (g *group) drop(keys map[string]bool) {
 		}
 	}
 	g.recs, g.notes, g.keys = kept.recs, kept.notes, kept.keys
-}
-
-// saveJSON keeps a value under a name of the queue's state.
-func saveJSON(q *Queue, name string, value any) error {
-	data, err := json.Marshal(value)
-	if err == nil {
-		err = q.Save(name, data)
-	}
-	return err
-}
-
-// loadJSON reads what was saved under a name; what was never saved leaves value
-// as it is.
-func loadJSON(q *Queue, name string, value any) error {
-	data, err := q.Load(name)
-	if errors.Is(err, record.ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, value)
-	}
-	return err
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -29,8 +31,9 @@ type HubState struct {
 // that it does for the hub, it does as one more reader of the streams.
 type edge struct {
 	q  *Queue
-	o  HubOptions
+	o  engine.HubOptions
 	id edgeIdentity
+	up *uplink
 
 	mu    sync.Mutex
 	state HubState
@@ -38,12 +41,12 @@ type edge struct {
 	told  time.Time
 }
 
-func newEdge(q *Queue, o HubOptions) (*edge, error) {
-	id, err := q.folder.identity()
+func newEdge(q *Queue, o engine.HubOptions) (*edge, error) {
+	id, err := identityOf(q.folder)
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", q.o.Dir, err)
 	}
-	return &edge{q: q, o: o, id: id, state: HubState{Edge: o.Name, ID: id.ID, Since: time.Now(), Why: "no answer"}}, nil
+	return &edge{q: q, o: o, id: id, up: &uplink{o: o, id: id.ID}, state: HubState{Edge: o.Name, ID: id.ID, Since: time.Now(), Why: "no answer"}}, nil
 }
 
 // HubState returns how the queue stands with its hub, and whether it has one.
@@ -75,7 +78,7 @@ func (e *edge) run(ctx context.Context) {
 }
 
 // serve serves the hub as long as an engine runs.
-func (e *edge) serve(ctx context.Context, eng *engine, tick <-chan time.Time) error {
+func (e *edge) serve(ctx context.Context, eng *engine.Engine, tick <-chan time.Time) error {
 	g, err := openGate(ctx, e, eng)
 	if err != nil {
 		return err
@@ -83,11 +86,11 @@ func (e *edge) serve(ctx context.Context, eng *engine, tick <-chan time.Time) er
 	defer g.close()
 	reported := time.Time{}
 	for e.q.engine.Load() == eng {
-		up := eng.ns.NumLeafNodes() > 0
-		e.note(up, eng.said.link.reason())
+		up := eng.Server.NumLeafNodes() > 0
+		e.note(up, e.up.reason())
 		if up && time.Since(reported) >= reportInterval {
 			reported = time.Now()
-			e.report(ctx, eng.hub, reportSubject(e.o.Name, e.id.ID))
+			e.report(ctx, eng.Hub, reportSubject(e.o.Name, e.id.ID))
 		}
 		select {
 		case <-ctx.Done():
@@ -163,7 +166,7 @@ func (e *edge) look(ctx context.Context) EdgeReport {
 		}
 	}
 	if eng := e.q.engine.Load(); eng != nil {
-		r.Letters = eng.letterSpan(ctx)
+		r.Letters = letterSpan(ctx, eng)
 	}
 	return r
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"callrelay/queue/engine"
 )
 
 // edgeIdentity tells a queue folder from all others. A backup does not hold it:
@@ -16,22 +18,22 @@ type edgeIdentity struct {
 	Made time.Time `json:"made"`
 }
 
-// identity returns that of the folder, which it gets when it has none.
-func (f *folder) identity() (edgeIdentity, error) {
+// identityOf returns that of a folder, which it gets when it has none.
+func identityOf(f *engine.Folder) (edgeIdentity, error) {
 	var id edgeIdentity
-	path := f.path("edge.json")
+	path := f.Path("edge.json")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		id = edgeIdentity{ID: newPassword()[:16], Made: time.Now().UTC().Truncate(time.Second)}
+		id = edgeIdentity{ID: engine.NewPassword()[:16], Made: time.Now().UTC().Truncate(time.Second)}
 		if data, err = json.Marshal(id); err != nil {
 			return id, err
 		}
-		return id, writeFile(path, append(data, '\n'))
+		return id, engine.WriteFile(path, append(data, '\n'))
 	}
 	if err != nil {
 		return id, err
 	}
-	if err := json.Unmarshal(data, &id); err != nil || !stateName.MatchString(id.ID) {
+	if err := json.Unmarshal(data, &id); err != nil || !engine.StateName.MatchString(id.ID) {
 		return id, fmt.Errorf("read %s: no identity in it", path)
 	}
 	return id, nil

@@ -8,6 +8,8 @@ import (
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -17,36 +19,41 @@ const (
 	linkSubs   = 100_000          // on one connection: more than the relay ever has, and the most that a hub may ask for
 )
 
-// linkTo has the embedded server be a leaf node of a hub, with an account of its
-// own for it. The password is that of the gate.
-func linkTo(opts *natsserver.Options, o HubOptions, f *folder, password string) error {
-	id, err := f.identity()
-	if err != nil {
-		return err
-	}
-	remote, err := o.remote()
+// uplink is what makes the embedded server a leaf node of a hub. One server at a
+// time is started with it.
+type uplink struct {
+	linkSaid
+	o        engine.HubOptions
+	id       string // of the folder
+	password string // of the gate
+}
+
+// Join gives the server its leaf node, with an account of its own for it.
+func (u *uplink) Join(opts *natsserver.Options) error {
+	remote, err := remote(u.o)
 	if err != nil {
 		return fmt.Errorf("link to hub: %w", err)
 	}
+	u.password = engine.NewPassword()
 	account := natsserver.NewAccount(hubAccount)
 	remote.LocalAccount = account.Name
 	setLeafNode(opts, remote)
-	opts.ServerName = "relay-" + id.ID // by which a hub tells leaf nodes apart
+	opts.ServerName = "relay-" + u.id // by which a hub tells leaf nodes apart
 	opts.MaxSubs, opts.Accounts = linkSubs, append(opts.Accounts, account)
 	opts.PingInterval, opts.MaxPingsOut = linkPing, 2
 	opts.Users = append(opts.Users, &natsserver.User{
-		Username: hubUser, Password: hashed(password), Account: account,
+		Username: hubUser, Password: engine.Hashed(u.password), Account: account,
 		AllowedConnectionTypes: map[string]struct{}{"IN_PROCESS": {}},
 	})
 	return nil
 }
 
-// linked opens the one way from the streams to the hub's account, for what a copy
+// Open opens the one way from the streams to the hub's account, for what a copy
 // delivers.
-func (e *engine) linked(edge, password string) error {
-	own := e.ns.GlobalAccount()
-	hub, err := e.ns.LookupAccount(hubAccount)
-	for _, start := range copyStarts(edge) {
+func (u *uplink) Open(ns *natsserver.Server) (*nats.Conn, error) {
+	own := ns.GlobalAccount()
+	hub, err := ns.LookupAccount(hubAccount)
+	for _, start := range copyStarts(u.o.Name) {
 		if err == nil {
 			err = own.AddStreamExport(start+">", []*natsserver.Account{hub})
 		}
@@ -54,14 +61,14 @@ func (e *engine) linked(edge, password string) error {
 			err = hub.AddStreamImport(own, start+">", "")
 		}
 	}
-	if err == nil {
-		e.hub, err = nats.Connect("", nats.InProcessServer(e.ns), nats.UserInfo(hubUser, password), nats.MaxReconnects(-1),
-			nats.ReconnectWait(100*time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-	}
 	if err != nil {
-		return fmt.Errorf("link to hub: %w", err)
+		return nil, fmt.Errorf("link to hub: %w", err)
 	}
-	return nil
+	nc, err := engine.ConnectInside(ns, hubUser, u.password)
+	if err != nil {
+		return nil, fmt.Errorf("link to hub: %w", err)
+	}
+	return nc, nil
 }
 
 // linkSaid keeps the last thing that a leaf node said of its connection. It goes
@@ -74,8 +81,8 @@ type linkSaid struct {
 // maxReason is how much of a reason is kept: a hub may say anything.
 const maxReason = 200
 
-// takes keeps a line of the server's log, if it is of the link.
-func (l *linkSaid) takes(text string) bool {
+// Takes keeps a line of the server's log, if it is of the link.
+func (l *linkSaid) Takes(text string) bool {
 	if !strings.Contains(text, " - lid:") && !strings.Contains(text, "leafnode") {
 		return false
 	}

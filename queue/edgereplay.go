@@ -8,6 +8,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // replayBeat is how often a replay that was asked for by the hub tells of itself.
@@ -49,7 +51,7 @@ func (g *gate) replay(m *nats.Msg) {
 
 // tokenOrAny reports whether text is one token of a subject, or none: a hub may
 // put anything into what goes to the log and into a filter.
-func tokenOrAny(text string) bool { return text == "" || stateName.MatchString(text) }
+func tokenOrAny(text string) bool { return text == "" || engine.StateName.MatchString(text) }
 
 func (g *gate) replayAll(m *nats.Msg, f record.Filter) replayed {
 	ctx, cancel := context.WithCancel(g.ctx)
@@ -74,6 +76,6 @@ func (g *gate) replayAll(m *nats.Msg, f record.Filter) replayed {
 
 func (g *gate) tell(m *nats.Msg, r replayed) {
 	if data, err := json.Marshal(r); err == nil {
-		_ = g.eng.hub.Publish(m.Reply, data)
+		_ = g.eng.Hub.Publish(m.Reply, data)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"callrelay/queue/engine"
 )
 
 // TestWhatAnotherRelayStoredAfterACleanCloseIsKept stands for a folder that an
@@ -11,7 +13,7 @@ import (
 func TestWhatAnotherRelayStoredAfterACleanCloseIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	write(t, q, records("crm", 0, 3)...)
 	if err := q.Close(testContext(t)); err != nil {
 		t.Fatal(err)
@@ -23,7 +25,7 @@ func TestWhatAnotherRelayStoredAfterACleanCloseIsKept(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"EVENTS":{"acknowledged":1,"last":1}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	q = open(t, Options{Dir: dir})
+	q = open(t, engine.Options{Dir: dir})
 	if got := q.Stats().Services["crm"].Waiting; got != 3 {
 		t.Errorf("%d deliveries wait, want 3", got)
 	}

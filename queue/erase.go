@@ -7,10 +7,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // Erased is what an erasure removed, or would remove.
@@ -31,7 +30,7 @@ func (q *Queue) Scan(ctx context.Context, visit func(*record.Stored)) error {
 		return record.ErrUnavailable
 	}
 	for _, stream := range record.Order {
-		err := eng.scan(ctx, stream, 0, func(s *record.Stored, _ uint64) { visit(s) })
+		err := eng.Scan(ctx, stream, 0, func(s *record.Stored, _ uint64) { visit(s) })
 		if err != nil {
 			return err
 		}
@@ -72,7 +71,7 @@ func (q *Queue) Erase(ctx context.Context, dry bool, match func(*record.Stored) 
 // erasure is one run of Erase.
 type erasure struct {
 	q     *Queue
-	eng   *engine
+	eng   *engine.Engine
 	dry   bool
 	match func(*record.Stored) bool
 	next  map[string]uint64 // by stream: where the next pass begins
@@ -110,7 +109,7 @@ func (e *erasure) pass(ctx context.Context) (int, error) {
 
 func (e *erasure) find(ctx context.Context, stream string) (found, error) {
 	hits := found{}
-	err := e.eng.scan(ctx, stream, e.next[stream], func(s *record.Stored, seq uint64) {
+	err := e.eng.Scan(ctx, stream, e.next[stream], func(s *record.Stored, seq uint64) {
 		e.next[stream] = seq + 1
 		if !e.match(s) {
 			return
@@ -169,7 +168,7 @@ const eraseBatch = 16
 
 func (e *erasure) erase(ctx context.Context, stream, service string, seqs map[uint64]bool) error {
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(seqs)), eraseBatch) {
-		err := e.q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.eraseEach(ctx, stream, part) })
+		err := e.q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error { return eng.EraseEach(ctx, stream, part) })
 		if err != nil {
 			return err
 		}
@@ -184,36 +183,4 @@ func (e *erasure) end() {
 		l.erasing = erasing{}
 		l.mu.Unlock()
 	}
-}
-
-// scan passes the records of a stream from a sequence on to visit.
-func (e *engine) scan(ctx context.Context, stream string, from uint64, visit func(s *record.Stored, seq uint64)) error {
-	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
-	if from > 0 {
-		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
-	}
-	return e.read(ctx, stream, cfg, func(m *nats.Msg, at record.Place) bool {
-		s := &record.Stored{Stream: stream, Record: record.Read(m)}
-		if stream == record.Retry || stream == record.Dead {
-			s.Event = m.Header.Get(record.HeadEvent)
-		}
-		visit(s, at.Seq)
-		return true
-	})
-}
-
-// eraseEach deletes records and overwrites them, which rewrites the file of
-// each.
-func (e *engine) eraseEach(ctx context.Context, stream string, seqs []uint64) error {
-	for _, seq := range seqs {
-		body := fmt.Appendf(nil, `{"seq":%d}`, seq)
-		err := e.call(ctx, "$JS.API.STREAM.MSG.DELETE."+e.name(stream), body)
-		if err == nil {
-			continue
-		}
-		if e.anyLeft(ctx, stream, []uint64{seq}) {
-			return fmt.Errorf("record %d of %s: %w", seq, stream, err)
-		}
-	}
-	return nil
 }

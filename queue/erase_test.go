@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // person makes a record of a call whose body names it.
@@ -46,7 +48,7 @@ func filesWith(t testing.TB, dir, text string) (n int) {
 func TestErasedRecordsAreGoneFromEveryStreamAndFromDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	const gone, kept = "call-of-ann", "call-of-bob"
 	crm := q.Lane("crm")
 	for n := range 6 {
@@ -105,7 +107,7 @@ func TestErasedRecordsAreGoneFromEveryStreamAndFromDisk(t *testing.T) {
 		t.Errorf("%d files still hold what was erased", n)
 	}
 
-	q = open(t, Options{Dir: dir})
+	q = open(t, engine.Options{Dir: dir})
 	got := map[string]bool{}
 	for _, e := range next(t, q.Lane("crm"), 2) {
 		got[e.ID] = true
@@ -123,7 +125,7 @@ func TestErasedRecordsAreGoneFromEveryStreamAndFromDisk(t *testing.T) {
 
 func TestAnErasedCallLetsTheOrderOfOthersGoOn(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	l.SetOrdered(true)
 	for n := range 4 {
@@ -156,7 +158,7 @@ func TestAnErasedCallLetsTheOrderOfOthersGoOn(t *testing.T) {
 
 func TestErasingWhileDeliveriesMoveMissesNone(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	const n = 300
 	var recs []record.Record
 	for i := range n {

@@ -6,6 +6,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // erasedSubject is where the relays of a site tell each other of what they
@@ -19,7 +21,7 @@ type erasedRecords struct {
 }
 
 // erased tells the other relays, which may have fetched the records already.
-func (c *cluster) erased(eng *engine, stream, service string, seqs []uint64) {
+func (c *cluster) erased(eng *engine.Engine, stream, service string, seqs []uint64) {
 	var r erasedRecords
 	switch stream {
 	case record.Events:
@@ -30,7 +32,7 @@ func (c *cluster) erased(eng *engine, stream, service string, seqs []uint64) {
 		return
 	}
 	if data, err := json.Marshal(r); err == nil {
-		_ = eng.nc.Publish(eng.subject(erasedSubject+service), data)
+		_ = eng.NC.Publish(eng.Subject(erasedSubject+service), data)
 	}
 }
 

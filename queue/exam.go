@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // Examine looks through the folder of a relay that does not run: the disk below
@@ -21,22 +23,22 @@ import (
 // changes nothing else. Of a cluster it looks at the streams there. Services
 // are the configured ones. It returns an error when it could not look, as when a
 // relay runs.
-func Examine(ctx context.Context, o Options, services []string) ([]Finding, error) {
-	o = o.withDefaults()
+func Examine(ctx context.Context, o engine.Options, services []string) ([]Finding, error) {
+	o = o.WithDefaults()
 	x := &exam{o: o, services: services}
 	if _, err := os.Stat(o.Dir); errors.Is(err, fs.ErrNotExist) {
 		x.doubt("folder", "relay run makes it; is queue.dir the right one?", "%s is missing", o.Dir)
 		return x.list, nil
 	}
-	lock, unclean, err := lockFolder(o.Dir)
+	lock, unclean, err := engine.LockFolder(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{dir: o.Dir, lock: lock}
+	f := &engine.Folder{Dir: o.Dir, Lock: lock}
 	if !unclean {
-		defer func() { _ = f.clean() }()
+		defer func() { _ = f.Clean() }()
 	}
-	defer f.close()
+	defer f.Close()
 	if !x.place(f) {
 		return x.list, nil
 	}
@@ -76,7 +78,7 @@ func (q *Queue) Examine(ctx context.Context, services []string) []Finding {
 	return x.list
 }
 
-func (b *embedded) examine(ctx context.Context, x *exam, eng *engine) {
+func (b *embedded) examine(ctx context.Context, x *exam, eng *engine.Engine) {
 	x.floorFiles(b.q.folder)
 	x.streams(ctx, eng)
 }
@@ -84,22 +86,22 @@ func (b *embedded) examine(ctx context.Context, x *exam, eng *engine) {
 // exam is one examination.
 type exam struct {
 	findings
-	o        Options
+	o        engine.Options
 	services []string
 	live     bool // the relay runs
 }
 
 // stopped starts JetStream over the folder and looks at what it took up.
-func (x *exam) stopped(ctx context.Context, f *folder, fl floors) error {
+func (x *exam) stopped(ctx context.Context, f *engine.Folder, fl floors) error {
 	heard := &warnings{}
 	o := x.o
 	o.Listen, o.Log = "", slog.New(heard)
 	start := time.Now()
-	eng, err := startEngine(ctx, f, o)
+	eng, err := engine.Start(ctx, f, o, nil)
 	if err != nil {
 		return err
 	}
-	defer eng.stop()
+	defer eng.Stop()
 	for _, text := range heard.list() {
 		x.doubt("recovery", "", "JetStream says: %s", text)
 	}
@@ -109,17 +111,10 @@ func (x *exam) stopped(ctx context.Context, f *folder, fl floors) error {
 }
 
 // owed tells of each service what waits for it.
-func (x *exam) owed(ctx context.Context, eng *engine, fl floors, state streamState) error {
+func (x *exam) owed(ctx context.Context, eng *engine.Engine, fl floors, state engine.State) error {
 	counts := map[string]map[string]int{}
 	for _, stream := range [...]string{record.Events, record.Retry, record.Dead} {
-		subjects, err := eng.subjectCounts(ctx, stream)
-		if err != nil {
-			continue // the stream itself was found missing
-		}
-		counts[stream] = map[string]int{}
-		for subject, n := range subjects {
-			counts[stream][record.ServiceOf(subject)] += n
-		}
+		counts[stream], _ = eng.ServiceCounts(ctx, stream) // the stream itself was found missing
 	}
 	names := map[string]bool{}
 	for name := range fl.lanes {
@@ -136,7 +131,7 @@ func (x *exam) owed(ctx context.Context, eng *engine, fl floors, state streamSta
 			x.fault("floor "+name, "what was accepted in between is gone: a backup, or the call server, may have it",
 				"it stands at %d and EVENTS ends at %d: the end of the stream is lost, or it was made anew", lane.high, state.LastSeq)
 		}
-		fresh, err := eng.countFrom(ctx, name, lane.high+1)
+		fresh, err := eng.CountFrom(ctx, record.Events, "events."+name+".>", lane.high+1)
 		if err != nil {
 			return err
 		}

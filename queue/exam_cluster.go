@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // quorumReplicas is the fewest copies of which one may be lost.
@@ -25,19 +26,19 @@ const inStep = 5 * time.Second
 // run. It changes nothing.
 func examineCluster(ctx context.Context, x *exam) {
 	began := time.Now()
-	eng, err := connectCluster(x.o)
+	eng, err := engine.Connect(x.o)
 	if err != nil {
 		x.fault("cluster", "look at the servers, and at queue.servers, credentials and tls", "%v", err)
 		return
 	}
-	defer eng.stop()
+	defer eng.Stop()
 	x.well("cluster", "answers after %s", time.Since(began).Round(time.Millisecond))
 	x.shared(ctx, eng)
 	counts := map[string]map[string]int{}
 	for _, stream := range [...]string{record.Events, record.Retry, record.Dead} {
-		counts[stream], _ = eng.serviceCounts(ctx, stream) // the stream itself was found missing
+		counts[stream], _ = eng.ServiceCounts(ctx, stream) // the stream itself was found missing
 	}
-	known, err := eng.consumers(ctx)
+	known, err := eng.Consumers(ctx)
 	if err != nil {
 		return
 	}
@@ -56,17 +57,17 @@ func examineCluster(ctx context.Context, x *exam) {
 	}
 }
 
-func (c *cluster) examine(ctx context.Context, x *exam, eng *engine) { x.shared(ctx, eng) }
+func (c *cluster) examine(ctx context.Context, x *exam, eng *engine.Engine) { x.shared(ctx, eng) }
 
 // shared looks at the streams of a site.
-func (x *exam) shared(ctx context.Context, eng *engine) {
-	known := map[string]streamState{}
-	for _, stream := range append(record.Order[:], leases) {
+func (x *exam) shared(ctx context.Context, eng *engine.Engine) {
+	known := map[string]engine.State{}
+	for _, stream := range append(record.Order[:], record.Leases) {
 		state, err := x.replicated(ctx, eng, stream)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			x.doubt(eng.name(stream), "relay run makes it", "the stream is missing")
+			x.doubt(eng.Name(stream), "relay run makes it", "the stream is missing")
 		} else if err != nil {
-			x.fault(eng.name(stream), "look at the logs of the servers", "%v", err)
+			x.fault(eng.Name(stream), "look at the logs of the servers", "%v", err)
 		}
 		known[stream] = state
 	}
@@ -79,18 +80,9 @@ func (x *exam) shared(ctx context.Context, eng *engine) {
 }
 
 // replicated looks at who keeps a stream.
-func (x *exam) replicated(ctx context.Context, eng *engine, stream string) (streamState, error) {
-	var info struct {
-		Error   *jetstream.APIError    `json:"error"`
-		Config  jetstream.StreamConfig `json:"config"`
-		Cluster *jetstream.ClusterInfo `json:"cluster"`
-		State   streamState            `json:"state"`
-	}
-	name := eng.name(stream)
-	m, err := eng.ask(ctx, "$JS.API.STREAM.INFO."+name, nil)
-	if err == nil {
-		err = json.Unmarshal(m, &info)
-	}
+func (x *exam) replicated(ctx context.Context, eng *engine.Engine, stream string) (engine.State, error) {
+	name := eng.Name(stream)
+	info, err := eng.Details(ctx, stream)
 	switch {
 	case err != nil:
 		return info.State, err

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 
 // place looks at the folder, the disk below it and the clock. It returns whether
 // the folder can be looked into.
-func (x *exam) place(f *folder) bool {
+func (x *exam) place(f *engine.Folder) bool {
 	x.permissions(f)
 	if len(x.o.Servers) > 0 && !x.o.Spool { // it holds the relay's own state alone
 		x.clock()
@@ -33,21 +35,21 @@ func (x *exam) place(f *folder) bool {
 	return x.format(f)
 }
 
-func (x *exam) permissions(f *folder) {
-	info, err := os.Stat(f.dir)
+func (x *exam) permissions(f *engine.Folder) {
+	info, err := os.Stat(f.Dir)
 	if err != nil {
 		x.fault("folder", "make it readable to the relay's user", "%v", err)
 		return
 	}
 	if mode := info.Mode().Perm(); mode != 0o700 {
-		x.doubt("folder", "chmod 700 "+f.dir, "%s has mode %o: others may read events", f.dir, mode)
+		x.doubt("folder", "chmod 700 "+f.Dir, "%s has mode %o: others may read events", f.Dir, mode)
 		return
 	}
-	x.well("folder", "%s, for its owner alone", f.dir)
+	x.well("folder", "%s, for its owner alone", f.Dir)
 }
 
-func (x *exam) format(f *folder) bool {
-	data, err := os.ReadFile(f.path("format"))
+func (x *exam) format(f *engine.Folder) bool {
+	data, err := os.ReadFile(f.Path("format"))
 	text := strings.TrimSpace(string(data))
 	found, notNumber := strconv.Atoi(text)
 	switch {
@@ -57,11 +59,11 @@ func (x *exam) format(f *folder) bool {
 	case err != nil || notNumber != nil:
 		x.fault("format", "restore the folder from a backup", "the format number cannot be read: %q", text)
 		return false
-	case found > formatVersion:
-		x.fault("format", "run the relay that wrote it, or a newer one", "%d is newer than this relay knows (%d)", found, formatVersion)
+	case found > engine.FormatVersion:
+		x.fault("format", "run the relay that wrote it, or a newer one", "%d is newer than this relay knows (%d)", found, engine.FormatVersion)
 		return false
 	}
-	if _, err := os.Stat(f.path(restoring)); err == nil {
+	if _, err := os.Stat(f.Path(engine.Restoring)); err == nil {
 		x.fault("format", "empty the folder and restore again", "a restore into it was not finished")
 		return false
 	}
@@ -82,9 +84,9 @@ var filesystems = map[int64]struct {
 	unix.V9FS_MAGIC:            {"9p: locks and syncs depend on the host", Doubtful},
 }
 
-func (x *exam) filesystem(f *folder) {
+func (x *exam) filesystem(f *engine.Folder) {
 	var s unix.Statfs_t
-	if err := unix.Statfs(f.dir, &s); err != nil {
+	if err := unix.Statfs(f.Dir, &s); err != nil {
 		x.fault("disk", "", "%v", err)
 		return
 	}
@@ -96,14 +98,14 @@ func (x *exam) filesystem(f *folder) {
 }
 
 // space compares what is free with what the queue may grow to.
-func (x *exam) space(f *folder) {
+func (x *exam) space(f *engine.Folder) {
 	var s unix.Statfs_t
-	if err := unix.Statfs(f.dir, &s); err != nil {
+	if err := unix.Statfs(f.Dir, &s); err != nil {
 		return // told above
 	}
 	block := int64(s.Bsize)
 	free, reserve := int64(s.Bavail)*block, reserveOf(&s)
-	held := treeSize(f.path("jetstream"))
+	held := treeSize(f.Path("jetstream"))
 	wanted := x.o.MaxBytes + x.o.DeadMaxBytes - held
 	switch {
 	case free <= reserve:
@@ -134,8 +136,8 @@ func treeSize(dir string) int64 {
 }
 
 // syncing measures what each acknowledgement waits for.
-func (x *exam) syncing(f *folder) {
-	path := f.path("probe-doctor")
+func (x *exam) syncing(f *engine.Folder) {
+	path := f.Path("probe-doctor")
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		x.fault("sync", "make it writable to the relay's user", "the folder cannot be written: %v", err)
@@ -176,10 +178,10 @@ func (x *exam) clock() {
 }
 
 // floorFiles looks at both slots of the floors and returns the newer one.
-func (x *exam) floorFiles(f *folder) floors {
+func (x *exam) floorFiles(f *engine.Folder) floors {
 	newest, generation, whole, written := floors{lanes: map[string]progress{}}, uint64(0), 0, false
 	for _, name := range [...]string{"floors.0", "floors.1"} {
-		data, err := os.ReadFile(f.path(name))
+		data, err := os.ReadFile(f.Path(name))
 		if err != nil || len(data) == 0 {
 			continue // never written
 		}

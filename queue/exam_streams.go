@@ -2,37 +2,27 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // ahead is how much later than now a record may have been stored before the
 // clock is taken to have been set back.
 const ahead = 5 * time.Second
 
-// streamState is what JetStream says of a stream.
-type streamState struct {
-	StreamState
-	Last    time.Time `json:"last_ts"`
-	Deleted int       `json:"num_deleted"`
-	Lost    *struct {
-		Msgs  []uint64 `json:"msgs"`
-		Bytes uint64   `json:"bytes"`
-	} `json:"lost"`
-}
-
 // streams looks at each stream and returns what JetStream says of those that
 // are there.
-func (x *exam) streams(ctx context.Context, eng *engine) map[string]streamState {
-	known := map[string]streamState{}
+func (x *exam) streams(ctx context.Context, eng *engine.Engine) map[string]engine.State {
+	known := map[string]engine.State{}
 	for _, name := range record.Order {
-		state, err := eng.stateOf(ctx, name)
+		info, err := eng.Details(ctx, name)
+		state := info.State
 		if err != nil {
 			x.fault(name, "relay run makes the stream again, and takes up its records if they are there", "JetStream did not take it up: %v", err)
 			continue
@@ -48,16 +38,16 @@ func (x *exam) streams(ctx context.Context, eng *engine) map[string]streamState 
 }
 
 // readable reads every record of a stream: a damaged one JetStream passes over.
-func (x *exam) readable(ctx context.Context, eng *engine, name string, s streamState) {
+func (x *exam) readable(ctx context.Context, eng *engine.Engine, name string, s engine.State) {
 	read := uint64(0)
-	err := eng.readSpan(ctx, name, span{s.FirstSeq, s.LastSeq}, func(*nats.Msg, record.Place) { read++ })
+	err := eng.ReadSpan(ctx, name, engine.Span{From: s.FirstSeq, To: s.LastSeq}, func(*nats.Msg, record.Place) { read++ })
 	if err != nil || read < s.Messages {
 		x.fault(name, "copy the folder away before the relay starts; a backup, or the call server, may have what is lost",
 			"%d of %s can be read", read, many(int(s.Messages), "record"))
 	}
 }
 
-func (x *exam) stream(name string, s streamState) {
+func (x *exam) stream(name string, s engine.State) {
 	if lost := s.Lost; lost != nil && (len(lost.Msgs) > 0 || lost.Bytes > 0) {
 		x.fault(name, "look at the disk and the kernel's log; a backup, or the call server, may have what was lost",
 			"JetStream found damaged blocks and lost %s", lostText(lost.Msgs, lost.Bytes))
@@ -77,7 +67,7 @@ func lostText(seqs []uint64, bytes uint64) string {
 }
 
 // levels tells how near the streams are to their limits.
-func (x *exam) levels(known map[string]streamState) {
+func (x *exam) levels(known map[string]engine.State) {
 	used := int64(known[record.Events].Bytes + known[record.Retry].Bytes)
 	if float64(used) > highPart*float64(x.o.MaxBytes) {
 		x.doubt("limit", "mend the endpoint that holds most, or raise queue.max_bytes: its oldest deliveries become dead letters",
@@ -87,30 +77,4 @@ func (x *exam) levels(known map[string]streamState) {
 		x.doubt("limit", "relay dead replay or relay dead drop, or raise queue.dead_max_bytes: when it is full, intake refuses",
 			"DEAD holds %s of %s", sizeText(letters), sizeText(x.o.DeadMaxBytes))
 	}
-}
-
-// stateOf asks JetStream for what it knows of a stream.
-func (e *engine) stateOf(ctx context.Context, stream string) (streamState, error) {
-	answer, err := e.ask(ctx, "$JS.API.STREAM.INFO."+stream, nil)
-	if err != nil {
-		return streamState{}, err
-	}
-	var info struct {
-		State streamState `json:"state"`
-	}
-	err = json.Unmarshal(answer, &info)
-	return info.State, err
-}
-
-// countFrom returns how many records a service has from a sequence on.
-func (e *engine) countFrom(ctx context.Context, service string, from uint64) (int, error) {
-	c, err := e.js.CreateConsumer(ctx, record.Events, jetstream.ConsumerConfig{
-		FilterSubject: "events." + service + ".>", DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
-		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
-	})
-	if err != nil {
-		return 0, fmt.Errorf("count what %s is owed: %w", service, err)
-	}
-	e.dropConsumer(record.Events, c.CachedInfo().Name)
-	return int(c.CachedInfo().NumPending), nil
 }

@@ -10,6 +10,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // overwrite changes a byte of a file at a part of its length.
@@ -91,7 +93,7 @@ func TestAnExaminationFindsWhatIsWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.damage(t, dir)
-			list, err := Examine(testContext(t), Options{Dir: dir}, []string{"crm"})
+			list, err := Examine(testContext(t), engine.Options{Dir: dir}, []string{"crm"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +118,7 @@ func TestAnExaminationFindsWhatIsWrong(t *testing.T) {
 func examined(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	write(t, q, records("crm", 0, 4)...)
 	entries := next(t, q.Lane("crm"), 3)
 	entries[0].Finish()
@@ -134,14 +136,14 @@ func examined(t *testing.T) string {
 func TestAnExaminationChangesNothing(t *testing.T) {
 	t.Parallel()
 	dir := examined(t)
-	if _, err := Examine(testContext(t), Options{Dir: dir}, nil); err != nil {
+	if _, err := Examine(testContext(t), engine.Options{Dir: dir}, nil); err != nil {
 		t.Fatal(err)
 	}
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	if got := waiting(t, q, "crm", 2); got[0] != "crm-1" || got[1] != "crm-3" {
 		t.Errorf("owed %v, want the parked and the waiting one", got)
 	}
-	if _, err := Examine(testContext(t), Options{Dir: dir}, nil); err == nil || !strings.Contains(err.Error(), "in use by another relay") {
+	if _, err := Examine(testContext(t), engine.Options{Dir: dir}, nil); err == nil || !strings.Contains(err.Error(), "in use by another relay") {
 		t.Errorf("a folder in use: %v", err)
 	}
 	for _, f := range q.Examine(testContext(t), []string{"crm", "old"}) {
@@ -150,7 +152,7 @@ func TestAnExaminationChangesNothing(t *testing.T) {
 		}
 	}
 	missing := filepath.Join(dir, "none")
-	list, err := Examine(testContext(t), Options{Dir: missing}, nil)
+	list, err := Examine(testContext(t), engine.Options{Dir: missing}, nil)
 	if err != nil || len(list) != 1 || !strings.Contains(list[0].Text, "is missing") {
 		t.Errorf("got %v and %v", list, err)
 	}
@@ -161,8 +163,8 @@ func TestAnExaminationChangesNothing(t *testing.T) {
 
 func TestAClockThatWasSetBackIsAFault(t *testing.T) {
 	queuetest.NeedsFolder(t)
-	x := &exam{o: Options{}.withDefaults()}
-	x.stream(record.Events, streamState{Last: time.Now().Add(time.Hour)})
+	x := &exam{o: engine.Options{}.WithDefaults()}
+	x.stream(record.Events, engine.State{Last: time.Now().Add(time.Hour)})
 	if len(x.list) == 0 || x.list[0].What != "clock" || x.list[0].Level != Faulty {
 		t.Errorf("got %+v", x.list)
 	}

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 // feed is how a lane gets its records: from the consumer of its service. Its
 // fields are guarded by the lane's mutex.
 type feed struct {
-	eng       *engine // the run of the server that the rest belongs to; nil: not attached
+	eng       *engine.Engine // the run of the server that the rest belongs to; nil: not attached
 	sub       *nats.Subscription
 	attaching bool
 
@@ -95,10 +96,10 @@ func (l *Lane) nudge(now time.Time) {
 // In one run of the server the lane always listens at the same place, since a
 // request on its way may be answered by the consumer after the one it was meant
 // for.
-func (l *Lane) attach(ctx context.Context, eng *engine) error {
+func (l *Lane) attach(ctx context.Context, eng *engine.Engine) error {
 	l.q.events.commitMu.Lock() // so that no record is counted twice, or not at all
 	defer l.q.events.commitMu.Unlock()
-	s, err := eng.stream(ctx, record.Events)
+	s, err := eng.Stream(ctx, record.Events)
 	if err == nil && !l.q.events.same(s) {
 		err = errReplaced
 	}
@@ -109,7 +110,7 @@ func (l *Lane) attach(ctx context.Context, eng *engine) error {
 }
 
 // attachAt does so while nothing is stored behind last.
-func (l *Lane) attachAt(ctx context.Context, eng *engine, last uint64) error {
+func (l *Lane) attachAt(ctx context.Context, eng *engine.Engine, last uint64) error {
 	l.mu.Lock()
 	l.win.clamp(last)
 	l.lot.clamp(last)
@@ -118,9 +119,9 @@ func (l *Lane) attachAt(ctx context.Context, eng *engine, last uint64) error {
 		sub = nil
 	}
 	l.mu.Unlock()
-	pending, err := l.makeConsumer(ctx, eng.js, start)
+	pending, err := l.makeConsumer(ctx, eng.JS, start)
 	if err == nil && sub == nil {
-		sub, err = eng.nc.Subscribe(eng.nc.NewInbox(), l.arrive)
+		sub, err = eng.NC.Subscribe(eng.NC.NewInbox(), l.arrive)
 	}
 	if err != nil {
 		return fmt.Errorf("attach lane %s: %w", l.name, err)
@@ -176,7 +177,7 @@ func (l *Lane) reattach() {
 
 // attachOnce attaches a lane that never was. When that fails, the first Next
 // tries again.
-func (l *Lane) attachOnce(eng *engine) {
+func (l *Lane) attachOnce(eng *engine.Engine) {
 	l.mu.Lock()
 	fresh := l.feed.eng == nil && !l.feed.attaching
 	l.feed.attaching = l.feed.attaching || fresh
@@ -249,100 +250,6 @@ func keepTaken(fresh []*Entry, high uint64) []*Entry {
 		}
 	}
 	return kept
-}
-
-// makeConsumer creates the consumer and returns how many records it will
-// deliver.
-func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start uint64) (int, error) {
-	cfg := jetstream.ConsumerConfig{
-		Durable:       l.name,
-		Description:   "deliveries owed to service " + l.name,
-		FilterSubject: "events." + l.name + ".>",
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   start,
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       never, // the lane decides what is tried again
-		MaxDeliver:    -1,
-		MaxAckPending: maxAckPending,
-		MemoryStorage: true, // the lane's floor is what survives
-	}
-	c, err := js.CreateConsumer(ctx, record.Events, cfg)
-	if errors.Is(err, jetstream.ErrConsumerExists) || err == nil && used(c.CachedInfo()) {
-		if err := js.DeleteConsumer(ctx, record.Events, l.name); err != nil {
-			return 0, err
-		}
-		c, err = js.CreateConsumer(ctx, record.Events, cfg)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return int(c.CachedInfo().NumPending), nil
-}
-
-// used reports whether a consumer is an earlier one of the same configuration,
-// which JetStream takes for the new one: it would not deliver again.
-func used(info *jetstream.ConsumerInfo) bool {
-	return info.Delivered.Consumer > 0 || info.NumWaiting > 0
-}
-
-// request is one call for more records.
-type request struct {
-	eng      *engine
-	inbox    string
-	size     int
-	patience time.Duration
-}
-
-// fetch asks JetStream for more when few records are left.
-func (l *Lane) fetch(now time.Time) {
-	if eng := l.q.engine.Load(); eng != nil {
-		l.attachOnce(eng)
-	}
-	if r, ok := l.want(now); ok {
-		l.ask(r)
-	}
-}
-
-// fetchBytes is what each lane may hold in advance.
-func (q *Queue) fetchBytes() int {
-	return min(max(allFetchBytes/max(int(q.laneCount.Load()), 1), minFetchBytes), maxFetchBytes)
-}
-
-// want says what to ask for, and counts it as on its way.
-func (l *Lane) want(now time.Time) (request, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f := &l.feed
-	if f.unanswered(now) {
-		f.asked = 0
-	}
-	if f.eng == nil || l.crowded() || now.Before(f.pausedTo) || !l.q.base.wants(l) {
-		return request{}, false
-	}
-	switch since := now.Sub(f.last); {
-	case since < 100*time.Millisecond:
-		f.size = min(f.size*2, f.most)
-	case since > time.Second:
-		f.size = max(f.size/2, f.least)
-	}
-	size := f.size
-	if f.recall > 0 {
-		size, f.recall = min(f.recall, f.most), 0
-	}
-	n := max(min(size, l.q.fetchBytes()/int(f.average)), 1)
-	f.last, f.expires = now, now.Add(f.patience+fetchGrace)
-	f.asked += n
-	return request{f.eng, f.sub.Subject, n, f.patience}, true
-}
-
-func (l *Lane) ask(r request) {
-	body := make([]byte, 0, 64)
-	body = append(body, `{"batch":`...)
-	body = strconv.AppendInt(body, int64(r.size), 10)
-	body = append(body, `,"expires":`...)
-	body = strconv.AppendInt(body, int64(r.patience), 10)
-	body = append(body, '}')
-	_ = r.eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+r.eng.name(record.Events)+"."+l.name, r.inbox, body)
 }
 
 // arrive takes what JetStream sends to the lane.

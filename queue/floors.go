@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"callrelay/queue/engine"
 )
 
 // floors is what the queue knows about finished deliveries, for all lanes
@@ -45,17 +47,17 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // openFloors opens both slots and returns what the newer whole one says.
-func openFloors(f *folder) (*floorFile, floors, error) {
+func openFloors(f *engine.Folder) (*floorFile, floors, error) {
 	file := &floorFile{}
 	newest := floors{lanes: map[string]progress{}}
 	for i, name := range []string{"floors.0", "floors.1"} {
-		slot, err := os.OpenFile(f.path(name), os.O_RDWR|os.O_CREATE, 0o600)
+		slot, err := os.OpenFile(f.Path(name), os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			file.close()
 			return nil, newest, fmt.Errorf("open queue: %w", err)
 		}
 		file.slots[i] = slot
-		data, err := os.ReadFile(f.path(name))
+		data, err := os.ReadFile(f.Path(name))
 		if err != nil {
 			file.close()
 			return nil, newest, fmt.Errorf("open queue: %w", err)
@@ -64,7 +66,7 @@ func openFloors(f *folder) (*floorFile, floors, error) {
 			file.generation, newest, file.current = generation, fl, 1-i
 		}
 	}
-	return file, newest, syncDir(f.dir)
+	return file, newest, engine.SyncDir(f.Dir)
 }
 
 // save writes the floors and returns when they are on disk.

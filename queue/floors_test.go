@@ -4,15 +4,17 @@ import (
 	"os"
 	"reflect"
 	"testing"
+
+	"callrelay/queue/engine"
 )
 
 func TestFloorsSurviveATornWrite(t *testing.T) {
 	t.Parallel()
-	f, err := openFolder(t.TempDir())
+	f, err := engine.OpenFolder(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.close()
+	defer f.Close()
 	states := []floors{
 		{lanes: map[string]progress{"crm": {high: 7}}},
 		{lanes: map[string]progress{"crm": {high: 900, open: []uint64{3, 500}}, "billing": {high: 2}}, gone: []uint64{4, 9}},
@@ -37,7 +39,7 @@ func TestFloorsSurviveATornWrite(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("reading %d: got %+v, want %+v", i, got, want)
 		}
-		if err := os.Truncate(f.path("floors."+string('0'+rune(newest))), 30); err != nil {
+		if err := os.Truncate(f.Path("floors."+string('0'+rune(newest))), 30); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -45,11 +47,11 @@ func TestFloorsSurviveATornWrite(t *testing.T) {
 
 func TestFloorsAreNotedBetweenSyncs(t *testing.T) {
 	t.Parallel()
-	f, err := openFolder(t.TempDir())
+	f, err := engine.OpenFolder(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.close()
+	defer f.Close()
 	synced, noted := floors{lanes: map[string]progress{"crm": {high: 7}}}, floors{lanes: map[string]progress{"crm": {high: 9}}}
 	file, _, err := openFloors(f)
 	if err != nil {
@@ -74,7 +76,7 @@ func TestFloorsAreNotedBetweenSyncs(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
-		if err := os.Truncate(f.path("floors."+string('0'+rune(current))), 0); err != nil {
+		if err := os.Truncate(f.Path("floors."+string('0'+rune(current))), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

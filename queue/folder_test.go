@@ -8,13 +8,15 @@ import (
 	"testing"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/engine"
 )
 
 func TestSecondOpenIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	open(t, Options{Dir: dir})
-	_, err := Open(testContext(t), Options{Dir: dir})
+	open(t, engine.Options{Dir: dir})
+	_, err := Open(testContext(t), engine.Options{Dir: dir})
 	want := fmt.Sprintf("queue %s is in use by another relay (pid %d)", dir, os.Getpid())
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -27,21 +29,21 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "format"), []byte("2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(testContext(t), Options{Dir: dir})
+	_, err := Open(testContext(t), engine.Options{Dir: dir})
 	if err == nil || !strings.Contains(err.Error(), "format 2 is newer than this relay knows (1)") {
 		t.Errorf("got %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "format"), []byte("1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	open(t, Options{Dir: dir}) // the refused one has given its lock back
+	open(t, engine.Options{Dir: dir}) // the refused one has given its lock back
 }
 
 func TestFolderIsPrivate(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "queue")
-	open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
+	open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"})
 	for path, want := range map[string]os.FileMode{
 		"": 0o700, "nats": 0o700, "nats/inspect.json": 0o600, "nats/admin.json": 0o600, "format": 0o600, "lock": 0o600,
 	} {
@@ -58,8 +60,8 @@ func TestFolderIsPrivate(t *testing.T) {
 func TestBusyListenerIsAnError(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	first := open(t, Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
-	_, err := Open(testContext(t), Options{Dir: t.TempDir(), Listen: first.engine.Load().address()})
+	first := open(t, engine.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	_, err := Open(testContext(t), engine.Options{Dir: t.TempDir(), Listen: first.engine.Load().Address()})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v", err)
 	}
@@ -67,7 +69,7 @@ func TestBusyListenerIsAnError(t *testing.T) {
 
 func TestStateIsSaved(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	if _, err := q.Load("paused"); err == nil {
 		t.Error("loaded what was never saved")
 	}

@@ -16,12 +16,14 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // century keeps the records of an old queue from expiring.
 const century = 100 * 365 * 24 * time.Hour
 
-var oldOptions = Options{DeadKeep: century, AttemptsKeep: century}
+var oldOptions = engine.Options{DeadKeep: century, AttemptsKeep: century}
 
 // writeOld fills a queue with one delivery of each fate: crm-0 is delivered,
 // crm-1 parked, crm-2 dead, crm-3 was in flight, crm-4 and crm-5 wait.
@@ -49,7 +51,7 @@ func writeOld(t *testing.T, dir string) {
 // made again.
 func TestQueuesOfEveryFormatOpen(t *testing.T) {
 	queuetest.NeedsFolder(t)
-	for version := 1; version <= formatVersion; version++ {
+	for version := 1; version <= engine.FormatVersion; version++ {
 		t.Run(fmt.Sprint("format ", version), func(t *testing.T) {
 			archive := filepath.Join("testdata", fmt.Sprintf("v%d.tar.gz", version))
 			if _, err := os.Stat(archive); errors.Is(err, fs.ErrNotExist) && os.Getenv("UPDATE_GOLDEN") == "1" {

@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -34,7 +36,7 @@ func (s *spool) forwardAll(ctx context.Context) error {
 
 // forward moves one batch and returns how many records it had. They are removed
 // here once the cluster has them; a crash in between leaves them in doubt.
-func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
+func (s *spool) forward(ctx context.Context, eng *engine.Engine) (int, error) {
 	g, last, err := s.local.oldest(ctx)
 	if err != nil || len(g.recs) == 0 {
 		return 0, err
@@ -44,7 +46,7 @@ func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
 		return 0, err
 	}
 	if len(g.recs) > 0 {
-		end, err := eng.lastSeq(ctx, record.Events)
+		end, err := eng.LastSeq(ctx, record.Events)
 		if err == nil {
 			err = s.note(end, g)
 		}
@@ -55,8 +57,8 @@ func (s *spool) forward(ctx context.Context, eng *engine) (int, error) {
 			return 0, fmt.Errorf("forward: %w", err)
 		}
 	}
-	err = s.local.remove(ctx, func(ctx context.Context, eng *engine) error {
-		return eng.purge(ctx, record.Events, "", last+1)
+	err = s.local.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+		return eng.Purge(ctx, record.Events, "", last+1)
 	})
 	if err == nil {
 		s.doubt.forget(keys)
@@ -71,7 +73,7 @@ func (s *spool) note(after uint64, groups ...*group) error {
 	}
 	s.noted = true
 	s.doubt.add(after, groups...)
-	return saveJSON(s.c.q, spoolState, s.doubt)
+	return s.c.q.folder.SaveJSON(spoolState, s.doubt)
 }
 
 // oldest returns the first records of EVENTS, with when they were accepted, and
@@ -82,7 +84,7 @@ func (q *Queue) oldest(ctx context.Context) (*group, uint64, error) {
 		return nil, 0, record.ErrUnavailable
 	}
 	g, last, size := &group{}, uint64(0), int64(0)
-	err := eng.read(ctx, record.Events, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}, func(m *nats.Msg, at record.Place) bool {
+	err := eng.Read(ctx, record.Events, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}, func(m *nats.Msg, at record.Place) bool {
 		r := record.Read(m)
 		g.recs = append(g.recs, r)
 		g.notes = append(g.notes, record.Note{}.WithInt(record.HeadAccepted, at.At.UnixNano()))
@@ -133,11 +135,11 @@ func (s *spool) look(ctx context.Context) (map[string]spooled, error) {
 	if eng == nil {
 		return nil, record.ErrUnavailable
 	}
-	counts, err := eng.serviceCounts(ctx, record.Events)
+	counts, err := eng.ServiceCounts(ctx, record.Events)
 	services := map[string]spooled{}
 	for service, n := range counts {
 		one := spooled{records: n}
-		m, _, err := eng.getDirect(ctx, record.Events, fmt.Appendf(nil, `{"seq":1,"next_by_subj":"events.%s.>"}`, service))
+		m, _, err := eng.GetDirect(ctx, record.Events, fmt.Appendf(nil, `{"seq":1,"next_by_subj":"events.%s.>"}`, service))
 		if err == nil {
 			one.oldest, _ = time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -22,7 +24,6 @@ const (
 	maxFilters  = 100              // of a copy: JetStream compares each with each, which takes minutes for as many as a request holds
 	copyIdle    = 10 * time.Second // a copy that nobody reads ends after it
 	copyBeat    = time.Second
-	codeRefused = 10039 // JetStream's error code of an account without rights
 	flowControl = "$JS.FC."
 )
 
@@ -32,7 +33,7 @@ const (
 // cannot set a consumer of the relay's own, publish, purge or change anything.
 type gate struct {
 	e   *edge
-	eng *engine
+	eng *engine.Engine
 	ctx context.Context // of the requests, which come from a subscription
 	end context.CancelFunc
 
@@ -51,13 +52,13 @@ type copying struct {
 	flow         *nats.Subscription
 }
 
-func openGate(ctx context.Context, e *edge, eng *engine) (*gate, error) {
+func openGate(ctx context.Context, e *edge, eng *engine.Engine) (*gate, error) {
 	g := &gate{e: e, eng: eng}
 	g.ctx, g.end = context.WithCancel(ctx)
 	for subject, answer := range map[string]nats.MsgHandler{
 		apiSubject(e.o.Name) + ".>": g.api,
 		replaySubject(e.o.Name):     g.replay,
-		rollCall:                    func(m *nats.Msg) { e.report(g.ctx, eng.hub, m.Reply) },
+		rollCall:                    func(m *nats.Msg) { e.report(g.ctx, eng.Hub, m.Reply) },
 	} {
 		if _, err := g.listen(subject, answer); err != nil {
 			g.close()
@@ -69,7 +70,7 @@ func openGate(ctx context.Context, e *edge, eng *engine) (*gate, error) {
 
 // listen has the hub's messages on a subject answered.
 func (g *gate) listen(subject string, answer nats.MsgHandler) (*nats.Subscription, error) {
-	sub, err := g.eng.hub.Subscribe(subject, answer)
+	sub, err := g.eng.Hub.Subscribe(subject, answer)
 	if err == nil {
 		err = sub.SetPendingLimits(gatePending, gatePending<<10)
 	}
@@ -101,9 +102,9 @@ func (g *gate) api(m *nats.Msg) {
 
 // ask has the queue answer a request; nil when it does not.
 func (g *gate) ask(request *nats.Msg) *nats.Msg {
-	ctx, cancel := context.WithTimeout(g.ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(g.ctx, engine.RequestTimeout)
 	defer cancel()
-	answer, err := g.eng.nc.RequestMsgWithContext(ctx, request)
+	answer, err := g.eng.NC.RequestMsgWithContext(ctx, request)
 	if err != nil {
 		return nil
 	}
@@ -116,12 +117,12 @@ func (g *gate) answer(m, answer *nats.Msg) {
 		g.refuse(m, "the queue did not answer")
 		return
 	}
-	_ = g.eng.hub.PublishMsg(&nats.Msg{Subject: m.Reply, Header: answer.Header, Data: answer.Data})
+	_ = g.eng.Hub.PublishMsg(&nats.Msg{Subject: m.Reply, Header: answer.Header, Data: answer.Data})
 }
 
 // refuse answers as JetStream does.
 func (g *gate) refuse(m *nats.Msg, why string) {
-	_ = g.eng.hub.Publish(m.Reply, refuse("edge "+g.e.o.Name+": "+why).Data)
+	_ = g.eng.Hub.Publish(m.Reply, engine.Refuse("edge "+g.e.o.Name+": "+why).Data)
 }
 
 var copyWish = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
@@ -170,7 +171,7 @@ func (g *gate) create(m *nats.Msg, stream string) {
 // ends the oldest copies when there are too many.
 func (g *gate) keep(stream, name string) {
 	back, err := g.listen(flowControl+stream+"."+name+".*", func(m *nats.Msg) {
-		_ = g.eng.nc.Publish(m.Subject, nil) // no header: one of them has the server report to a subject of the sender's choice
+		_ = g.eng.NC.Publish(m.Subject, nil) // no header: one of them has the server report to a subject of the sender's choice
 	})
 	if err != nil {
 		return // the copy stalls, and the hub begins it again
@@ -183,7 +184,7 @@ func (g *gate) keep(stream, name string) {
 	}
 	g.mu.Unlock()
 	if oldest.name != "" {
-		g.eng.dropConsumer(oldest.stream, oldest.name)
+		g.eng.DropConsumer(oldest.stream, oldest.name)
 		g.forget(func(c copying) bool { return c.name == oldest.name })
 	}
 }

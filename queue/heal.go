@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -100,7 +102,7 @@ func (q *Queue) watchServer(ctx context.Context) {
 		if eng == nil {
 			continue
 		}
-		if err := eng.srv.Health(); err != nil && eng == q.engine.Load() {
+		if err := eng.Health(); err != nil && eng == q.engine.Load() {
 			q.fail(err)
 		}
 	}
@@ -108,8 +110,8 @@ func (q *Queue) watchServer(ctx context.Context) {
 
 // engines yields the running engine again and again until ctx ends; nil: none
 // runs.
-func (q *Queue) engines(ctx context.Context, interval time.Duration) iter.Seq[*engine] {
-	return func(yield func(*engine) bool) {
+func (q *Queue) engines(ctx context.Context, interval time.Duration) iter.Seq[*engine.Engine] {
+	return func(yield func(*engine.Engine) bool) {
 		tick := time.NewTicker(interval)
 		defer tick.Stop()
 		for {
@@ -148,7 +150,7 @@ func (q *Queue) heal(ctx context.Context) {
 // reports whether that is settled. A reason that repeats is logged once.
 func (q *Queue) restart(ctx context.Context, last *string) bool {
 	if eng := q.engine.Swap(nil); eng != nil {
-		eng.stop()
+		eng.Stop()
 	}
 	if err := q.base.probe(); err != nil {
 		return false

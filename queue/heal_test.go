@@ -15,6 +15,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // breakWrites makes every open block file of a stream read-only underneath
@@ -47,7 +49,7 @@ func TestFailedWriteIsReportedAndHealed(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	write(t, q, records("crm", 0, 20)...)
 	l := q.Lane("crm")
 	entries := next(t, l, 5)
@@ -95,7 +97,7 @@ func (w slowWriter) write(drafts []draft) error {
 
 func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, sample("crm", 0))
 	l := q.Lane("crm")
 	e := next(t, l, 1)[0]
@@ -133,7 +135,7 @@ func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 
 func TestCommitterThatEndedTakesNothingAfterARestart(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	out := q.retry.out
 	shut(t, q)
 	q.retry.attach(out) // as a heal does that Close overtook
@@ -177,12 +179,12 @@ func TestAFrozenStreamIsNoticedThoughNobodyWrites(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	write(t, q, records("crm", 0, 3)...)
 	frozen := q.engine.Load()
 	breakWrites(t, dir, record.Events)
-	_ = q.remove(testContext(t), func(ctx context.Context, eng *engine) error { // the deletion cannot be written
-		return eng.deleteEach(ctx, record.Events, []uint64{2})
+	_ = q.remove(testContext(t), func(ctx context.Context, eng *engine.Engine) error { // the deletion cannot be written
+		return eng.DeleteEach(ctx, record.Events, []uint64{2})
 	})
 	eventually(t, "the queue takes records again", func() bool {
 		eng := q.engine.Load()
@@ -195,7 +197,7 @@ func TestADiskThatCannotBeWrittenIsNoticedThoughNobodyWrites(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	var mend []func()
 	for _, slot := range q.floors.slots {
 		fd, name := int(slot.Fd()), slot.Name()

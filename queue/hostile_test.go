@@ -12,6 +12,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // anyRights has the edges' users of a hub do what they like, as a hub might that
@@ -38,7 +40,7 @@ func copyRequest(t testing.TB, hub *Hub, filters int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := hub.link.nc.Request("$JS.berlin.API.CONSUMER.CREATE.EVENTS.x", data, requestTimeout)
+	answer, err := hub.link.nc.Request("$JS.berlin.API.CONSUMER.CREATE.EVENTS.x", data, engine.RequestTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func TestACopyIsNoWayIntoTheStreams(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
 	h.anyRights()
-	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	q := open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
 	write(t, q, sample("crm", 1))
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 1+0")
@@ -58,13 +60,13 @@ func TestACopyIsNoWayIntoTheStreams(t *testing.T) {
 		t.Fatal(answer)
 	}
 	own, flow := q.engine.Load(), flowControl+record.Events+"."+copyName("x")+".a"
-	heard, err := own.nc.SubscribeSync(flow)
+	heard, err := own.NC.SubscribeSync(flow)
 	if err != nil {
 		t.Fatal(err)
 	}
 	traced := &nats.Msg{Subject: flow, Header: nats.Header{"Nats-Trace-Dest": {"events.crm.forged"}}}
 	eventually(t, "flow control reaches the edge", func() bool {
-		if err := own.hub.PublishMsg(traced); err != nil { // where the hub's messages arrive
+		if err := own.Hub.PublishMsg(traced); err != nil { // where the hub's messages arrive
 			t.Fatal(err)
 		}
 		m, err := heard.NextMsg(quietTime)
@@ -74,7 +76,7 @@ func TestACopyIsNoWayIntoTheStreams(t *testing.T) {
 		return err == nil
 	})
 	write(t, q, sample("crm", 2))
-	if last, err := own.lastSeq(t.Context(), record.Events); last != 2 || err != nil {
+	if last, err := own.LastSeq(t.Context(), record.Events); last != 2 || err != nil {
 		t.Errorf("EVENTS ends at %d and %v, want 2", last, err)
 	}
 }
@@ -83,7 +85,7 @@ func TestACopyHasFewFilters(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	h := startHub(t)
-	open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 0+0")
 	if answer := copyRequest(t, hub, maxFilters); strings.Contains(answer, "error") {
@@ -98,7 +100,7 @@ func TestAnEdgeCannotSpeakForOthers(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	h := startHub(t)
-	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	q := open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
 	write(t, q, sample("crm", 1))
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 1+0")

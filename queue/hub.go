@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // The streams at a hub.
@@ -43,18 +45,18 @@ const (
 // Hub is a central NATS, seen by who operates it. It reaches the hub as edges
 // do, through a leaf node, and is safe for concurrent use.
 type Hub struct {
-	link *link
+	link *outlink
 	js   jetstream.JetStream
 }
 
 // OpenHub links to the hub. It needs rights that no edge has there.
-func OpenHub(ctx context.Context, o HubOptions) (*Hub, error) {
-	l, err := openLink(ctx, o, "relay-operator-"+newPassword()[:16])
+func OpenHub(ctx context.Context, o engine.HubOptions) (*Hub, error) {
+	l, err := openLink(ctx, o, "relay-operator-"+engine.NewPassword()[:16])
 	if err != nil {
 		return nil, err
 	}
 	h := &Hub{link: l}
-	if h.js, err = jetstream.NewWithDomain(l.nc, HubDomain, jetstream.WithDefaultTimeout(requestTimeout)); err == nil {
+	if h.js, err = jetstream.NewWithDomain(l.nc, HubDomain, jetstream.WithDefaultTimeout(engine.RequestTimeout)); err == nil {
 		err = h.await(ctx)
 	}
 	if err != nil {
@@ -228,7 +230,7 @@ func (h *Hub) readAll(c jetstream.Consumer, visit func(jetstream.Msg, *jetstream
 	}
 	defer all.Stop()
 	for {
-		m, err := all.Next(jetstream.NextMaxWait(requestTimeout))
+		m, err := all.Next(jetstream.NextMaxWait(engine.RequestTimeout))
 		if err != nil {
 			return err
 		}

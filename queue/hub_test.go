@@ -13,6 +13,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // edgesAre waits until the list is as wanted: name, state and what waits.
@@ -41,8 +43,8 @@ func TestHubListsEdges(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	h := startHub(t)
-	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
-	open(t, Options{Dir: t.TempDir(), Hub: h.paris()})
+	q := open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
+	open(t, engine.Options{Dir: t.TempDir(), Hub: h.paris()})
 	write(t, q, sample("crm", 1), sample("crm", 2))
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 2+0", "paris linked 0+0")
@@ -85,7 +87,7 @@ func TestHubListsAndReplaysDeadLetters(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	h := startHub(t)
-	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	q := open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
 	buried(t, q, "crm", 3)
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 0+3")
@@ -120,7 +122,7 @@ func TestEdgeWorksWithoutItsHub(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.hub()
-			q := open(t, Options{Dir: t.TempDir(), Hub: wrong})
+			q := open(t, engine.Options{Dir: t.TempDir(), Hub: wrong})
 			write(t, q, sample("crm", 1))
 			next(t, q.Lane("crm"), 1)
 			eventually(t, "the reason is known", func() bool {
@@ -138,7 +140,7 @@ func TestHubMayOnlyCopyAndReplay(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	h := startHub(t)
-	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	q := open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
 	buried(t, q, "crm", 1)
 	l := q.Lane("crm")
 	hub := h.operator()
@@ -182,7 +184,7 @@ func streamsOf(t testing.TB, q *Queue) string {
 	t.Helper()
 	eng, text := q.engine.Load(), ""
 	for _, name := range []string{record.Events, record.Retry, record.Dead, record.Attempts, record.Debug} {
-		s, err := eng.stream(t.Context(), name)
+		s, err := eng.Stream(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +206,7 @@ func TestHubNoticesWhatBecameOfAnEdge(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir, Hub: h.berlin()})
+	q := open(t, engine.Options{Dir: dir, Hub: h.berlin()})
 	buried(t, q, "crm", 2)
 	edgesAre(t, hub, "berlin linked 0+2")
 	keep()
@@ -217,13 +219,13 @@ func TestHubNoticesWhatBecameOfAnEdge(t *testing.T) {
 		t.Errorf("replay of an edge that is away: %v, want %v", err, ErrAway)
 	}
 
-	rebuilt := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	rebuilt := open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
 	edgesAre(t, hub, "berlin rebuilt 0+0")
 	keep()
 	buried(t, rebuilt, "erp", 1)
 	lettersAre(t, hub, "", record.Filter{}, "berlin 1 erp-0 rejected")
 
-	open(t, Options{Dir: dir, Hub: h.paris()})
+	open(t, engine.Options{Dir: dir, Hub: h.paris()})
 	edgesAre(t, hub, "berlin linked 0+1", "paris renamed 0+2")
 	if n, err := hub.Forget(t.Context(), "paris"); n != 1 || err != nil {
 		t.Errorf("forgot %d and %v, want 1", n, err)
@@ -235,7 +237,7 @@ func TestEdgeTakesAndDeliversWhileItsHubIsAway(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	h := startHub(t)
-	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	q := open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
 	linked := func() bool { s, _ := q.HubState(); return s.Linked }
 	eventually(t, "it is linked", linked)
 	h.stop()
@@ -264,7 +266,7 @@ func TestAnyStreamOfTheHubMayCopyAnEdge(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
 	h.anyRights() // those of the example are for the relay's own streams
-	q := open(t, Options{Dir: t.TempDir(), Hub: h.berlin()})
+	q := open(t, engine.Options{Dir: t.TempDir(), Hub: h.berlin()})
 	write(t, q, append(records("crm", 0, 20), records("erp", 0, 10)...)...)
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 30+0")

@@ -14,6 +14,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -116,7 +118,7 @@ func (l HubLimits) reports(seen map[[2]string]sighting) jetstream.StreamConfig {
 	slices.Sort(subjects)
 	return jetstream.StreamConfig{
 		Name: hubEdges, Subjects: slices.Compact(subjects), MaxMsgsPerSubject: 1,
-		MaxAge: edgesKeep, MaxBytes: edgesMaxBytes, Duplicates: lostReplyWindow,
+		MaxAge: edgesKeep, MaxBytes: edgesMaxBytes, Duplicates: engine.LostReplyWindow,
 		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Replicas: max(l.Replicas, 1),
 	}
 }
@@ -126,12 +128,12 @@ func (l HubLimits) reports(seen map[[2]string]sighting) jetstream.StreamConfig {
 // from its beginning.
 func (l HubLimits) copies(name, stream, prefix string, edges []Edge) jetstream.StreamConfig {
 	c := jetstream.StreamConfig{
-		Name: name, MaxAge: cmp.Or(l.Keep, DefaultKeep), MaxBytes: cmp.Or(l.MaxBytes, DefaultMaxBytes), Duplicates: lostReplyWindow,
+		Name: name, MaxAge: cmp.Or(l.Keep, engine.DefaultKeep), MaxBytes: cmp.Or(l.MaxBytes, engine.DefaultMaxBytes), Duplicates: engine.LostReplyWindow,
 		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Replicas: max(l.Replicas, 1), AllowDirect: true,
 	}
 	from := "events.>"
 	if stream == record.Dead {
-		from, c.MaxAge, c.MaxBytes = "dead.>", cmp.Or(l.DeadKeep, DefaultDeadKeep), cmp.Or(l.DeadMaxBytes, DefaultDeadMaxBytes)
+		from, c.MaxAge, c.MaxBytes = "dead.>", cmp.Or(l.DeadKeep, engine.DefaultDeadKeep), cmp.Or(l.DeadMaxBytes, engine.DefaultDeadMaxBytes)
 	}
 	for _, e := range edges {
 		c.Sources = append(c.Sources, &jetstream.StreamSource{
@@ -145,7 +147,7 @@ func (l HubLimits) copies(name, stream, prefix string, edges []Edge) jetstream.S
 
 // ensure makes a stream of the hub what it shall be.
 func (h *Hub) ensure(ctx context.Context, want jetstream.StreamConfig) error {
-	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	ctx, cancel := context.WithTimeout(ctx, engine.CreateTimeout)
 	defer cancel()
 	s, err := h.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

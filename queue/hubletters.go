@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // replayPatience is how long an edge may say nothing of a replay.
@@ -100,7 +102,7 @@ func (h *Hub) Replay(ctx context.Context, edge string, f record.Filter, tell fun
 	if err := h.link.nc.PublishRequest(replaySubject(edge), sub.Subject, data); err != nil {
 		return 0, err
 	}
-	count, patience := 0, requestTimeout
+	count, patience := 0, engine.RequestTimeout
 	for {
 		m, err := nextWithin(ctx, sub, patience)
 		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {

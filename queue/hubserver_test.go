@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -19,6 +18,8 @@ import (
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+
+	"callrelay/queue/engine"
 )
 
 // hubEnv is held while the environment is that of a hub.
@@ -94,9 +95,6 @@ func (h *hubServer) start() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if testing.Verbose() {
-		ns.SetLoggerV2(&serverLog{log: slog.New(slog.NewTextHandler(os.Stderr, nil)), failed: make(chan struct{})}, false, false, false)
-	}
 	ns.Start()
 	if !ns.ReadyForConnections(10 * time.Second) {
 		h.t.Fatal("hub not ready")
@@ -115,15 +113,15 @@ func (h *hubServer) stop() {
 
 // edge is how an edge of a name reaches the hub, as the user of that name or of
 // another.
-func (h *hubServer) edge(name, password string) *HubOptions {
-	return &HubOptions{
+func (h *hubServer) edge(name, password string) *engine.HubOptions {
+	return &engine.HubOptions{
 		URLs: []string{fmt.Sprint("tls://127.0.0.1:", h.opts.LeafNode.Port)}, Credentials: name + ":" + password, Name: name, Version: "test",
 		TLS: func() (*tls.Config, error) { return &tls.Config{RootCAs: h.roots, MinVersion: tls.VersionTLS12}, nil },
 	}
 }
 
-func (h *hubServer) berlin() *HubOptions { return h.edge("berlin", "of BERLIN") }
-func (h *hubServer) paris() *HubOptions  { return h.edge("paris", "of PARIS") }
+func (h *hubServer) berlin() *engine.HubOptions { return h.edge("berlin", "of BERLIN") }
+func (h *hubServer) paris() *engine.HubOptions  { return h.edge("paris", "of PARIS") }
 
 func (h *hubServer) operator() *Hub {
 	h.t.Helper()

@@ -9,6 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // keeps reports whether this relay is the keeper.
@@ -29,7 +31,7 @@ func (c *cluster) stamp(term uint64) string {
 }
 
 // takeTurn renews or takes the lease, and does what follows from it.
-func (c *cluster) takeTurn(ctx context.Context, eng *engine) {
+func (c *cluster) takeTurn(ctx context.Context, eng *engine.Engine) {
 	if c.served() != eng {
 		c.stepDown()
 	}
@@ -47,7 +49,7 @@ func (c *cluster) takeTurn(ctx context.Context, eng *engine) {
 }
 
 // served is the engine that the current term began with.
-func (c *cluster) served() *engine {
+func (c *cluster) served() *engine.Engine {
 	c.parked.Lock()
 	defer c.parked.Unlock()
 	return c.engine
@@ -61,7 +63,7 @@ func (c *cluster) expire() {
 }
 
 // stepUp takes up all that is parked, and from then on what other relays park.
-func (c *cluster) stepUp(ctx context.Context, eng *engine) error {
+func (c *cluster) stepUp(ctx context.Context, eng *engine.Engine) error {
 	c.parked.Lock()
 	defer c.parked.Unlock()
 	c.engine = eng
@@ -90,11 +92,11 @@ func (c *cluster) stepUp(ctx context.Context, eng *engine) error {
 }
 
 // takeParked reads what is parked and returns the last sequence it saw.
-func (c *cluster) takeParked(ctx context.Context, eng *engine, term uint64) (uint64, error) {
+func (c *cluster) takeParked(ctx context.Context, eng *engine.Engine, term uint64) (uint64, error) {
 	gone := c.q.retries.reset()
 	last := uint64(0)
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true}
-	return last, eng.read(ctx, record.Retry, cfg, func(m *nats.Msg, at record.Place) bool {
+	return last, eng.Read(ctx, record.Retry, cfg, func(m *nats.Msg, at record.Place) bool {
 		last = at.Seq
 		if !gone[at.Seq] {
 			c.q.retries.keep(at.Seq)
@@ -110,8 +112,8 @@ func (c *cluster) takeParked(ctx context.Context, eng *engine, term uint64) (uin
 }
 
 // followParked has what other relays park come to the lanes.
-func (c *cluster) followParked(ctx context.Context, eng *engine, term, from uint64) error {
-	consumer, err := eng.js.OrderedConsumer(ctx, eng.name(record.Retry), jetstream.OrderedConsumerConfig{
+func (c *cluster) followParked(ctx context.Context, eng *engine.Engine, term, from uint64) error {
+	consumer, err := eng.JS.OrderedConsumer(ctx, eng.Name(record.Retry), jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, HeadersOnly: true,
 	})
 	if err != nil {

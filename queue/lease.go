@@ -8,10 +8,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
-)
 
-// leases is the stream that says which relay of a site is its keeper.
-const leases = "LEASE"
+	"callrelay/queue/engine"
+)
 
 const (
 	leaseInterval = time.Second     // how often the lease is renewed, or looked at
@@ -30,10 +29,10 @@ type lease struct {
 	until  deadline
 }
 
-func leaseConfig(o Options) jetstream.StreamConfig {
+func leaseConfig(o engine.Options) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: leases, Subjects: []string{"lease.*"}, Storage: jetstream.FileStorage, Replicas: o.Replicas,
-		Discard: jetstream.DiscardOld, MaxMsgsPerSubject: 1, MaxBytes: 1 << 20, Duplicates: lostReplyWindow,
+		Name: record.Leases, Subjects: []string{"lease.*"}, Storage: jetstream.FileStorage, Replicas: o.Replicas,
+		Discard: jetstream.DiscardOld, MaxMsgsPerSubject: 1, MaxBytes: 1 << 20, Duplicates: engine.LostReplyWindow,
 	}
 }
 
@@ -41,7 +40,7 @@ const leaseSubject = "lease.keeper"
 
 // take renews the lease or takes it when nobody holds it, and reports whether
 // this relay has it.
-func (l *lease) take(ctx context.Context, eng *engine) bool {
+func (l *lease) take(ctx context.Context, eng *engine.Engine) bool {
 	now := time.Now()
 	if err := l.look(ctx, eng, now); err != nil {
 		return l.until.ahead()
@@ -62,10 +61,10 @@ func (l *lease) elsewhere(now time.Time) bool {
 }
 
 // look reads the record.
-func (l *lease) look(ctx context.Context, eng *engine, now time.Time) error {
+func (l *lease) look(ctx context.Context, eng *engine.Engine, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, leaseHold/2)
 	defer cancel()
-	m, seq, err := eng.getStored(ctx, leases, []byte(`{"last_by_subj":"`+eng.subject(leaseSubject)+`"}`))
+	m, seq, err := eng.GetStored(ctx, record.Leases, []byte(`{"last_by_subj":"`+eng.Subject(leaseSubject)+`"}`))
 	holder := ""
 	switch {
 	case err == nil:
@@ -80,10 +79,10 @@ func (l *lease) look(ctx context.Context, eng *engine, now time.Time) error {
 }
 
 // write replaces the record, unless another relay did.
-func (l *lease) write(ctx context.Context, eng *engine, holder string) error {
+func (l *lease) write(ctx context.Context, eng *engine.Engine, holder string) error {
 	ctx, cancel := context.WithTimeout(ctx, leaseHold/2)
 	defer cancel()
-	ack, err := eng.js.Publish(ctx, eng.subject(leaseSubject), []byte(holder), jetstream.WithExpectLastSequencePerSubject(l.seq))
+	ack, err := eng.JS.Publish(ctx, eng.Subject(leaseSubject), []byte(holder), jetstream.WithExpectLastSequencePerSubject(l.seq))
 	if err != nil {
 		return err
 	}
@@ -92,7 +91,7 @@ func (l *lease) write(ctx context.Context, eng *engine, holder string) error {
 }
 
 // giveUp lets another relay take the lease at once.
-func (l *lease) giveUp(ctx context.Context, eng *engine) {
+func (l *lease) giveUp(ctx context.Context, eng *engine.Engine) {
 	if l.until.ahead() {
 		_ = l.write(ctx, eng, "") // else it expires
 	}

@@ -12,22 +12,15 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/record"
-)
 
-// HubOptions say how to reach a hub, a central NATS that sees many edges.
-type HubOptions struct {
-	URLs        []string                    // where it takes leaf nodes
-	Credentials string                      // the text of a credentials file, "user:password", or a token; empty: what the URLs hold
-	TLS         func() (*tls.Config, error) // read at each new link; nil: what the URLs say
-	Name        string                      // of this edge: its JetStream domain
-	Version     string                      // of this relay, for the hub's list
-}
+	"callrelay/queue/engine"
+)
 
 const linkPayload = 10 << 20 // the largest record, and its headers
 
-// link is a leaf node of a hub by itself: a server without streams in this
+// outlink is a leaf node of a hub by itself: a server without streams in this
 // process, for who operates the hub.
-type link struct {
+type outlink struct {
 	ns   *natsserver.Server
 	nc   *nats.Conn
 	said linkSaid
@@ -35,12 +28,12 @@ type link struct {
 
 // openLink starts the leaf node. It connects, and connects again, by itself.
 // The name tells leaf nodes of a hub apart.
-func openLink(ctx context.Context, o HubOptions, name string) (*link, error) {
-	remote, err := o.remote()
+func openLink(ctx context.Context, o engine.HubOptions, name string) (*outlink, error) {
+	remote, err := remote(o)
 	if err != nil {
 		return nil, fmt.Errorf("link to hub: %w", err)
 	}
-	l := &link{}
+	l := &outlink{}
 	opts := &natsserver.Options{ServerName: name, NoSigs: true, DontListen: true, NoSystemAccount: true, MaxPayload: linkPayload}
 	setLeafNode(opts, remote)
 	if l.ns, err = startNode(ctx, opts, &linkLog{l: &l.said}); err != nil {
@@ -63,9 +56,9 @@ func setLeafNode(opts *natsserver.Options, remote *natsserver.RemoteLeafOpts) {
 
 // remote is the hub as the server knows it. Servers that the hub names are not
 // tried: the operator of the edge says where it connects to.
-func (o HubOptions) remote() (*natsserver.RemoteLeafOpts, error) {
-	r := &natsserver.RemoteLeafOpts{IgnoreDiscoveredServers: true, DialTimeout: dialTimeout}
-	user := o.login(r)
+func remote(o engine.HubOptions) (*natsserver.RemoteLeafOpts, error) {
+	r := &natsserver.RemoteLeafOpts{IgnoreDiscoveredServers: true, DialTimeout: engine.DialTimeout}
+	user := login(o, r)
 	for _, text := range o.URLs {
 		u, err := url.Parse(text)
 		if err != nil {
@@ -88,9 +81,9 @@ func (o HubOptions) remote() (*natsserver.RemoteLeafOpts, error) {
 }
 
 // login reads the credentials; what it returns belongs into the URLs.
-func (o HubOptions) login(r *natsserver.RemoteLeafOpts) *url.Userinfo {
+func login(o engine.HubOptions, r *natsserver.RemoteLeafOpts) *url.Userinfo {
 	var client nats.Options
-	for _, option := range credentials(o.Credentials) {
+	for _, option := range engine.Credentials(o.Credentials) {
 		_ = option(&client) // those of package nats return nil
 	}
 	switch {
@@ -112,9 +105,9 @@ func (o HubOptions) login(r *natsserver.RemoteLeafOpts) *url.Userinfo {
 }
 
 // up reports whether the hub is connected.
-func (l *link) up() bool { return l.ns.NumLeafNodes() > 0 }
+func (l *outlink) up() bool { return l.ns.NumLeafNodes() > 0 }
 
-func (l *link) close() {
+func (l *outlink) close() {
 	if l.nc != nil {
 		l.nc.Close()
 	}
@@ -125,7 +118,7 @@ func (l *link) close() {
 // linkLog is the log of a server that has nothing to say but of its link.
 type linkLog struct{ l *linkSaid }
 
-func (l *linkLog) Errorf(format string, v ...any) { l.l.takes(fmt.Sprintf(format, v...)) }
+func (l *linkLog) Errorf(format string, v ...any) { l.l.Takes(fmt.Sprintf(format, v...)) }
 func (l *linkLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
 func (l *linkLog) Warnf(string, ...any)           {}
 func (l *linkLog) Noticef(string, ...any)         {}
@@ -140,7 +133,7 @@ func startNode(ctx context.Context, o *natsserver.Options, log natsserver.Logger
 	}
 	ns.SetLoggerV2(log, false, false, false)
 	ns.Start() // listens nowhere, so it does not block
-	if ctx.Err() == nil && ns.ReadyForConnections(requestTimeout) {
+	if ctx.Err() == nil && ns.ReadyForConnections(engine.RequestTimeout) {
 		return ns, nil
 	}
 	ns.Shutdown()

@@ -3,14 +3,14 @@ package queue
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -28,34 +28,31 @@ const (
 // and a second copy of a record whose id was read too late is taken back.
 type loading struct {
 	q      *Queue
-	ids    span // of EVENTS, still to be read
+	ids    engine.Span // of EVENTS, still to be read
 	newest time.Time
-	parked span               // of RETRY
+	parked engine.Span        // of RETRY
 	latest map[uint64]*parked // what was read of it first, by sequence in EVENTS
 	over   atomic.Bool
 	done   chan struct{} // closed when it is over
 }
-
-// span is a part of a stream, its ends included.
-type span struct{ from, to uint64 }
 
 func newLoading(q *Queue) *loading { return &loading{q: q, done: make(chan struct{})} }
 
 // begin reads what must be known before the queue takes records: the newest ids,
 // and what was parked since the floors were saved, for that may lie in EVENTS
 // still.
-func (l *loading) begin(ctx context.Context, eng *engine) error {
+func (l *loading) begin(ctx context.Context, eng *engine.Engine) error {
 	if err := l.beginIDs(ctx, eng); err != nil {
 		return err
 	}
-	s, err := eng.stream(ctx, record.Retry)
+	s, err := eng.Stream(ctx, record.Retry)
 	if err != nil {
 		return err
 	}
 	state := s.CachedInfo().State
-	l.parked = span{state.FirstSeq, l.q.retries.clamp(state.LastSeq)}
-	if err = l.readNewest(ctx, eng, span{max(l.parked.to+1, state.FirstSeq), state.LastSeq}); err != nil || state.Msgs == 0 {
-		l.parked = span{1, 0}
+	l.parked = engine.Span{From: state.FirstSeq, To: l.q.retries.clamp(state.LastSeq)}
+	if err = l.readNewest(ctx, eng, engine.Span{From: max(l.parked.To+1, state.FirstSeq), To: state.LastSeq}); err != nil || state.Msgs == 0 {
+		l.parked = engine.Span{From: 1, To: 0}
 		return err
 	}
 	return l.countUnread(ctx, eng)
@@ -64,7 +61,7 @@ func (l *loading) begin(ctx context.Context, eng *engine) error {
 // readNewest takes up what was parked since the floors were saved. A delivery
 // that lies there twice was being parked once more when the process ended: the
 // later copy is the one.
-func (l *loading) readNewest(ctx context.Context, eng *engine, s span) error {
+func (l *loading) readNewest(ctx context.Context, eng *engine.Engine, s engine.Span) error {
 	type found struct {
 		lane *Lane
 		item *parked
@@ -96,10 +93,10 @@ func (l *loading) outdated(item *parked) bool {
 
 // beginIDs reads the newest ids. The window ends with the newest record, so that
 // it is right however the clock was set since.
-func (l *loading) beginIDs(ctx context.Context, eng *engine) error {
+func (l *loading) beginIDs(ctx context.Context, eng *engine.Engine) error {
 	ids := newRecent(l.q.o.DedupWindow)
 	l.q.events.recent = ids
-	s, err := eng.stream(ctx, record.Events)
+	s, err := eng.Stream(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -108,8 +105,8 @@ func (l *loading) beginIDs(ctx context.Context, eng *engine) error {
 	if now := time.Now(); l.newest.After(now) {
 		l.newest = now
 	}
-	l.ids = span{1, 0}
-	first, err := eng.seqSince(ctx, record.Events, l.newest.Add(-l.q.o.DedupWindow))
+	l.ids = engine.Span{From: 1, To: 0}
+	first, err := eng.SeqSince(ctx, record.Events, l.newest.Add(-l.q.o.DedupWindow))
 	if state.Msgs == 0 || errors.Is(err, record.ErrNotFound) {
 		return nil
 	}
@@ -120,10 +117,10 @@ func (l *loading) beginIDs(ctx context.Context, eng *engine) error {
 		first = max(first, state.LastSeq-MaxIDs/2)
 	}
 	if state.LastSeq >= first+loadFirst {
-		l.ids = span{first, state.LastSeq - loadFirst}
+		l.ids = engine.Span{From: first, To: state.LastSeq - loadFirst}
 		ids.fresh = map[hash128]lying{}
 	}
-	return l.readIDs(ctx, eng, span{max(first, state.LastSeq-min(loadFirst, state.LastSeq)+1), state.LastSeq}, func(known []knownID) {
+	return l.readIDs(ctx, eng, engine.Span{From: max(first, state.LastSeq-min(loadFirst, state.LastSeq)+1), To: state.LastSeq}, func(known []knownID) {
 		for _, id := range known {
 			ids.addAt(id.seen)
 		}
@@ -131,11 +128,11 @@ func (l *loading) beginIDs(ctx context.Context, eng *engine) error {
 }
 
 // countUnread has the lanes count what is parked and not read yet.
-func (l *loading) countUnread(ctx context.Context, eng *engine) error {
-	if l.parked.from > l.parked.to {
+func (l *loading) countUnread(ctx context.Context, eng *engine.Engine) error {
+	if l.parked.From > l.parked.To {
 		return nil
 	}
-	counts, err := eng.serviceCounts(ctx, record.Retry)
+	counts, err := eng.ServiceCounts(ctx, record.Retry)
 	if err != nil {
 		return err
 	}
@@ -151,7 +148,7 @@ func (l *loading) countUnread(ctx context.Context, eng *engine) error {
 // run reads the rest, through whatever engine runs.
 func (l *loading) run(ctx context.Context) {
 	for l.q.engine.Load() == nil || !l.step(ctx, l.q.engine.Load()) {
-		if pause(ctx, reattachPause); ctx.Err() != nil {
+		if engine.Pause(ctx, reattachPause); ctx.Err() != nil {
 			return
 		}
 	}
@@ -159,18 +156,18 @@ func (l *loading) run(ctx context.Context) {
 }
 
 // step reads on, and reports whether that was all.
-func (l *loading) step(ctx context.Context, eng *engine) bool {
+func (l *loading) step(ctx context.Context, eng *engine.Engine) bool {
 	err := l.readIDs(ctx, eng, l.ids, func(known []knownID) {
 		l.takeUp(ctx, known)
-		l.ids.from = known[len(known)-1].seq + 1
+		l.ids.From = known[len(known)-1].seq + 1
 	})
 	if err == nil {
-		l.ids = span{1, 0}
+		l.ids = engine.Span{From: 1, To: 0}
 		err = l.readParked(ctx, eng, l.parked, func(lane *Lane, item *parked) {
 			if !l.outdated(item) {
 				lane.unparked(item)
 			}
-			l.parked.from = item.seq + 1
+			l.parked.From = item.seq + 1
 		})
 	}
 	if err != nil && ctx.Err() == nil {
@@ -208,10 +205,10 @@ type knownID struct {
 }
 
 // readIDs passes the ids in a part of EVENTS on, some at a time.
-func (l *loading) readIDs(ctx context.Context, eng *engine, s span, take func([]knownID)) error {
+func (l *loading) readIDs(ctx context.Context, eng *engine.Engine, s engine.Span, take func([]knownID)) error {
 	var some []knownID
 	hash := l.q.events.recent.hash
-	err := eng.readSpan(ctx, record.Events, s, func(m *nats.Msg, at record.Place) {
+	err := eng.ReadSpan(ctx, record.Events, s, func(m *nats.Msg, at record.Place) {
 		moment := time.Now().Add(-max(l.newest.Sub(at.At), 0))
 		some = append(some, knownID{seen{hash: hash(record.IDOf(m.Header)), at: sinceBegan(moment).Milliseconds()}, at.Seq})
 		if claim := m.Header.Get(record.HeadClaim); claim != "" {
@@ -253,8 +250,8 @@ func (q *Queue) takeBack(ctx context.Context, at lying) error {
 	defer q.moving.RUnlock()
 	l := q.lane(at.service)
 	l.letGo(erasing{stored: map[uint64]bool{at.seq: true}})
-	err := q.remove(ctx, func(ctx context.Context, eng *engine) error {
-		return eng.deleteEach(ctx, record.Events, []uint64{at.seq})
+	err := q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+		return eng.DeleteEach(ctx, record.Events, []uint64{at.seq})
 	})
 	l.mu.Lock()
 	l.erasing = erasing{}
@@ -264,9 +261,9 @@ func (q *Queue) takeBack(ctx context.Context, at lying) error {
 
 // readParked passes what is parked in a part of RETRY on, but for what is
 // finished, or known already.
-func (l *loading) readParked(ctx context.Context, eng *engine, s span, take func(*Lane, *parked)) error {
+func (l *loading) readParked(ctx context.Context, eng *engine.Engine, s engine.Span, take func(*Lane, *parked)) error {
 	gone := setOf(l.q.retries.notDeleted())
-	return eng.readSpan(ctx, record.Retry, s, func(m *nats.Msg, at record.Place) {
+	return eng.ReadSpan(ctx, record.Retry, s, func(m *nats.Msg, at record.Place) {
 		if !gone[at.Seq] && l.q.retries.keep(at.Seq) {
 			take(l.q.lane(record.ServiceOf(m.Subject)), l.q.parkedIn(m, at, embeddedTerm))
 		}
@@ -299,25 +296,4 @@ func (l *Lane) unparked(item *parked) {
 	if l.lot.items[0] == item {
 		l.poke()
 	}
-}
-
-// readSpan passes the records of a part of a stream to visit, without their
-// bodies.
-func (e *engine) readSpan(ctx context.Context, stream string, s span, visit func(*nats.Msg, record.Place)) error {
-	if s.from > s.to {
-		return nil
-	}
-	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(s.from, 1), HeadersOnly: true}
-	return e.read(ctx, stream, cfg, func(m *nats.Msg, at record.Place) bool {
-		if at.Seq <= s.to {
-			visit(m, at)
-		}
-		return at.Seq < s.to
-	})
-}
-
-// seqSince is the first sequence of a stream that was stored at a time or later.
-func (e *engine) seqSince(ctx context.Context, stream string, since time.Time) (uint64, error) {
-	_, seq, err := e.getDirect(ctx, stream, fmt.Appendf(nil, `{"start_time":%q,"next_by_subj":">"}`, since.UTC().Format(time.RFC3339Nano)))
-	return seq, err
 }

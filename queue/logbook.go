@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // Stream names what History reads.
@@ -70,7 +72,7 @@ func (b *logbook) run(ctx context.Context) {
 			if line.flushed != nil {
 				close(line.flushed)
 			} else if eng := b.q.engine.Load(); eng != nil && !b.q.space.spent(time.Now()) { // a full disk must not reach JetStream
-				_ = eng.log.Publish(eng.subject(line.subject), line.body)
+				_ = eng.Log.Publish(eng.Subject(line.subject), line.body)
 			}
 		}
 	}
@@ -78,7 +80,7 @@ func (b *logbook) run(ctx context.Context) {
 
 // flush returns when the server has all lines that were added before.
 func (b *logbook) flush(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, engine.RequestTimeout)
 	defer cancel()
 	flushed := make(chan struct{})
 	select {
@@ -94,7 +96,7 @@ func (b *logbook) flush(ctx context.Context) error {
 		return record.ErrUnavailable
 	}
 	if eng := b.q.engine.Load(); eng != nil {
-		return eng.log.FlushWithContext(ctx)
+		return eng.Log.FlushWithContext(ctx)
 	}
 	return record.ErrUnavailable
 }
@@ -115,13 +117,13 @@ func (q *Queue) History(ctx context.Context, stream Stream, service string, max 
 	if eng == nil {
 		return nil, record.ErrUnavailable
 	}
-	start, err := eng.startOfLast(ctx, stream.name(), stream.filter(service), max)
+	start, err := eng.StartOfLast(ctx, stream.name(), stream.filter(service), max)
 	if err != nil {
 		return nil, err
 	}
 	cfg := jetstream.ConsumerConfig{FilterSubject: stream.filter(service), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: start}
 	var found []Logged
-	err = eng.read(ctx, stream.name(), cfg, func(m *nats.Msg, at record.Place) bool {
+	err = eng.Read(ctx, stream.name(), cfg, func(m *nats.Msg, at record.Place) bool {
 		found = append(found, readLogged(m, at.At))
 		return true
 	})
@@ -136,7 +138,7 @@ func (q *Queue) Between(ctx context.Context, stream Stream, service string, from
 		return record.ErrUnavailable
 	}
 	cfg := jetstream.ConsumerConfig{FilterSubject: stream.filter(service), DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from}
-	return eng.read(ctx, stream.name(), cfg, func(m *nats.Msg, at record.Place) bool {
+	return eng.Read(ctx, stream.name(), cfg, func(m *nats.Msg, at record.Place) bool {
 		return !at.At.After(to) && visit(readLogged(m, at.At))
 	})
 }
@@ -165,33 +167,6 @@ func readLogged(m *nats.Msg, at time.Time) Logged {
 	return Logged{Service: service, Outcome: outcome, At: at, Body: m.Data}
 }
 
-// startOfLast finds a sequence from which a stream has at least n records of
-// the filter, or all, looking back from its end in growing steps.
-func (e *engine) startOfLast(ctx context.Context, stream, filter string, n int) (uint64, error) {
-	s, err := e.stream(ctx, stream)
-	if err != nil {
-		return 0, fmt.Errorf("read stream %s: %w", stream, err)
-	}
-	state := s.CachedInfo().State
-	for back := uint64(n); ; back *= 8 {
-		if state.LastSeq < state.FirstSeq+back {
-			return max(state.FirstSeq, 1), nil
-		}
-		start := state.LastSeq - back + 1
-		c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
-			FilterSubject: e.subject(filter), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: start,
-			AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,
-		})
-		if err != nil {
-			return 0, fmt.Errorf("read stream %s: %w", stream, err)
-		}
-		e.dropConsumer(stream, c.CachedInfo().Name)
-		if c.CachedInfo().NumPending >= uint64(n) {
-			return start, nil
-		}
-	}
-}
-
 // Follow passes the attempts of a service, or of all for an empty one, to
 // visit as they are logged, until ctx ends.
 func (q *Queue) Follow(ctx context.Context, service string, visit func(Logged)) error {
@@ -199,7 +174,7 @@ func (q *Queue) Follow(ctx context.Context, service string, visit func(Logged)) 
 	if eng == nil {
 		return record.ErrUnavailable
 	}
-	sub, err := eng.nc.SubscribeSync(eng.subject(Attempts.filter(service)))
+	sub, err := eng.NC.SubscribeSync(eng.Subject(Attempts.filter(service)))
 	if err != nil {
 		return fmt.Errorf("follow attempts: %w", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -42,9 +44,9 @@ var errReplaced = errors.New("stream was replaced by another")
 
 // identify notes which streams these are. What the queue knows of one that is
 // not the one of before is forgotten.
-func (q *Queue) identify(ctx context.Context, eng *engine) error {
+func (q *Queue) identify(ctx context.Context, eng *engine.Engine) error {
 	for _, c := range q.committers() {
-		s, err := eng.stream(ctx, c.stream)
+		s, err := eng.Stream(ctx, c.stream)
 		if err != nil {
 			return err
 		}
@@ -122,7 +124,7 @@ func (q *Queue) lose(stream string) {
 	defer q.lossMu.Unlock()
 	q.losses = append(q.losses, l)
 	q.losses = q.losses[max(len(q.losses)-lossKept, 0):]
-	if err := saveJSON(q, lossState, q.losses); err != nil {
+	if err := q.folder.SaveJSON(lossState, q.losses); err != nil {
 		q.o.Log.Warn("that is not kept for the next start", "err", err)
 	}
 }

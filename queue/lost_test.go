@@ -14,12 +14,14 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // deleteStream does as an operator may.
 func deleteStream(t *testing.T, q *Queue, stream string) {
 	t.Helper()
-	err := q.engine.Load().js.DeleteStream(testContext(t), stream)
+	err := q.engine.Load().JS.DeleteStream(testContext(t), stream)
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) { // the queue is quick to restart
 		t.Fatal(err)
 	}
@@ -40,7 +42,7 @@ func parkAs(t *testing.T, q *Queue, r record.Record, origin uint64) {
 func TestAParkedCopyOfWhatEventsLostHidesNothing(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	o := Options{Dir: t.TempDir()}
+	o := engine.Options{Dir: t.TempDir()}
 	q := open(t, o)
 	write(t, q, sample("crm", 0))
 	parkAs(t, q, sample("crm", 9), 1) // of a record that was lost, and its sequence given to crm-0
@@ -75,11 +77,11 @@ func TestALotForgetsWhatIsBehindTheEndOfTheStream(t *testing.T) {
 func TestWhatWasRefusedIsGoneAfterARestart(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, sample("crm", 0))
 	eng := q.engine.Load()
 	for range 3 {
-		if _, err := eng.js.Publish(testContext(t), "events.crm.post_call", []byte("refused")); err != nil {
+		if _, err := eng.JS.Publish(testContext(t), "events.crm.post_call", []byte("refused")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -101,7 +103,7 @@ type failingOnce struct {
 	failed atomic.Bool
 }
 
-func (b *failingOnce) attachAll(ctx context.Context, eng *engine) error {
+func (b *failingOnce) attachAll(ctx context.Context, eng *engine.Engine) error {
 	if b.failed.CompareAndSwap(false, true) {
 		b.q.fail(errors.New("again"))
 	}
@@ -110,9 +112,9 @@ func (b *failingOnce) attachAll(ctx context.Context, eng *engine) error {
 
 func TestAFailureDuringARestartCausesAnother(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	b := &failingOnce{base: q.base, q: q}
-	var engines []*engine
+	var engines []*engine.Engine
 	q.base = b
 	q.fail(errors.New("made up"))
 	eventually(t, "the queue takes records again", func() bool {
@@ -132,7 +134,7 @@ func TestAFailureDuringARestartCausesAnother(t *testing.T) {
 func TestDeliveriesStayWithTheirServiceWhenRetryIsMadeAnew(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	park := func(service string) {
 		write(t, q, records(service, 0, 3)...)
 		for _, e := range next(t, q.Lane(service), 3) {
@@ -164,7 +166,7 @@ func TestDeliveriesStayWithTheirServiceWhenRetryIsMadeAnew(t *testing.T) {
 func TestAParkedRecordThatIsAnotherOneIsNotHandedOut(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 2)...)
 	for _, e := range next(t, q.Lane("crm"), 2) {
 		if err := e.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
@@ -182,7 +184,7 @@ func TestAParkedRecordThatIsAnotherOneIsNotHandedOut(t *testing.T) {
 func TestWhatIsUnderWayEndsNothingInAStreamMadeAnew(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
 	l := q.Lane("crm")
 	old := next(t, l, 2)
@@ -206,10 +208,10 @@ func TestWhatIsUnderWayEndsNothingInAStreamMadeAnew(t *testing.T) {
 func TestTheOldestIsNoneThatAnOperatorPurged(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
 	eventually(t, "the oldest is known", func() bool { return !q.Stats().Services["crm"].Oldest.IsZero() })
-	s, err := q.engine.Load().js.Stream(testContext(t), record.Events)
+	s, err := q.engine.Load().JS.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -48,7 +50,7 @@ type upkeep struct {
 }
 
 // once does what is due. Pressed, somebody waits for room.
-func (m *upkeep) once(ctx context.Context, eng *engine, pressed bool) {
+func (m *upkeep) once(ctx context.Context, eng *engine.Engine, pressed bool) {
 	q, now := m.q, time.Now()
 	q.clock.look(now)
 	for _, l := range q.allLanes() {
@@ -70,7 +72,7 @@ func (m *upkeep) once(ctx context.Context, eng *engine, pressed bool) {
 }
 
 // trimmed trims what is older than keep, and reports whether that went well.
-func (q *Queue) trimmed(ctx context.Context, eng *engine, keep time.Duration) bool {
+func (q *Queue) trimmed(ctx context.Context, eng *engine.Engine, keep time.Duration) bool {
 	err := q.base.trim(ctx, eng, keep)
 	if err != nil && ctx.Err() == nil {
 		q.o.Log.Warn("finished records not trimmed", "err", err)
@@ -80,7 +82,7 @@ func (q *Queue) trimmed(ctx context.Context, eng *engine, keep time.Duration) bo
 
 // followRemoved has what is left counted after records expired or an operator
 // deleted some, and returns what was seen.
-func (q *Queue) followRemoved(ctx context.Context, eng *engine, seen map[string]removal) map[string]removal {
+func (q *Queue) followRemoved(ctx context.Context, eng *engine.Engine, seen map[string]removal) map[string]removal {
 	removed := q.removed()
 	for stream, now := range removed {
 		if before, known := seen[stream]; known && before != now {
@@ -115,7 +117,7 @@ func (q *Queue) watchLevel() (near bool) {
 // queue's own limit, the service that holds most gives up its oldest deliveries:
 // so one dead endpoint cannot stop intake for all. A disk that others fill takes
 // none of them: dead letters would lie there, too.
-func (q *Queue) makeRoom(ctx context.Context, eng *engine, overflow bool) {
+func (q *Queue) makeRoom(ctx context.Context, eng *engine.Engine, overflow bool) {
 	if !q.trimmed(ctx, eng, 0) || q.ask(ctx, eng) != nil || !overflow {
 		return
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // Moved is what a move has brought over.
@@ -39,7 +41,7 @@ const (
 // leaves the other only then, and what may be in both is looked for.
 //
 // tell is called, not more often than once a batch, with what was moved so far.
-func Move(ctx context.Context, from, to Options, tell func(Moved)) (Moved, error) {
+func Move(ctx context.Context, from, to engine.Options, tell func(Moved)) (Moved, error) {
 	m := &move{tell: tell}
 	err := m.run(ctx, from, to)
 	return m.moved, err
@@ -57,7 +59,7 @@ type move struct {
 	}
 }
 
-func (m *move) run(ctx context.Context, from, to Options) (err error) {
+func (m *move) run(ctx context.Context, from, to engine.Options) (err error) {
 	if m.src, err = Open(ctx, from); err != nil {
 		return err
 	}
@@ -66,14 +68,14 @@ func (m *move) run(ctx context.Context, from, to Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.dst.Close(ctx)) }()
-	if err := spoolIsEmpty(ctx, cmp.Or(from.embeddedDir(), to.embeddedDir())); err != nil {
+	if err := spoolIsEmpty(ctx, cmp.Or(embeddedDir(from), embeddedDir(to))); err != nil {
 		return err
 	}
 	m.here = m.dst
 	if m.src.base.alone() {
 		m.here = m.src
 	}
-	if err := loadJSON(m.here, moveState, &m.state); err != nil {
+	if err := m.here.folder.LoadJSON(moveState, &m.state); err != nil {
 		return err
 	}
 	if m.state.Doubts == nil {
@@ -98,17 +100,17 @@ func (m *move) run(ctx context.Context, from, to Options) (err error) {
 // its own when they are old.
 func (m *move) end(ctx context.Context) error {
 	if m.src.base.alone() {
-		err := m.src.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, record.Events, "", 0) })
+		err := m.src.remove(ctx, func(ctx context.Context, eng *engine.Engine) error { return eng.Purge(ctx, record.Events, "", 0) })
 		if err != nil {
 			return err
 		}
 	}
 	m.state.Next, m.state.Doubts = 0, nil
-	return saveJSON(m.here, moveState, m.state)
+	return m.here.folder.SaveJSON(moveState, m.state)
 }
 
 // embeddedDir is the folder of an embedded queue; empty: it is none.
-func (o Options) embeddedDir() string {
+func embeddedDir(o engine.Options) string {
 	if len(o.Servers) > 0 {
 		return ""
 	}
@@ -121,11 +123,11 @@ func spoolIsEmpty(ctx context.Context, dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	q, err := Open(ctx, Options{Dir: dir, unserved: true})
+	q, err := openAs(ctx, engine.Options{Dir: dir}, inside{unserved: true})
 	if err != nil {
 		return err
 	}
-	n, err := q.engine.Load().serviceCounts(ctx, record.Events)
+	n, err := q.engine.Load().ServiceCounts(ctx, record.Events)
 	if err == nil && len(n) > 0 {
 		err = fmt.Errorf("%s holds events that are to be forwarded to the cluster first", dir)
 	}
@@ -134,15 +136,15 @@ func spoolIsEmpty(ctx context.Context, dir string) error {
 
 // openToMove opens a queue and makes room below its first sequence, which it
 // can only have while it is empty.
-func openToMove(ctx context.Context, o Options) (*Queue, error) {
+func openToMove(ctx context.Context, o engine.Options) (*Queue, error) {
 	q, err := Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	s, err := q.engine.Load().stream(ctx, record.Events)
+	s, err := q.engine.Load().Stream(ctx, record.Events)
 	if err == nil && s.CachedInfo().State.Msgs == 0 && s.CachedInfo().State.FirstSeq <= movedRoom {
-		err = q.remove(ctx, func(ctx context.Context, eng *engine) error {
-			return eng.purge(ctx, record.Events, "", movedRoom+1)
+		err = q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+			return eng.Purge(ctx, record.Events, "", movedRoom+1)
 		})
 		if err == nil { // it counts the sequences
 			err = q.Close(ctx)
@@ -208,7 +210,7 @@ func (m *move) deliveries(ctx context.Context) error {
 		if !owed {
 			return nil
 		}
-		if pause(ctx, movePause); ctx.Err() != nil {
+		if engine.Pause(ctx, movePause); ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
@@ -231,7 +233,7 @@ func (m *move) lane(ctx context.Context, l *Lane) error {
 	}
 	l.fetch(time.Now()) // what a killed relay had in hand comes only to who asks
 	for {
-		entries, err := l.old(ctx, time.Now().Add(never), moveBatch)
+		entries, err := l.old(ctx, time.Now().Add(engine.Never), moveBatch)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
@@ -321,12 +323,12 @@ func (m *move) put(ctx context.Context, c *committer, g *group) error {
 	if err := d.resolve(ctx, eng, c.stream, g); err != nil || len(g.recs) == 0 {
 		return err
 	}
-	last, err := eng.lastSeq(ctx, c.stream)
+	last, err := eng.LastSeq(ctx, c.stream)
 	if err != nil {
 		return err
 	}
 	d.add(last, g)
-	if err := saveJSON(m.here, moveState, m.state); err != nil {
+	if err := m.here.folder.SaveJSON(moveState, m.state); err != nil {
 		return err
 	}
 	result := make(chan error, 1)

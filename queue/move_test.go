@@ -15,12 +15,14 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // inFolder is an embedded queue, whatever the tests are run with.
 func inFolder(t testing.TB, dir string) *Queue {
 	t.Helper()
-	return openIn(t, queuetest.Place{}, Options{Dir: dir})
+	return openIn(t, queuetest.Place{}, engine.Options{Dir: dir})
 }
 
 // fillToMove leaves of each service: owed the first of each three records,
@@ -108,8 +110,8 @@ func expectEach(t *testing.T, all []*Entry, service string, n int) {
 	}
 }
 
-func moveOptions(dir string, p queuetest.Place) (embedded, shared Options) {
-	return Options{Dir: dir}, in(p, Options{Dir: dir + "-cluster"})
+func moveOptions(dir string, p queuetest.Place) (embedded, shared engine.Options) {
+	return engine.Options{Dir: dir}, in(p, engine.Options{Dir: dir + "-cluster"})
 }
 
 func TestAMoveBringsAllIntoAClusterAndBack(t *testing.T) {
@@ -144,7 +146,7 @@ func TestAMoveBringsAllIntoAClusterAndBack(t *testing.T) {
 func TestAMoveLeavesARunningSiteAlone(t *testing.T) {
 	t.Parallel()
 	p := queuetest.Server(t, t.TempDir())
-	q := openIn(t, p, Options{Dir: t.TempDir()})
+	q := openIn(t, p, engine.Options{Dir: t.TempDir()})
 	eventually(t, "it keeps the retries", q.base.keeps)
 	here, there := moveOptions(t.TempDir(), p)
 	if _, err := Move(testContext(t), there, here, func(Moved) {}); !errors.Is(err, record.ErrBusy) {
@@ -224,5 +226,5 @@ func TestAMoveSurvivesKills(t *testing.T) {
 			t.Fatal("the last move failed")
 		}
 	}
-	expectMoved(t, openIn(t, p, Options{Dir: t.TempDir()}), n)
+	expectMoved(t, openIn(t, p, engine.Options{Dir: t.TempDir()}), n)
 }

@@ -11,20 +11,23 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // Queue is the durable queue. It is safe for concurrent use.
 type Queue struct {
-	o         Options
+	o         engine.Options
+	in        inside
 	base      base
-	folder    *folder
+	folder    *engine.Folder
 	floors    *floorFile // nil in a cluster
 	clock     *clock
 	space     *space // of EVENTS and RETRY
 	deadSpace *space
 	pressure  pressure
 
-	engine  atomic.Pointer[engine] // nil while the server is down
+	engine  atomic.Pointer[engine.Engine] // nil while the server is down
 	loading *loading
 	events  *committer
 	retry   *committer
@@ -72,16 +75,24 @@ type Queue struct {
 // Open opens the queue in o.Dir, or makes it there, and returns when it can
 // take records. It refuses a folder that another relay has open and one that a
 // newer relay has written.
-func Open(ctx context.Context, o Options) (*Queue, error) {
-	o = o.withDefaults()
-	folder, err := openFolder(o.Dir)
+func Open(ctx context.Context, o engine.Options) (*Queue, error) { return openAs(ctx, o, inside{}) }
+
+// inside is what a queue is for that another one has opened.
+type inside struct {
+	claims   *claims // shared with that one; nil: its own
+	unserved bool    // see the base of that name
+}
+
+func openAs(ctx context.Context, o engine.Options, in inside) (*Queue, error) {
+	o = o.WithDefaults()
+	folder, err := engine.OpenFolder(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{o: o, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
+	q := &Queue{o: o, in: in, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
 	q.pressure.wake = make(chan struct{}, 1)
 	q.openClock()
-	if err := loadJSON(q, lossState, &q.losses); err != nil {
+	if err := q.folder.LoadJSON(lossState, &q.losses); err != nil {
 		o.Log.Warn("what was lost before is not known", "err", err)
 	}
 	q.base = newBase(q)
@@ -91,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.logs = newLogbook(q)
 	q.events = newCommitter(record.Events, q.fail)
 	q.events.stored = q.base.stored
-	if q.events.claims = o.claims; o.claims == nil {
+	if q.events.claims = in.claims; in.claims == nil {
 		q.events.claims = newClaims(o.DedupWindow)
 	}
 	q.retry = newCommitter(record.Retry, q.fail)
@@ -99,7 +110,7 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.loading = newLoading(q)
 	q.dead = newCommitter(record.Dead, q.fail)
 	if err := q.base.load(ctx); err != nil {
-		folder.close()
+		folder.Close()
 		return nil, err
 	}
 	if o.Hub != nil {
@@ -148,14 +159,14 @@ func (q *Queue) start(ctx context.Context, first bool) error {
 	}
 	if err := q.adopt(ctx, eng, first); err != nil {
 		q.engine.Store(nil)
-		eng.stop()
+		eng.Stop()
 		return err
 	}
 	return nil
 }
 
-func (q *Queue) adopt(ctx context.Context, eng *engine, first bool) error {
-	if err := ensureStreams(ctx, eng, q.base.shape(streamConfigs(q.o))); err != nil {
+func (q *Queue) adopt(ctx context.Context, eng *engine.Engine, first bool) error {
+	if err := engine.EnsureStreams(ctx, eng, q.base.shape(engine.StreamConfigs(q.o))); err != nil {
 		return err
 	}
 	if err := q.identify(ctx, eng); err != nil {
@@ -203,8 +214,8 @@ func (q *Queue) background(part func(context.Context)) {
 }
 
 // attachLanes attaches a lane for every service that has records, or had.
-func (q *Queue) attachLanes(ctx context.Context, eng *engine) error {
-	counts, err := eng.subjectCounts(ctx, record.Events)
+func (q *Queue) attachLanes(ctx context.Context, eng *engine.Engine) error {
+	counts, err := eng.SubjectCounts(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -213,7 +224,7 @@ func (q *Queue) attachLanes(ctx context.Context, eng *engine) error {
 			q.lane(service)
 		}
 	}
-	last, err := eng.lastSeq(ctx, record.Events)
+	last, err := eng.LastSeq(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -294,6 +305,13 @@ func (q *Queue) Write(ctx context.Context, recs []record.Record) error {
 	}
 }
 
+// Save keeps a small piece of the relay's own state, whole and on disk when it
+// returns. The name is of the form [A-Za-z0-9_-]{1,64}.
+func (q *Queue) Save(name string, data []byte) error { return q.folder.Save(name, data) }
+
+// Load returns what was saved last under the name, or [ErrNotFound].
+func (q *Queue) Load(name string) ([]byte, error) { return q.folder.Load(name) }
+
 // Done is closed when the queue is closed.
 func (q *Queue) Done() <-chan struct{} { return q.closed }
 
@@ -314,10 +332,10 @@ func (q *Queue) close(ctx context.Context) error {
 	eng := q.engine.Swap(nil)
 	saved := q.base.close(ctx, eng)
 	if eng != nil {
-		eng.stop()
+		eng.Stop()
 	}
 	if saved == nil {
-		saved = q.folder.clean()
+		saved = q.folder.Clean()
 	}
 	err = errors.Join(err, saved)
 	q.release()
@@ -332,5 +350,5 @@ func (q *Queue) release() {
 	if q.floors != nil {
 		q.floors.close()
 	}
-	q.folder.close()
+	q.folder.Close()
 }

@@ -13,6 +13,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // testContext ends before the test's own deadline would be of no help.
@@ -24,7 +26,7 @@ func testContext(t testing.TB) context.Context {
 }
 
 // open opens a queue and closes it with the test.
-func open(t testing.TB, o Options) *Queue {
+func open(t testing.TB, o engine.Options) *Queue {
 	t.Helper()
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -38,7 +40,7 @@ func open(t testing.TB, o Options) *Queue {
 }
 
 // in puts a queue in a place.
-func in(p queuetest.Place, o Options) Options {
+func in(p queuetest.Place, o engine.Options) engine.Options {
 	o.Servers, o.Credentials, o.Site, o.Replicas = p.Servers, p.Credentials, p.Site, p.Replicas
 	return o
 }
@@ -123,7 +125,7 @@ func ids(entries []*Entry) []string {
 
 func TestRecordsComeBackAsWritten(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	want := sample("crm", 1)
 	write(t, q, want)
 	e := next(t, q.Lane("crm"), 1)[0]
@@ -138,7 +140,7 @@ func TestRecordsComeBackAsWritten(t *testing.T) {
 // TestRecordsLieWhereTheNatsCLIFindsThem holds the names that others rely on.
 func TestRecordsLieWhereTheNatsCLIFindsThem(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	r := sample("crm", 1)
 	r.Call, r.Segment, r.Scope = "U1", "2", "queue support"
 	write(t, q, r)
@@ -158,7 +160,7 @@ func TestRecordsLieWhereTheNatsCLIFindsThem(t *testing.T) {
 		{record.Dead, "dead.crm.rejected", given},
 	} {
 		eng := q.engine.Load()
-		m, _, err := eng.getStored(t.Context(), want.stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, eng.subject(want.subject)))
+		m, _, err := eng.GetStored(t.Context(), want.stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, eng.Subject(want.subject)))
 		if err != nil {
 			t.Fatalf("%s: %v", want.subject, err)
 		}
@@ -176,7 +178,7 @@ func TestRecordsLieWhereTheNatsCLIFindsThem(t *testing.T) {
 func TestNothingRepeatsAfterCleanClose(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	write(t, q, records("crm", 0, 2000)...)
 	l := q.Lane("crm")
 	entries := next(t, l, 1500)
@@ -187,7 +189,7 @@ func TestNothingRepeatsAfterCleanClose(t *testing.T) {
 	}
 	shut(t, q)
 
-	q = open(t, Options{Dir: dir})
+	q = open(t, engine.Options{Dir: dir})
 	got := next(t, q.Lane("crm"), 501)
 	seen := map[string]bool{}
 	for _, e := range got {
@@ -202,7 +204,7 @@ func TestNothingRepeatsAfterCleanClose(t *testing.T) {
 func TestParkedEntriesComeDue(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir})
+	q := open(t, engine.Options{Dir: dir})
 	write(t, q, records("crm", 0, 3)...)
 	entries := next(t, q.Lane("crm"), 3)
 	due := []Parking{
@@ -223,7 +225,7 @@ func TestParkedEntriesComeDue(t *testing.T) {
 	none(t, q.Lane("crm"))
 	shut(t, q)
 
-	q = open(t, Options{Dir: dir})
+	q = open(t, engine.Options{Dir: dir})
 	none(t, q.Lane("crm"))
 	q.Lane("crm").Wake(WakeHeld)
 	if e := next(t, q.Lane("crm"), 1)[0]; e.ID != "crm-1" || e.Attempts != 2 {
@@ -237,7 +239,7 @@ func TestParkedEntriesComeDue(t *testing.T) {
 
 func TestBuriedEntriesAreLetters(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, sample("crm", 1))
 	if err := next(t, q.Lane("crm"), 1)[0].Bury(record.Death{Reason: "rejected", Attempts: 1, Status: 422, Error: "no such agent"}); err != nil {
 		t.Fatal(err)

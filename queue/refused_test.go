@@ -8,6 +8,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // refusing is a stream that takes nothing.
@@ -55,7 +57,7 @@ func TestWhatCannotBeStoredElsewhereStaysInFlight(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			q := open(t, Options{Dir: t.TempDir()})
+			q := open(t, engine.Options{Dir: t.TempDir()})
 			l := q.Lane("crm")
 			write(t, q, sample("crm", 0))
 			e := next(t, l, 1)[0]
@@ -75,7 +77,7 @@ func TestWhatCannotBeStoredElsewhereStaysInFlight(t *testing.T) {
 func TestALetterThatIsNotPutBackIsKept(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	write(t, q, sample("crm", 0))
 	if err := next(t, l, 1)[0].Bury(record.Death{Reason: "rejected"}); err != nil {
@@ -95,7 +97,7 @@ func TestALetterThatIsNotPutBackIsKept(t *testing.T) {
 func TestWhatWasRefusedIsNotKnown(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	again := refuses(q.events)
 	if err := q.Write(testContext(t), records("crm", 0, 3)); !errors.Is(err, record.ErrFull) {
@@ -111,7 +113,7 @@ func TestWhatWasRefusedIsNotKnown(t *testing.T) {
 func TestASequenceGivenAgainIsNotTakenForFinished(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	write(t, q, sample("crm", 0))
 	next(t, l, 1)[0].Finish()
@@ -130,7 +132,7 @@ func TestASequenceGivenAgainIsNotTakenForFinished(t *testing.T) {
 func TestTheFloorsKeepWhichRetriesAreFinished(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	write(t, q, sample("crm", 0))
 	if err := next(t, l, 1)[0].Park(Parking{Attempts: 1, Due: time.Now()}); err != nil {
@@ -149,7 +151,7 @@ func TestTheFloorsKeepWhichRetriesAreFinished(t *testing.T) {
 func TestAPurgeOfFinishedRetriesLeavesWhatIsNeeded(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	const all, finished = 100, 80 // more than are deleted one by one
 	write(t, q, records("crm", 0, all)...)
@@ -178,14 +180,14 @@ func TestAPurgeOfFinishedRetriesLeavesWhatIsNeeded(t *testing.T) {
 func TestTheEmbeddedServerSyncsBeforeItAcknowledges(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	eng := q.engine.Load()
-	config := eng.ns.JetStreamConfig()
+	config := eng.Server.JetStreamConfig()
 	if !config.SyncAlways || config.SyncInterval > 5*time.Minute {
 		t.Errorf("sync always %v, every %v: what is acknowledged is lost, or the folder grows", config.SyncAlways, config.SyncInterval)
 	}
 	for _, name := range []string{record.Events, record.Retry, record.Dead} {
-		s, err := eng.stream(testContext(t), name)
+		s, err := eng.Stream(testContext(t), name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,19 +10,21 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 func TestVanishedConsumerIsRebuilt(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 200)...)
 	l := q.Lane("crm")
 	entries := next(t, l, 40)
 	for _, e := range entries[:20] {
 		e.Finish()
 	}
-	js := q.engine.Load().js
+	js := q.engine.Load().JS
 	if err := js.DeleteConsumer(testContext(t), record.Events, "crm"); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,7 @@ func TestWhatAReplacedConsumerHadSentIsNotCountedTwice(t *testing.T) {
 func TestVanishedStreamIsRecreated(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 50)...)
 	l := q.Lane("crm")
 	for _, e := range next(t, l, 50) {
@@ -84,10 +86,10 @@ func TestVanishedStreamIsRecreated(t *testing.T) {
 func TestPurgedRecordsWaitNoMore(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
 	q.Lane("crm")
-	s, err := q.engine.Load().js.Stream(testContext(t), record.Events)
+	s, err := q.engine.Load().JS.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +106,7 @@ func TestPurgedRecordsWaitNoMore(t *testing.T) {
 func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, sample("other", 0))
 	write(t, q, records("crm", 0, 200)...)
 	write(t, q, sample("other", 1))
@@ -114,7 +116,7 @@ func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 		defer q.lane("crm").mu.Unlock()
 		return q.lane("crm").feed.asked == 0
 	})
-	s, err := q.engine.Load().js.Stream(testContext(t), record.Events)
+	s, err := q.engine.Load().JS.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,20 +147,20 @@ func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 // stored counts the records of EVENTS.
 func stored(t *testing.T, q *Queue) int {
 	t.Helper()
-	counts, err := q.engine.Load().subjectCounts(testContext(t), record.Events)
+	counts, err := q.engine.Load().SubjectCounts(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := 0
 	for _, one := range counts {
-		n += one
+		n += int(one)
 	}
 	return n
 }
 
 func TestOnlyWhatIsFinishedAndOldIsTrimmed(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	eng := q.engine.Load()
 	write(t, q, records("stuck", 0, 1)...)
 	write(t, q, records("crm", 0, 30)...)
@@ -190,7 +192,7 @@ func TestOnlyWhatIsFinishedAndOldIsTrimmed(t *testing.T) {
 
 func TestHistoryIsNewestFirst(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	followed := make(chan Logged, 100)
 	following := make(chan struct{})
 	go func() {
@@ -226,10 +228,10 @@ func TestHistoryIsNewestFirst(t *testing.T) {
 func TestConsumerShowsWhatIsPending(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 2*minFetch)...)
 	l := q.Lane("crm")
-	js := q.engine.Load().js
+	js := q.engine.Load().JS
 	info := func() *jetstream.ConsumerInfo {
 		c, err := js.Consumer(testContext(t), record.Events, "crm")
 		if err != nil {

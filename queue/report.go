@@ -8,6 +8,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // EdgeReport is what an edge tells the hub of itself.
@@ -30,7 +32,7 @@ func (r *EdgeReport) key() [2]string { return [2]string{r.Name, r.ID} }
 // named reports whether name and folder are such as an edge may have: at the hub
 // they become parts of subjects.
 func (r *EdgeReport) named() bool {
-	return stateName.MatchString(r.Name) && stateName.MatchString(r.ID) && r.Name != HubDomain
+	return engine.StateName.MatchString(r.Name) && engine.StateName.MatchString(r.ID) && r.Name != HubDomain
 }
 
 // LetterSpan says which dead letters there are, by their numbers.
@@ -64,8 +66,8 @@ func (s LetterSpan) Has(seq uint64) bool {
 }
 
 // letterSpan reads which dead letters there are.
-func (e *engine) letterSpan(ctx context.Context) LetterSpan {
-	s, err := e.stream(ctx, record.Dead)
+func letterSpan(ctx context.Context, e *engine.Engine) LetterSpan {
+	s, err := e.Stream(ctx, record.Dead)
 	if err != nil {
 		return LetterSpan{}
 	}

@@ -14,26 +14,19 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
 
-	"callrelay/queue/record"
+	"callrelay/queue/engine"
 )
-
-// restoring is a file of the folder while a restore is not finished.
-const restoring = "restoring"
 
 // ErrNotEmpty says that a folder to restore into holds something.
 var ErrNotEmpty = errors.New("is not empty")
 
-// errUnrestored says that a restore was broken off.
-var errUnrestored = errors.New("a restore into it was not finished: empty the folder and restore again")
-
 // Restore fills an empty or missing folder from a backup, which is held against
 // its manifest first. The relay must not run. After an error the folder is not
 // opened by [Open]; one that is [ErrNotEmpty] changed nothing.
-func Restore(ctx context.Context, o Options, from fs.FS) (Manifest, error) {
-	o = o.withDefaults()
+func Restore(ctx context.Context, o engine.Options, from fs.FS) (Manifest, error) {
+	o = o.WithDefaults()
 	m, err := readManifest(from)
 	if err != nil {
 		return m, fmt.Errorf("restore: %w", err)
@@ -41,11 +34,11 @@ func Restore(ctx context.Context, o Options, from fs.FS) (Manifest, error) {
 	if err := mustBeEmpty(o.Dir); err != nil {
 		return m, fmt.Errorf("restore: %w", err)
 	}
-	f, err := openFolder(o.Dir)
+	f, err := engine.OpenFolder(o.Dir)
 	if err != nil {
 		return m, err
 	}
-	defer f.close()
+	defer f.Close()
 	r := &restore{folder: f, o: o, from: from, m: m}
 	if err := r.run(ctx); err != nil {
 		return m, fmt.Errorf("restore queue %s: %w", o.Dir, err)
@@ -80,8 +73,8 @@ func readManifest(from fs.FS) (Manifest, error) {
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", ManifestFile, err)
 	}
-	if m.Format > formatVersion {
-		return m, fmt.Errorf("format %d is newer than this relay knows (%d)", m.Format, formatVersion)
+	if m.Format > engine.FormatVersion {
+		return m, fmt.Errorf("format %d is newer than this relay knows (%d)", m.Format, engine.FormatVersion)
 	}
 	for name, want := range m.Files {
 		if err := verify(from, name, want); err != nil {
@@ -110,14 +103,14 @@ func verify(from fs.FS, name string, want ManifestPart) error {
 
 // restore is one that is under way.
 type restore struct {
-	folder *folder
-	o      Options
+	folder *engine.Folder
+	o      engine.Options
 	from   fs.FS
 	m      Manifest
 }
 
 func (r *restore) run(ctx context.Context) error {
-	if err := writeFile(r.folder.path(restoring), nil); err != nil {
+	if err := engine.WriteFile(r.folder.Path(engine.Restoring), nil); err != nil {
 		return err
 	}
 	if err := r.streams(ctx); err != nil {
@@ -126,24 +119,24 @@ func (r *restore) run(ctx context.Context) error {
 	if err := r.files(); err != nil {
 		return err
 	}
-	if err := unix.Syncfs(int(r.folder.lock.Fd())); err != nil {
+	if err := unix.Syncfs(int(r.folder.Lock.Fd())); err != nil {
 		return err
 	}
-	if err := os.Remove(r.folder.path(restoring)); err != nil {
+	if err := os.Remove(r.folder.Path(engine.Restoring)); err != nil {
 		return err
 	}
-	return syncDir(r.folder.dir)
+	return engine.SyncDir(r.folder.Dir)
 }
 
 // streams has JetStream take up each stream under the sequences it had.
 func (r *restore) streams(ctx context.Context) error {
 	o := r.o
 	o.Listen = ""
-	eng, err := startEngine(ctx, r.folder, o)
+	eng, err := engine.Start(ctx, r.folder, o, nil)
 	if err != nil {
 		return err
 	}
-	defer eng.stop()
+	defer eng.Stop()
 	for stream := range r.m.Streams {
 		if err := r.stream(ctx, eng, stream); err != nil {
 			return fmt.Errorf("stream %s: %w", stream, err)
@@ -152,7 +145,7 @@ func (r *restore) streams(ctx context.Context) error {
 	return nil
 }
 
-func (r *restore) stream(ctx context.Context, eng *engine, stream string) error {
+func (r *restore) stream(ctx context.Context, eng *engine.Engine, stream string) error {
 	info, err := fs.ReadFile(r.from, path.Join(stream, streamConfig))
 	if err != nil {
 		return err
@@ -162,7 +155,7 @@ func (r *restore) stream(ctx context.Context, eng *engine, stream string) error 
 		return err
 	}
 	defer func() { _ = data.Close() }()
-	answer, err := eng.ask(ctx, "$JS.API.STREAM.RESTORE."+stream, info)
+	answer, err := eng.Ask(ctx, "$JS.API.STREAM.RESTORE."+stream, info)
 	if err != nil {
 		return err
 	}
@@ -172,41 +165,7 @@ func (r *restore) stream(ctx context.Context, eng *engine, stream string) error 
 	if err := json.Unmarshal(answer, &to); err != nil {
 		return err
 	}
-	return eng.sendChunks(ctx, to.Subject, data)
-}
-
-// sendChunks sends what JetStream restores a stream from, and an empty chunk at
-// the end, which is answered once the stream is there.
-func (e *engine) sendChunks(ctx context.Context, subject string, data io.Reader) error {
-	chunk := make([]byte, 512<<10)
-	for {
-		n, err := io.ReadFull(data, chunk)
-		if n > 0 {
-			if err := e.sendChunk(ctx, subject, chunk[:n]); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			_, err := e.ask(ctx, subject, nil)
-			return err
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (e *engine) sendChunk(ctx context.Context, subject string, chunk []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, chunkTimeout)
-	defer cancel()
-	m, err := e.nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: subject, Data: chunk})
-	if err != nil {
-		return fmt.Errorf("%w: %w", record.ErrUnavailable, err)
-	}
-	if len(m.Data) > 0 { // the stream cannot be restored, for the reason in it
-		return errors.New(string(m.Data))
-	}
-	return nil
+	return eng.Restore(ctx, to.Subject, data)
 }
 
 // files puts the floors and the saved states in their places.
@@ -215,9 +174,9 @@ func (r *restore) files() error {
 		to := ""
 		switch state, isState := strings.CutPrefix(name, stateFolder+"/"); {
 		case name == floorsFile:
-			to = r.folder.path("floors.0")
-		case isState && stateName.MatchString(state):
-			to = r.folder.path(stateFolder, state)
+			to = r.folder.Path("floors.0")
+		case isState && engine.StateName.MatchString(state):
+			to = r.folder.Path(stateFolder, state)
 		default:
 			continue
 		}
@@ -228,7 +187,7 @@ func (r *restore) files() error {
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 			return err
 		}
-		if err := writeFile(to, data); err != nil {
+		if err := engine.WriteFile(to, data); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // retries knows which records of RETRY are still needed, and removes those
@@ -271,15 +273,15 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 	if q.base.alone() && q.loading.over.Load() { // else what lies between may be needed
 		below, _ = slices.BinarySearch(gone, floor+1)
 	}
-	err := q.remove(ctx, func(ctx context.Context, eng *engine) error {
+	err := q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
 		rest := gone
-		if below > deletesInFlight {
-			if err := eng.purge(ctx, record.Retry, "", floor+1); err != nil {
+		if below > engine.DeletesInFlight {
+			if err := eng.Purge(ctx, record.Retry, "", floor+1); err != nil {
 				return err
 			}
 			rest = gone[below:]
 		}
-		return eng.deleteEach(ctx, record.Retry, rest)
+		return eng.DeleteEach(ctx, record.Retry, rest)
 	})
 	if err == nil {
 		q.retries.deleted(gone)

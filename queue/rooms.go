@@ -1,9 +1,16 @@
 package queue
 
-import "callrelay/queue/record"
+import (
+	"callrelay/queue/engine"
+	"callrelay/queue/record"
+)
 
 // What the rooms of the queue say to those outside.
 type (
+	// Options says where the queue lies and what it may hold.
+	Options = engine.Options
+	// HubOptions say how to reach a hub, a central NATS that sees many edges.
+	HubOptions = engine.HubOptions
 	// Record is one delivery owed: one event for one service.
 	Record = record.Record
 	// Stored is a record as it lies in a stream.

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // markService is whose a mark is: no service has a name like it.
@@ -24,21 +26,21 @@ const disownStep = 1 << 20
 
 // secure makes durable what a process that was killed had written without an
 // acknowledgement: from here on it is taken for stored.
-func (q *Queue) secure(ctx context.Context, eng *engine) error {
-	if err := unix.Syncfs(int(q.folder.lock.Fd())); err != nil {
+func (q *Queue) secure(ctx context.Context, eng *engine.Engine) error {
+	if err := unix.Syncfs(int(q.folder.Lock.Fd())); err != nil {
 		return fmt.Errorf("sync queue: %w", err)
 	}
 	if err := q.mark(ctx, eng); err != nil {
 		return err
 	}
-	return q.folder.syncNames()
+	return q.folder.SyncNames()
 }
 
 // disown removes what was written and not acknowledged before JetStream was
 // started anew: whoever sent it was refused, and sends it again. After an error
 // of the disk its bytes may be in memory alone, though a later sync succeeds: a
 // power cut would lose them, and what is stored behind them.
-func (q *Queue) disown(ctx context.Context, eng *engine) error {
+func (q *Queue) disown(ctx context.Context, eng *engine.Engine) error {
 	for _, c := range q.committers() {
 		if err := q.disownTail(ctx, eng, c); err != nil {
 			return fmt.Errorf("remove what was refused from %s: %w", c.stream, err)
@@ -47,7 +49,7 @@ func (q *Queue) disown(ctx context.Context, eng *engine) error {
 	if err := q.mark(ctx, eng); err != nil {
 		return err
 	}
-	return q.folder.syncNames()
+	return q.folder.SyncNames()
 }
 
 // endsFile holds, from a clean close to the next start, how each stream ended.
@@ -59,10 +61,10 @@ type streamEnd struct {
 	Last         uint64 `json:"last"`         // the last one that is stored
 }
 
-func (q *Queue) saveEnds(ctx context.Context, eng *engine) error {
+func (q *Queue) saveEnds(ctx context.Context, eng *engine.Engine) error {
 	ends := map[string]streamEnd{}
 	for _, c := range q.committers() {
-		last, err := eng.lastSeq(ctx, c.stream)
+		last, err := eng.LastSeq(ctx, c.stream)
 		if err != nil {
 			return nil //nolint:nilerr // without the file nothing is taken for refused
 		}
@@ -70,7 +72,7 @@ func (q *Queue) saveEnds(ctx context.Context, eng *engine) error {
 	}
 	data, err := json.Marshal(ends)
 	if err == nil {
-		err = writeFile(q.folder.path(endsFile), data)
+		err = engine.WriteFile(q.folder.Path(endsFile), data)
 	}
 	return err
 }
@@ -78,14 +80,14 @@ func (q *Queue) saveEnds(ctx context.Context, eng *engine) error {
 // takeEnds reads the file, which is gone from then on: what is stored later lies
 // behind them.
 func (q *Queue) takeEnds() (ends map[string]streamEnd, err error) {
-	data, err := os.ReadFile(q.folder.path(endsFile))
+	data, err := os.ReadFile(q.folder.Path(endsFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err == nil {
-		err = errors.Join(os.Remove(q.folder.path(endsFile)), syncDir(q.folder.dir))
+		err = errors.Join(os.Remove(q.folder.Path(endsFile)), engine.SyncDir(q.folder.Dir))
 	}
-	if err == nil && !q.folder.unclean {
+	if err == nil && !q.folder.Unclean {
 		err = json.Unmarshal(data, &ends)
 	}
 	return ends, err
@@ -94,7 +96,7 @@ func (q *Queue) takeEnds() (ends map[string]streamEnd, err error) {
 // disownRefused removes what was refused shortly before a clean close. A stream
 // that does not end where that close left it was written to by somebody else,
 // such as an older relay, and is left as it is.
-func (q *Queue) disownRefused(ctx context.Context, eng *engine, ends map[string]streamEnd) error {
+func (q *Queue) disownRefused(ctx context.Context, eng *engine.Engine, ends map[string]streamEnd) error {
 	found := false
 	for _, c := range q.committers() {
 		end, known := ends[c.stream]
@@ -112,14 +114,14 @@ func (q *Queue) disownRefused(ctx context.Context, eng *engine, ends map[string]
 	return q.mark(ctx, eng)
 }
 
-func (q *Queue) disownTail(ctx context.Context, eng *engine, c *committer) error {
+func (q *Queue) disownTail(ctx context.Context, eng *engine.Engine, c *committer) error {
 	c.commitMu.Lock() // a commit that began over the server before is over, and counted, from here on
 	durable := c.durable
 	c.commitMu.Unlock()
 	var overwrite, remove []uint64
 	last, size := uint64(0), int64(disownStep)
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: durable + 1, HeadersOnly: true}
-	err := eng.read(ctx, c.stream, cfg, func(m *nats.Msg, at record.Place) bool {
+	err := eng.Read(ctx, c.stream, cfg, func(m *nats.Msg, at record.Place) bool {
 		if size >= disownStep { // the first one, too
 			overwrite, size = append(overwrite, at.Seq), 0
 		} else {
@@ -135,18 +137,18 @@ func (q *Queue) disownTail(ctx context.Context, eng *engine, c *committer) error
 	if n := len(remove); n > 0 && remove[n-1] == last {
 		overwrite, remove = append(overwrite, last), remove[:n-1]
 	}
-	return errors.Join(eng.eraseEach(ctx, c.stream, overwrite), eng.deleteEach(ctx, c.stream, remove))
+	return errors.Join(eng.EraseEach(ctx, c.stream, overwrite), eng.DeleteEach(ctx, c.stream, remove))
 }
 
 // mark stores a record in each stream and overwrites it: for that JetStream
 // writes anew the file that ends the stream, and syncs it, whatever it was in
 // doubt of before.
-func (q *Queue) mark(ctx context.Context, eng *engine) error {
+func (q *Queue) mark(ctx context.Context, eng *engine.Engine) error {
 	if q.space.take(0, time.Now()) != nil {
 		return nil // the disk is full, and was written to long ago
 	}
 	for _, c := range q.committers() {
-		last, err := eng.lastSeq(ctx, c.stream)
+		last, err := eng.LastSeq(ctx, c.stream)
 		if err != nil {
 			return err
 		}
@@ -155,28 +157,28 @@ func (q *Queue) mark(ctx context.Context, eng *engine) error {
 		}
 		r := record.Record{Service: markService, Event: "mark"}
 		at := record.Subject(c.stream, &r, record.Note{record.HeadReason, "mark"})
-		if err := eng.removeMarks(ctx, c.stream, at); err != nil { // of a start that was cut short
+		if err := removeMarks(ctx, eng, c.stream, at); err != nil { // of a start that was cut short
 			return err
 		}
-		ack, err := eng.js.Publish(ctx, at, nil)
+		ack, err := eng.JS.Publish(ctx, at, nil)
 		if err != nil {
 			return fmt.Errorf("mark %s: %w", c.stream, err)
 		}
-		if err := eng.eraseEach(ctx, c.stream, []uint64{ack.Sequence}); err != nil {
+		if err := eng.EraseEach(ctx, c.stream, []uint64{ack.Sequence}); err != nil {
 			return fmt.Errorf("mark %s: %w", c.stream, err)
 		}
 	}
 	return nil
 }
 
-func (e *engine) removeMarks(ctx context.Context, stream, subject string) error {
+func removeMarks(ctx context.Context, e *engine.Engine, stream, subject string) error {
 	for {
-		_, seq, err := e.getDirect(ctx, stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
+		_, seq, err := e.GetDirect(ctx, stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
 		if errors.Is(err, record.ErrNotFound) {
 			return nil
 		}
 		if err == nil {
-			err = e.deleteEach(ctx, stream, []uint64{seq})
+			err = e.DeleteEach(ctx, stream, []uint64{seq})
 		}
 		if err != nil {
 			return err

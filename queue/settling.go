@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"sync"
+
+	"callrelay/queue/engine"
 )
 
 // settling is the acknowledgements of an embedded queue that JetStream has not
@@ -32,7 +34,7 @@ func (s *settling) add(ack string) {
 
 // run tells JetStream until ctx ends. Losing an acknowledgement is harmless: the
 // lane's own window is what counts.
-func (s *settling) run(ctx context.Context, engine func() *engine) {
+func (s *settling) run(ctx context.Context, running func() *engine.Engine) {
 	var taken []string
 	for {
 		select {
@@ -43,9 +45,9 @@ func (s *settling) run(ctx context.Context, engine func() *engine) {
 		s.mu.Lock()
 		s.acks, taken = taken[:0], s.acks
 		s.mu.Unlock()
-		if eng := engine(); eng != nil {
+		if eng := running(); eng != nil {
 			for _, ack := range taken {
-				_ = eng.nc.Publish(ack, nil)
+				_ = eng.NC.Publish(ack, nil)
 			}
 		}
 		clear(taken)

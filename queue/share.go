@@ -9,6 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -16,26 +18,25 @@ const (
 	sharedFetchLeast = 4
 	sharedPending    = 4096            // records of one service in the hands of all relays
 	sharedPatience   = 4 * time.Second // a request is lost with its server, so it is short-lived
-	sharedAckWait    = 10 * time.Second
 	progressInterval = 3 * time.Second // how often JetStream is told of what takes longer
 )
 
 // attach makes the durable consumer that the relays of the site share. What the
 // lane holds is kept: it is still its own to finish.
-func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine) error {
+func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine.Engine) error {
 	cfg := jetstream.ConsumerConfig{
 		Durable:       l.name,
 		Description:   "deliveries owed to service " + l.name,
-		FilterSubject: eng.subject("events." + l.name + ".>"),
+		FilterSubject: eng.Subject("events." + l.name + ".>"),
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       c.q.o.ackWait,
+		AckWait:       c.q.o.Seams.AckWait,
 		MaxDeliver:    -1,
 		MaxAckPending: sharedPending,
 	}
 	pending := 0
-	if !eng.known[l.name] || l.attachedTo(eng) { // or it was, and is gone
-		consumer, err := eng.js.CreateOrUpdateConsumer(ctx, eng.name(record.Events), cfg)
+	if !eng.Served[l.name] || l.attachedTo(eng) { // or it was, and is gone
+		consumer, err := eng.JS.CreateOrUpdateConsumer(ctx, eng.Name(record.Events), cfg)
 		if err != nil {
 			return fmt.Errorf("attach lane %s: %w", l.name, err)
 		}
@@ -46,7 +47,7 @@ func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine) error {
 	sub := l.feed.sub
 	if l.feed.eng != eng {
 		var err error
-		if sub, err = eng.nc.Subscribe(eng.nc.NewInbox(), l.arrive); err != nil {
+		if sub, err = eng.NC.Subscribe(eng.NC.NewInbox(), l.arrive); err != nil {
 			return fmt.Errorf("attach lane %s: %w", l.name, err)
 		}
 	}
@@ -58,7 +59,7 @@ func (c *cluster) attach(ctx context.Context, l *Lane, eng *engine) error {
 	return nil
 }
 
-func (l *Lane) attachedTo(eng *engine) bool {
+func (l *Lane) attachedTo(eng *engine.Engine) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.feed.eng == eng || l.feed.renew
@@ -113,30 +114,30 @@ func (c *cluster) accept(l *Lane, e *Entry, at record.Place) (known bool) {
 }
 
 // refuse lets JetStream deliver an entry again now.
-func (c *cluster) refuse(eng *engine, e *Entry) { _ = eng.nc.Publish(e.ack, []byte("-NAK")) }
+func (c *cluster) refuse(eng *engine.Engine, e *Entry) { _ = eng.NC.Publish(e.ack, []byte("-NAK")) }
 
 // settle acknowledges an entry, again and again until the cluster has confirmed
 // it: an acknowledgement that got lost would repeat the delivery.
 func (c *cluster) settle(l *Lane, e *Entry) {
 	l.acks.add(e.Seq, e.ack)
 	if eng := c.q.engine.Load(); eng != nil {
-		sendAck(eng, e.ack, l.name, e.Seq)
+		sendAck(eng, c.confirm, e.ack, l.name, e.Seq)
 	}
 }
 
 // tend tells JetStream what is still being worked on, and repeats what it has
 // not confirmed.
-func (c *cluster) tend(ctx context.Context, eng *engine) {
+func (c *cluster) tend(ctx context.Context, eng *engine.Engine) {
 	now := time.Now()
 	for _, l := range c.q.allLanes() {
 		l.mu.Lock()
 		for _, e := range l.inHand() {
 			if now.Sub(e.touched) > progressInterval {
 				e.touched = now
-				_ = eng.nc.Publish(e.ack, []byte("+WPI"))
+				_ = eng.NC.Publish(e.ack, []byte("+WPI"))
 			}
 		}
-		l.acks.repeat(eng, l.name, now)
+		l.acks.repeat(eng, c.confirm, l.name, now)
 		check := l.chains != nil && l.feed.unsettled && l.feed.eng == eng && c.keeps()
 		l.mu.Unlock()
 		if check {
@@ -175,10 +176,10 @@ func (l *Lane) inHand() []*Entry {
 // settleLane lets an ordered lane hand out what it has, once that is all that
 // JetStream counts as delivered and not acknowledged: then nothing earlier can
 // come any more. What another relay had in hand when it died comes after
-// sharedAckWait.
-func (c *cluster) settleLane(ctx context.Context, eng *engine, l *Lane) {
+// [DefaultAckWait].
+func (c *cluster) settleLane(ctx context.Context, eng *engine.Engine, l *Lane) {
 	held, before := l.standing()
-	info, err := eng.consumer(ctx, l.name)
+	info, err := eng.Consumer(ctx, l.name)
 	if err != nil {
 		return
 	}

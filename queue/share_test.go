@@ -10,6 +10,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // openSite opens a queue for each of several relays of one site.
@@ -18,7 +20,7 @@ func openSite(t testing.TB, relays int) []*Queue {
 	p := queuetest.Server(t, t.TempDir())
 	queues := make([]*Queue, relays)
 	for i := range queues {
-		q, err := Open(testContext(t), in(p, Options{Dir: t.TempDir()}))
+		q, err := Open(testContext(t), in(p, engine.Options{Dir: t.TempDir()}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 var (
@@ -144,14 +146,14 @@ type actor struct {
 }
 
 func (w *actor) pause(ctx context.Context, most int) bool {
-	pause(ctx, time.Duration(w.own.IntN(most))*time.Millisecond)
+	engine.Pause(ctx, time.Duration(w.own.IntN(most))*time.Millisecond)
 	return ctx.Err() == nil
 }
 
 func (w *world) open(dir string) *Queue {
 	w.t.Helper()
 	mine := true
-	o := Options{Dir: dir, Keep: time.Second, jetStream: func() jetStream {
+	o := engine.Options{Dir: dir, Keep: time.Second, Seams: engine.Seams{JetStream: func() engine.JetStream {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if !w.alive || !mine {
@@ -159,7 +161,7 @@ func (w *world) open(dir string) *Queue {
 		}
 		w.fault.Start()
 		return w.fault
-	}}
+	}}}
 	if testing.Verbose() && *simSeed != 0 {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}

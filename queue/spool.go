@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // spoolFolder is where in the queue's folder the records wait for a cluster.
@@ -58,14 +60,14 @@ const (
 // first.
 func openSpool(ctx context.Context, c *cluster) (*spool, error) {
 	o := c.q.o
-	local, err := Open(ctx, Options{
-		Dir: filepath.Join(o.Dir, spoolFolder), MaxBytes: o.MaxBytes, DedupWindow: o.DedupWindow, Log: o.Log, unserved: true, claims: c.q.events.claims,
-	})
+	local, err := openAs(ctx, engine.Options{
+		Dir: filepath.Join(o.Dir, spoolFolder), MaxBytes: o.MaxBytes, DedupWindow: o.DedupWindow, Log: o.Log,
+	}, inside{unserved: true, claims: c.q.events.claims})
 	if err != nil {
 		return nil, err
 	}
 	s := &spool{c: c, local: local, wake: make(chan struct{}, 1)}
-	err = loadJSON(c.q, spoolState, &s.doubt)
+	err = c.q.folder.LoadJSON(spoolState, &s.doubt)
 	s.noted = len(s.doubt.Keys) > 0
 	held := 0
 	if err == nil {
@@ -138,7 +140,7 @@ func (s *spool) hold(g *group) {
 		go g.done(fmt.Errorf("%w: closed", record.ErrUnavailable))
 		return
 	}
-	if s.bytes+g.size() > maxWaitingBytes && len(s.held) > 0 {
+	if s.bytes+g.size() > engine.MaxWaitingBytes && len(s.held) > 0 {
 		go g.done(fmt.Errorf("%w: %d groups wait to be spooled", record.ErrFull, len(s.held)))
 		return
 	}
@@ -254,7 +256,7 @@ func (s *spool) end(ctx context.Context) error {
 	}
 	if err == nil && s.noted {
 		s.doubt, s.noted = doubt{}, false
-		err = saveJSON(s.c.q, spoolState, s.doubt)
+		err = s.c.q.folder.SaveJSON(spoolState, s.doubt)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,6 +19,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // wires are the ways to the servers of a cluster.
@@ -54,7 +56,7 @@ func wired(t testing.TB) (queuetest.Place, wires) {
 }
 
 // openIn opens a queue in a place and closes it with the test.
-func openIn(t testing.TB, p queuetest.Place, o Options) *Queue {
+func openIn(t testing.TB, p queuetest.Place, o engine.Options) *Queue {
 	t.Helper()
 	q, err := Open(testContext(t), in(p, o))
 	if err != nil {
@@ -70,7 +72,7 @@ const secondsToRefuse = 2 * commitTimeout
 
 func TestALostClusterIsRefusedSoonAndNothingGrows(t *testing.T) {
 	p, ways := wired(t)
-	q := openIn(t, p, Options{Dir: t.TempDir()})
+	q := openIn(t, p, engine.Options{Dir: t.TempDir()})
 	write(t, q, sample("crm", 0))
 	l := q.Lane("crm")
 	held := next(t, l, 1)[0]
@@ -113,7 +115,7 @@ func TestALostClusterIsRefusedSoonAndNothingGrows(t *testing.T) {
 func TestASpoolTakesWhatTheClusterCannot(t *testing.T) {
 	p, ways := wired(t)
 	dir := t.TempDir()
-	q := openIn(t, p, Options{Dir: dir, Spool: true})
+	q := openIn(t, p, engine.Options{Dir: dir, Spool: true})
 	write(t, q, records("crm", 0, 20)...)
 	ways.set(true)
 	write(t, q, records("crm", 20, 50)...)
@@ -126,7 +128,7 @@ func TestASpoolTakesWhatTheClusterCannot(t *testing.T) {
 		return s.Spooled == 50 && s.Services["crm"].Waiting >= 50 && !s.Services["crm"].Oldest.IsZero()
 	})
 	shut(t, q)
-	q = openIn(t, p, Options{Dir: dir, Spool: true}) // while the cluster is away
+	q = openIn(t, p, engine.Options{Dir: dir, Spool: true}) // while the cluster is away
 	write(t, q, records("crm", 70, 80)...)
 	ways.set(false)
 	eventually(t, "all is forwarded", func() bool { return q.Degraded() == nil })
@@ -152,7 +154,7 @@ func expectInOrder(t *testing.T, q *Queue, n int) {
 
 func TestAFullSpoolRefuses(t *testing.T) {
 	p, ways := wired(t)
-	q := openIn(t, p, Options{Dir: t.TempDir(), Spool: true, MaxBytes: 64 << 10})
+	q := openIn(t, p, engine.Options{Dir: t.TempDir(), Spool: true, MaxBytes: 64 << 10})
 	ways.set(true)
 	var err error
 	for n := 0; err == nil && n < 1000; n += 10 {
@@ -167,7 +169,7 @@ func TestAFullSpoolRefuses(t *testing.T) {
 // ever, and have all behind it wait.
 func TestWhatNoServerTakesIsRefused(t *testing.T) {
 	p, ways := wired(t)
-	q := openIn(t, p, Options{Dir: t.TempDir(), Spool: true})
+	q := openIn(t, p, engine.Options{Dir: t.TempDir(), Spool: true})
 	large := sample("crm", 0)
 	large.Body = bytes.Repeat([]byte("x"), 2*usualPayload)
 	refuse := func() {
@@ -188,7 +190,7 @@ func TestWhatNoServerTakesIsRefused(t *testing.T) {
 
 func TestAClosedSpoolHoldsNothing(t *testing.T) {
 	p, _ := wired(t)
-	q := openIn(t, p, Options{Dir: t.TempDir(), Spool: true})
+	q := openIn(t, p, engine.Options{Dir: t.TempDir(), Spool: true})
 	shut(t, q)
 	q.base.bridge().fall()
 	if err := q.Write(testContext(t), []record.Record{sample("crm", 0)}); !errors.Is(err, record.ErrUnavailable) {
@@ -211,7 +213,7 @@ func runSpoolChild(text string) error {
 	if err := json.Unmarshal([]byte(text), &task); err != nil {
 		return err
 	}
-	q, err := Open(context.Background(), in(task.Place, Options{Dir: task.Dir, Spool: true}))
+	q, err := Open(context.Background(), in(task.Place, engine.Options{Dir: task.Dir, Spool: true}))
 	if err != nil {
 		return err
 	}
@@ -282,9 +284,9 @@ func TestASpoolSurvivesKills(t *testing.T) {
 	task.From = appendUntilKilled(t, task, 2000, when(500, false)) // and killed while it forwards
 	task.From = appendUntilKilled(t, task, 1000, when(400, true))
 	ways.set(false)
-	q := openIn(t, p, Options{Dir: task.Dir, Spool: true})
+	q := openIn(t, p, engine.Options{Dir: task.Dir, Spool: true})
 	eventually(t, "all is forwarded", func() bool { return q.Degraded() == nil })
-	stored, err := q.engine.Load().serviceCounts(testContext(t), record.Events)
+	stored, err := q.engine.Load().ServiceCounts(testContext(t), record.Events)
 	if err != nil || stored["crm"] < task.From {
 		t.Fatalf("%d of %d acknowledged records are there: %v", stored["crm"], task.From, err)
 	}

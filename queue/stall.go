@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/engine"
 )
 
 const (
-	// stalledAfter is longer than anything that may keep a lane waiting that is
-	// well: see sharedAckWait and leaseExpiry.
-	stalledAfter = 30 * time.Second
 	// stallLooks is how often a lane is looked at in that time.
 	stallLooks = 30
 	// stallsBeforeRestart is how often a lane begins anew before its trouble is
@@ -24,13 +23,13 @@ const (
 // stall knows how long somebody has waited in Next for a lane that may deliver,
 // and why that was in vain. Its fields are guarded by the lane's mutex.
 type stall struct {
-	callers int       // of Next that wait
-	eng     *engine   // the run of the server in which they do
-	since   time.Time // when the wait began, or JetStream was last asked about it
-	times   int       // how often the lane began anew since it last handed out
-	lost    int       // deliveries that JetStream has sent and the lane has not, by the last count
-	unread  error     // why the last parked delivery could not be read; nil: it was
-	why     string    // the lane stands still; empty: it does not
+	callers int            // of Next that wait
+	eng     *engine.Engine // the run of the server in which they do
+	since   time.Time      // when the wait began, or JetStream was last asked about it
+	times   int            // how often the lane began anew since it last handed out
+	lost    int            // deliveries that JetStream has sent and the lane has not, by the last count
+	unread  error          // why the last parked delivery could not be read; nil: it was
+	why     string         // the lane stands still; empty: it does not
 }
 
 // await counts who waits in Next.
@@ -42,7 +41,7 @@ func (l *Lane) await(callers int) {
 
 // dry reports whether somebody has waited in Next for so long that the lane has
 // to be looked at.
-func (l *Lane) dry(eng *engine, now time.Time, patience time.Duration) bool {
+func (l *Lane) dry(eng *engine.Engine, now time.Time, patience time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := &l.stall
@@ -57,12 +56,12 @@ func (l *Lane) dry(eng *engine, now time.Time, patience time.Duration) bool {
 
 // watchLanes has a lane begin anew that stands still, whatever the cause.
 func (q *Queue) watchLanes(ctx context.Context) {
-	for eng := range q.engines(ctx, q.o.stalledAfter/stallLooks) {
+	for eng := range q.engines(ctx, q.o.Seams.StalledAfter/stallLooks) {
 		if eng == nil {
 			continue // all stands still, and that is known
 		}
 		for _, l := range q.allLanes() {
-			if l.dry(eng, time.Now(), q.o.stalledAfter) {
+			if l.dry(eng, time.Now(), q.o.Seams.StalledAfter) {
 				q.lookInto(ctx, eng, l)
 			}
 		}
@@ -71,12 +70,12 @@ func (q *Queue) watchLanes(ctx context.Context) {
 
 // lookInto asks JetStream about a lane that has handed out nothing for long, and
 // has it begin anew if something is owed.
-func (q *Queue) lookInto(ctx context.Context, eng *engine, l *Lane) {
-	info, err := eng.consumer(ctx, l.name)
+func (q *Queue) lookInto(ctx context.Context, eng *engine.Engine, l *Lane) {
+	info, err := eng.Consumer(ctx, l.name)
 	now := time.Now()
 	l.mu.Lock()
 	s := &l.stall
-	if now.Sub(s.since) < q.o.stalledAfter || ctx.Err() != nil {
+	if now.Sub(s.since) < q.o.Seams.StalledAfter || ctx.Err() != nil {
 		l.mu.Unlock()
 		return // it has handed out meanwhile
 	}
@@ -151,7 +150,7 @@ func (q *Queue) stalled() error {
 }
 
 // renew makes the consumer anew, and listens at another place.
-func (b *embedded) renew(l *Lane, _ *engine) {
+func (b *embedded) renew(l *Lane, _ *engine.Engine) {
 	l.mu.Lock()
 	l.feed.renew = true
 	l.mu.Unlock()
@@ -160,7 +159,7 @@ func (b *embedded) renew(l *Lane, _ *engine) {
 
 // renew has the next Next attach the lane, and what this relay keeps be taken up
 // anew where the lane may wait for that.
-func (c *cluster) renew(l *Lane, _ *engine) {
+func (c *cluster) renew(l *Lane, _ *engine.Engine) {
 	l.mu.Lock()
 	deep := l.chains != nil || l.stall.unread != nil
 	l.mu.Unlock()
@@ -178,7 +177,7 @@ func (c *cluster) renew(l *Lane, _ *engine) {
 
 // watchKeeping notices that nobody keeps the site: no relay renews the lease, or
 // this one holds it and takes nothing up.
-func (c *cluster) watchKeeping(ctx context.Context, eng *engine) {
+func (c *cluster) watchKeeping(ctx context.Context, eng *engine.Engine) {
 	w, now := &c.watch, time.Now()
 	if c.keeps() || c.lease.elsewhere(now) {
 		w.eng, w.since = eng, now
@@ -188,7 +187,7 @@ func (c *cluster) watchKeeping(ctx context.Context, eng *engine) {
 	if w.eng != eng {
 		w.eng, w.since = eng, now
 	}
-	if now.Sub(w.since) < c.q.o.stalledAfter {
+	if now.Sub(w.since) < c.q.o.Seams.StalledAfter {
 		return
 	}
 	w.since = now

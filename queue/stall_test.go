@@ -13,6 +13,8 @@ import (
 	"callrelay/queue/queuetest"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // quick has a relay of a site notice in a moment what takes half a minute
@@ -25,8 +27,8 @@ func quick(t testing.TB, stalls chan<- string, p queuetest.Place) *Queue {
 // noticing has it notice after so long.
 func noticing(t testing.TB, after time.Duration, stalls chan<- string, p queuetest.Place) *Queue {
 	t.Helper()
-	q, err := Open(testContext(t), in(p, Options{
-		Dir: t.TempDir(), ackWait: time.Second, stalledAfter: after,
+	q, err := Open(testContext(t), in(p, engine.Options{
+		Dir: t.TempDir(), Seams: engine.Seams{AckWait: time.Second, StalledAfter: after},
 		OnStall: func(service, why string) {
 			select {
 			case stalls <- service + ": " + why:
@@ -82,12 +84,12 @@ func TestAnOrderedLaneGetsWhatADeadKeeperHadBehindALongBacklog(t *testing.T) {
 	write(t, other, all[:1]...)
 	next(t, keeper.Lane("crm"), 1) // in flight, and never finished
 	keeper.cancel()                // dead: it renews and says nothing any more
-	keeper.engine.Load().nc.Close()
+	keeper.engine.Load().NC.Close()
 	for i := 1; i < len(all); i += 100 {
 		write(t, other, all[i:min(i+100, len(all))]...)
 	}
 	eng := other.engine.Load()
-	if _, err := eng.js.Publish(testContext(t), eng.subject(leaseSubject), nil); err != nil {
+	if _, err := eng.JS.Publish(testContext(t), eng.Subject(leaseSubject), nil); err != nil {
 		t.Fatal(err) // the lease is free sooner than by itself
 	}
 	collect(t, other.Lane("crm"), len(all))
@@ -97,26 +99,26 @@ func TestAnOrderedLaneGetsWhatADeadKeeperHadBehindALongBacklog(t *testing.T) {
 func rob(t *testing.T, q *Queue, n int) {
 	t.Helper()
 	eng := q.engine.Load()
-	sub, err := eng.nc.SubscribeSync(eng.nc.NewInbox())
+	sub, err := eng.NC.SubscribeSync(eng.NC.NewInbox())
 	if err != nil {
 		t.Fatal(err)
 	}
 	waits := func() int {
-		info, err := eng.consumer(testContext(t), "crm")
+		info, err := eng.Consumer(testContext(t), "crm")
 		if err != nil {
 			t.Fatal(err)
 		}
 		return info.NumWaiting
 	}
 	before := waits()
-	_ = eng.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+eng.name(record.Events)+".crm", sub.Subject, fmt.Appendf(nil, `{"batch":%d,"expires":5000000000}`, n))
+	_ = eng.NC.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+eng.Name(record.Events)+".crm", sub.Subject, fmt.Appendf(nil, `{"batch":%d,"expires":5000000000}`, n))
 	eventually(t, "the robber waits", func() bool { return waits() > before })
 }
 
 func TestWhatCameToSomebodyElseIsNotTakenForFinished(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir()})
+	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
 	none(t, l) // it has asked for some
 	rob(t, q, 20)
@@ -187,7 +189,7 @@ func TestAConsumerThatAnOperatorPausedStandsStillAndIsLeftAlone(t *testing.T) {
 	write(t, q, sample("crm", 0))
 	next(t, l, 1)[0].Finish()
 	eng := q.engine.Load()
-	if _, err := eng.js.PauseConsumer(testContext(t), eng.name(record.Events), "crm", time.Now().Add(time.Hour)); err != nil {
+	if _, err := eng.JS.PauseConsumer(testContext(t), eng.Name(record.Events), "crm", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	write(t, q, sample("crm", 1))
@@ -223,7 +225,7 @@ func TestALaneThatOwesNothingDoesNotStandStill(t *testing.T) {
 	if err := entries[1].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(testContext(t), 3*q.o.stalledAfter/2)
+	ctx, cancel := context.WithTimeout(testContext(t), 3*q.o.Seams.StalledAfter/2)
 	defer cancel()
 	if _, err := l.Next(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("next: %v, want nothing", err)
@@ -244,7 +246,7 @@ func TestASiteThatNobodyKeepsIsSeenAndBeginsAnew(t *testing.T) {
 	l.SetOrdered(true)
 	eventually(t, "a keeper", q.base.keeps)
 	eng := q.engine.Load()
-	if err := eng.js.DeleteStream(testContext(t), eng.name(leases)); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err := eng.JS.DeleteStream(testContext(t), eng.Name(record.Leases)); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.Fatal(err)
 	}
 	if said := <-stalls; !strings.HasPrefix(said, ": ") {

@@ -2,16 +2,14 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 // statsInterval is how old what JetStream told may be.
@@ -146,7 +144,7 @@ func (q *Queue) peekOldest(ctx context.Context, l *Lane) {
 	if needless || eng == nil {
 		return
 	}
-	m, seq, err := eng.getDirect(ctx, record.Events, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, eng.subject("events."+l.name+".>")))
+	m, seq, err := eng.GetDirect(ctx, record.Events, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, eng.Subject("events."+l.name+".>")))
 	if err != nil {
 		return
 	}
@@ -176,17 +174,17 @@ func (q *Queue) refresh(ctx context.Context, now time.Time) {
 	}
 }
 
-func (q *Queue) ask(ctx context.Context, eng *engine) error {
+func (q *Queue) ask(ctx context.Context, eng *engine.Engine) error {
 	sizes, removed := map[string]int64{}, map[string]removal{}
 	for _, name := range []string{record.Events, record.Retry, record.Dead} {
-		s, err := eng.stream(ctx, name)
+		s, err := eng.Stream(ctx, name)
 		if q.watchStreams(name, s, err); err != nil {
 			return err
 		}
 		state := s.CachedInfo().State
 		sizes[name], removed[name] = int64(state.Bytes), removal{state.FirstSeq, state.NumDeleted}
 	}
-	counts, err := eng.subjectCounts(ctx, record.Dead)
+	counts, err := eng.SubjectCounts(ctx, record.Dead)
 	if err != nil {
 		return err
 	}
@@ -196,7 +194,7 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 		if letters[service] == nil {
 			letters[service] = map[string]int{}
 		}
-		letters[service][subject[strings.LastIndexByte(subject, '.')+1:]] = n
+		letters[service][subject[strings.LastIndexByte(subject, '.')+1:]] = int(n)
 	}
 	if err := q.base.count(ctx, eng); err != nil {
 		return err
@@ -212,7 +210,7 @@ func (q *Queue) ask(ctx context.Context, eng *engine) error {
 
 // recount corrects the counts of lanes some of whose waiting records an operator
 // may have purged.
-func (q *Queue) recount(ctx context.Context, eng *engine) {
+func (q *Queue) recount(ctx context.Context, eng *engine.Engine) {
 	for _, l := range q.allLanes() {
 		if err := l.recount(ctx, eng); err != nil && ctx.Err() == nil {
 			q.o.Log.Debug("waiting records not counted anew", "service", l.name, "err", err)
@@ -223,7 +221,7 @@ func (q *Queue) recount(ctx context.Context, eng *engine) {
 // recount asks the lane's consumer what it has still to send. What it has sent
 // and the lane has not seen yet counts as waiting too; no commit runs meanwhile,
 // so that no record is counted twice.
-func (l *Lane) recount(ctx context.Context, eng *engine) error {
+func (l *Lane) recount(ctx context.Context, eng *engine.Engine) error {
 	l.q.events.commitMu.Lock()
 	defer l.q.events.commitMu.Unlock()
 	l.mu.Lock()
@@ -233,7 +231,7 @@ func (l *Lane) recount(ctx context.Context, eng *engine) error {
 	if needless {
 		return nil
 	}
-	info, err := eng.consumer(ctx, l.name)
+	info, err := eng.Consumer(ctx, l.name)
 	if err != nil {
 		return err
 	}
@@ -243,35 +241,4 @@ func (l *Lane) recount(ctx context.Context, eng *engine) error {
 		l.feed.waiting = max(int(info.NumPending)+int(info.Delivered.Consumer)-int(l.feed.nth), 0)
 	}
 	return nil
-}
-
-// subjectCounts returns how many records a stream has of each subject.
-func (e *engine) subjectCounts(ctx context.Context, stream string) (map[string]int, error) {
-	counts := map[string]int{}
-	for {
-		body := fmt.Appendf(nil, `{"subjects_filter":">","offset":%d}`, len(counts))
-		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-		m, err := e.nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+e.name(stream), body)
-		cancel()
-		if err != nil {
-			return nil, fmt.Errorf("count %s: %w", stream, err)
-		}
-		var info struct {
-			Total int                 `json:"total"`
-			Error *jetstream.APIError `json:"error"`
-			State struct {
-				Subjects map[string]int `json:"subjects"`
-			} `json:"state"`
-		}
-		if err := json.Unmarshal(m.Data, &info); err != nil {
-			return nil, fmt.Errorf("count %s: %w", stream, err)
-		}
-		if info.Error != nil {
-			return nil, fmt.Errorf("count %s: %w", stream, info.Error)
-		}
-		maps.Copy(counts, info.State.Subjects)
-		if len(info.State.Subjects) == 0 || len(counts) >= info.Total {
-			return counts, nil
-		}
-	}
 }

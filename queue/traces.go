@@ -13,7 +13,7 @@ import (
 // their bytes behind until JetStream writes their file again.
 func (q *Queue) Traces(ctx context.Context, texts []string) (int, error) {
 	n := 0
-	err := filepath.WalkDir(q.folder.dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(q.folder.Dir, func(path string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 // trim removes finished records from EVENTS that are older than keep: up to
 // where every service is done in one purge of the stream's head, which is
 // cheap, and beyond that for each service with many.
-func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error {
+func (q *Queue) trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error {
 	if !q.moving.TryRLock() {
 		return nil // another time
 	}
@@ -28,7 +30,7 @@ func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error
 	if err != nil {
 		return err
 	}
-	stored, err := eng.serviceCounts(ctx, record.Events)
+	stored, err := eng.ServiceCounts(ctx, record.Events)
 	if err != nil {
 		return err
 	}
@@ -50,9 +52,9 @@ func (q *Queue) trim(ctx context.Context, eng *engine, keep time.Duration) error
 // cutoff is the first sequence that is to be kept for its age. What was stored
 // below it is counted by its lane, because no commit runs while the end of the
 // stream is read.
-func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (uint64, error) {
+func (q *Queue) cutoff(ctx context.Context, eng *engine.Engine, keep time.Duration) (uint64, error) {
 	q.events.commitMu.Lock()
-	s, err := eng.stream(ctx, record.Events)
+	s, err := eng.Stream(ctx, record.Events)
 	q.events.commitMu.Unlock()
 	if err != nil {
 		return 0, err
@@ -61,7 +63,7 @@ func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (ui
 	if keep == 0 {
 		return end, nil
 	}
-	seq, err := eng.seqSince(ctx, record.Events, time.Now().Add(-keep))
+	seq, err := eng.SeqSince(ctx, record.Events, time.Now().Add(-keep))
 	if errors.Is(err, record.ErrNotFound) {
 		return end, nil
 	}
@@ -69,7 +71,7 @@ func (q *Queue) cutoff(ctx context.Context, eng *engine, keep time.Duration) (ui
 }
 
 // trimLane purges the subject of one service when that is worth it.
-func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, cutoff uint64, pressing bool) error {
+func (q *Queue) trimLane(ctx context.Context, eng *engine.Engine, l *Lane, stored int, cutoff uint64, pressing bool) error {
 	s := l.stats()
 	finished := stored - s.Waiting - s.InFlight
 	to := l.finishedTo(cutoff)
@@ -77,18 +79,18 @@ func (q *Queue) trimLane(ctx context.Context, eng *engine, l *Lane, stored int, 
 	if finished <= 0 || !due || (finished < worthTrimming && !pressing) {
 		return nil
 	}
-	return q.remove(ctx, func(ctx context.Context, eng *engine) error {
-		return eng.purge(ctx, record.Events, "events."+l.name+".>", to)
+	return q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+		return eng.Purge(ctx, record.Events, "events."+l.name+".>", to)
 	})
 }
 
 // trimHead purges all records below a sequence, if there are any.
-func (q *Queue) trimHead(ctx context.Context, eng *engine, to uint64) error {
-	s, err := eng.stream(ctx, record.Events)
+func (q *Queue) trimHead(ctx context.Context, eng *engine.Engine, to uint64) error {
+	s, err := eng.Stream(ctx, record.Events)
 	if err != nil || s.CachedInfo().State.FirstSeq >= to || s.CachedInfo().State.Msgs == 0 {
 		return err
 	}
-	return q.remove(ctx, func(ctx context.Context, eng *engine) error { return eng.purge(ctx, record.Events, "", to) })
+	return q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error { return eng.Purge(ctx, record.Events, "", to) })
 }
 
 // trimDue reports whether it is time to purge the lane up to a sequence.

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/queuetest"
+
+	"callrelay/queue/engine"
 )
 
 // connect opens a connection as a user of the nats CLI would. The returned
@@ -22,7 +24,7 @@ func connect(t *testing.T, dir, user string) func(subject, body string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var c cliContext
+	var c engine.CLIContext
 	if err := json.Unmarshal(data, &c); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,7 @@ func TestUsersMayDoWhatTheyAreFor(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	q := open(t, Options{Dir: dir, Listen: "127.0.0.1:0"})
+	q := open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"})
 	write(t, q, sample("crm", 1))
 	q.Lane("crm")
 	for _, test := range []struct {
@@ -89,10 +91,10 @@ func TestUsersMayDoWhatTheyAreFor(t *testing.T) {
 		{"delete a stream", "$JS.API.STREAM.DELETE.DEBUG", "", false, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if err := connect(t, dir, inspectUser)(test.subject, test.body); (err == nil) != test.inspect {
+			if err := connect(t, dir, engine.InspectUser)(test.subject, test.body); (err == nil) != test.inspect {
 				t.Errorf("inspect: got %v, want allowed %v", err, test.inspect)
 			}
-			if err := connect(t, dir, adminUser)(test.subject, test.body); (err == nil) != test.admin {
+			if err := connect(t, dir, engine.AdminUser)(test.subject, test.body); (err == nil) != test.admin {
 				t.Errorf("admin: got %v, want allowed %v", err, test.admin)
 			}
 		})
@@ -102,8 +104,8 @@ func TestUsersMayDoWhatTheyAreFor(t *testing.T) {
 func TestNobodyElseGetsIn(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
-	q := open(t, Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
-	url := "nats://" + q.engine.Load().address()
+	q := open(t, engine.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	url := "nats://" + q.engine.Load().Address()
 	for _, option := range []nats.Option{nil, nats.UserInfo("relay", ""), nats.UserInfo("inspect", "inspect"), nats.Token("x")} {
 		if nc, err := nats.Connect(url, option); err == nil {
 			nc.Close()
@@ -116,18 +118,18 @@ func TestPasswordsSurviveRestart(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
-	shut(t, open(t, Options{Dir: dir, Listen: "127.0.0.1:0"}))
+	shut(t, open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"}))
 	before, err := os.ReadFile(filepath.Join(dir, "nats", "admin.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	shut(t, open(t, Options{Dir: dir, Listen: "127.0.0.1:0"}))
+	shut(t, open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"}))
 	after, err := os.ReadFile(filepath.Join(dir, "nats", "admin.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	password := func(data []byte) string {
-		var c cliContext
+		var c engine.CLIContext
 		if err := json.Unmarshal(data, &c); err != nil {
 			t.Fatal(err)
 		}

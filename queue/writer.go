@@ -13,6 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/record"
+
+	"callrelay/queue/engine"
 )
 
 const (
@@ -43,7 +45,7 @@ type pubAck struct {
 // at once, more as one atomic batch, see [pace]. It is not safe for concurrent
 // use.
 type publisher struct {
-	eng    *engine
+	eng    *engine.Engine
 	stream string
 	// alone: nobody else writes here, and the ids are known before: what
 	// JetStream takes for a copy is none.
@@ -62,13 +64,13 @@ type publisher struct {
 	all    []*draft // of the present write
 }
 
-func newPublisher(ctx context.Context, eng *engine, stream string) (*publisher, error) {
-	last, err := eng.lastSeq(ctx, stream)
+func newPublisher(ctx context.Context, eng *engine.Engine, stream string) (*publisher, error) {
+	last, err := eng.LastSeq(ctx, stream)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", stream, err)
 	}
-	inbox := eng.pub.NewInbox()
-	sub, err := eng.pub.SubscribeSync(inbox + ".*")
+	inbox := eng.Pub.NewInbox()
+	sub, err := eng.Pub.SubscribeSync(inbox + ".*")
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
@@ -114,7 +116,7 @@ func (p *publisher) compare(drafts []draft) error {
 		if !d.known || d.record().Claim == "" || d.group.keys != nil {
 			continue
 		}
-		m, _, err := p.eng.getDirect(context.Background(), p.stream, fmt.Appendf(nil, `{"seq":%d}`, d.seq))
+		m, _, err := p.eng.GetDirect(context.Background(), p.stream, fmt.Appendf(nil, `{"seq":%d}`, d.seq))
 		switch {
 		case errors.Is(err, record.ErrNotFound): // trimmed, so it was delivered; it cannot be compared any more
 		case err != nil:
@@ -135,9 +137,9 @@ func (p *publisher) compare(drafts []draft) error {
 	if len(back) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), engine.RequestTimeout)
 	defer cancel()
-	return p.eng.deleteEach(ctx, p.stream, back)
+	return p.eng.DeleteEach(ctx, p.stream, back)
 }
 
 // unavailable is the reason for which one of the drafts was not stored, if it may
@@ -311,8 +313,8 @@ func (p *publisher) send(d *draft, reply string, insist bool, at *inBatch) error
 			record.SetHeader(h, "Nats-Batch-Commit", "1")
 		}
 	}
-	p.out.Subject, p.out.Reply, p.out.Data = p.eng.subject(record.Subject(p.stream, r, n)), reply, r.Body
-	if err := p.eng.pub.PublishMsg(&p.out); err != nil {
+	p.out.Subject, p.out.Reply, p.out.Data = p.eng.Subject(record.Subject(p.stream, r, n)), reply, r.Body
+	if err := p.eng.Pub.PublishMsg(&p.out); err != nil {
 		return fmt.Errorf("%w: write to stream %s: %w", record.ErrUnavailable, p.stream, err)
 	}
 	return nil

@@ -14,6 +14,7 @@ const module = "callrelay"
 var rules = []struct{ of, imports string }{
 	{"config", ""},
 	{"queue", ""},
+	{"queue/engine", "queue/record"},
 	{"queue/queuetest", ""},
 	{"queue/record", ""},
 	{"relay", "relay/command"},

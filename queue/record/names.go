@@ -9,6 +9,7 @@ const (
 	Dead     = "DEAD"     // deliveries given up
 	Attempts = "ATTEMPTS" // what was tried, for people
 	Debug    = "DEBUG"    // transcripts
+	Leases   = "LEASE"    // which relay of a site is its keeper
 )
 
 // ServiceOf is the second token of a subject.

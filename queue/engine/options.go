@@ -1,4 +1,4 @@
-package queue
+package engine
 
 import (
 	"crypto/tls"
@@ -15,6 +15,8 @@ const (
 	DefaultAttemptsKeep = 24 * time.Hour      // how long ATTEMPTS and DEBUG stay
 	DefaultDedupWindow  = 2 * time.Minute     // how long an id is known
 	DefaultReplicas     = 3                   // in a cluster
+	DefaultAckWait      = 10 * time.Second    // until what a relay that died had in hand comes again
+	DefaultStalledAfter = 30 * time.Second    // longer than anything that may keep a lane waiting that is well
 )
 
 // Options says where the queue lies and what it may hold. Zero values are the
@@ -40,12 +42,6 @@ type Options struct {
 	Site        string                      // ends the names of streams, for sites that share a cluster; relays with the same one share the work
 	Spool       bool                        // while the cluster is away records go into an embedded queue in Dir, to be forwarded
 
-	claims       *claims          // shared with the queue that this one belongs to; nil: its own
-	unserved     bool             // see the base of that name
-	jetStream    func() jetStream // in place of the embedded server; nil: none
-	ackWait      time.Duration    // sharedAckWait, shorter in tests
-	stalledAfter time.Duration    // the same
-
 	Hub *HubOptions // a hub that may see this queue; nil: none. Not for a cluster
 
 	// OnHigh is called, from a goroutine of the queue, when the stored bytes
@@ -55,10 +51,28 @@ type Options struct {
 	// for half a minute it is owed deliveries, somebody waits for them, and none
 	// comes. It begins anew by itself. Empty: the site of the relays does.
 	OnStall func(service, why string)
+
+	Seams Seams
 }
 
-// withDefaults returns o with its zero values replaced.
-func (o Options) withDefaults() Options {
+// Seams are what tests put in the place of the real thing. Zero values: nothing.
+type Seams struct {
+	JetStream    func() JetStream // the embedded server
+	AckWait      time.Duration    // how long a relay of a site may be silent about what it has in hand
+	StalledAfter time.Duration    // how long a lane may stand still
+}
+
+// HubOptions say how to reach a hub, a central NATS that sees many edges.
+type HubOptions struct {
+	URLs        []string                    // where it takes leaf nodes
+	Credentials string                      // the text of a credentials file, "user:password", or a token; empty: what the URLs hold
+	TLS         func() (*tls.Config, error) // read at each new link; nil: what the URLs say
+	Name        string                      // of this edge: its JetStream domain
+	Version     string                      // of this relay, for the hub's list
+}
+
+// WithDefaults returns o with its zero values replaced.
+func (o Options) WithDefaults() Options {
 	setDefault(&o.MaxBytes, DefaultMaxBytes)
 	setDefault(&o.DeadMaxBytes, DefaultDeadMaxBytes)
 	setDefault(&o.Keep, DefaultKeep)
@@ -69,8 +83,8 @@ func (o Options) withDefaults() Options {
 	if len(o.Servers) > 0 {
 		o.Hub = nil // a cluster is no edge
 	}
-	setDefault(&o.ackWait, sharedAckWait)
-	setDefault(&o.stalledAfter, stalledAfter)
+	setDefault(&o.Seams.AckWait, DefaultAckWait)
+	setDefault(&o.Seams.StalledAfter, DefaultStalledAfter)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

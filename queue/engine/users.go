@@ -1,4 +1,4 @@
-package queue
+package engine
 
 import (
 	"crypto/rand"
@@ -16,13 +16,13 @@ import (
 
 // The users of the embedded server. Nobody else gets in, on loopback either.
 const (
-	ownUser     = "relay"   // this process, which alone publishes
-	inspectUser = "inspect" // reads, for dashboards and curious people
-	adminUser   = "admin"   // administers streams and consumers
+	OwnUser     = "relay"   // this process, which alone publishes
+	InspectUser = "inspect" // reads, for dashboards and curious people
+	AdminUser   = "admin"   // administers streams and consumers
 )
 
-// cliContext is a context file of the nats CLI.
-type cliContext struct {
+// CLIContext is a context file of the nats CLI.
+type CLIContext struct {
 	Description string `json:"description"`
 	URL         string `json:"url"`
 	User        string `json:"user"`
@@ -31,18 +31,19 @@ type cliContext struct {
 }
 
 // contexts are those of the two outside users.
-type contexts struct{ inspect, admin cliContext }
+type contexts struct{ inspect, admin CLIContext }
 
 // readContexts takes the passwords of the outside users from their context
 // files and makes those that are missing.
-func readContexts(f *folder) (contexts, error) {
-	inspect, err1 := readContext(f, inspectUser, "relay queue: reads only")
-	admin, err2 := readContext(f, adminUser, "relay queue: administers streams and consumers")
+func readContexts(f *Folder) (contexts, error) {
+	inspect, err1 := ReadContext(f, InspectUser, "relay queue: reads only")
+	admin, err2 := ReadContext(f, AdminUser, "relay queue: administers streams and consumers")
 	return contexts{inspect, admin}, errors.Join(err1, err2)
 }
 
-func readContext(f *folder, user, description string) (cliContext, error) {
-	c := cliContext{Description: description, User: user, Password: newPassword(), InboxPrefix: inboxPrefix(user)}
+// ReadContext reads the context of an outside user, or makes a new one.
+func ReadContext(f *Folder, user, description string) (CLIContext, error) {
+	c := CLIContext{Description: description, User: user, Password: NewPassword(), InboxPrefix: InboxPrefix(user)}
 	data, err := os.ReadFile(contextPath(f, user))
 	if errors.Is(err, os.ErrNotExist) {
 		return c, nil
@@ -50,7 +51,7 @@ func readContext(f *folder, user, description string) (cliContext, error) {
 	if err != nil {
 		return c, err
 	}
-	var have cliContext
+	var have CLIContext
 	if err := json.Unmarshal(data, &have); err != nil {
 		return c, fmt.Errorf("read %s: %w", contextPath(f, user), err)
 	}
@@ -61,40 +62,41 @@ func readContext(f *folder, user, description string) (cliContext, error) {
 }
 
 // write keeps the contexts on disk, for whoever may read the queue's folder.
-func (c contexts) write(f *folder, url string) error {
-	if err := os.MkdirAll(f.path("nats"), 0o700); err != nil {
+func (c contexts) write(f *Folder, url string) error {
+	if err := os.MkdirAll(f.Path("nats"), 0o700); err != nil {
 		return err
 	}
-	for _, one := range []cliContext{c.inspect, c.admin} {
+	for _, one := range []CLIContext{c.inspect, c.admin} {
 		one.URL = url
 		data, err := json.MarshalIndent(one, "", "  ")
 		if err != nil {
 			return err
 		}
-		if err := writeFile(contextPath(f, one.User), append(data, '\n')); err != nil {
+		if err := WriteFile(contextPath(f, one.User), append(data, '\n')); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func contextPath(f *folder, user string) string { return f.path("nats", user+".json") }
+func contextPath(f *Folder, user string) string { return f.Path("nats", user+".json") }
 
-func inboxPrefix(user string) string { return "_INBOX_" + user }
+// InboxPrefix begins the subjects on which a user is answered.
+func InboxPrefix(user string) string { return "_INBOX_" + user }
 
-// newPassword returns 256 random bits.
-func newPassword() string {
+// NewPassword returns 256 random bits.
+func NewPassword() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }
 
-// hashed is what the server keeps of a password. The least cost is enough for
+// Hashed is what the server keeps of a password. The least cost is enough for
 // 256 random bits.
-func hashed(password string) string {
+func Hashed(password string) string {
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {
-		return newPassword() // one nobody knows; a password beyond 72 bytes is not ours
+		return NewPassword() // one nobody knows; a password beyond 72 bytes is not ours
 	}
 	return string(hash)
 }
@@ -130,18 +132,18 @@ func setUsers(o *natsserver.Options, own string, c contexts) error {
 		return fmt.Errorf("accounts of the outside users: %w", err)
 	}
 	inProcess := map[string]struct{}{"IN_PROCESS": {}}
-	outside := func(user cliContext, publish, deny []string) *natsserver.User {
+	outside := func(user CLIContext, publish, deny []string) *natsserver.User {
 		return &natsserver.User{
-			Username: user.User, Password: hashed(user.Password), Account: accountOf(o, strings.ToUpper(user.User)),
+			Username: user.User, Password: Hashed(user.Password), Account: accountOf(o, strings.ToUpper(user.User)),
 			Permissions: &natsserver.Permissions{
 				Publish:   &natsserver.SubjectPermission{Allow: publish, Deny: deny},
-				Subscribe: &natsserver.SubjectPermission{Allow: []string{inboxPrefix(user.User) + ".>"}},
+				Subscribe: &natsserver.SubjectPermission{Allow: []string{InboxPrefix(user.User) + ".>"}},
 			},
 		}
 	}
 	o.Users = []*natsserver.User{
-		{Username: ownUser, Password: hashed(own), AllowedConnectionTypes: inProcess},
-		{Username: proxyUser, Password: hashed(own), AllowedConnectionTypes: inProcess, Account: accountOf(o, "PROXY")},
+		{Username: OwnUser, Password: Hashed(own), AllowedConnectionTypes: inProcess},
+		{Username: proxyUser, Password: Hashed(own), AllowedConnectionTypes: inProcess, Account: accountOf(o, "PROXY")},
 		outside(c.inspect, requests(reads), requests(transcripts)),
 		outside(c.admin, append(requests(reads, manages), acknowledge+">"), nil),
 	}

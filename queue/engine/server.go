@@ -1,4 +1,4 @@
-package queue
+package engine
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// never is an interval that does not come.
-const never = 10 * 365 * 24 * time.Hour
+// Never is an interval that does not come.
+const Never = 10 * 365 * 24 * time.Hour
 
 // compactRate is about how many bytes a second a relay writes at most.
 const compactRate = 50 << 20
@@ -34,29 +34,41 @@ func compactInterval(maxBytes int64) time.Duration {
 // slackBytes is what the server may store beyond the limits of the streams.
 const slackBytes = 1 << 30
 
-// engine is one run of the JetStream that the queue stands on: the embedded
+// Engine is one run of the JetStream that the queue stands on: the embedded
 // server, or a cluster, and this process's connections to it. After a write
 // error the queue drops it and starts another one over the same streams.
-type engine struct {
-	srv  jetStream          // in this process; nil: the JetStream is a cluster's
-	ns   *natsserver.Server // nil: it is no embedded server
-	site string             // ends the names of streams; empty in the embedded queue
-	js   jetstream.JetStream
-	nc   *nats.Conn // requests and what the lanes take
-	pub  *nats.Conn // what the committers write
-	log  *nats.Conn // attempts and transcripts, which may be lost
-	hub  *nats.Conn // in the account that a hub is linked to; nil without one
-	said *serverLog // nil in a cluster
+type Engine struct {
+	*api
+	reader
+	counter
+	remover
+	copier
+
+	srv    JetStream          // in this process; nil: the JetStream is a cluster's
+	Server *natsserver.Server // nil: it is no embedded server
+	Pub    *nats.Conn         // what the committers write
+	Log    *nats.Conn         // attempts and transcripts, which may be lost
+	Hub    *nats.Conn         // in the account that a hub is linked to; nil without one
 
 	proxy *apiProxy // nil in a cluster
 
-	confirm string          // where a cluster confirms acknowledgements
-	known   map[string]bool // the consumers of EVENTS that it had when it was connected to
+	Served map[string]bool // in a cluster: whose consumers of EVENTS it had when it was connected to
 }
 
-// jetStream is one in this process. The simulation has one that fails as it is
+// link has the embedded server be a leaf node of a hub.
+type link interface {
+	// Join changes the options of a server that is about to start.
+	Join(*natsserver.Options) error
+	// Open opens the one way from the streams to the hub, and returns a connection
+	// of the account that the hub is linked to.
+	Open(*natsserver.Server) (*nats.Conn, error)
+	// Takes keeps a line of the server's log, if it is of the link.
+	Takes(line string) bool
+}
+
+// JetStream is one in this process. The simulation has one that fails as it is
 // told.
-type jetStream interface {
+type JetStream interface {
 	nats.InProcessConnProvider
 	Health() error
 	Stop()
@@ -89,13 +101,14 @@ func (s embeddedJetStream) Health() error {
 	return nil
 }
 
-// startEngine starts the embedded server and connects to it. Recovery of the
+// Start starts the embedded server and connects to it. Recovery of the
 // stored streams happens inside the start, so this returns when it is done.
-func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
-	if o.jetStream != nil {
-		e := &engine{srv: o.jetStream()}
+// Without a hub the link is nil.
+func Start(ctx context.Context, f *Folder, o Options, hub link) (*Engine, error) {
+	if o.Seams.JetStream != nil {
+		e := &Engine{srv: o.Seams.JetStream()}
 		if err := e.connect(""); err != nil {
-			e.stop()
+			e.Stop()
 			return nil, err
 		}
 		return e, nil
@@ -104,25 +117,25 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, gate := newPassword(), newPassword()
+	own := NewPassword()
 	opts, err := serverOptions(f, o)
 	if err == nil {
 		err = setUsers(opts, own, ctxs)
 	}
-	if err == nil && o.Hub != nil {
-		err = linkTo(opts, *o.Hub, f, gate)
+	if err == nil && hub != nil {
+		err = hub.Join(opts)
 	}
 	if err != nil {
 		return nil, err
 	}
-	ns, said, err := startServer(ctx, opts, o.Log)
+	ns, said, err := startServer(ctx, opts, &serverLog{log: o.Log, hub: hub})
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{srv: embeddedJetStream{ns, said}, ns: ns, said: said}
+	e := &Engine{srv: embeddedJetStream{ns, said}, Server: ns}
 	err = ns.GlobalAccount().EnableJetStream(nil, nil) // a server of several accounts has it only where it is told to
-	if err == nil && o.Hub != nil {
-		err = e.linked(o.Hub.Name, gate)
+	if err == nil && hub != nil {
+		e.Hub, err = hub.Open(ns)
 	}
 	if err == nil {
 		err = e.connect(own)
@@ -131,23 +144,23 @@ func startEngine(ctx context.Context, f *folder, o Options) (*engine, error) {
 		e.proxy, err = openProxy(e, own)
 	}
 	if err == nil && o.Listen != "" {
-		err = ctxs.write(f, "nats://"+e.address())
+		err = ctxs.write(f, "nats://"+e.Address())
 	}
 	if err != nil {
-		e.stop()
+		e.Stop()
 		return nil, err
 	}
 	return e, nil
 }
 
-func serverOptions(f *folder, o Options) (*natsserver.Options, error) {
+func serverOptions(f *Folder, o Options) (*natsserver.Options, error) {
 	opts := &natsserver.Options{
 		ServerName:             "relay",
-		StoreDir:               f.dir,
+		StoreDir:               f.Dir,
 		JetStream:              true,
 		SyncAlways:             true,                        // what is acknowledged is on disk
 		SyncInterval:           compactInterval(o.MaxBytes), // of what purges leave behind, too
-		JetStreamMaxStore:      2*o.MaxBytes + o.DeadMaxBytes + 3*maxWaitingBytes + attemptsMaxBytes + debugMaxBytes + slackBytes,
+		JetStreamMaxStore:      2*o.MaxBytes + o.DeadMaxBytes + 3*MaxWaitingBytes + attemptsMaxBytes + debugMaxBytes + slackBytes,
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamLimits:        natsserver.JSLimitOpts{DefaultMaxConsumers: -1},
 		NoSigs:                 true, // signals belong to the relay
@@ -175,12 +188,12 @@ func serverOptions(f *folder, o Options) (*natsserver.Options, error) {
 
 // startServer runs the server and waits until it is ready, has failed, or ctx
 // ends. A failed start only tells its logger, so that is where it is read.
-func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger) (*natsserver.Server, *serverLog, error) {
+func startServer(ctx context.Context, opts *natsserver.Options, sl *serverLog) (*natsserver.Server, *serverLog, error) {
 	ns, err := natsserver.NewServer(opts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("start embedded server: %w", err)
 	}
-	sl := &serverLog{log: log, failed: make(chan struct{}), refused: rate.Sometimes{First: 20, Interval: time.Second}}
+	sl.failed, sl.refused = make(chan struct{}), rate.Sometimes{First: 20, Interval: time.Second}
 	ns.SetLoggerV2(sl, false, false, false)
 	started, ready := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -209,18 +222,19 @@ func startServer(ctx context.Context, opts *natsserver.Options, log *slog.Logger
 
 // connect opens the connections of this process. They are separate so that a
 // burst on one never delays the others.
-func (e *engine) connect(password string) error {
-	err := e.dial("", nats.InProcessServer(e.srv), nats.UserInfo(ownUser, password),
-		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.CustomInboxPrefix(inboxPrefix(ownUser)))
+func (e *Engine) connect(password string) error {
+	err := e.dial(&api{alone: true}, "", nats.InProcessServer(e.srv), nats.UserInfo(OwnUser, password),
+		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.CustomInboxPrefix(InboxPrefix(OwnUser)))
 	if err != nil {
 		return fmt.Errorf("connect to embedded server: %w", err)
 	}
 	return nil
 }
 
-func (e *engine) dial(url string, options ...nats.Option) error {
+func (e *Engine) dial(a *api, url string, options ...nats.Option) error {
+	e.api, e.reader, e.counter, e.remover, e.copier = a, reader{a}, counter{a}, remover{a}, copier{a}
 	options = append(options, nats.SkipSubjectValidation(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-	for _, conn := range []**nats.Conn{&e.nc, &e.pub, &e.log} {
+	for _, conn := range []**nats.Conn{&a.NC, &e.Pub, &e.Log} {
 		nc, err := nats.Connect(url, options...)
 		if err != nil {
 			return err
@@ -228,16 +242,23 @@ func (e *engine) dial(url string, options ...nats.Option) error {
 		*conn = nc
 	}
 	var err error
-	e.js, err = jetstream.New(e.nc, jetstream.WithDefaultTimeout(requestTimeout))
+	a.JS, err = jetstream.New(a.NC, jetstream.WithDefaultTimeout(RequestTimeout))
 	return err
 }
 
-// stop ends the connections and the server, which writes its indexes.
-func (e *engine) stop() {
+// Health is what ails the embedded server.
+func (e *Engine) Health() error { return e.srv.Health() }
+
+// Stop ends the connections and the server, which writes its indexes.
+func (e *Engine) Stop() {
 	if e.proxy != nil {
 		e.proxy.nc.Close()
 	}
-	for _, nc := range []*nats.Conn{e.hub, e.log, e.pub, e.nc} {
+	conns := []*nats.Conn{e.Hub, e.Log, e.Pub}
+	if e.api != nil {
+		conns = append(conns, e.NC)
+	}
+	for _, nc := range conns {
 		if nc != nil {
 			nc.Close()
 		}
@@ -247,33 +268,9 @@ func (e *engine) stop() {
 	}
 }
 
-// stream returns a stream and what it holds now.
-func (e *engine) stream(ctx context.Context, name string) (jetstream.Stream, error) {
-	return e.js.Stream(ctx, e.name(name))
-}
-
-// name is what a stream is called here: several sites may share a cluster.
-func (e *engine) name(stream string) string { return sited(stream, e.site) }
-
-// subject is what a subject is called here: the site belongs to its first token.
-func (e *engine) subject(subject string) string {
-	if e.site == "" {
-		return subject
-	}
-	first, rest, _ := strings.Cut(subject, ".")
-	return sited(first, e.site) + "." + rest
-}
-
-func sited(name, site string) string {
-	if site == "" {
-		return name
-	}
-	return name + "-" + site
-}
-
-// address returns where the nats CLI reaches the server; empty without listener.
-func (e *engine) address() string {
-	if addr := e.ns.Addr(); addr != nil {
+// Address returns where the nats CLI reaches the server; empty without listener.
+func (e *Engine) Address() string {
+	if addr := e.Server.Addr(); addr != nil {
 		return addr.String()
 	}
 	return ""
@@ -289,8 +286,8 @@ var refusedSaid = []string{"authentication error", "maximum connections exceeded
 // serverLog passes the server's warnings on and remembers why a start failed, or
 // a stream froze.
 type serverLog struct {
-	log  *slog.Logger
-	link linkSaid
+	log *slog.Logger
+	hub link // nil: none
 
 	refused rate.Sometimes // of what is logged of those who are not let in
 
@@ -319,7 +316,7 @@ func (l *serverLog) cause() error {
 
 func (l *serverLog) Errorf(format string, v ...any) {
 	said := fmt.Sprintf(format, v...)
-	if l.link.takes(said) { // before all else: a hub says what it likes
+	if l.linked(said) { // before all else: a hub says what it likes
 		return
 	}
 	if slices.ContainsFunc(refusedSaid, func(s string) bool { return strings.Contains(said, s) }) {
@@ -331,10 +328,13 @@ func (l *serverLog) Errorf(format string, v ...any) {
 
 func (l *serverLog) Warnf(format string, v ...any) {
 	said := fmt.Sprintf(format, v...)
-	if !l.link.takes(said) {
+	if !l.linked(said) {
 		l.log.Warn("embedded server warned", "err", said)
 	}
 }
+
+// linked reports whether a line is of the link to a hub.
+func (l *serverLog) linked(line string) bool { return l.hub != nil && l.hub.Takes(line) }
 
 func (l *serverLog) Noticef(string, ...any) {}
 func (l *serverLog) Debugf(string, ...any)  {}

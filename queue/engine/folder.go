@@ -1,4 +1,4 @@
-package queue
+package engine
 
 import (
 	"errors"
@@ -13,32 +13,37 @@ import (
 	"callrelay/queue/record"
 )
 
-// formatVersion is the layout of the folder that this package writes.
-const formatVersion = 1
+// FormatVersion is the layout of the folder that this package writes.
+const FormatVersion = 1
 
-// folder is the queue's place on disk, locked against a second relay.
-type folder struct {
-	dir     string
-	lock    *os.File
-	unclean bool // who had it before did not close it
+// Restoring is a file of the folder while a restore is not finished.
+const Restoring = "restoring"
+
+var errUnrestored = errors.New("a restore into it was not finished: empty the folder and restore again")
+
+// Folder is the queue's place on disk, locked against a second relay.
+type Folder struct {
+	Dir     string
+	Lock    *os.File
+	Unclean bool // who had it before did not close it
 }
 
-// openFolder makes the folder when missing, takes its lock and checks its
+// OpenFolder makes the folder when missing, takes its lock and checks its
 // format number.
-func openFolder(dir string) (*folder, error) {
+func OpenFolder(dir string) (*Folder, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
-	lock, unclean, err := lockFolder(dir)
+	lock, unclean, err := LockFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{dir: dir, lock: lock, unclean: unclean}
+	f := &Folder{Dir: dir, Lock: lock, Unclean: unclean}
 	if err := f.checkFormat(); err != nil {
-		f.close()
+		f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -56,47 +61,48 @@ func makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	return syncDir(parent)
+	return SyncDir(parent)
 }
 
-func (f *folder) path(parts ...string) string {
-	return filepath.Join(append([]string{f.dir}, parts...)...)
+// Path is that of something in the folder.
+func (f *Folder) Path(parts ...string) string {
+	return filepath.Join(append([]string{f.Dir}, parts...)...)
 }
 
-// close gives the lock back. The file stays: removing it would let two relays
+// Close gives the lock back. The file stays: removing it would let two relays
 // lock two files of one name.
-func (f *folder) close() { _ = f.lock.Close() }
+func (f *Folder) Close() { _ = f.Lock.Close() }
 
-// clean notes that all in the folder was closed as it should be.
-func (f *folder) clean() error { return f.lock.Truncate(0) }
+// Clean notes that all in the folder was closed as it should be.
+func (f *Folder) Clean() error { return f.Lock.Truncate(0) }
 
 // checkFormat writes the format number into a new folder and refuses a folder
 // that a newer relay has written.
-func (f *folder) checkFormat() error {
-	if _, err := os.Stat(f.path(restoring)); err == nil {
-		return fmt.Errorf("open queue %s: %w", f.dir, errUnrestored)
+func (f *Folder) checkFormat() error {
+	if _, err := os.Stat(f.Path(Restoring)); err == nil {
+		return fmt.Errorf("open queue %s: %w", f.Dir, errUnrestored)
 	}
-	data, err := os.ReadFile(f.path("format"))
+	data, err := os.ReadFile(f.Path("format"))
 	if errors.Is(err, os.ErrNotExist) {
-		return writeFile(f.path("format"), []byte(strconv.Itoa(formatVersion)+"\n"))
+		return WriteFile(f.Path("format"), []byte(strconv.Itoa(FormatVersion)+"\n"))
 	}
 	if err != nil {
 		return fmt.Errorf("open queue: %w", err)
 	}
 	found, err := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil {
-		return fmt.Errorf("open queue %s: format number %q is not a number", f.dir, data)
+		return fmt.Errorf("open queue %s: format number %q is not a number", f.Dir, data)
 	}
-	if found > formatVersion {
-		return fmt.Errorf("open queue %s: format %d is newer than this relay knows (%d)", f.dir, found, formatVersion)
+	if found > FormatVersion {
+		return fmt.Errorf("open queue %s: format %d is newer than this relay knows (%d)", f.Dir, found, FormatVersion)
 	}
 	return nil
 }
 
-// lockFolder locks the folder for as long as the returned file is open, which
+// LockFolder locks the folder for as long as the returned file is open, which
 // the kernel ends also when the process is killed. It reports whether the file
 // names a process still, which then did not get so far as to close the folder.
-func lockFolder(dir string) (lock *os.File, unclean bool, err error) {
+func LockFolder(dir string) (lock *os.File, unclean bool, err error) {
 	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, false, fmt.Errorf("open queue: %w", err)
@@ -132,9 +138,9 @@ func writeAt(file *os.File, text string) error {
 	return err
 }
 
-// writeFile replaces a file so that a crash leaves the old one or the new one,
+// WriteFile replaces a file so that a crash leaves the old one or the new one,
 // whole and on disk.
-func writeFile(path string, data []byte) error {
+func WriteFile(path string, data []byte) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
@@ -147,29 +153,30 @@ func writeFile(path string, data []byte) error {
 	if err := os.Rename(temp.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
-// syncNames makes every name below the folder durable. Where a power cut tore the
+// SyncNames makes every name below the folder durable. Where a power cut tore the
 // end of a file, JetStream's start writes that file anew under another name and
 // gives it the old one, without syncing the folder: what it stores there from then
 // on would be under a name that the next power cut takes.
-func (f *folder) syncNames() error {
-	return filepath.WalkDir(f.dir, func(path string, entry os.DirEntry, err error) error {
+func (f *Folder) SyncNames() error {
+	return filepath.WalkDir(f.Dir, func(path string, entry os.DirEntry, err error) error {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil // the server has removed it meanwhile
 		}
 		if err != nil || !entry.IsDir() {
 			return err
 		}
-		if err := syncDir(path); !errors.Is(err, os.ErrNotExist) {
+		if err := SyncDir(path); !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		return nil
 	})
 }
 
-func syncDir(dir string) error {
+// SyncDir makes the names in a folder durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package queue
+package engine
 
 import (
 	"context"
@@ -18,47 +18,50 @@ const readPause = 50 * time.Millisecond
 // readAhead is about how many bytes are asked for before they are visited.
 const readAhead = 8 << 20
 
-// read passes the stored records that match cfg to visit, oldest first, until
+// reader reads what the streams hold.
+type reader struct{ *api }
+
+// Read passes the stored records that match cfg to visit, oldest first, until
 // it returns false. It reads through a consumer of its own, which leaves no
 // trace. What is stored after it began need not be read.
-func (e *engine) read(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, record.Place) bool) error {
+func (r reader) Read(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, record.Place) bool) error {
 	last, stopped := uint64(0), false
 	see := func(m *nats.Msg, at record.Place) bool {
 		last = at.Seq
 		stopped = !visit(m, at)
 		return !stopped
 	}
-	end, err := e.end(ctx, stream)
+	end, err := r.end(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	resumed := uint64(0)
 	for {
-		err := e.readOnce(ctx, stream, cfg, see)
+		err := r.readOnce(ctx, stream, cfg, see)
 		if errors.Is(err, nats.ErrNoResponders) && last > resumed { // visit took so long that the consumer is gone
 			resumed = last
 			cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
 			continue
 		}
-		if err != nil || stopped || e.srv != nil {
+		if err != nil || stopped || r.alone {
 			return err
 		}
 		next := max(last+1, cfg.OptStartSeq)
-		if cfg.OptStartTime != nil && last == 0 || !e.stores(ctx, stream, cfg.FilterSubject, next, end) {
+		if cfg.OptStartTime != nil && last == 0 || !r.stores(ctx, stream, cfg.FilterSubject, next, end) {
 			return nil
 		}
-		pause(ctx, readPause)
+		Pause(ctx, readPause)
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, next, nil
 	}
 }
 
 // end is the last sequence that the leader of a stream has. The embedded server
 // has but one view of it.
-func (e *engine) end(ctx context.Context, stream string) (uint64, error) {
-	if e.srv != nil {
+func (r reader) end(ctx context.Context, stream string) (uint64, error) {
+	if r.alone {
 		return 0, nil
 	}
-	s, err := e.stream(ctx, stream)
+	s, err := r.Stream(ctx, stream)
 	if err != nil {
 		return 0, err
 	}
@@ -67,40 +70,40 @@ func (e *engine) end(ctx context.Context, stream string) (uint64, error) {
 
 // stores reports whether the leader of a stream has a record from one sequence to
 // another: whoever leads a consumer may not have it yet.
-func (e *engine) stores(ctx context.Context, stream, filter string, from, to uint64) bool {
+func (r reader) stores(ctx context.Context, stream, filter string, from, to uint64) bool {
 	if from > to {
 		return false
 	}
 	subject := ">"
 	if filter != "" {
-		subject = e.subject(filter)
+		subject = r.Subject(filter)
 	}
-	_, seq, err := e.getStored(ctx, stream, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, subject))
+	_, seq, err := r.GetStored(ctx, stream, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, subject))
 	return err == nil && seq <= to
 }
 
-func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, record.Place) bool) error {
+func (r reader) readOnce(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, record.Place) bool) error {
 	cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = jetstream.AckNonePolicy, true, time.Minute
 	if cfg.FilterSubject != "" {
-		cfg.FilterSubject = e.subject(cfg.FilterSubject)
+		cfg.FilterSubject = r.Subject(cfg.FilterSubject)
 	}
-	c, err := e.js.CreateConsumer(ctx, e.name(stream), cfg)
+	c, err := r.JS.CreateConsumer(ctx, r.Name(stream), cfg)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	name := c.CachedInfo().Name
-	defer e.dropConsumer(stream, name)
-	sub, err := e.nc.SubscribeSync(e.nc.NewInbox())
+	defer r.DropConsumer(stream, name)
+	sub, err := r.NC.SubscribeSync(r.NC.NewInbox())
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	subject := "$JS.API.CONSUMER.MSG.NEXT." + e.name(stream) + "." + name
-	left, asked, largest, newly := int(c.CachedInfo().NumPending), 0, 0, time.Now().Add(requestTimeout)
+	subject := "$JS.API.CONSUMER.MSG.NEXT." + r.Name(stream) + "." + name
+	left, asked, largest, newly := int(c.CachedInfo().NumPending), 0, 0, time.Now().Add(RequestTimeout)
 	for size := 64; left > 0; {
 		if asked <= size/2 && asked < left {
 			n := min(size, left-asked)
-			if err := e.nc.PublishRequest(subject, sub.Subject, fmt.Appendf(nil, `{"batch":%d,"expires":%d}`, n, requestTimeout)); err != nil {
+			if err := r.NC.PublishRequest(subject, sub.Subject, fmt.Appendf(nil, `{"batch":%d,"expires":%d}`, n, RequestTimeout)); err != nil {
 				return fmt.Errorf("read stream %s: %w", stream, err)
 			}
 			asked += n
@@ -111,7 +114,7 @@ func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.Cons
 		m, err := nextMsg(ctx, sub)
 		if errors.Is(err, nats.ErrNoResponders) && time.Now().Before(newly) {
 			asked = 0 // not every server of a cluster knows of the consumer yet
-			pause(ctx, newlyPause)
+			Pause(ctx, newlyPause)
 			continue
 		}
 		if err != nil {
@@ -129,8 +132,8 @@ func (e *engine) readOnce(ctx context.Context, stream string, cfg jetstream.Cons
 	return nil
 }
 
-// pause waits, but not beyond ctx.
-func pause(ctx context.Context, d time.Duration) {
+// Pause waits, but not beyond ctx.
+func Pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -140,7 +143,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func nextMsg(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*RequestTimeout)
 	defer cancel()
 	return sub.NextMsgWithContext(ctx)
 }
@@ -148,7 +151,33 @@ func nextMsg(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
 // newlyPause is how long to wait before a new consumer is asked again.
 const newlyPause = 10 * time.Millisecond
 
-// dropConsumer removes a consumer without waiting for it.
-func (e *engine) dropConsumer(stream, name string) {
-	_ = e.nc.Publish("$JS.API.CONSUMER.DELETE."+e.name(stream)+"."+name, nil)
+// Span is a part of a stream, its ends included.
+type Span struct{ From, To uint64 }
+
+// ReadSpan passes the records of a part of a stream to visit, without their
+// bodies.
+func (r reader) ReadSpan(ctx context.Context, stream string, s Span, visit func(*nats.Msg, record.Place)) error {
+	if s.From > s.To {
+		return nil
+	}
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(s.From, 1), HeadersOnly: true}
+	return r.Read(ctx, stream, cfg, func(m *nats.Msg, at record.Place) bool {
+		if at.Seq <= s.To {
+			visit(m, at)
+		}
+		return at.Seq < s.To
+	})
+}
+
+// Scan passes the records of a stream from a sequence on to visit.
+func (r reader) Scan(ctx context.Context, stream string, from uint64, visit func(s *record.Stored, seq uint64)) error {
+	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1)}
+	return r.Read(ctx, stream, cfg, func(m *nats.Msg, at record.Place) bool {
+		s := &record.Stored{Stream: stream, Record: record.Read(m)}
+		if stream == record.Retry || stream == record.Dead {
+			s.Event = m.Header.Get(record.HeadEvent)
+		}
+		visit(s, at.Seq)
+		return true
+	})
 }

@@ -1,4 +1,4 @@
-package queue
+package engine
 
 import (
 	"context"
@@ -46,6 +46,7 @@ const (
 	proxyUser      = "proxy"
 	outsidePending = 64               // requests of one user that may wait; more are dropped
 	snapshotTime   = 10 * time.Minute // for a backup of one stream
+	codeRefused    = 10039            // JetStream's error code of an account without rights
 	snapshotAck    = "$JS.SNAPSHOT.ACK."
 	acknowledge    = "acknowledge." // the same, to the admin
 )
@@ -54,22 +55,21 @@ const (
 // settled before, by their permissions. It is the only way from them to the
 // streams; no header of theirs passes, and no reply subject.
 type apiProxy struct {
-	eng *engine
+	eng *Engine
 	nc  *nats.Conn
 }
 
-func openProxy(eng *engine, password string) (*apiProxy, error) {
-	nc, err := nats.Connect("", nats.InProcessServer(eng.ns), nats.UserInfo(proxyUser, password), nats.MaxReconnects(-1),
-		nats.ReconnectWait(100*time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+func openProxy(eng *Engine, password string) (*apiProxy, error) {
+	nc, err := ConnectInside(eng.Server, proxyUser, password)
 	if err != nil {
 		return nil, fmt.Errorf("connect to embedded server: %w", err)
 	}
 	p := &apiProxy{eng: eng, nc: nc}
 	for subject, take := range map[string]nats.MsgHandler{
-		inspectUser + ".>": func(m *nats.Msg) { p.answer(m, p.ask(m)) },
-		adminUser + ".>":   func(m *nats.Msg) { p.answer(m, p.ask(m)) },
+		InspectUser + ".>": func(m *nats.Msg) { p.answer(m, p.ask(m)) },
+		AdminUser + ".>":   func(m *nats.Msg) { p.answer(m, p.ask(m)) },
 		acknowledge + ">": func(m *nats.Msg) {
-			_ = eng.nc.Publish(snapshotAck+strings.TrimPrefix(m.Subject, acknowledge), nil)
+			_ = eng.NC.Publish(snapshotAck+strings.TrimPrefix(m.Subject, acknowledge), nil)
 		},
 	} {
 		sub, err := nc.Subscribe(subject, take)
@@ -84,26 +84,32 @@ func openProxy(eng *engine, password string) (*apiProxy, error) {
 	return p, nil
 }
 
+// ConnectInside connects to the embedded server for as long as it runs.
+func ConnectInside(ns *natsserver.Server, user, password string) (*nats.Conn, error) {
+	return nats.Connect("", nats.InProcessServer(ns), nats.UserInfo(user, password), nats.MaxReconnects(-1),
+		nats.ReconnectWait(100*time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+}
+
 // ask returns JetStream's answer to a request, or a refusal.
 func (p *apiProxy) ask(m *nats.Msg) *nats.Msg {
 	user, request, _ := strings.Cut(m.Subject, ".")
 	body := m.Data
 	switch {
 	case strings.HasPrefix(request, "DIRECT.GET.") && asksForMany(body):
-		return refuse("one record at a time")
+		return Refuse("one record at a time")
 	case strings.HasPrefix(request, "STREAM.SNAPSHOT."):
 		var err error
 		if body, err = p.snapshot(body); err != nil {
-			return refuse(err.Error())
+			return Refuse(err.Error())
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), RequestTimeout)
 	defer cancel()
-	answer, err := p.eng.nc.RequestWithContext(ctx, "$JS.API."+request, body)
+	answer, err := p.eng.NC.RequestWithContext(ctx, "$JS.API."+request, body)
 	if err != nil {
-		return refuse("the queue did not answer")
+		return Refuse("the queue did not answer")
 	}
-	if user == inspectUser && (request == "STREAM.LIST" || request == "STREAM.NAMES") {
+	if user == InspectUser && (request == "STREAM.LIST" || request == "STREAM.NAMES") {
 		return withoutDebug(answer)
 	}
 	return answer
@@ -133,10 +139,10 @@ func (p *apiProxy) snapshot(body []byte) ([]byte, error) {
 		return nil, errors.New("not understood")
 	}
 	to := request.DeliverSubject
-	if !strings.HasPrefix(to, inboxPrefix(adminUser)+".") || strings.ContainsAny(to, "*> ") {
-		return nil, fmt.Errorf("a backup goes to %s.>", inboxPrefix(adminUser))
+	if !strings.HasPrefix(to, InboxPrefix(AdminUser)+".") || strings.ContainsAny(to, "*> ") {
+		return nil, fmt.Errorf("a backup goes to %s.>", InboxPrefix(AdminUser))
 	}
-	request.DeliverSubject = p.eng.nc.NewInbox()
+	request.DeliverSubject = p.eng.NC.NewInbox()
 	go p.passOn(request.DeliverSubject, to)
 	return json.Marshal(request)
 }
@@ -145,13 +151,13 @@ func (p *apiProxy) snapshot(body []byte) ([]byte, error) {
 // begins after the answer, beside a subscription to all of its answers, which
 // takes the pieces for nothing. Then it listens itself.
 func (p *apiProxy) passOn(from, to string) {
-	account, err := p.eng.ns.LookupAccount(strings.ToUpper(adminUser))
+	account, err := p.eng.Server.LookupAccount(strings.ToUpper(AdminUser))
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for tries := 0; err == nil && account.Interest(to) < 2 && tries < 50; tries++ {
 		<-tick.C
 	}
-	sub, err := p.eng.nc.Subscribe(from, func(piece *nats.Msg) {
+	sub, err := p.eng.NC.Subscribe(from, func(piece *nats.Msg) {
 		_ = p.nc.PublishMsg(&nats.Msg{Subject: to, Reply: strings.Replace(piece.Reply, snapshotAck, acknowledge, 1), Header: piece.Header, Data: piece.Data})
 		if len(piece.Data) == 0 { // the end
 			_ = piece.Sub.Unsubscribe()
@@ -166,7 +172,7 @@ func (p *apiProxy) passOn(from, to string) {
 func withoutDebug(answer *nats.Msg) *nats.Msg {
 	var list map[string]any
 	if json.Unmarshal(answer.Data, &list) != nil {
-		return refuse("not understood")
+		return Refuse("not understood")
 	}
 	streams, _ := list["streams"].([]any)
 	kept := slices.DeleteFunc(streams, func(s any) bool {
@@ -184,8 +190,8 @@ func withoutDebug(answer *nats.Msg) *nats.Msg {
 	return &nats.Msg{Data: data}
 }
 
-// refuse answers as JetStream does.
-func refuse(why string) *nats.Msg {
+// Refuse answers as JetStream does.
+func Refuse(why string) *nats.Msg {
 	data, _ := json.Marshal(natsserver.ApiResponse{ // of strings and numbers: it never fails
 		Type:  "io.nats.jetstream.api.v1.refused",
 		Error: &natsserver.ApiError{Code: 403, ErrCode: codeRefused, Description: why},

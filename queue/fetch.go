@@ -1,0 +1,107 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"callrelay/queue/engine"
+	"callrelay/queue/record"
+)
+
+// makeConsumer creates the consumer and returns how many records it will
+// deliver.
+func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start uint64) (int, error) {
+	cfg := jetstream.ConsumerConfig{
+		Durable:       l.name,
+		Description:   "deliveries owed to service " + l.name,
+		FilterSubject: "events." + l.name + ".>",
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   start,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       engine.Never, // the lane decides what is tried again
+		MaxDeliver:    -1,
+		MaxAckPending: maxAckPending,
+		MemoryStorage: true, // the lane's floor is what survives
+	}
+	c, err := js.CreateConsumer(ctx, record.Events, cfg)
+	if errors.Is(err, jetstream.ErrConsumerExists) || err == nil && used(c.CachedInfo()) {
+		if err := js.DeleteConsumer(ctx, record.Events, l.name); err != nil {
+			return 0, err
+		}
+		c, err = js.CreateConsumer(ctx, record.Events, cfg)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int(c.CachedInfo().NumPending), nil
+}
+
+// used reports whether a consumer is an earlier one of the same configuration,
+// which JetStream takes for the new one: it would not deliver again.
+func used(info *jetstream.ConsumerInfo) bool {
+	return info.Delivered.Consumer > 0 || info.NumWaiting > 0
+}
+
+// request is one call for more records.
+type request struct {
+	eng      *engine.Engine
+	inbox    string
+	size     int
+	patience time.Duration
+}
+
+// fetch asks JetStream for more when few records are left.
+func (l *Lane) fetch(now time.Time) {
+	if eng := l.q.engine.Load(); eng != nil {
+		l.attachOnce(eng)
+	}
+	if r, ok := l.want(now); ok {
+		l.ask(r)
+	}
+}
+
+// fetchBytes is what each lane may hold in advance.
+func (q *Queue) fetchBytes() int {
+	return min(max(allFetchBytes/max(int(q.laneCount.Load()), 1), minFetchBytes), maxFetchBytes)
+}
+
+// want says what to ask for, and counts it as on its way.
+func (l *Lane) want(now time.Time) (request, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := &l.feed
+	if f.unanswered(now) {
+		f.asked = 0
+	}
+	if f.eng == nil || l.crowded() || now.Before(f.pausedTo) || !l.q.base.wants(l) {
+		return request{}, false
+	}
+	switch since := now.Sub(f.last); {
+	case since < 100*time.Millisecond:
+		f.size = min(f.size*2, f.most)
+	case since > time.Second:
+		f.size = max(f.size/2, f.least)
+	}
+	size := f.size
+	if f.recall > 0 {
+		size, f.recall = min(f.recall, f.most), 0
+	}
+	n := max(min(size, l.q.fetchBytes()/int(f.average)), 1)
+	f.last, f.expires = now, now.Add(f.patience+fetchGrace)
+	f.asked += n
+	return request{f.eng, f.sub.Subject, n, f.patience}, true
+}
+
+func (l *Lane) ask(r request) {
+	body := make([]byte, 0, 64)
+	body = append(body, `{"batch":`...)
+	body = strconv.AppendInt(body, int64(r.size), 10)
+	body = append(body, `,"expires":`...)
+	body = strconv.AppendInt(body, int64(r.patience), 10)
+	body = append(body, '}')
+	_ = r.eng.NC.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+r.eng.Name(record.Events)+"."+l.name, r.inbox, body)
+}
