@@ -100,6 +100,10 @@ peers *args:
 install: build
     scripts/packaging/install
 
+# remove what install installed, but for configuration, queue and user
+uninstall:
+    scripts/packaging/uninstall
+
 # remove what was built
 clean:
     rm -rf bin dist

@@ -60,7 +60,7 @@ service = ["crm", "crm2"]
 		`relay.toml:3: intake: sockt is not a known key (nearest: socket)`,
 		`relay.toml:4: intake: timezone 5 is not a time zone (such as "UTC", "Europe/Berlin")`,
 		`relay.toml:6: defaults: timeout "5" is not a duration (such as "30s", "24h", "7d")`,
-		`relay.toml:10: service "crm": auth.bearer: environment variable RELAY_TEST_EMPTY is empty`,
+		`relay.toml:10: service "crm": auth.bearer: environment variable RELAY_TEST_EMPTY is empty (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`,
 		`relay.toml:13: binding 1: service "crm2" is not defined (defined: crm)`,
 	}
 	if got := lines(problems); !slices.Equal(got, want) {

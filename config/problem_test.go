@@ -96,7 +96,7 @@ retry_schedule = ["5s", "soon"]
 		`2: intake: listen ":8765" is not a loopback address (127.0.0.1, ::1 or localhost)`,
 	}},
 	{"a listener without a token", "[intake]\nlisten = \"[::1]:8765\"\ntoken = \"\"", []string{`3: intake: token is missing (listen needs it)`}},
-	{"a listener without the default token", "[intake]\nlisten = \"127.0.0.1:8765\"", []string{`1: intake: token: environment variable RELAY_INTAKE_TOKEN is not set`}},
+	{"a listener without the default token", "[intake]\nlisten = \"127.0.0.1:8765\"", []string{`1: intake: token: environment variable RELAY_INTAKE_TOKEN is not set (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`}},
 	{"a token no header can carry", "[intake]\nlisten = \"127.0.0.1:8765\"\ntoken = \"a\\nb\"", []string{`3: intake: token has a control character`}},
 	{"no address", "[admin]\nlisten = \"9464\"\n[queue]\nlisten = \"127.0.0.1:70000\"", []string{
 		`2: admin: listen "9464" is not an address (such as "127.0.0.1:8765")`,
@@ -151,7 +151,7 @@ retry_schedule = ["5s", "soon"]
 		`3: recordings: url "https://a/r" has a query or a fragment (links add their own)`,
 	}},
 	{"signed links without a key", "[recordings]\nkeys = []", []string{`2: recordings: keys is empty (signed and anonymous links need a key)`}},
-	{"signed links without the default key", "[recordings]", []string{`1: recordings: keys 1: secret: environment variable RELAY_RECORDING_KEY is not set`}},
+	{"signed links without the default key", "[recordings]", []string{`1: recordings: keys 1: secret: environment variable RELAY_RECORDING_KEY is not set (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`}},
 	{"weak keys", "[recordings]\nkeys = [{ id = \"a\", secret = \"hunter2\" },\n" + key1 + ",\n" + key1 + "]", []string{
 		`2: recordings: keys 1: secret has 7 bytes (at least 32)`,
 		`4: recordings: keys 3: id "k1" is given twice`,
@@ -258,7 +258,7 @@ retry_schedule = ["5s", "soon"]
 		`6: service "crm": auth.basic.user is missing`,
 	}},
 	{"auth of the defaults", "[defaults]\nauth.basic = { user = \"u\", password = { env = \"RELAY_TEST_UNSET\" } }\n" + service + service2, []string{
-		`2: defaults: auth.basic.password: environment variable RELAY_TEST_UNSET is not set`,
+		`2: defaults: auth.basic.password: environment variable RELAY_TEST_UNSET is not set (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`,
 	}},
 	{"auth that lacks something", service + "auth.basic = {}\n" + service2 + "auth.header = { name = \"Host\" }\n[[service]]\nname = \"c\"\nurl = \"http://c\"\nauth.oauth2 = { token_url = \"x\" }", []string{
 		`4: service "crm": auth.basic.user is missing`,
@@ -270,7 +270,7 @@ retry_schedule = ["5s", "soon"]
 		`12: service "c": auth.oauth2.client_secret is missing`,
 	}},
 	{"secrets that are not there", service + "auth.bearer = { env = \"RELAY_TEST_UNSET\" }\nproxy = { file = \"no/proxy\" }\nsigning = [\"\", \"hunter2\", \"whsec_aHVudGVyMg==\"]", []string{
-		`4: service "crm": auth.bearer: environment variable RELAY_TEST_UNSET is not set`,
+		`4: service "crm": auth.bearer: environment variable RELAY_TEST_UNSET is not set (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`,
 		`5: service "crm": proxy: open $DIR/no/proxy: no such file or directory`,
 		`6: service "crm": signing holds an empty secret`,
 		`6: service "crm": signing 2 is not a Standard Webhooks secret ("whsec_" and base64)`,
@@ -342,7 +342,7 @@ retry_schedule = ["5s", "soon"]
 	}},
 	{"sources", "[[source]]\ntype = \"pbx\"\naddress = \"x\"\nuser = \"\"\nrecordings_from = \"rec\"\nphones = [\"2[\"]\n[[source]]\nname = \"a\"\npassword = \"x\"\n[[source]]\nname = \"a\"\npassword = \"x\"", []string{
 		`1: source 1: name is missing`,
-		`1: source 1: password: environment variable RELAY_AMI_SECRET is not set`,
+		`1: source 1: password: environment variable RELAY_AMI_SECRET is not set (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`,
 		`2: source 1: type "pbx" is not allowed (allowed: asterisk, freeswitch)`,
 		`3: source 1: address "x" is not an address (such as "127.0.0.1:8765")`,
 		`4: source 1: user is missing`,

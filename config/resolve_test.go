@@ -205,7 +205,7 @@ func TestHeadersAndQueryMayBeSecrets(t *testing.T) {
 		t.Errorf("Text shows:\n%s", text)
 	}
 	_, problems = load(t, service+"headers = { X-Key = { env = \"RELAY_TEST_UNSET\" } }")
-	if want := `service "crm": headers.X-Key: environment variable RELAY_TEST_UNSET is not set`; len(problems) != 1 || !strings.Contains(problems[0].Text, want) {
+	if want := `service "crm": headers.X-Key: environment variable RELAY_TEST_UNSET is not set (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`; len(problems) != 1 || !strings.Contains(problems[0].Text, want) {
 		t.Errorf("problems %v, want %s", problems, want)
 	}
 	t.Setenv("RELAY_TEST_SECRET", "two\nlines")

@@ -89,6 +89,9 @@ const byteOrderMark = "\uFEFF"
 // inText reports whether the secret stands in relay.toml itself.
 func (s Secret) inText() bool { return s.source != nil && s.source.env == "" && s.source.path == "" }
 
+// whereFrom ends what is said of a variable that is missing.
+const whereFrom = " (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)"
+
 // resolve reads the secret from where it is, without the blanks around it. A
 // missing file is made with what random returns when the secret says so; without
 // make, that is not kept. The error names the variable or the
@@ -105,7 +108,7 @@ func (s Secret) resolve(random func() string, make bool) error {
 			if ok {
 				state = "is empty"
 			}
-			return fmt.Errorf("environment variable %s %s", h.env, state)
+			return fmt.Errorf("environment variable %s %s%s", h.env, state, whereFrom)
 		}
 		h.value = value
 		return nil

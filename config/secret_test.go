@@ -138,7 +138,7 @@ auth.bearer = { env = "RELAY_TEST_UNSET" }
 	if token := c.Intake.Token; !token.Set() || token.Value() != "" {
 		t.Errorf("intake.token: set %v, value %q, want a token without a value", token.Set(), token.Value())
 	}
-	want := `service "a": auth.bearer: environment variable RELAY_TEST_UNSET is not set`
+	want := `service "a": auth.bearer: environment variable RELAY_TEST_UNSET is not set (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`
 	if got := fmt.Sprint(c.Warnings()); !strings.Contains(got, want) {
 		t.Errorf("warnings %s, want %s", got, want)
 	}

@@ -32,7 +32,7 @@ var beyond = map[string]int{
 	// to be parted
 	"package queue":                         76,
 	"type queue.Lane":                       70,
-	"type queue.Queue":                      117,
+	"type queue.Queue":                      118,
 	"type queue.cluster":                    55,
 	"type queue.embedded":                   36,
 	"type queue.spool":                      23,

@@ -25,8 +25,14 @@ const (
 	exitUsage  = 2
 )
 
+// Where the package has the configuration, and the environment of its service.
+const (
+	packageConfig      = "/etc/relay/relay.toml"
+	packageEnvironment = "/etc/relay/relay.env"
+)
+
 // configPlaces are tried in order when neither -c nor RELAY_CONFIG is given.
-var configPlaces = [...]string{"relay.toml", "/etc/relay/relay.toml"}
+var configPlaces = [...]string{"relay.toml", packageConfig}
 
 // app is one invocation of relay: where it reads and writes, and the flags that
 // all commands share.
@@ -70,7 +76,9 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups())
-		started = err == nil
+		if started = err == nil; started && a.configPath() == packageConfig && cmd.Name() != "run" {
+			takeEnvironment(packageEnvironment)
+		}
 		return err
 	}
 	root.SetArgs(args)
@@ -88,6 +96,22 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	}
 	a.complain(err, "")
 	return exitFailed
+}
+
+// takeEnvironment sets what a file for systemd sets and this process lacks, so that
+// a command finds the secrets that the packaged service has.
+func takeEnvironment(path string) {
+	data, _ := os.ReadFile(path) // without it, or without the right to read it, they are said to be missing
+	for line := range strings.Lines(string(data)) {
+		name, value, found := strings.Cut(strings.TrimSpace(line), "=")
+		if _, set := os.LookupEnv(name); !found || set || strings.HasPrefix(name, "#") {
+			continue
+		}
+		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+			value = value[1 : n-1]
+		}
+		_ = os.Setenv(name, value)
+	}
 }
 
 // complain writes an error as one line, and what may mend it as another.

@@ -137,3 +137,24 @@ func TestDemoThatIsInterruptedFails(t *testing.T) {
 		t.Errorf("exit 0, out:\n%s", got.out)
 	}
 }
+
+func TestEnvironmentOfThePackagedService(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "relay.env")
+	for _, name := range []string{"RELAY_T_NEW", "RELAY_T_QUOTED", "RELAY_T_SET"} {
+		t.Setenv(name, "before")
+		if name != "RELAY_T_SET" {
+			_ = os.Unsetenv(name) // the test's end sets it back
+		}
+	}
+	text := "# RELAY_T_NEW=no\nRELAY_T_NEW=p=1\nRELAY_T_QUOTED=\"a b\"\nRELAY_T_SET=after\nnonsense\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	takeEnvironment(path)
+	takeEnvironment(path + ".none")
+	for name, want := range map[string]string{"RELAY_T_NEW": "p=1", "RELAY_T_QUOTED": "a b", "RELAY_T_SET": "before"} {
+		if got := os.Getenv(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
