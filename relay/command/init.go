@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"callrelay/config"
 	"callrelay/scripts/examples/services"
 )
 
@@ -31,11 +33,11 @@ func (a *app) initCommand() *cobra.Command {
 		Use:   "init [FILE]",
 		Short: "Write a first relay.toml",
 		Long: "Write a first relay.toml: a call server, a service, and the binding that joins them.\n" +
-			"What no flag gives is asked: the call server, the endpoint, the queue.\n\nExamples of services: " + strings.Join(services.Names(), " ") + ".",
+			"What no flag gives is asked: the call server, the endpoint, the queue. A FILE that has\nno service yet, as the package's own, is kept beside it as FILE.before.\n\nExamples of services: " + strings.Join(services.Names(), " ") + ".",
 		Args: takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := a.firstPath(args)
-			if _, err := os.Stat(path); err == nil {
+			if _, err := os.Stat(path); err == nil && !callsNobody(path) {
 				return hintError{fmt.Errorf("%s is there already", path), "relay init with another FILE, or relay check"}
 			}
 			if err := a.ask(cmd, &f); err != nil {
@@ -49,6 +51,12 @@ func (a *app) initCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.queue, "queue", "", "queue whose calls are sent; \"\" for all")
 	cmd.Flags().StringVar(&f.example, "example", defaultExample, "example that the service is taken from")
 	return cmd
+}
+
+// callsNobody reports whether a file is sound and has no service and no source.
+func callsNobody(path string) bool {
+	c, problems := config.Parse(path)
+	return c != nil && len(problems) == 0 && len(c.Services) == 0 && len(c.Sources) == 0
 }
 
 // firstPath is the file that init writes: the one that is named, else a new one here.
@@ -102,6 +110,11 @@ func (a *app) ask(cmd *cobra.Command, f *firstFile) error {
 // writeFirst writes the file, and prints what is left to do.
 func (a *app) writeFirst(path string, f firstFile) error {
 	text := f.text(strings.HasPrefix(filepath.Dir(path)+"/", "/etc/relay/"))
+	if callsNobody(path) {
+		if err := os.Rename(path, path+".before"); err != nil {
+			return err
+		}
+	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is there already", path)
@@ -109,7 +122,10 @@ func (a *app) writeFirst(path string, f firstFile) error {
 	if err != nil {
 		return err
 	}
-	if _, err = file.WriteString(text); err != nil {
+	if _, err = file.WriteString(text); err == nil {
+		err = readableBy(file, filepath.Dir(path))
+	}
+	if err != nil {
 		return errors.Join(err, file.Close())
 	}
 	if err = file.Close(); err != nil {
@@ -123,6 +139,19 @@ func (a *app) writeFirst(path string, f firstFile) error {
 		_, err = fmt.Fprintf(a.out, "Next: relay check -c %s\n", path)
 	}
 	return err
+}
+
+// readableBy gives what root writes to the group of its folder: the packaged relay
+// runs as that.
+func readableBy(file *os.File, dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	return file.Chown(-1, int(info.Sys().(*syscall.Stat_t).Gid))
 }
 
 // secretNames lists the environment variables that the file takes secrets from.
@@ -149,7 +178,7 @@ func (f firstFile) text(packaged bool) string {
 	}
 	text := firstHead + firstSource[f.callServer] + "\n" + example
 	if packaged {
-		text = strings.NewReplacer(`"run/queue"`, `"/var/lib/relay/queue"`, `"run/secrets/`, `"/var/lib/relay/secrets/`, `"secrets/`, `"/var/lib/relay/secrets/`, `"run/`, `"/run/relay/`).Replace(text)
+		text = strings.NewReplacer(`"run/queue"`, `"/var/lib/relay/queue"`, `"run/secrets/`, `"/var/lib/relay/secrets/`, `"secrets/`, `"/var/lib/relay/secrets/`, `"run/relay.sock"`, `"/run/relay/relay.sock"`+"\nsocket_group = \"relay-send\"", `"run/`, `"/run/relay/`).Replace(text)
 	}
 	return text
 }

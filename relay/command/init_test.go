@@ -53,9 +53,24 @@ func TestInitAsksWhatIsNotGiven(t *testing.T) {
 	}
 }
 
+func TestInitKeepsAFileThatCallsNobody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "relay.toml")
+	writeFile(t, path, "# the package's\n")
+	if got := command(t, "", "init", path, "--call-server", "socket", "--url", "http://127.0.0.1/", "--queue", ""); got.status != 0 {
+		t.Fatalf("exit %d: %s", got.status, got.err)
+	}
+	if text, err := os.ReadFile(path + ".before"); err != nil || string(text) != "# the package's\n" {
+		t.Errorf("kept %q, %v", text, err)
+	}
+	f := firstFile{callServer: "socket", example: defaultExample}
+	if text := f.text(true); !strings.Contains(text, "socket = \"/run/relay/relay.sock\"\nsocket_group = \"relay-send\"") {
+		t.Errorf("of the package: %s", text)
+	}
+}
+
 func TestInitRefuses(t *testing.T) {
 	there := filepath.Join(t.TempDir(), "there.toml")
-	writeFile(t, there, "")
+	writeFile(t, there, "[[service]]\nname = \"a\"\nurl = \"http://127.0.0.1/\"\n")
 	for _, test := range []struct {
 		name, in string
 		args     []string
