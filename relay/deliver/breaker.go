@@ -15,7 +15,7 @@ import (
 type result struct {
 	err         error  // nil, errUnhealthy or errGivenUp
 	why         string // of errUnhealthy, fit to be shown
-	operational bool   // the delivery tells of the relay itself
+	operational bool   // the delivery is about the relay itself
 }
 
 var (
@@ -30,27 +30,31 @@ type change struct {
 	cause    result // the attempt behind it; zero: none
 }
 
-// breaker guards one endpoint. What gobreaker lacks is added around it: probes
-// whose interval doubles, failures in a row that are counted however long the
-// row takes, a probe on demand, a reset, and a start in the half-open state.
-// Each phase has a gobreaker of its own, so that results of attempts that began
-// in an earlier one are ignored. Safe for concurrent use.
+// breaker guards one endpoint. While it is closed a gobreaker counts the failures
+// in its rolling window; what opens the breaker besides that (failures in a row,
+// however long the row takes), the probes whose interval doubles, a probe on
+// demand, a reset and a start in the half-open state are the breaker's own.
+// Results of attempts that began in an earlier phase are ignored. Safe for
+// concurrent use.
 type breaker struct {
 	changed func(change) // called after each change, with no lock held
 	shut    atomic.Bool  // closed, as most are: what needs no lock to know
 
 	mu       sync.Mutex
 	settings config.Breaker
-	phase    *gobreaker.TwoStepCircuitBreaker[struct{}]
+	name     string // of the state
+	phase    int    // counts the changes of state
+	window   *gobreaker.TwoStepCircuitBreaker[struct{}]
 	row      int           // failures since the last success
+	probing  bool          // half-open, and its one attempt is under way
 	wait     time.Duration // length of the present or next open phase
 	until    time.Time     // when the open phase ends
-	timer    *time.Timer   // tells of that end
-	told     string        // the state last told of
+	timer    *time.Timer   // half-opens the breaker then
+	notified string        // the state that changed was called with last
 }
 
 func newBreaker(settings config.Breaker, changed func(change)) *breaker {
-	b := &breaker{changed: changed, settings: settings, told: BreakerClosed}
+	b := &breaker{changed: changed, settings: settings, notified: BreakerClosed}
 	b.close()
 	return b
 }
@@ -63,7 +67,7 @@ func (b *breaker) configure(settings config.Breaker) {
 		return
 	}
 	b.settings = settings
-	if b.phase.State() == gobreaker.StateClosed {
+	if b.name == BreakerClosed {
 		b.close()
 	}
 }
@@ -71,19 +75,28 @@ func (b *breaker) configure(settings config.Breaker) {
 // A ticket is the leave to make one attempt. It is handed back by done.
 type ticket struct {
 	breaker *breaker
-	phase   *gobreaker.TwoStepCircuitBreaker[struct{}]
-	report  func(error)
-	probe   bool
+	phase   int
+	count   func(error) // of the window; nil for a probe
 }
+
+func (t ticket) probe() bool { return t.count == nil }
 
 // admit gives leave for an attempt: to everyone while the breaker is closed, to
 // one at a time while it is half-open, to nobody while it is open.
 func (b *breaker) admit() (ticket, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	probe := !b.shut.Load() && b.phase.State() == gobreaker.StateHalfOpen
-	report, err := b.phase.Allow()
-	return ticket{breaker: b, phase: b.phase, report: report, probe: probe}, err == nil
+	t := ticket{breaker: b, phase: b.phase}
+	if b.name == BreakerClosed {
+		var err error
+		t.count, err = b.window.Allow()
+		return t, err == nil
+	}
+	if b.name == BreakerOpen || b.probing {
+		return ticket{}, false
+	}
+	b.probing = true
+	return t, true
 }
 
 // ready reports whether admit would give leave, and whether for a probe.
@@ -93,15 +106,8 @@ func (b *breaker) ready() (ok, probe bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch b.phase.State() {
-	case gobreaker.StateClosed:
-		return true, false
-	case gobreaker.StateHalfOpen:
-		counts := b.phase.Counts()
-		return counts.Requests == counts.TotalExclusions, true
-	default:
-		return false, false
-	}
+	half := b.name == BreakerHalfOpen
+	return b.name == BreakerClosed || half && !b.probing, half
 }
 
 // done hands the ticket back with what became of the attempt.
@@ -118,49 +124,52 @@ func (t ticket) done(r result) {
 	} else if r.err == nil {
 		b.row = 0
 	}
-	t.report(r.err)
+	freed := false
 	switch {
-	case !failed && b.shut.Load(): // as mostly: nothing changes
-		b.mu.Unlock()
-		return
-	case t.probe && failed:
+	case !t.probe():
+		t.count(r.err)
+		if b.window.State() == gobreaker.StateClosed { // as mostly: nothing changes
+			b.mu.Unlock()
+			return
+		}
+		b.open()
+	case failed:
 		b.wait = min(2*b.wait, max(b.settings.MaxOpen, b.settings.Open))
-		b.open(b.wait)
-	case t.probe && r.err == nil:
+		b.open()
+	case r.err == nil:
 		b.close()
-	case !t.probe && b.phase.State() != gobreaker.StateClosed:
-		b.open(b.wait)
+	default:
+		b.probing, freed = false, true
 	}
-	freed := t.probe && errors.Is(r.err, errGivenUp)
-	b.tell(r, freed)
+	b.notify(r, freed)
 }
 
 // probe ends an open phase now.
 func (b *breaker) probe() {
 	b.mu.Lock()
-	if b.phase.State() == gobreaker.StateOpen {
-		b.open(time.Nanosecond)
+	if b.name == BreakerOpen {
+		b.enter(BreakerHalfOpen)
 	}
-	b.tell(result{}, false)
+	b.notify(result{}, false)
 }
 
 // halfOpen puts the breaker where it starts when it was not closed as the relay
 // ended: the next attempt is a probe.
 func (b *breaker) halfOpen() {
 	b.mu.Lock()
-	b.open(time.Nanosecond)
-	b.told = BreakerOpen
-	b.tell(result{}, false)
+	b.enter(BreakerHalfOpen)
+	b.notified = BreakerOpen
+	b.notify(result{}, false)
 }
 
 // reset closes the breaker: what it knew of the endpoint holds no more.
 func (b *breaker) reset() {
 	b.mu.Lock()
 	b.close()
-	b.tell(result{}, true)
+	b.notify(result{}, true)
 }
 
-// stop ends the breaker's timer. It tells of no change any more on its own.
+// stop ends the breaker's timer: it does not change on its own any more.
 func (b *breaker) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -173,62 +182,64 @@ func (b *breaker) stop() {
 func (b *breaker) state() (state string, until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	state = b.phase.State().String()
-	if state == BreakerOpen {
+	if b.name == BreakerOpen {
 		until = b.until
 	}
-	return state, until
+	return b.name, until
 }
 
-// tell calls changed if the state is another than last told, or if always is
-// set. It unlocks mu.
-func (b *breaker) tell(cause result, always bool) {
-	c := change{from: b.told, to: b.phase.State().String(), cause: cause}
-	b.told = c.to
+// notify calls changed if the state is another than the last time, or if always
+// is set. It unlocks mu.
+func (b *breaker) notify(cause result, always bool) {
+	c := change{from: b.notified, to: b.name, cause: cause}
+	b.notified = c.to
 	b.mu.Unlock()
 	if c.from != c.to || always {
 		b.changed(c)
 	}
 }
 
-// close starts a closed phase.
-func (b *breaker) close() {
-	b.shut.Store(true)
-	b.row = 0
-	b.wait = b.settings.Open
-	b.phase = b.newPhase(b.wait)
+// enter starts a phase.
+func (b *breaker) enter(state string) {
+	b.name = state
+	b.phase++
+	b.probing = false
+	b.shut.Store(state == BreakerClosed)
 	if b.timer != nil {
 		b.timer.Stop()
 	}
 }
 
-// open starts an open phase, into which a gobreaker can only be driven.
-func (b *breaker) open(wait time.Duration) {
-	b.shut.Store(false)
-	b.row = max(b.row, b.settings.Failures)
-	b.phase = b.newPhase(wait)
-	if report, err := b.phase.Allow(); err == nil {
-		report(errUnhealthy)
-	}
-	b.until = time.Now().Add(wait)
-	if b.timer != nil {
-		b.timer.Stop()
-	}
-	b.timer = time.AfterFunc(wait+time.Millisecond, func() { // gobreaker wants the end to be past
+// close starts a closed phase, with an empty window.
+func (b *breaker) close() {
+	b.enter(BreakerClosed)
+	b.row, b.wait = 0, b.settings.Open
+	b.window = b.newWindow()
+}
+
+// open starts an open phase, which the timer ends.
+func (b *breaker) open() {
+	b.enter(BreakerOpen)
+	phase := b.phase
+	b.until = time.Now().Add(b.wait)
+	b.timer = time.AfterFunc(b.wait, func() {
 		b.mu.Lock()
-		b.tell(result{}, false)
+		if b.phase == phase {
+			b.enter(BreakerHalfOpen)
+		}
+		b.notify(result{}, false)
 	})
 }
 
 const windowParts = 10 // the window rolls in as many steps
 
-func (b *breaker) newPhase(wait time.Duration) *gobreaker.TwoStepCircuitBreaker[struct{}] {
+// newWindow makes the gobreaker of one closed phase. It opens when there is
+// reason to, and is thrown away then.
+func (b *breaker) newWindow() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 	settings := b.settings
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		MaxRequests:  1,
 		Interval:     settings.Window,
 		BucketPeriod: settings.Window / windowParts,
-		Timeout:      wait,
 		IsExcluded:   func(err error) bool { return errors.Is(err, errGivenUp) },
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			known := c.TotalSuccesses + c.TotalFailures
