@@ -13,7 +13,7 @@ func (a *Auth) sets() string {
 		return textproto.CanonicalMIMEHeaderKey(a.Header.Name)
 	case a.JWT != nil && a.JWT.Query == "":
 		return textproto.CanonicalMIMEHeaderKey(a.JWT.Header)
-	case a.Basic != nil || a.Bearer.Set() || a.OAuth2 != nil:
+	case a.Basic != nil || a.Bearer.Set() || a.OAuth2 != nil || a.AWS != nil:
 		return "Authorization"
 	}
 	return ""
@@ -38,6 +38,9 @@ func (c serviceChecks) checkAuth(at place, s *Service) {
 	if a.JWT != nil {
 		f.jwt(at.in("jwt"), a.JWT)
 	}
+	if a.AWS != nil {
+		f.aws(at.in("aws"), a.AWS)
+	}
 	if a.OAuth2 != nil {
 		f.oauth2(at.in("oauth2"), a.OAuth2)
 	}
@@ -56,6 +59,7 @@ func (a *Auth) kinds() []string {
 		{"oauth2", a.OAuth2 != nil},
 		{"jwt", a.JWT != nil},
 		{"wsse", a.WSSE != nil},
+		{"aws", a.AWS != nil},
 	} {
 		if k.set {
 			kinds = append(kinds, k.name)
@@ -71,6 +75,17 @@ func (f rules) user(at place, user string, password Secret) {
 	}
 	if strings.HasSuffix(at.key, "basic") && strings.Contains(user, ":") {
 		f.report(at, "user", "user %q has a colon, which basic authentication cannot carry", user)
+	}
+}
+
+func (f rules) aws(at place, a *AWS) {
+	f.present(at, "region", a.Region)
+	f.present(at, "service", a.Service)
+	if !a.AccessKey.Set() {
+		f.report(at, "access_key", "access_key is missing")
+	}
+	if !a.SecretKey.Set() {
+		f.report(at, "secret_key", "secret_key is missing")
 	}
 }
 

@@ -63,6 +63,7 @@ const (
 	DefaultGrant       = "client_credentials"
 	DefaultAuthStyle   = "auto"
 	DefaultJWTExpires  = 5 * time.Minute
+	DefaultAWSService  = "s3"
 )
 
 // Defaults of a breaker.
@@ -193,6 +194,8 @@ func (s *Service) setDefaults() {
 func (s *SOAP) setDefaults() {
 	*s = SOAP{Version: DefaultSOAPVersion, Style: DefaultSOAPStyle, Unreadable: DefaultUnreadable}
 }
+
+func (a *AWS) setDefaults() { *a = AWS{Service: DefaultAWSService} }
 
 func (o *OAuth2) setDefaults() { *o = OAuth2{Grant: DefaultGrant, AuthStyle: DefaultAuthStyle} }
 

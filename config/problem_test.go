@@ -299,6 +299,13 @@ retry_schedule = ["5s", "soon"]
 	{"an assertion about an event", service + "auth.oauth2 = { token_url = \"https://h/t\", grant = \"jwt_bearer\", assertion = { alg = \"HS256\", key = \"hunter2\", claims = { sub = \"#uii#\" } } }", []string{
 		`4: service "crm": auth.oauth2.assertion.claims hold a #: a token is asked for without an event, so no tag stands for anything`,
 	}},
+	{"keys for a signature that are not there", service + "auth.aws = { service = \"\" }\nauth.basic = { user = \"u\", password = \"hunter2\" }", []string{
+		`4: service "crm": auth.aws cannot stand beside basic (a service has one kind of auth)`,
+		`4: service "crm": auth.aws.region is missing`,
+		`4: service "crm": auth.aws.service is missing`,
+		`4: service "crm": auth.aws.access_key is missing`,
+		`4: service "crm": auth.aws.secret_key is missing`,
+	}},
 	{"a token that cannot be signed", service + "auth.jwt = { alg = \"none\", claims = [], header = \"Host\", expires = \"0s\" }", []string{
 		`4: service "crm": auth.jwt.claims is a list, not a table of texts and numbers`,
 		`4: service "crm": auth.jwt.alg "none" is not allowed (allowed: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA)`,

@@ -76,6 +76,7 @@ type Auth struct {
 	OAuth2 *OAuth2     `toml:"oauth2"`
 	JWT    *JWT        `toml:"jwt"`
 	WSSE   *WSSE       `toml:"wsse"`
+	AWS    *AWS        `toml:"aws"`
 }
 
 // Basic is HTTP basic authentication.
@@ -114,6 +115,15 @@ type JWT struct {
 	Expires time.Duration `toml:"expires"`
 	Header  string        `toml:"header"` // that carries it; Authorization with the word Bearer
 	Query   string        `toml:"query"`  // the parameter that carries it instead; empty: none
+}
+
+// AWS is Signature Version 4.
+type AWS struct {
+	Region       string `toml:"region"`
+	Service      string `toml:"service"`
+	AccessKey    Secret `toml:"access_key"`
+	SecretKey    Secret `toml:"secret_key"`
+	SessionToken Secret `toml:"session_token"` // of credentials that end; not set: they do not
 }
 
 // Claims are the claims of a token, as a JSON template.

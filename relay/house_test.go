@@ -23,8 +23,9 @@ var rules = []struct{ of, imports string }{
 	{"relay/call", "render"},
 	{"relay/command", "config queue relay/call relay/daemon relay/deliver relay/manual relay/printable relay/recordings relay/route relay/source/freeswitch relay/unixsock relay/web render scripts/examples/services"},
 	{"relay/daemon", "config queue relay/repeat relay/call relay/deliver relay/intake relay/limit relay/printable relay/recordings relay/route relay/source relay/source/asterisk relay/source/freeswitch relay/web"},
-	{"relay/deliver", "config queue relay/repeat relay/call relay/exchange relay/limit relay/route render"},
+	{"relay/deliver", "config queue relay/repeat relay/call relay/exchange relay/exchange/aws relay/limit relay/route render"},
 	{"relay/exchange", "config"},
+	{"relay/exchange/aws", "config relay/exchange"},
 	{"relay/intake", "config queue relay/call relay/limit relay/route relay/unixsock"},
 	{"relay/limit", ""},
 	{"relay/manual", ""},
@@ -55,6 +56,7 @@ func TestImportsRunOneWay(t *testing.T) {
 	libraries := map[string][]string{
 		"github.com/nats-io/":          {"queue"},
 		"github.com/sony/gobreaker":    {"relay/deliver"},
+		"github.com/aws/":              {"relay/exchange/aws"},
 		"github.com/BurntSushi/toml":   {"config"},
 		"github.com/spf13/cobra":       {"relay/command"},
 		"github.com/cpuguy83/":         {"relay/manual"},

@@ -118,7 +118,7 @@ func (j judgement) byStatus(r exchange.Reply, v verdict) verdict {
 		v.class, v.err = classFault, "success_body does not match: "+statusText(r)
 	case j.success.Has(r.Status):
 		v.outcome = Delivered
-	case j.retries(r.Status, v.retryAfter > 0):
+	case r.Held || j.retries(r.Status, v.retryAfter > 0):
 		v.spared = r.Status == http.StatusConflict || r.Status == http.StatusRequestEntityTooLarge
 		v.err = statusText(r)
 	default:

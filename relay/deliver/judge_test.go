@@ -63,6 +63,15 @@ func TestJudgeOfStatuses(t *testing.T) {
 	}
 }
 
+func TestJudgeHoldsWhatIsAskedToBeHeld(t *testing.T) {
+	j := defaults(t, false)
+	for held, want := range map[bool]Outcome{true: Retry, false: Dead} {
+		if v := j.answer(exchange.Reply{Status: 400, Held: held}, time.Now()); v.outcome != want {
+			t.Errorf("held %t: %s, want %s", held, v.outcome, want)
+		}
+	}
+}
+
 func TestJudgeKeepsTheBeginningOfTheAnswer(t *testing.T) {
 	j := defaults(t, false)
 	v := j.answer(exchange.Reply{Status: 422, Body: []byte("agent\x1b[31m " + strings.Repeat("x", 1000))}, time.Now())

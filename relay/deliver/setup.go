@@ -8,6 +8,7 @@ import (
 
 	"callrelay/config"
 	"callrelay/relay/exchange"
+	"callrelay/relay/exchange/aws"
 	"callrelay/relay/route"
 )
 
@@ -75,8 +76,11 @@ func newSetup(s *route.Service, env environment, old *setup) *setup {
 // configured says why at each attempt.
 func senderFor(s *config.Service, env environment) exchange.Sender {
 	sender, err := exchange.New(s, env.own, env.keep)
-	if err != nil {
+	switch {
+	case err != nil:
 		return exchange.SenderFunc(func(context.Context, *exchange.Attempt) (exchange.Reply, error) { return exchange.Reply{}, err })
+	case s.Auth.AWS != nil:
+		return aws.New(s, sender)
 	}
 	return sender
 }

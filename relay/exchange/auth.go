@@ -62,21 +62,30 @@ func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
+// A Wrapper is a sender that hands on to another one.
+type Wrapper interface{ Next() Sender }
+
 // CloseIdle drops the connections that a sender does not use at the moment.
 func CloseIdle(s Sender) {
-	if c, ok := s.(interface{ closeIdle() }); ok {
-		c.closeIdle()
+	switch s := s.(type) {
+	case Wrapper:
+		CloseIdle(s.Next())
+	case interface{ closeIdle() }:
+		s.closeIdle()
 	}
 }
 
 // Retire drops the connections of a sender and has it write nothing any more: no
 // request that is still to be made, and not the rest of one that is under way.
 func Retire(s Sender) {
-	if r, ok := s.(interface{ retire() }); ok {
-		r.retire()
-		return
+	switch s := s.(type) {
+	case Wrapper:
+		Retire(s.Next())
+	case interface{ retire() }:
+		s.retire()
+	default:
+		CloseIdle(s)
 	}
-	CloseIdle(s)
 }
 
 // Secured reports whether a service is called over TLS.

@@ -69,6 +69,7 @@ type Reply struct {
 	Header Headers
 	Body   []byte // as far as it was read
 	Cut    bool   // there was more than is read of an answer
+	Held   bool   // whatever the status, it speaks of the credentials, the clock or the connection
 }
 
 // HTTPSender is the [Sender] of services with a proxy. Safe for concurrent use.
