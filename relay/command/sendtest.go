@@ -43,7 +43,11 @@ func (a *app) test(ctx context.Context, service, event string) error {
 	}
 	a.printTranscript(x)
 	if x.Outcome != "delivered" {
-		return errors.New("not delivered")
+		status := 0
+		if x.Response != nil {
+			status = x.Response.Status
+		}
+		return hintError{errors.New("not delivered"), web.Advice(status, x.Error)}
 	}
 	return nil
 }

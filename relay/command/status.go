@@ -71,7 +71,12 @@ func (a *app) printStatus(st web.Status, now time.Time) {
 	p := a.painter()
 	a.printf("relay %s, up %s, %s\n", st.Version, web.Age(st.Started, now), p.verdict(st.State, st.Line(now)))
 	for _, t := range st.Troubles[:min(len(st.Troubles), shownTroubles)] {
-		a.printf("  %s\n    %s\n", p.verdict(t.Verdict, t.Line(now)), t.Do)
+		a.printf("  %s\n", p.verdict(t.Verdict, t.Line(now)))
+		for _, what := range [...]string{t.Try, t.Do} {
+			if what != "" {
+				a.printf("    %s\n", what)
+			}
+		}
 	}
 	if more := len(st.Troubles) - shownTroubles; more > 0 {
 		a.printf("  and %d more\n", more)

@@ -260,6 +260,7 @@ func (b deadLetters) Letters(ctx context.Context, f web.Filter, visit func(web.L
 // letter.
 func (b deadLetters) Story(ctx context.Context, l *web.Letter) error {
 	until := l.Buried.Add(storyGrace)
+	l.Try = web.Advice(l.Status, l.Error)
 	err := b.queue.Between(ctx, queue.Attempts, l.Service, l.Accepted, until, func(logged queue.Logged) bool {
 		if a := attempt(logged); a.ID == l.ID {
 			l.Tries = append(l.Tries, a)

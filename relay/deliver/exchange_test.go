@@ -29,7 +29,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := newReceiver(t)
 	rc := newReceiver(t)
 	rc.respond(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		http.Redirect(w, r, elsewhere.URL+"/new?token=secret", http.StatusTemporaryRedirect)
 	})
 	r := rigged(t, service("crm", rc.URL, ""))
 	r.owe("crm", "a")
@@ -38,6 +38,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		t.Error("the redirect was followed")
 	}
 	s := r.status("crm")
+	if want := "status 307, to " + elsewhere.URL + "/new"; s.LastError != want {
+		t.Errorf("error %q, want %q", s.LastError, want)
+	}
 	if s.LastStatus != 307 || time.Since(s.LastAt) > time.Minute {
 		t.Errorf("status = %+v", s)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"time"
 
@@ -251,10 +252,21 @@ func classOfError(err error) string {
 // is shown: secrets in it are masked before it is cut.
 func statusText(r exchange.Reply) string {
 	const enough = 16 * exchange.MaxText
+	text := fmt.Sprintf("status %d", r.Status) + movedTo(r)
 	if len(r.Body) == 0 {
-		return fmt.Sprintf("status %d", r.Status)
+		return text
 	}
-	return fmt.Sprintf("status %d: %s", r.Status, r.Body[:min(len(r.Body), enough)])
+	return fmt.Sprintf("%s: %s", text, r.Body[:min(len(r.Body), enough)])
+}
+
+// movedTo is where a redirect leads, without what may be secret.
+func movedTo(r exchange.Reply) string {
+	to, err := url.Parse(r.Header.Get("Location"))
+	if err != nil || r.Status/100 != 3 || to.Path+to.Host == "" {
+		return ""
+	}
+	to.User, to.RawQuery, to.Fragment = nil, "", ""
+	return ", to " + to.String()
 }
 
 // The reasons of dead letters.

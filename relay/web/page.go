@@ -91,8 +91,8 @@ func parsePages() *template.Template {
 			}
 			return t.UTC().Format("2006-01-02T15:04")
 		},
-		"text": recordText,
-		"act":  func(verb, label, service string) action { return action{verb, label, service} },
+		"text": recordText, "advice": Advice,
+		"act": func(verb, label, service string) action { return action{verb, label, service} },
 	}).ParseFS(pageFiles, "page/*.html"))
 }
 

@@ -27,6 +27,7 @@ type Trouble struct {
 	What    string    `json:"what"`             // in few words
 	Since   time.Time `json:"since,omitzero"`   // zero: not known
 	Owed    int       `json:"owed,omitempty"`   // deliveries that it holds up
+	Try     string    `json:"try,omitempty"`    // what may be wrong with the endpoint, or its service
 	Do      string    `json:"do"`               // what helps
 	Service bool      `json:"service,omitzero"` // whether Of is a service
 	Verb    string    `json:"-"`                // of the button of the page that helps: resume or probe; empty: none does
@@ -102,6 +103,7 @@ func (s Service) heldUp() (Trouble, bool) {
 	}
 	if s.LastError != "" && s.State == "active" {
 		t.What += ": " + s.LastError
+		t.Try = Advice(s.LastStatus, s.LastError)
 	}
 	return t, true
 }

@@ -192,6 +192,7 @@ type Letter struct {
 	Body     json.RawMessage `json:"body,omitempty"`
 
 	// What is kept of how it came to that, oldest first; only where it is asked for.
+	Try       string       `json:"try,omitempty"` // what helps
 	Tries     []Attempt    `json:"tries,omitempty"`
 	Exchanges []Transcript `json:"exchanges,omitempty"` // what was sent and the answer, where debug was on
 }
