@@ -84,14 +84,6 @@ func (s *Server) count(b *batch) {
 	}
 }
 
-func (b *batch) ids() []string {
-	ids := make([]string, len(b.receipts))
-	for i, r := range b.receipts {
-		ids[i] = r.id
-	}
-	return ids
-}
-
 // decodeOptions are the settings of decoding, which a reload changes.
 func decodeOptions(c *config.Config, internal bool) call.Options {
 	o := call.Options{MaxEvent: cmp.Or(c.Intake.MaxEvent, call.DefaultMaxEvent), Zone: c.Intake.Timezone, Internal: internal}

@@ -56,9 +56,9 @@ type Store interface {
 
 // Event is one call event.
 type Event struct {
-	Name string
-	Body []byte
-	At   time.Time // when it happened, by the call server's clock
+	ID, Name string
+	Body     []byte
+	At       time.Time // when it happened, by the call server's clock
 }
 
 // Why nothing was heard.

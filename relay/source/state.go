@@ -48,11 +48,9 @@ func (s *Collector) restore() (reason string) {
 
 // Reread is an event from a saved state.
 func Reread(body json.RawMessage, at time.Time) Event {
-	var r struct {
-		Event string `json:"event"`
-	}
-	_ = json.Unmarshal(body, &r) // only for the name, in logs
-	return Event{Name: r.Event, Body: body, At: at}
+	var r Record
+	_ = json.Unmarshal(body, &r) // only for its name and id
+	return Event{ID: r.ID, Name: r.Event, Body: body, At: at}
 }
 
 // keep saves the state soon after each change. A crash loses what was heard

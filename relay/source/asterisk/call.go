@@ -6,38 +6,26 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"callrelay/relay/source"
 )
 
 // call is all that shares one Linkedid.
 type call struct {
-	ID        string    // Linkedid
-	Start     time.Time // when it first appeared; zero: before the source listened
-	ANI, DNIS string
-	Traced    bool     // they are those of the caller's own leg
+	source.Call
+	Traced    bool     // the numbers are those of the caller's own leg
 	From      string   // the device that began it; empty: not seen
 	Phone     bool     // that is an agent's phone
-	Direction string   // inbound, outbound or internal; empty: not known yet
 	Login     bool     // an agent waits in it for calls: it is no call itself
 	Guests    []string // legs of other calls with segments of this one
 	Queue     string   // the last one its caller entered, of those wanted
 	Left      string   // how a caller left a queue unserved, the last time
 	Dial      string   // how the last attempt to reach somebody ended
 	Connected bool     // two have spoken
-	Doubt     bool     // it was in progress in a gap, or before the source listened
-	Wanted    bool     // it is in one of the source's queues, or the source takes all
-	Started   bool     // call_start was raised
 	Ended     bool     // call_end was raised
-	Rang      []string
 	Legs      map[string]*leg
 	Past      []*segment // done, for what Asterisk says late
 }
-
-// Directions of a call.
-const (
-	inbound  = "inbound"
-	outbound = "outbound"
-	internal = "internal"
-)
 
 // leg is one channel, by its Uniqueid.
 type leg struct {
@@ -129,12 +117,12 @@ type segment struct {
 	Left           string    // the leg that left last
 	LeftMoved      bool      // and went elsewhere in the dialplan
 	PeerHung       bool      // one of the others asked for the hangup before
-	Sources        []*source
+	Sources        []*tape
 	Files          []part // what was recorded of it, once it is done
 }
 
-// source is a leg that is or was recorded, and heard in a segment.
-type source struct {
+// tape is a leg that is or was recorded, and heard in a segment.
+type tape struct {
 	Leg   string
 	Own   bool // it is or stands for the agent's
 	Files []*file

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"callrelay/config"
-	callsource "callrelay/relay/source"
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -125,7 +125,7 @@ func text(m ami.Message) string {
 type taker struct {
 	mu      sync.Mutex
 	refusal error
-	taken   []output
+	taken   []source.Event
 	changed chan struct{}
 }
 
@@ -145,7 +145,7 @@ func (r *taker) emit(_ context.Context, body []byte) error {
 	if r.refusal != nil {
 		return r.refusal
 	}
-	r.taken = append(r.taken, callsource.Reread(slices.Clone(body), time.Time{}))
+	r.taken = append(r.taken, source.Reread(slices.Clone(body), time.Time{}))
 	select {
 	case r.changed <- struct{}{}:
 	default:
@@ -159,18 +159,18 @@ func (r *taker) refuse(err error) {
 	r.refusal = err
 }
 
-func (r *taker) events() []output {
+func (r *taker) events() []source.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.taken)
 }
 
 // await waits until one of the events taken has that name, and returns all.
-func (r *taker) await(t *testing.T, name string) []output {
+func (r *taker) await(t *testing.T, name string) []source.Event {
 	t.Helper()
 	for deadline := time.After(10 * time.Second); ; {
 		all := r.events()
-		if slices.ContainsFunc(all, func(o output) bool { return o.Name == name }) {
+		if slices.ContainsFunc(all, func(o source.Event) bool { return o.Name == name }) {
 			return all
 		}
 		select {
@@ -181,7 +181,7 @@ func (r *taker) await(t *testing.T, name string) []output {
 	}
 }
 
-func names(all []output) (names []string) {
+func names(all []source.Event) (names []string) {
 	for _, o := range all {
 		names = append(names, o.Name)
 	}
@@ -229,8 +229,8 @@ func run(t *testing.T, s *Source) (stop func()) {
 	return stop
 }
 
-func options(f *fake, r *taker) callsource.Options {
-	return callsource.Options{
+func options(f *fake, r *taker) source.Options {
+	return source.Options{
 		Config: config.Source{Name: "pbx1", Type: "asterisk", Address: f.Addr().String(), User: "relay", RecordingsFrom: "/cs/rec"},
 		Emit:   r.emitAll,
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"callrelay/relay/source"
 )
 
 // Bounds of what the tracker remembers.
@@ -23,7 +25,6 @@ type ledger struct {
 	tallies map[string]tally
 	dials   bool      // dials are heard: a phone that is called or calls is seen as one
 	since   time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
-	last    time.Time // when it was heard last, by the same clock
 }
 
 // party is what an event says of a leg.
@@ -58,7 +59,7 @@ func (t *ledger) join(p party, at time.Time) *leg {
 	if c := l.call; l.ID == c.ID {
 		c.From, c.Phone = l.device(), t.phones.is(l.device())
 		if !l.local() && !c.Phone {
-			c.Direction = inbound
+			c.Direction = source.Inbound
 		}
 	}
 	t.identify(l, p, false)
@@ -96,11 +97,11 @@ func (t *ledger) reaches(c *call, to *leg) {
 	}
 	switch phone := t.phone(to); {
 	case phone && c.Phone:
-		c.Direction = internal
+		c.Direction = source.Internal
 	case phone: // Asterisk called it first: it is who calls
 		c.Phone = true
 	default:
-		c.Direction = outbound
+		c.Direction = source.Outbound
 	}
 	if c.Direction != "" {
 		t.start(c)
@@ -117,14 +118,14 @@ func (t *ledger) start(c *call) {
 	if c.Direction == "" {
 		switch {
 		case c.Phone:
-			c.Direction = internal
+			c.Direction = source.Internal
 		case c.From == "" || c.From[0] != 'L':
-			c.Direction = inbound
+			c.Direction = source.Inbound
 		default:
-			c.Direction = outbound
+			c.Direction = source.Outbound
 		}
 	}
-	t.reporter.start(c)
+	t.Start(&c.Call)
 }
 
 // want notes that a call is in a queue of the source.
@@ -142,7 +143,7 @@ func (t *ledger) callOf(linked string, at time.Time) *call {
 	if c := t.revive(linked); c != nil {
 		return c
 	}
-	c := &call{ID: linked, Legs: map[string]*leg{}, Rang: []string{}, Wanted: len(t.queues) == 0}
+	c := &call{Call: source.Call{ID: linked, Rang: []string{}, Wanted: len(t.Queues) == 0}, Legs: map[string]*leg{}}
 	sec, _, ok := born(linked)
 	if c.Doubt = ok && sec < t.since.Unix(); !c.Doubt {
 		c.Start = at
@@ -196,7 +197,9 @@ func (t *ledger) end(c *call, at time.Time) {
 	if c.Wanted && !c.Ended && !c.Login {
 		t.start(c)
 		c.Ended = true
-		t.reporter.end(c, at)
+		e := t.About(&c.Call, at)
+		e.CallResult = c.result()
+		t.End(&c.Call, e, c.Queue, at)
 	}
 	delete(t.calls, c.ID)
 	t.past = append(t.past, c)
@@ -239,26 +242,26 @@ func (t *ledger) bound() {
 	}
 	t.forget(oldest)
 	delete(t.calls, oldest.ID)
-	t.miss("more than %d calls in progress", maxCalls)
+	t.Miss("more than %d calls in progress", maxCalls)
 }
 
 // result is how a call ended.
 func (c *call) result() string {
 	switch {
 	case c.Connected:
-		return "Connected"
-	case c.Left == leftHangup:
-		return "Abandoned"
+		return source.Connected
+	case c.Left == source.LeftHangup:
+		return source.Abandoned
 	case c.Left != "":
-		return "Deflected"
+		return source.Deflected
 	case c.Doubt: // who knows what was not heard
-		return "Unknown"
+		return source.Unknown
 	case c.Dial == "BUSY":
-		return "Busy"
+		return source.Busy
 	case c.Dial == "CONGESTION", c.Dial == "CHANUNAVAIL":
-		return "Failed"
+		return source.Failed
 	}
-	return "Missed"
+	return source.Missed
 }
 
 // agent reports whether a leg that hears somebody is an agent's without a

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -20,28 +21,26 @@ type machine struct {
 	hearing hearing
 }
 
-func newMachine(source string, queues, patterns []string, f files) *machine {
-	return &machine{tracker: newTracker(reporter{source: source, queues: queues, files: f}, newPhones(patterns))}
+func newMachine(name string, queues, patterns []string, folder string) *machine {
+	return &machine{tracker: newTracker(reporter{source.Reporter{Source: name, Queues: queues}, folder}, newPhones(patterns))}
 }
 
 // apply takes the next manager event, with its stamp, and returns the call
 // events that follow from it, in order.
-func (m *machine) apply(ev ami.Message, at time.Time) []output {
-	m.out = nil
+func (m *machine) apply(ev ami.Message, at time.Time) []source.Event {
 	m.overdue(at)
 	m.hearing.hear(ev)
 	m.turn(ev, at)
-	return m.out
+	return m.Raised()
 }
 
 // tick takes a moment of Asterisk's clock, and returns what is due by then.
-func (m *machine) tick(at time.Time) []output {
-	m.out = nil
-	if at.After(m.last) {
-		m.last = at
+func (m *machine) tick(at time.Time) []source.Event {
+	if at.After(m.Last) {
+		m.Last = at
 	}
 	m.overdue(at)
-	return m.out
+	return m.Raised()
 }
 
 // turn is the table of what each manager event means.
@@ -113,7 +112,7 @@ func (m *machine) known(ev ami.Message, prefix string, at time.Time) *leg {
 func (m *machine) leg(ev ami.Message, prefix string, at time.Time) *leg {
 	p := partyOf(ev, prefix)
 	if p.ID == "" || p.Linked == "" && m.legs[p.ID] == nil {
-		m.miss("%s names no %s leg", ev.Event(), prefix)
+		m.Miss("%s names no %s leg", ev.Event(), prefix)
 		return nil
 	}
 	return m.join(p, at)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	callevent "callrelay/relay/call"
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -48,14 +49,14 @@ func messages(t testing.TB, name string) []ami.Message {
 
 // testMachine is a machine as relay.toml of the tests would have it.
 func testMachine(queues ...string) *machine {
-	return newMachine("pbx1", queues, nil, files{From: "/cs/rec"})
+	return newMachine("pbx1", queues, nil, "/cs/rec")
 }
 
 // play applies manager events and returns the call events, each held against
 // what the relay takes.
-func play(t testing.TB, m *machine, events []ami.Message) []output {
+func play(t testing.TB, m *machine, events []ami.Message) []source.Event {
 	t.Helper()
-	var all []output
+	var all []source.Event
 	for _, ev := range events {
 		all = append(all, m.apply(ev, ev.Stamp())...)
 	}
@@ -63,7 +64,7 @@ func play(t testing.TB, m *machine, events []ami.Message) []output {
 	return all
 }
 
-func checkAccepted(t testing.TB, all []output) {
+func checkAccepted(t testing.TB, all []source.Event) {
 	t.Helper()
 	for _, o := range all {
 		decoded, err := callevent.Decode(o.Body, callevent.Options{Internal: true})
@@ -77,7 +78,7 @@ func checkAccepted(t testing.TB, all []output) {
 }
 
 // golden compares with testdata/name.golden, or writes it under UPDATE_GOLDEN=1.
-func golden(t *testing.T, name string, all []output) {
+func golden(t *testing.T, name string, all []source.Event) {
 	t.Helper()
 	var got bytes.Buffer
 	for _, o := range all {
@@ -111,19 +112,29 @@ func TestTranscripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := testMachine()
 			golden(t, name, play(t, m, transcript(t, name)))
-			if len(m.calls) != 0 || m.missed != 0 {
-				t.Errorf("%d calls in progress, %d events missed (%s), want none", len(m.calls), m.missed, m.problem)
+			if len(m.calls) != 0 || missed(m) != 0 {
+				t.Errorf("%d calls in progress, %d events missed (%s), want none", len(m.calls), missed(m), problem(m))
 			}
 		})
 	}
 }
 
 // decode reads an event back.
-func decode(t testing.TB, o output) map[string]any {
+func decode(t testing.TB, o source.Event) map[string]any {
 	t.Helper()
 	var e map[string]any
 	if err := json.Unmarshal(o.Body, &e); err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+func missed(m *machine) int {
+	n, _ := m.Missed()
+	return n
+}
+
+func problem(m *machine) string {
+	_, why := m.Missed()
+	return why
 }

@@ -3,6 +3,8 @@ package asterisk
 import (
 	"slices"
 	"time"
+
+	"callrelay/relay/source"
 )
 
 // waits are the callers in queues.
@@ -11,19 +13,10 @@ type waits struct {
 	owed []*leg // those who left a queue, nobody knows how yet
 }
 
-// How a caller leaves a queue unserved.
-const (
-	leftHangup   = "hangup"
-	leftTimeout  = "timeout"
-	leftKey      = "key"
-	leftNoAgents = "no_agents"
-	leftFull     = "full"
-)
-
 // statuses are what Queue() says in QUEUESTATUS when it lets a caller go.
 var statuses = map[string]string{
-	"TIMEOUT": leftTimeout, "FULL": leftFull,
-	"JOINEMPTY": leftNoAgents, "LEAVEEMPTY": leftNoAgents, "JOINUNAVAIL": leftNoAgents, "LEAVEUNAVAIL": leftNoAgents,
+	"TIMEOUT": source.LeftTimeout, "FULL": source.LeftFull,
+	"JOINEMPTY": source.LeftNoAgents, "LEAVEEMPTY": source.LeftNoAgents, "JOINUNAVAIL": source.LeftNoAgents, "LEAVEUNAVAIL": source.LeftNoAgents,
 }
 
 // patience is how long a caller who left a queue may be on the way to an agent.
@@ -34,7 +27,7 @@ func (t *waits) queueEnter(l *leg, p party, queue string, at time.Time) {
 	t.leftBy(l)
 	l.Caller, l.Asked = true, queue
 	t.identify(l, p, true)
-	if !t.wants(queue, l.call) || queue == "" {
+	if !t.Wants(queue, &l.call.Call) || queue == "" {
 		return
 	}
 	l.Wait = &stay{Queue: queue}
@@ -53,7 +46,7 @@ func (t *waits) queueAbandon(l *leg, queue string, at time.Time) {
 	l.Wait.Abandoned = true
 	t.queueLeave(l, at)
 	if l.Hung {
-		t.unserved(l, leftHangup)
+		t.unserved(l, source.LeftHangup)
 	}
 }
 
@@ -72,7 +65,7 @@ func (t *waits) queueStatus(l *leg, status string, at time.Time) {
 	switch {
 	case !ok:
 		return
-	case l.Wait == nil && l.Asked != "" && (result == leftFull || status == "JOINEMPTY" || status == "JOINUNAVAIL"):
+	case l.Wait == nil && l.Asked != "" && (result == source.LeftFull || status == "JOINEMPTY" || status == "JOINUNAVAIL"):
 		l.Wait = &stay{Queue: l.Asked}
 		l.Caller = true
 		l.call.Queue = l.Asked
@@ -88,9 +81,9 @@ func (t *waits) goesOn(l *leg) {
 	if l.Wait == nil || l.Wait.Left.IsZero() {
 		return
 	}
-	result := leftKey
+	result := source.LeftKey
 	if l.Wait.Abandoned {
-		result = leftTimeout
+		result = source.LeftTimeout
 	}
 	t.unserved(l, result)
 }
@@ -102,7 +95,7 @@ func (t *waits) leftBy(l *leg) {
 	}
 	switch {
 	case l.Gone && l.Wait.Abandoned:
-		t.unserved(l, leftHangup)
+		t.unserved(l, source.LeftHangup)
 	case l.Wait.Left.IsZero(): // it was not heard how; the queue counted it
 		t.served(l)
 	default:
@@ -114,7 +107,7 @@ func (t *waits) leftBy(l *leg) {
 func (t *waits) unserved(l *leg, result string) {
 	w := l.Wait
 	t.served(l)
-	if t.wants(w.Queue, l.call) {
+	if t.Wants(w.Queue, &l.call.Call) {
 		l.call.Left = result
 		t.want(l.call)
 		t.waiting("queue_abandon", l, w.Queue, result, w.Left)

@@ -7,8 +7,7 @@ import (
 	"strings"
 	"time"
 
-	callevent "callrelay/relay/call"
-	callsource "callrelay/relay/source"
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -21,40 +20,8 @@ type tally struct {
 // afterGap is a machine that did not hear for a while, or begins to.
 type afterGap struct{ *machine }
 
-// gap says that events may be missing, and what is known of them.
-type gap struct {
-	ID      string `json:"id"`
-	Event   string `json:"event"`
-	Source  string `json:"source"`
-	Reason  string `json:"reason"`         // why nothing was heard
-	From    string `json:"from,omitempty"` // empty: it is not known since when
-	To      string `json:"to"`
-	Count   int    `json:"count"`             // the events known to be missing or incomplete: the sum of those below
-	Ended   int    `json:"segments_ended"`    // known before, over now: delivered without their end
-	Found   int    `json:"segments_found"`    // in progress now, not known before: their beginning is missing
-	Missing int    `json:"segments_missing"`  // began and ended unseen, as the queues count
-	Abandon int    `json:"abandons_missing"`  // callers who gave up unseen, as the queues count
-	Dropped int    `json:"events_dropped"`    // turned, but the relay took none and the spool was full
-	Checked bool   `json:"channels_compared"` // whether Asterisk told which channels are alive
-}
-
-// Why nothing was heard.
-const (
-	gapStart      = callsource.GapStart
-	gapRestart    = callsource.GapRestart
-	gapDisconnect = callsource.GapDisconnect
-	gapUnseen     = "segment told only by its end"
-	gapSpool      = callsource.GapSpool
-)
-
-// raiseGap puts a gap out, identified by its reason and its ends.
-func (t *reporter) raiseGap(g gap, from, to time.Time) {
-	g.ID = t.id(callevent.Gap, strings.ReplaceAll(g.Reason, " ", "-"), micros(from)+"-"+micros(to))
-	g.Event, g.Source = callevent.Gap, t.source
-	g.From, g.To = written(from), written(to)
-	g.Count = g.Ended + g.Found + g.Missing + g.Abandon + g.Dropped
-	t.raise(g.Event, to, g)
-}
+// gapUnseen is why nothing was heard of a segment that began and ended.
+const gapUnseen = "segment told only by its end"
 
 // resume begins to listen again at a moment of Asterisk's clock. Until
 // [machine.reconcile], what was alive before the gap is in doubt.
@@ -73,9 +40,8 @@ func (m afterGap) resume(since time.Time) {
 // over, and a gap that says from when to when the source heard nothing. On the
 // first start, with nothing known before, there is one only when agents are in
 // conversation.
-func (m afterGap) reconcile(reason string, from time.Time, channels, queues []ami.Message) []output {
-	m.out = nil
-	g := gap{Reason: reason, Checked: true}
+func (m afterGap) reconcile(reason string, from time.Time, channels, queues []ami.Message) []source.Event {
+	g := source.Gap{Reason: reason, Checked: true}
 	for _, ev := range queues {
 		if ev.Event() == "QueueMember" {
 			m.learn(ev)
@@ -112,21 +78,20 @@ func (m afterGap) reconcile(reason string, from time.Time, channels, queues []am
 			g.Abandon += missed.Abandoned
 		}
 	}
-	if reason != gapStart || g.Found > 0 {
-		m.raiseGap(g, from, m.since)
+	if reason != source.GapStart || g.Found > 0 {
+		m.Gap(g, from, m.since)
 	}
-	return m.out
+	return m.Raised()
 }
 
 // unreconciled says that Asterisk did not tell which channels are alive: what
 // is known stays as it was.
-func (m afterGap) unreconciled(reason string, from time.Time) []output {
-	m.out = nil
+func (m afterGap) unreconciled(reason string, from time.Time) []source.Event {
 	for _, l := range m.stale() {
 		l.stale = false
 	}
-	m.raiseGap(gap{Reason: reason}, from, m.since)
-	return m.out
+	m.Gap(source.Gap{Reason: reason}, from, m.since)
+	return m.Raised()
 }
 
 // listed takes a channel that is alive. It returns the leg when it is, or just
@@ -198,7 +163,7 @@ func (m afterGap) serve(channels []ami.Message) {
 		queue, _, _ := strings.Cut(ev.Get("ApplicationData"), ",")
 		linked := ev.Get("Linkedid")
 		callers[linked] = append(callers[linked], waiting{queue, ev.Get("BridgeId")})
-		if c := m.calls[linked]; c != nil && m.wants(queue, c) {
+		if c := m.calls[linked]; c != nil && m.Wants(queue, &c.Call) {
 			c.Wanted, c.Queue = true, cmp.Or(c.Queue, queue)
 		}
 	}
@@ -282,7 +247,7 @@ func (m afterGap) vanish(l *leg) (ended bool) {
 // hold nothing of what ended then.
 func (m afterGap) retally(ev ami.Message) (missed tally, anew bool) {
 	queue := ev.Get("Queue")
-	if !m.wants(queue, &call{}) {
+	if !m.Wants(queue, &source.Call{}) {
 		return tally{}, false
 	}
 	now := tally{number(ev, "Completed"), number(ev, "Abandoned")}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -84,7 +85,7 @@ func counted() *machine {
 
 // gapped plays a transcript of which nothing is heard between two of its
 // events. The relay restarts meanwhile, and keeps only what it saved.
-func gapped(t *testing.T, events []ami.Message, from, to int) (all []output, after *machine) {
+func gapped(t *testing.T, events []ami.Message, from, to int) (all []source.Event, after *machine) {
 	t.Helper()
 	whole, before := counted(), counted()
 	for i, ev := range events[:to] {
@@ -93,17 +94,17 @@ func gapped(t *testing.T, events []ami.Message, from, to int) (all []output, aft
 			all = append(all, before.apply(ev, ev.Stamp())...)
 		}
 	}
-	saved, err := save(before, nil)
+	saved, err := before.Save(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	after = testMachine()
-	if _, err := restore(after, saved); err != nil {
+	if _, err := after.Restore(saved); err != nil {
 		t.Fatal(err)
 	}
-	heard := after.last
+	heard := after.Last
 	afterGap{after}.resume(events[to].Stamp())
-	all = append(all, afterGap{after}.reconcile(gapRestart, heard, channelsOf(whole, events[:to]), queuesOf(whole))...)
+	all = append(all, afterGap{after}.reconcile(source.GapRestart, heard, channelsOf(whole, events[:to]), queuesOf(whole))...)
 	for id, l := range whole.legs {
 		if len(l.Files) > 0 {
 			after.named(id, l.Files[0].Name)
@@ -155,7 +156,7 @@ type counts struct {
 	missing int
 }
 
-func count(t testing.TB, all []output) counts {
+func count(t testing.TB, all []source.Event) counts {
 	c := counts{ids: map[string]int{}, agents: map[string]string{}}
 	for _, o := range all {
 		e := decode(t, o)
@@ -214,7 +215,7 @@ func TestFoundInProgress(t *testing.T) {
 		},
 	}
 	queues := []ami.Message{{{Name: "Event", Value: "QueueMember"}, {Name: "Queue", Value: "support"}, {Name: "Location", Value: "PJSIP/a1"}, {Name: "Name", Value: "Agent One"}}}
-	found := afterGap{m}.reconcile(gapStart, time.Time{}, channels, queues)
+	found := afterGap{m}.reconcile(source.GapStart, time.Time{}, channels, queues)
 	if len(found) != 1 || decode(t, found[0])["segments_found"] != 1.0 || decode(t, found[0])["from"] != nil {
 		t.Fatalf("events %s, want one gap that counts the segment found", found)
 	}
@@ -233,11 +234,11 @@ func TestGapOfAnIdleAsterisk(t *testing.T) {
 	m := testMachine()
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	afterGap{m}.resume(at)
-	if got := (afterGap{m}).reconcile(gapStart, time.Time{}, nil, nil); len(got) != 0 {
+	if got := (afterGap{m}).reconcile(source.GapStart, time.Time{}, nil, nil); len(got) != 0 {
 		t.Errorf("first start beside an idle Asterisk: %s, want no event", got)
 	}
 	afterGap{m}.resume(at.Add(time.Minute))
-	got := afterGap{m}.reconcile(gapDisconnect, at, nil, nil)
+	got := afterGap{m}.reconcile(source.GapDisconnect, at, nil, nil)
 	if len(got) != 1 {
 		t.Fatalf("after a break: %s, want a gap", got)
 	}
@@ -278,7 +279,7 @@ func TestAsteriskRestart(t *testing.T) {
 	play(t, m, events[:slices.IndexFunc(events, isEvent("HangupRequest"))])
 	since := events[len(events)-1].Stamp().Add(time.Minute)
 	afterGap{m}.resume(since)
-	got := afterGap{m}.reconcile(gapDisconnect, since.Add(-time.Minute), nil, []ami.Message{
+	got := afterGap{m}.reconcile(source.GapDisconnect, since.Add(-time.Minute), nil, []ami.Message{
 		{{Name: "Event", Value: "QueueParams"}, {Name: "Queue", Value: "support"}, {Name: "Completed", Value: "1"}},
 	})
 	checkAccepted(t, got)

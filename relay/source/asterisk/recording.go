@@ -1,26 +1,11 @@
 package asterisk
 
 import (
-	"path"
 	"slices"
-	"strings"
 	"time"
+
+	"callrelay/relay/source"
 )
-
-// files says where a recording is found that Asterisk names by its own path.
-type files struct {
-	From string // Asterisk's name of the folder of recordings
-}
-
-// below returns the path below the folder of recordings, empty for a file
-// elsewhere.
-func (f files) below(name string) string {
-	rel, ok := strings.CutPrefix(path.Clean(name), strings.TrimSuffix(path.Clean(f.From), "/")+"/")
-	if !ok || f.From == "" {
-		return ""
-	}
-	return rel
-}
 
 // tapes are the recordings, and what they have of each segment.
 type tapes struct{ *ledger }
@@ -30,8 +15,8 @@ func (t *tapes) recordedTo(l *leg, name string, at time.Time) {
 	f := &file{Name: name, Start: at, Bridged: hasFlag(l.Options, 'b'), Dual: hasFlag(l.Options, 'D')}
 	l.Options = ""
 	l.Files = append(l.Files, f)
-	if t.files.below(name) == "" && t.files.From != "" {
-		t.miss("recording %.200q is not below %q", name, t.files.From)
+	if source.Below(t.folder, name) == "" && t.folder != "" {
+		t.Miss("recording %.200q is not below %q", name, t.folder)
 	}
 }
 
@@ -62,9 +47,9 @@ func (t *tapes) hear(l *leg) {
 		if len(x.Files) == 0 || !own && x.ID != x.call.ID && !x.Caller && !x.local() && t.agent(x) {
 			continue
 		}
-		i := slices.IndexFunc(s.Sources, func(r *source) bool { return r.Leg == x.ID })
+		i := slices.IndexFunc(s.Sources, func(r *tape) bool { return r.Leg == x.ID })
 		if i < 0 {
-			s.Sources = append(s.Sources, &source{Leg: x.ID, Own: own, leg: x})
+			s.Sources = append(s.Sources, &tape{Leg: x.ID, Own: own, leg: x})
 			i = len(s.Sources) - 1
 		}
 		s.Sources[i].Files = x.Files

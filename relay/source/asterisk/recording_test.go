@@ -1,6 +1,10 @@
 package asterisk
 
-import "testing"
+import (
+	"testing"
+
+	"callrelay/relay/source"
+)
 
 func TestBelow(t *testing.T) {
 	for _, test := range []struct{ from, name, want string }{
@@ -15,7 +19,7 @@ func TestBelow(t *testing.T) {
 		{"/cs/rec", "", ""},
 		{"", "/cs/rec/1.wav", ""},
 	} {
-		if got := (files{From: test.from}).below(test.name); got != test.want {
+		if got := source.Below(test.from, test.name); got != test.want {
 			t.Errorf("%q below %q = %q, want %q", test.name, test.from, got, test.want)
 		}
 	}
@@ -46,14 +50,14 @@ func TestRecordings(t *testing.T) {
 }
 
 func TestRecordingElsewhere(t *testing.T) {
-	m := newMachine("pbx1", nil, nil, files{From: "/srv/rec"})
+	m := newMachine("pbx1", nil, nil, "/srv/rec")
 	for _, o := range play(t, m, transcript(t, "single")) {
 		if r, ok := decode(t, o)["recording"]; ok {
 			t.Errorf("recording %v of a file that the relay cannot serve", r)
 		}
 	}
-	if m.missed != 1 {
-		t.Errorf("%d events missed, want the file counted", m.missed)
+	if missed(m) != 1 {
+		t.Errorf("%d events missed, want the file counted", missed(m))
 	}
 }
 

@@ -50,7 +50,7 @@ func (t *rings) ring(l *leg) {
 		return
 	}
 	d.Rang, d.For = true, o
-	if l.call.ID == l.ID || !t.wants(o.Queue, l.call) {
+	if l.call.ID == l.ID || !t.Wants(o.Queue, &l.call.Call) {
 		return
 	}
 	if !slices.Contains(l.call.Rang, l.device()) {
@@ -113,7 +113,7 @@ func (t *rings) unrung(l *leg, cause string, at time.Time) {
 	if !d.End.IsZero() {
 		at = d.End
 	}
-	if t.wants(d.For.Queue, l.call) {
+	if t.Wants(d.For.Queue, &l.call.Call) {
 		t.ringing("agent_ring_end", l, d.For, t.ringResult(l, cause), at)
 	}
 }

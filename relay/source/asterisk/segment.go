@@ -5,17 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"callrelay/relay/source"
 )
 
 // prompt is how soon after the queue's part of it a segment ends.
 const prompt = 500 * time.Millisecond
-
-// Reasons why a segment ended.
-const (
-	reasonAgent    = "agent"
-	reasonCaller   = "caller"
-	reasonTransfer = "transfer"
-)
 
 // talks are the conversations: who hears whom, and the segments that these are.
 type talks struct {
@@ -251,7 +246,7 @@ func (t *talks) connect(l *leg) {
 		return
 	}
 	s.Connected = true
-	if t.wants(s.Queue, c) {
+	if t.Wants(s.Queue, &c.Call) {
 		t.segment("agent_connect", c, s, s.Start)
 	}
 }
@@ -282,7 +277,7 @@ func (t *talks) finish(l *leg, at time.Time) {
 	s.Reason = t.reason(l)
 	t.gather(l)
 	s.Done = true
-	if !t.wants(s.Queue, c) {
+	if !t.Wants(s.Queue, &c.Call) {
 		return
 	}
 	t.segment("agent_termination", c, s, at)
@@ -297,17 +292,17 @@ func (t *talks) reason(l *leg) string {
 	s := l.Segment
 	switch {
 	case s.Transferred:
-		return reasonTransfer
+		return source.ByTransfer
 	case s.Reason != "" && s.End.Sub(s.Told) < prompt: // else it went on with somebody else
 		return s.Reason
 	case l.Hung, s.Left == l.ID:
-		return reasonAgent
+		return source.ByAgent
 	case s.PeerHung, t.hungUp(s):
-		return reasonCaller
+		return source.ByCaller
 	case s.LeftMoved:
-		return reasonTransfer
+		return source.ByTransfer
 	case s.Left != "":
-		return reasonCaller
+		return source.ByCaller
 	}
 	return ""
 }
@@ -329,8 +324,8 @@ func (t *talks) transferred(l *leg, at time.Time) {
 	}
 	s, c := l.Segment, t.callFor(l)
 	s.Transferred = true
-	if s.Done && (s.Unsure || !s.End.IsZero()) && t.wants(s.Queue, c) {
-		s.Reason = reasonTransfer
+	if s.Done && (s.Unsure || !s.End.IsZero()) && t.Wants(s.Queue, &c.Call) {
+		s.Reason = source.ByTransfer
 		t.passedOn(c, s, at)
 	}
 }

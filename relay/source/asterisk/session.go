@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	callsource "callrelay/relay/source"
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -45,7 +45,7 @@ type session struct {
 	queues   []ami.Message
 }
 
-// Settled implements [callsource.Session].
+// Settled implements [source.Session].
 func (n *session) Settled() bool { return n.settled }
 
 // Run connects and reads until the connection breaks or ctx ends.
@@ -87,7 +87,7 @@ func (n *session) read(ctx context.Context, conn *ami.Conn) error {
 	pinging := make(chan struct{})
 	go func() {
 		defer close(pinging)
-		for callsource.Wait(ctx, PingInterval); ctx.Err() == nil; callsource.Wait(ctx, PingInterval) {
+		for source.Wait(ctx, PingInterval); ctx.Err() == nil; source.Wait(ctx, PingInterval) {
 			if conn.Send("Ping", ami.Header{Name: "ActionID", Value: pingID}) != nil {
 				return // reading fails too
 			}
@@ -146,7 +146,7 @@ func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
 
 // resume tells the machine once from when on it hears all, by Asterisk's own
 // clock.
-func (n *session) resume(m *machine, stamp time.Time) []output {
+func (n *session) resume(m *machine, stamp time.Time) []source.Event {
 	if n.resumed {
 		return m.tick(stamp)
 	}
@@ -193,7 +193,7 @@ func (n *session) refused(m ami.Message) bool {
 }
 
 // settle tells the gap.
-func (n *session) settle(m *machine, last ami.Message) []output {
+func (n *session) settle(m *machine, last ami.Message) []source.Event {
 	n.settled = true
 	defer func() { n.channels, n.queues = nil, nil }()
 	if n.listed(last) {

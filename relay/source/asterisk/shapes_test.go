@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -87,7 +88,7 @@ func rewritten(t *testing.T, folder string) map[string]shape {
 
 // playShape has a source see a transcript as a session does: first the lists
 // of members and channels, then the events.
-func playShape(t *testing.T, name string) []output {
+func playShape(t *testing.T, name string) []source.Event {
 	t.Helper()
 	list := func(names ...string) []ami.Message {
 		for _, n := range names {
@@ -101,21 +102,21 @@ func playShape(t *testing.T, name string) []output {
 	events := messages(t, name+".ami.gz")
 	since := events[slices.IndexFunc(events, func(m ami.Message) bool { return !m.Stamp().IsZero() })].Stamp().Add(-time.Second)
 	afterGap{m}.resume(since)
-	all := afterGap{m}.reconcile(gapStart, time.Time{}, list(name+".channels.gz"),
+	all := afterGap{m}.reconcile(source.GapStart, time.Time{}, list(name+".channels.gz"),
 		list(name+".members.gz", filepath.Join(filepath.Dir(name), "members.gz")))
 	for _, ev := range events {
 		all = append(all, m.apply(ev, ev.Stamp())...)
 	}
-	all = append(all, m.tick(m.last.Add(time.Minute))...)
+	all = append(all, m.tick(m.Last.Add(time.Minute))...)
 	checkAccepted(t, all)
-	if m.missed > 0 {
-		t.Errorf("%d events missed: %s", m.missed, m.problem)
+	if missed(m) > 0 {
+		t.Errorf("%d events missed: %s", missed(m), problem(m))
 	}
 	return all
 }
 
 // hold compares the events with the rows, whatever their order.
-func (s shape) hold(t *testing.T, all []output) {
+func (s shape) hold(t *testing.T, all []source.Event) {
 	t.Helper()
 	var got []map[string]any
 	for _, o := range all {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	callevent "callrelay/relay/call"
+	"callrelay/relay/source"
 )
 
 func TestSource(t *testing.T) {
@@ -54,7 +55,7 @@ func TestBreak(t *testing.T) {
 			t.Errorf("%s = %v of a segment whose end nobody saw", unknown, v)
 		}
 	}
-	if gap["reason"] != gapDisconnect || gap["segments_ended"] != 1.0 || gap["from"] != written(events[end-1].Stamp()) || gap["to"] != "2026-11-23T14:00:00.000000Z" {
+	if gap["reason"] != source.GapDisconnect || gap["segments_ended"] != 1.0 || gap["from"] != source.Written(events[end-1].Stamp()) || gap["to"] != "2026-11-23T14:00:00.000000Z" {
 		t.Errorf("gap %v", gap)
 	}
 }
@@ -143,7 +144,7 @@ func TestRefusal(t *testing.T) {
 	if !slices.Equal(names(got), want) {
 		t.Fatalf("events %s, want %s", names(got), want)
 	}
-	if gap := decode(t, got[6]); gap["reason"] != gapSpool || gap["events_dropped"] != 2.0 || gap["count"] != 2.0 {
+	if gap := decode(t, got[6]); gap["reason"] != source.GapSpool || gap["events_dropped"] != 2.0 || gap["count"] != 2.0 {
 		t.Errorf("gap %v, want one that counts 2", gap)
 	}
 }

@@ -22,15 +22,15 @@ type state struct {
 	Pending []json.RawMessage `json:"pending"`
 }
 
-// save returns the state, with the events that are still to be taken.
-func save(m *machine, pending []json.RawMessage) ([]byte, error) {
+// Save implements [source.Machine].
+func (t *tracker) Save(pending []json.RawMessage) ([]byte, error) {
 	return json.Marshal(state{
-		Format: stateFormat, Last: m.last, Calls: m.calls, Tallies: m.tallies, Dials: m.dials, Pending: pending,
+		Format: stateFormat, Last: t.Last, Calls: t.calls, Tallies: t.tallies, Dials: t.dials, Pending: pending,
 	})
 }
 
-// restore takes up a saved state and returns the events still to be taken.
-func restore(m *machine, data []byte) ([]json.RawMessage, error) {
+// Restore implements [source.Machine].
+func (t *tracker) Restore(data []byte) ([]json.RawMessage, error) {
 	var s state
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
@@ -38,30 +38,30 @@ func restore(m *machine, data []byte) ([]json.RawMessage, error) {
 	if s.Format != stateFormat {
 		return nil, fmt.Errorf("read state: format %d, want %d", s.Format, stateFormat)
 	}
-	m.last, m.dials = s.Last, s.Dials
+	t.Last, t.dials = s.Last, s.Dials
 	for id, c := range s.Calls {
-		m.calls[id] = c
+		t.calls[id] = c
 		for _, l := range c.Legs {
 			l.call = c
-			m.add(l)
+			t.add(l)
 			if l.Wait != nil && !l.Wait.Left.IsZero() {
-				m.owed = append(m.owed, l)
+				t.owed = append(t.owed, l)
 			}
 		}
 	}
-	for _, l := range m.legs {
+	for _, l := range t.legs {
 		if l.open() {
-			relink(m, l.Segment)
+			relink(t, l.Segment)
 		}
 	}
-	maps.Copy(m.tallies, s.Tallies)
+	maps.Copy(t.tallies, s.Tallies)
 	return s.Pending, nil
 }
 
 // relink joins a segment's recordings with the legs that they are of.
-func relink(m *machine, s *segment) {
+func relink(t *tracker, s *segment) {
 	for _, r := range s.Sources {
-		if r.leg = m.legs[r.Leg]; r.leg != nil {
+		if r.leg = t.legs[r.Leg]; r.leg != nil {
 			r.Files = r.leg.Files
 		}
 	}

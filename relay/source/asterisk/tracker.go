@@ -3,6 +3,8 @@ package asterisk
 import (
 	"slices"
 	"time"
+
+	"callrelay/relay/source"
 )
 
 // tracker follows calls, and reports them. It knows legs, bridges, dials and
@@ -93,7 +95,7 @@ func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
 	case !t.dials:
 		s.Device = t.phones.states[member{o.Queue, o.Agent}]
 	}
-	if t.wants(s.Queue, c) {
+	if t.Wants(s.Queue, &c.Call) {
 		t.want(c)
 		t.segment("dequeue", c, s, at)
 	}
@@ -108,8 +110,8 @@ func (t *tracker) agentComplete(claim, linked string, o offer, reason string, at
 	t.count(o.Queue, tally{Completed: 1})
 	s, sure := t.completed(claim, linked, o)
 	if s == nil {
-		if t.wants(o.Queue, &call{}) && !t.knows(linked, o) {
-			t.raiseGap(gap{Reason: gapUnseen, Missing: 1, Checked: true}, time.Time{}, at)
+		if t.Wants(o.Queue, &source.Call{}) && !t.knows(linked, o) {
+			t.Gap(source.Gap{Reason: gapUnseen, Missing: 1, Checked: true}, time.Time{}, at)
 		}
 		return
 	}
@@ -117,7 +119,7 @@ func (t *tracker) agentComplete(claim, linked string, o offer, reason string, at
 		return
 	}
 	switch reason {
-	case reasonAgent, reasonCaller, reasonTransfer:
+	case source.ByAgent, source.ByCaller, source.ByTransfer:
 		s.Reason, s.Told = reason, at
 	}
 }

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
 // summary is what matters of the ends of segments, one line each: who, where,
 // how long to the tenth of a second, why, and the leg's recording.
-func summary(t testing.TB, all []output) []string {
+func summary(t testing.TB, all []source.Event) []string {
 	t.Helper()
 	var lines []string
 	for _, o := range all {
@@ -190,7 +191,7 @@ func interleave(tails [][]ami.Message, sofar []ami.Message, visit func([]ami.Mes
 
 func TestReplayGivesTheSameIDs(t *testing.T) {
 	events := transcript(t, "burst")
-	ids := func(out []output) (ids []string) {
+	ids := func(out []source.Event) (ids []string) {
 		for _, o := range out {
 			ids = append(ids, decode(t, o)["id"].(string))
 		}
@@ -295,7 +296,7 @@ func TestLateCompleteOfTheSameAgent(t *testing.T) {
 			header("Queue", "support"), header("Interface", "PJSIP/a1"), header("BridgeUniqueid", "b"+leg), header("BridgeNumChannels", "2"),
 		}, more...)
 	}
-	var all []output
+	var all []source.Event
 	m := testMachine()
 	for _, ev := range []ami.Message{
 		event("AgentConnect", "7.2"), event("BridgeEnter", "7.2"), event("BridgeLeave", "7.2"), event("Hangup", "7.2"),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	callevent "callrelay/relay/call"
+	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
 
@@ -15,21 +16,17 @@ import (
 func (m *machine) userEvent(ev ami.Message, at time.Time) {
 	name := tagName(ev.Get("UserEvent"))
 	if name == "" || callevent.Operational(name) {
-		m.miss("user event %.80q is no event name of a dialplan", ev.Get("UserEvent"))
+		m.Miss("user event %.80q is no event name of a dialplan", ev.Get("UserEvent"))
 		return
 	}
-	r := record{Event: name, Source: m.source}
+	r := source.Record{Source: m.Source, UII: ev.Get("Linkedid")}
 	l := m.known(ev, "", at)
 	if l != nil {
-		r = m.record(name, l.call, at)
+		r = m.About(&m.callFor(l).Call, at)
 		r.Queue = l.call.Queue
-		if s := l.Segment; s != nil {
-			r = m.record(name, m.callFor(l), at)
-			r.Queue, r.SegmentID, r.AgentID, r.AgentUsername, r.AgentDevice = s.Queue, s.ID, s.Agent, s.Username, s.Device
-			r.SegmentStart = written(s.Start)
+		if l.Segment != nil {
+			l.Segment.on(&r)
 		}
-	} else if linked := ev.Get("Linkedid"); linked != "" {
-		r.UII = linked
 	}
 	own := m.members(ev)
 	if queue := own["queue"]; queue != "" {
@@ -38,15 +35,15 @@ func (m *machine) userEvent(ev ami.Message, at time.Time) {
 	if !m.wantsUser(r.Queue, l) {
 		return
 	}
-	r.ID = m.id(ev.Get("Linkedid"), ev.Get("Uniqueid"), name, micros(at))
-	m.raise(name, at, merge(r, own))
+	r.Event, r.ID = name, m.ID(ev.Get("Linkedid"), ev.Get("Uniqueid"), name, source.Micros(at))
+	m.Raise(r.ID, name, at, merge(r, own))
 }
 
 // wantsUser reports whether the source takes a user event: of one of its
 // queues, or outside any queue in a call that was in one or in no call.
 func (m *machine) wantsUser(queue string, l *leg) bool {
 	if queue != "" {
-		return m.wants(queue, nil)
+		return m.Wants(queue, nil)
 	}
 	return l == nil || l.call.Wanted
 }
@@ -63,14 +60,14 @@ func (m *machine) members(ev ami.Message) map[string]string {
 		}
 		own[name] = h.Value
 		if name == "recording" || name == "agent_perspective_recording" {
-			own[name] = m.files.below(h.Value)
+			own[name] = source.Below(m.folder, h.Value)
 		}
 	}
 	return own
 }
 
 // merge lays the dialplan's members over the record.
-func merge(r record, own map[string]string) map[string]any {
+func merge(r source.Record, own map[string]string) map[string]any {
 	all := map[string]any{}
 	body, _ := json.Marshal(r) // a struct of strings and numbers
 	_ = json.Unmarshal(body, &all)

@@ -61,8 +61,8 @@ func TestUserEvent(t *testing.T) {
 			got := m.apply(test.ev, at)
 			checkAccepted(t, got)
 			if test.want == "" {
-				if len(got) != 0 || m.missed != 1 {
-					t.Errorf("%d events, %d missed, want 0 and 1", len(got), m.missed)
+				if len(got) != 0 || missed(m) != 1 {
+					t.Errorf("%d events, %d missed, want 0 and 1", len(got), missed(m))
 				}
 				return
 			}

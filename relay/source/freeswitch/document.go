@@ -2,12 +2,15 @@ package freeswitch
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +18,6 @@ import (
 
 // document is what of a call detail record matters here.
 type document struct {
-	source string // name of the source
-
 	Switch    text            `json:"switchname"`
 	Variables map[string]text `json:"variables"`
 	Callflow  list[flow]      `json:"callflow"` // newest first
@@ -257,6 +258,54 @@ func (d *document) stamp(variable, times string) time.Time {
 
 func (d *document) start() time.Time { return d.stamp("start_uepoch", "created_time") }
 func (d *document) end() time.Time   { return d.stamp("end_uepoch", "hangup_time") }
+
+// called reports whether another leg called this one.
+func (d *document) called() bool {
+	return len(d.first().Originator.Profiles) > 0 || d.variable("originator", "originating_leg_uuid") != ""
+}
+
+// answered reports whether the leg is that of a phone that took another's
+// call: it was dialled, or it picked the call up.
+func (d *document) answered() bool {
+	return d.called() && d.variable("relay_agent", "dialed_user") != "" || d.ran("intercept")
+}
+
+// device is the user of the directory whose phone the leg is. dialed_user is
+// also set on the leg of who dialled, and then says whom.
+func (d *document) device() string {
+	dialled := d.variable("dialed_user")
+	if d.variable("originate_disposition") != "" {
+		dialled = string(d.first().Dialled)
+	}
+	return cmp.Or(userOf(d.variable("presence_id", "user_name")), dialled)
+}
+
+// phone is the user whose phone made the call of the leg; empty: a trunk's.
+func (d *document) phone() string {
+	if d.variable("direction") == "outbound" && !d.called() { // the relay's own word for click to dial
+		return d.device()
+	}
+	return userOf(d.variable("user_name"))
+}
+
+func (d *document) ran(app string) bool {
+	return slices.ContainsFunc(d.Log.Applications, func(a application) bool { return string(a.Name) == app })
+}
+
+// recorded is the file of the leg, and since when it is recorded to, if that is
+// known.
+func (d *document) recorded() *file {
+	if d.variable("RECORD_DISCARDED") == "true" {
+		return nil // it is deleted
+	}
+	f := &file{Name: d.variable("relay_recording")}
+	for _, a := range d.Log.Applications {
+		if name := string(a.Data); a.Name == "record_session" && (f.Name == "" || path.Clean(f.Name) == path.Clean(name)) {
+			f.Name, f.Start = name, micros(a.Stamp)
+		}
+	}
+	return f
+}
 
 func micros(t text) time.Time {
 	n, err := strconv.ParseInt(string(t), 10, 64)

@@ -35,12 +35,12 @@ func (n *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusRequestEntityTooLarge, err)
 		return
 	}
-	records, err := n.Converter.records(body)
+	events, err := n.Converter.Convert(body)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	ids, err := n.take(context.WithoutCancel(r.Context()), records)
+	ids, err := n.take(context.WithoutCancel(r.Context()), events)
 	if err != nil {
 		refuse(w, status(err), err)
 		return
@@ -50,18 +50,16 @@ func (n *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // take takes the events of a document that are not known yet, in order, and
 // returns the ids of all that are taken.
-func (n *Intake) take(ctx context.Context, records []record) (ids []string, err error) {
+func (n *Intake) take(ctx context.Context, events []source.Event) (ids []string, err error) {
 	ids = []string{}
-	events := make([][]byte, len(records))
-	for i, r := range records {
-		if events[i], err = json.Marshal(r); err != nil {
-			return ids, err
-		}
+	bodies := make([][]byte, len(events))
+	for i, o := range events {
+		bodies[i] = o.Body
 	}
-	errs := n.Ledger.emit(n.Emit, n.Log)(ctx, events)
-	for i, r := range records {
+	errs := n.Ledger.emit(n.Emit, n.Log)(ctx, bodies)
+	for i, o := range events {
 		if errs[i] == nil {
-			ids = append(ids, r.ID)
+			ids = append(ids, o.ID)
 		}
 	}
 	n.save()

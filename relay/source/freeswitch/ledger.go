@@ -178,10 +178,10 @@ func (l *Ledger) emit(next source.Emit, log *slog.Logger) source.Emit {
 	}
 	return func(ctx context.Context, events [][]byte) []error {
 		var fresh [][]byte
-		var records []record
+		var records []source.Record
 		var places []int
 		for i, event := range events {
-			var e record
+			var e source.Record
 			if json.Unmarshal(event, &e) == nil && l.Knows(e.ID) {
 				continue
 			}

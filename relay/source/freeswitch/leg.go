@@ -3,6 +3,8 @@ package freeswitch
 import (
 	"cmp"
 	"time"
+
+	"callrelay/relay/source"
 )
 
 // leg is one channel, by its uuid.
@@ -49,24 +51,18 @@ type segment struct {
 
 // call is what the caller's leg went through.
 type call struct {
-	ID        string
-	Start     time.Time // zero: before the source listened
+	source.Call
 	End       time.Time // the caller's leg was hung up
-	ANI, DNIS string
-	Phone     string // the device that made it; empty: it came from outside
-	Direction string // empty: not known yet
-	Visit     *stay  // the last queue it was in
+	Phone     string    // the device that made it; empty: it came from outside
+	Visit     *stay     // the last queue it was in
 	Visits    int
 	Talked    time.Time // two have begun to talk, the last time
 	Cause     string    // why nobody was reached, the last time
-	Rang      []string  // devices
 	Segments  int       // not reported yet
 	Consult   bool      // an agent asks a colleague, while a caller waits
-	Doubt     bool      // its end was not heard
 	Login     bool      // an agent's standing leg: no call itself
-	Wanted    bool      // the source takes its events
-	Started   bool      // call_start was raised
 	Complete  bool      // the caller's leg is over
+	Recording string    // of the whole call, if its document names one
 }
 
 // stay is one time in a queue.
@@ -94,7 +90,7 @@ func (l *leg) end(at time.Time) {
 // unhold notes that nobody waits any more.
 func (l *leg) unhold(at time.Time) {
 	if !l.Held.IsZero() && l.open() {
-		l.Segment.Held += max(at.Sub(later(l.Held, l.Segment.Start)), 0)
+		l.Segment.Held += max(at.Sub(source.Later(l.Held, l.Segment.Start)), 0)
 	}
 	l.Held = time.Time{}
 }
@@ -110,10 +106,10 @@ func (l *leg) recorded(s *segment) (names []string, most *file) {
 		}
 		stop := end
 		if !f.Stop.IsZero() {
-			stop = earlier(f.Stop, end)
+			stop = source.Earlier(f.Stop, end)
 		}
 		names = append(names, f.Name)
-		if d := stop.Sub(later(f.Start, s.Start)); d > longest {
+		if d := stop.Sub(source.Later(f.Start, s.Start)); d > longest {
 			longest, most = d, f
 		}
 	}

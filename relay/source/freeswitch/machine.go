@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"callrelay/relay/source"
 	"callrelay/relay/source/freeswitch/esl"
 )
 
@@ -35,15 +36,18 @@ type machine struct {
 	owed  map[string]bool // legs whose end waits to be explained
 	tally map[string]int  // calls that each agent had answered, when FreeSWITCH was asked
 	heard map[string]int  // those heard since then
-	last  time.Time       // the last stamp
 
 	documented func() bool // whether the records of legs come, too
 }
 
-func newMachine(source string, queues, phones []string, files Converter) *machine {
+func newMachine(name string, queues, phones []string, files Converter) *machine {
+	plain := make([]string, len(queues))
+	for i, q := range queues {
+		plain[i] = queueName(q)
+	}
 	return &machine{
 		registry: registry{
-			reporter: reporter{source: source, queues: queues, files: files, names: map[string]string{}},
+			reporter: reporter{Reporter: source.Reporter{Source: name, Queues: plain}, files: files, names: map[string]string{}},
 			phones:   phones, legs: map[string]*leg{}, calls: map[string]*call{},
 		},
 		owed: map[string]bool{}, tally: map[string]int{}, heard: map[string]int{},
@@ -52,16 +56,15 @@ func newMachine(source string, queues, phones []string, files Converter) *machin
 }
 
 // apply takes the next event and returns the call events that follow.
-func (m *machine) apply(ev esl.Event, at time.Time) []output {
-	m.out = nil
-	m.last = later(m.last, at)
+func (m *machine) apply(ev esl.Event, at time.Time) []source.Event {
+	m.Last = source.Later(m.Last, at)
 	if name, id := ev.Name(), ev.Get("Unique-ID"); name == ccEvent {
 		m.callcenter(ev, at)
 	} else if id != "" && slices.Contains(channelEvents, name) {
 		m.channel(m.leg(id, ev, at), ev, at)
 	}
 	m.settle(at)
-	return m.out
+	return m.Raised()
 }
 
 // channel takes an event of a leg.
@@ -100,7 +103,7 @@ func (m *machine) ring(l *leg, at time.Time) {
 		return
 	}
 	m.reaches(c, l)
-	if !m.phone(l) || !m.wants(l.Queue, c) {
+	if !m.phone(l) || !m.Wants(l.Queue, &c.Call) {
 		return
 	}
 	l.Rang = true
@@ -179,14 +182,14 @@ func (m *machine) explain(l *leg, at time.Time) {
 	gone := peer == nil || !peer.Hung.IsZero()
 	switch {
 	case l.Standby && l.Hung.IsZero() && gone:
-		m.report(l, reasonCaller)
+		m.report(l, source.ByCaller)
 	case at.Sub(s.End) <= patience:
 	case s.Transferred, !gone:
-		m.report(l, reasonTransfer)
+		m.report(l, source.ByTransfer)
 	case !l.Hung.IsZero() && peer != nil && l.Hung.Before(peer.Hung):
-		m.report(l, reasonAgent)
+		m.report(l, source.ByAgent)
 	default:
-		m.report(l, reasonCaller)
+		m.report(l, source.ByCaller)
 	}
 }
 
@@ -201,7 +204,7 @@ func (m *machine) close(owner *leg, overdue bool) bool {
 		if !overdue {
 			return false
 		}
-		m.leave(c, "hangup", c.End)
+		m.leave(c, source.LeftHangup, c.End)
 	}
 	if c.Segments > 0 {
 		if !overdue {
@@ -218,7 +221,7 @@ func (m *machine) reportAll(c *call) {
 	for _, id := range slices.Sorted(maps.Keys(m.legs)) {
 		if l := m.legs[id]; l.Segment != nil && l.Segment.Call == c.ID {
 			l.end(c.End)
-			m.report(l, reasonCaller)
+			m.report(l, source.ByCaller)
 		}
 	}
 }
@@ -226,7 +229,24 @@ func (m *machine) reportAll(c *call) {
 func (m *machine) finish(c *call) {
 	delete(m.calls, c.ID)
 	if !c.Login {
-		m.start(c)
+		c.Direction = cmp.Or(c.Direction, source.Internal)
+		m.Start(&c.Call)
 		m.ended(c)
 	}
+}
+
+// report raises the end of a leg's segment.
+func (m *machine) report(l *leg, reason string) {
+	s := l.Segment
+	if c := m.calls[s.Call]; c != nil {
+		c.Segments--
+		m.segment(c, l, m.legs[c.ID], reason)
+	}
+	if l.Done == nil {
+		l.Done = map[string]int{}
+	}
+	if len(l.Done) < 1000 {
+		l.Done[s.Call]++
+	}
+	l.Segment = nil
 }

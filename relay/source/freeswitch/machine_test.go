@@ -74,8 +74,8 @@ func TestTranscripts(t *testing.T) {
 			if len(m.legs) > 0 || len(m.calls) > 0 || len(m.owed) > 0 {
 				t.Errorf("left: %d legs, %d calls, %d owed", len(m.legs), len(m.calls), len(m.owed))
 			}
-			if m.missed > 0 {
-				t.Error(m.problem)
+			if n, why := m.Missed(); n > 0 {
+				t.Error(why)
 			}
 			if testing.Verbose() {
 				for _, e := range got {

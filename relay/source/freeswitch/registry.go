@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"callrelay/relay/source"
 	"callrelay/relay/source/freeswitch/esl"
 )
 
@@ -99,17 +100,17 @@ func (m *registry) follow(l, by *leg) {
 
 // begin makes the call of a caller's leg known.
 func (m *registry) begin(l *leg, ev esl.Event) {
-	c := &call{
-		ID: l.ID, Start: l.Created, Phone: l.Device, Rang: []string{}, Wanted: len(m.queues) == 0,
+	c := &call{Phone: l.Device, Call: source.Call{
+		ID: l.ID, Start: l.Created, Rang: []string{}, Wanted: len(m.Queues) == 0,
 		ANI: ev.Get("Caller-Caller-ID-Number"), DNIS: ev.Get("Caller-Destination-Number"),
-	}
+	}}
 	if ev.Name() != "CHANNEL_CREATE" { // the profile of now: the first number is its rdnis
 		c.DNIS = cmp.Or(ev.Get("Caller-RDNIS"), c.DNIS)
 	}
 	m.calls[l.ID] = c
 	if c.Phone == "" {
-		c.Direction = inbound
-		m.start(c)
+		c.Direction = source.Inbound
+		m.Start(&c.Call)
 	}
 }
 
@@ -132,7 +133,7 @@ func (m *registry) bound() {
 	}
 	delete(m.legs, oldest.ID)
 	delete(m.calls, oldest.Call)
-	m.miss("more than %d legs in progress", maxLegs)
+	m.Miss("more than %d legs in progress", maxLegs)
 }
 
 // phone reports whether a leg is of an agent's phone.
@@ -151,11 +152,11 @@ func (m *registry) isPhone(device string) bool {
 // made.
 func (m *registry) reaches(c *call, l *leg) {
 	if c.Direction == "" {
-		c.Direction = outbound
+		c.Direction = source.Outbound
 		if l.Device != "" || l.Agent != "" {
-			c.Direction = internal
+			c.Direction = source.Internal
 		}
-		m.start(c)
+		m.Start(&c.Call)
 	}
 }
 
@@ -191,7 +192,7 @@ func (m *registry) promote(l *leg) *leg {
 	}
 	from := m.calls[l.Call]
 	l.Owner, l.Call = true, l.ID
-	c := &call{ID: l.ID, Direction: inbound, Rang: []string{}, Wanted: len(m.queues) == 0, Started: true, Login: true}
+	c := &call{Login: true, Call: source.Call{ID: l.ID, Direction: source.Inbound, Rang: []string{}, Wanted: len(m.Queues) == 0, Started: true}}
 	if from != nil {
 		c.ANI, c.DNIS, c.Wanted = from.DNIS, from.ANI, from.Wanted
 	}

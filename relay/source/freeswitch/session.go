@@ -100,7 +100,7 @@ func (n *session) take(m esl.Message, now time.Time) error {
 	switch stamp := m.Stamp(); {
 	case m.Type == "api/response":
 		if err := n.answered(m.Text); err != nil {
-			s.machine.miss("%v", err)
+			s.machine.Miss("%v", err)
 		}
 	case m.Name() != "" && !stamp.IsZero():
 		s.Heard(stamp, now)

@@ -3,6 +3,8 @@ package freeswitch
 import (
 	"log/slog"
 	"sync"
+
+	"callrelay/relay/source"
 )
 
 // maxRecordings is how many recordings are remembered, the last ones.
@@ -18,7 +20,7 @@ type sharing struct {
 
 // look warns when another segment had the recording before. One that is a part
 // of it shares it rightly.
-func (s *sharing) look(e record, log *slog.Logger) {
+func (s *sharing) look(e source.Record, log *slog.Logger) {
 	if e.Event != "agent_termination" || e.Recording == "" || e.RecordingStart != "" || e.RecordingEnd != "" {
 		return
 	}

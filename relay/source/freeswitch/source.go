@@ -27,7 +27,7 @@ func NewSource(o source.Options, ledger *Ledger) *Source {
 	s := &Source{o: o}
 	s.machine = newMachine(o.Config.Name, o.Config.Queues, o.Config.Phones, Converter{Recordings: o.Recordings()})
 	s.machine.documented = ledger.Documented
-	s.Collector = source.New(o, guarded{s.machine}, func(reason string, from time.Time) source.Session {
+	s.Collector = source.New(o, s.machine, func(reason string, from time.Time) source.Session {
 		return &session{source: s, reason: reason, from: from}
 	})
 	return s
@@ -45,9 +45,6 @@ func (s withLedger) Save(name string, data []byte) error {
 	return errors.Join(s.ledger.Save(), s.Store.Save(name, data))
 }
 
-// guarded is a machine as the collector sees it.
-type guarded struct{ *machine }
-
 // state is what a source keeps across a restart of the relay.
 type state struct {
 	Format  int               `json:"format"`
@@ -64,43 +61,27 @@ type state struct {
 const stateFormat = 1
 
 // Save implements [source.Machine].
-func (g guarded) Save(pending []json.RawMessage) ([]byte, error) {
-	return json.Marshal(state{stateFormat, g.last, g.legs, g.calls, g.names, g.tally, g.heard, pending})
+func (m *machine) Save(pending []json.RawMessage) ([]byte, error) {
+	return json.Marshal(state{stateFormat, m.Last, m.legs, m.calls, m.names, m.tally, m.heard, pending})
 }
 
 // Restore implements [source.Machine].
-func (g guarded) Restore(data []byte) ([]json.RawMessage, error) {
-	s := state{Legs: g.legs, Calls: g.calls, Names: g.names, Tally: g.tally, Heard: g.heard}
+func (m *machine) Restore(data []byte) ([]json.RawMessage, error) {
+	s := state{Legs: m.legs, Calls: m.calls, Names: m.names, Tally: m.tally, Heard: m.heard}
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
 	if s.Format != stateFormat {
 		return nil, fmt.Errorf("read state: format %d, want %d", s.Format, stateFormat)
 	}
-	g.last = s.Last
-	for id, l := range g.legs {
+	m.Last = s.Last
+	for id, l := range m.legs {
 		if !l.Hung.IsZero() || l.Segment != nil && !l.Segment.End.IsZero() {
-			g.owed[id] = true
+			m.owed[id] = true
 		}
 	}
 	return s.Pending, nil
 }
 
-// Dropped implements [source.Machine].
-func (g guarded) Dropped(lost source.Loss) []source.Event {
-	g.out = nil
-	g.gap(gap{Reason: source.GapSpool, Dropped: lost.Events, Checked: true}, lost.From, lost.To)
-	return g.out
-}
-
-// Miss implements [source.Machine].
-func (g guarded) Miss(format string, args ...any) { g.miss(format, args...) }
-
-// Missed implements [source.Machine].
-func (g guarded) Missed() (int, string) { return g.missed, g.problem }
-
 // Calls implements [source.Machine].
-func (g guarded) Calls() int { return len(g.calls) }
-
-// Heard implements [source.Machine].
-func (g guarded) Heard() time.Time { return g.last }
+func (m *registry) Calls() int { return len(m.calls) }

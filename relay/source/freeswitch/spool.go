@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"callrelay/relay/source"
 )
 
 // DefaultSpool is where the example has mod_json_cdr keep the records that it
@@ -33,7 +35,7 @@ func Spooled(now time.Time) string {
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && strings.HasSuffix(e.Name(), ".cdr.json") {
 			count++
-			oldest = earlier(oldest, info.ModTime())
+			oldest = source.Earlier(oldest, info.ModTime())
 		}
 	}
 	if wait := now.Sub(oldest); count > 0 && wait >= spoolPatience {

@@ -41,26 +41,25 @@ func (v *survey) begin(m *machine, at time.Time) {
 // settle compares what is known with what goes on, and returns what follows:
 // what began meanwhile, the ends of what is over, and a gap. On the first
 // start there is one only when something is missing.
-func (v *survey) settle(m *machine, reason string, from time.Time) []output {
+func (v *survey) settle(m *machine, reason string, from time.Time) []source.Event {
 	defer func() { v.dumps, v.agents = nil, "" }()
-	m.out = nil
-	now := m.last
+	now := m.Last
 	for _, ev := range v.dumps {
-		now = later(now, ev.Stamp())
+		now = source.Later(now, ev.Stamp())
 	}
 	v.begin(m, now)
-	g := gap{Reason: reason, Checked: v.listed}
+	g := source.Gap{Reason: reason, Checked: v.listed}
 	if v.listed {
 		v.join(m)
 		g.Ended = v.part(m)
 	}
 	g.Missing = v.count(m)
-	m.last = later(m.last, now)
+	m.Last = source.Later(m.Last, now)
 	if reason != source.GapStart || g.Ended+g.Missing > 0 {
-		m.gap(g, from, v.since)
+		m.Gap(g, from, v.since)
 	}
-	m.settle(m.last)
-	return m.out
+	m.settle(m.Last)
+	return m.Raised()
 }
 
 // join takes up what goes on: callers first, so that the legs that were called
@@ -112,7 +111,7 @@ func (v *survey) resumed(m *machine, a, b *leg, at time.Time) {
 	m.bridge(a, b, at)
 	for _, l := range []*leg{a, b} {
 		if c := m.calls[l.Call]; l.open() && l.Segment.Queue != "" && c != nil && c.Visit != nil && c.Visit.Left.IsZero() {
-			c.Visit.Left, c.Visit.Answered = later(at, c.Visit.Joined), true
+			c.Visit.Left, c.Visit.Answered = source.Later(at, c.Visit.Joined), true
 			m.heard[l.Agent]++
 		}
 	}

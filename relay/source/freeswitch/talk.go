@@ -1,45 +1,10 @@
 package freeswitch
 
-import "time"
+import (
+	"time"
 
-// moved reports whether a leg ended because its phone passed the call on.
-func moved(disposition string) bool {
-	return disposition == "recv_replace" || disposition == "replaced"
-}
-
-// endReason says who ended an agent's leg, from its variables: the agent
-// passed the call on, or hung up, or FreeSWITCH hung the phone up because the
-// caller had gone, or was moved away.
-func endReason(variable func(string) string) string {
-	switch {
-	case moved(variable("transfer_disposition")):
-		return reasonTransfer
-	case variable("sip_hangup_disposition") == "recv_bye":
-		return reasonAgent
-	case variable("last_bridge_hangup_cause") != "":
-		return reasonCaller
-	case variable("hangup_cause") == "NORMAL_CLEARING":
-		return reasonTransfer
-	}
-	return ""
-}
-
-// ringResult is why a phone was not answered, by the cause it was hung up for.
-func ringResult(cause string) string {
-	switch cause {
-	case "NO_ANSWER", "ALLOTTED_TIMEOUT", "PROGRESS_TIMEOUT", "MEDIA_TIMEOUT":
-		return "no_answer"
-	case "USER_BUSY":
-		return "busy"
-	case "CALL_REJECTED":
-		return "rejected"
-	case "ORIGINATOR_CANCEL", "NORMAL_CLEARING", "MANAGER_REQUEST":
-		return "cancelled"
-	case "LOSE_RACE", "PICKED_OFF":
-		return "answered_elsewhere"
-	}
-	return "unreachable"
-}
+	"callrelay/relay/source"
+)
 
 // bridge takes two legs that hear each other now.
 func (m *machine) bridge(a, b *leg, at time.Time) {
@@ -67,7 +32,7 @@ func (m *machine) bridge(a, b *leg, at time.Time) {
 	if m.phone(other) {
 		m.talk(c, caller, other, at)
 	}
-	if c.Direction != inbound && caller.Device != "" && m.phone(caller) {
+	if c.Direction != source.Inbound && caller.Device != "" && m.phone(caller) {
 		m.talk(c, other, caller, at)
 	}
 }
@@ -84,7 +49,7 @@ func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 			return
 		}
 		l.end(at)
-		m.report(l, reasonTransfer)
+		m.report(l, source.ByTransfer)
 	}
 	s := &segment{Call: c.ID, Peer: peer.ID, Start: at}
 	if l.Agent != "" && (l.Member == c.ID || l.Member == peer.ID) {

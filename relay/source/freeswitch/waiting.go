@@ -3,6 +3,7 @@ package freeswitch
 import (
 	"time"
 
+	"callrelay/relay/source"
 	"callrelay/relay/source/freeswitch/esl"
 )
 
@@ -24,7 +25,7 @@ func (m *machine) callcenter(ev esl.Event, at time.Time) {
 		if ev.Get("CC-Cause") == "Cancel" {
 			c.Visit.of(ev.Get("CC-Member-UUID"), func(*stay) {
 				result := queueResults[ev.Get("CC-Cancel-Reason")]
-				if result == "hangup" && member.Hung.IsZero() {
+				if result == source.LeftHangup && member.Hung.IsZero() {
 					result = "" // moved out of the queue: the call goes on
 				}
 				m.leave(c, result, at)
@@ -43,20 +44,18 @@ func (v *stay) of(member string, do func(*stay)) {
 // enter takes a caller into a queue.
 func (m *machine) enter(c *call, queue, member string, at time.Time) {
 	c.Visits++
-	c.Visit = &stay{N: c.Visits, Queue: queue, Member: member, Joined: later(at, c.Start)}
-	if m.wantsQueue(queue) {
-		c.Wanted = true
-	}
+	c.Visit = &stay{N: c.Visits, Queue: queue, Member: member, Joined: source.Later(at, c.Start)}
+	c.Wanted = c.Wanted || m.Wants(queue, &c.Call)
 	if c.Direction == "" {
-		c.Direction = internal
+		c.Direction = source.Internal
 	}
-	m.start(c)
+	m.Start(&c.Call)
 	m.queued(c, "queue_enter", "", at)
 }
 
 // leave lets a caller go whom nobody answered.
 func (m *machine) leave(c *call, result string, at time.Time) {
-	c.Visit.Left, c.Visit.Result = later(at, c.Visit.Joined), result
+	c.Visit.Left, c.Visit.Result = source.Later(at, c.Visit.Joined), result
 	m.queued(c, "queue_abandon", result, at)
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	callevent "callrelay/relay/call"
+	"callrelay/relay/source"
 )
 
 // What is in testdata was recorded with a FreeSWITCH 1.10.12, but for the
@@ -190,10 +191,10 @@ func ids(t testing.TB, events []map[string]any) map[string]bool {
 	return known
 }
 
-func lines(events []json.RawMessage) []byte {
+func lines(events []source.Event) []byte {
 	var all bytes.Buffer
 	for _, e := range events {
-		all.Write(append(e, '\n'))
+		all.Write(append(e.Body, '\n'))
 	}
 	return all.Bytes()
 }

@@ -38,10 +38,10 @@ func measureSources(s *session, t *table) {
 	s.check(err)
 	s.Cleanup(func() { _ = l.Close() })
 	n := max(200, s.count(3000))
-	transcript := s.unzipped("relay/source/asterisk/testdata/calls/plain.ami.gz")
+	transcript := unzipped(s, "relay/source/asterisk/testdata/calls/plain.ami.gz")
 	go manager(l, transcript, n)
 	esl := trial.FreeAddress(s)
-	s.speakESL(esl)
+	speakESL(s, esl)
 	trial.Start(s, s.binary, fmt.Sprintf(`[[service]]
 name = "crm"
 url = %q
@@ -72,7 +72,7 @@ password = "ClueCon"
 
 func middle(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2] }
 
-func (s *session) unzipped(name string) []byte {
+func unzipped(s *session, name string) []byte {
 	f, err := os.Open(name)
 	s.check(err)
 	defer f.Close() //nolint:errcheck // it was only read
@@ -84,7 +84,7 @@ func (s *session) unzipped(name string) []byte {
 }
 
 // speakESL plays a burst of queue calls.
-func (s *session) speakESL(address string) {
+func speakESL(s *session, address string) {
 	binary := filepath.Join(s.dir, "eventsocket")
 	out, err := exec.Command("go", "build", "-o", binary, "./scripts/trial/eventsocket").CombinedOutput()
 	if err != nil {

@@ -1,4 +1,4 @@
-package freeswitch
+package source
 
 import (
 	"reflect"
@@ -15,7 +15,7 @@ func TestMembersAreTags(t *testing.T) {
 	for _, tag := range slices.Concat(callevent.Vocabulary(), callevent.OperationalVocabulary()) {
 		known[tag.Name] = true
 	}
-	for _, event := range []any{record{}} {
+	for _, event := range []any{Record{}, Gap{}} {
 		for field := range reflect.TypeOf(event).Fields() {
 			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); !known[name] {
 				t.Errorf("%T has the member %q, which is no tag", event, name)
