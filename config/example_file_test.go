@@ -88,7 +88,7 @@ func TestExampleShowsEveryKey(t *testing.T) {
 func TestExampleShowsNoKeyThatIsNot(t *testing.T) {
 	schema := map[string]bool{}
 	schemaKeys("", reflect.TypeFor[Config](), schema)
-	free := regexp.MustCompile(`\.(headers|query|params|where|claims|secrets)\..*|\.(token|credentials|secret|password|bearer|signing|value|client_secret|refresh_token|key|access_key|secret_key|session_token)\.(env|file|create)$`)
+	free := regexp.MustCompile(`\.(headers|query|params|multipart|where|claims|secrets)\..*|\.(token|credentials|secret|password|bearer|signing|value|client_secret|refresh_token|key|access_key|secret_key|session_token)\.(env|file|create)$`)
 	for key := range exampleKeys(t) {
 		if !schema[key] && !free.MatchString(key) {
 			t.Errorf("relay.toml shows %s, which there is not", key)

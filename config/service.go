@@ -20,6 +20,8 @@ type Service struct {
 	JSON            string          `toml:"json,body" part:"request"`
 	XML             string          `toml:"xml,body" part:"request"`
 	Text            string          `toml:"text,body" part:"request"`
+	Multipart       []Field         `toml:"multipart,body" part:"request"`
+	File            string          `toml:"file,body" part:"request"`
 	Body            string          `part:"request"` // which of [BodyKinds] the file gives, be it empty; "": none
 	ContentType     string          `toml:"content_type" part:"request"`
 	Timezone        *time.Location  `toml:"timezone" part:"request"`

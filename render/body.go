@@ -17,7 +17,12 @@ var bodyKinds = []bodyKind{
 	{"json", "application/json", (*compiler).jsonBody},
 	{"xml", "application/xml; charset=utf-8", (*compiler).xmlBody},
 	{"text", "text/plain; charset=utf-8", (*compiler).textBody},
+	{"multipart", formData, compileMultipart},
+	{"file", "", compileFile}, // the file's
 }
+
+// formData is the type of a form with files, which its boundary follows.
+const formData = "multipart/form-data"
 
 // BodyKinds returns what the Body of a [Spec] may be.
 func BodyKinds() []string {

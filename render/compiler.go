@@ -16,8 +16,11 @@ type compiler struct {
 	secrets       map[string]string
 	problems      []Problem
 	warnings      []Problem
-	inBody        bool // what is compiled goes into the body
-	signs         bool // a tag stands for the body
+	files         []string // the tags that stand for files
+	encoded       []string // those that stand for files in base64
+	carries       string   // the template that a file stands in; empty: none
+	inBody        bool     // what is compiled goes into the body
+	signs         bool     // a tag stands for the body
 	tags          []Tag
 }
 
@@ -88,6 +91,7 @@ func (s source) part(start, end int, at site) sequence {
 // tag compiles one tag of the stretch that begins at start.
 func (s source) tag(t token, start int, at site) *tag {
 	signs := t.signsBody()
+	s.carried(t, start, at)
 	switch {
 	case !signs:
 		s.tags = append(s.tags, Tag{Name: t.name, Key: s.key})
@@ -117,6 +121,7 @@ func (s source) tag(t token, start int, at site) *tag {
 		fallback: filters.defaults,
 		omits:    filters.omits,
 		signs:    signs,
+		encoded:  slices.Contains(s.encoded, t.name),
 	}
 }
 

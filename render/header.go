@@ -33,6 +33,13 @@ func (c *compiler) headerValue(key, text string) sequence {
 
 // contentType compiles the content type: the one given, else the body's own.
 func (c *compiler) contentType(t *Template, s Spec, own string) sequence {
+	_, t.parted = t.body.(*multipart)
+	if f, ok := t.body.(*fileBody); ok && s.ContentType == "" {
+		t.file = f.name
+	}
+	if media := strings.ToLower(s.ContentType); t.parted && media != "" && (!strings.HasPrefix(media, "multipart/") || strings.Contains(media, ";")) {
+		c.problem("content_type", "%q cannot go with multipart (such as %s, without a boundary)", s.ContentType, formData)
+	}
 	if s.ContentType != "" {
 		return c.headerValue("content_type", s.ContentType)
 	}

@@ -12,17 +12,20 @@ type Spec struct {
 	URL     string
 	Headers []Field
 	Query   []Field // added to the URL
-	Params  []Field // the form, when Body is "params"; with GET and DELETE, added to the URL too
+	Params  []Field // the form, when Body is "params" or "multipart"; of params, with GET and DELETE, added to the URL too
 
-	Body        string // params, json, xml, text, or empty for none
-	Text        string // the template of a json, xml or text body
+	Body        string // one of [BodyKinds], or empty for none
+	Text        string // the template of a json, xml, text or file body
 	ContentType string // empty: the body's own
 
 	Zone    *time.Location // times are rendered in it; nil: UTC
 	TimesIn *time.Location // times without a zone are read in it; nil: UTC
 	Times   []string       // the tags that hold times: they go out in the form [ANSI] where no filter says otherwise
 
-	AllScriptData bool              // add every member of the event's script object to params or json
+	Files   []string // the tags that stand for files: of each, #tag# is the file's name and #tag.type# its media type; absent: there is none
+	Encoded []string // the tags that stand for files in base64
+
+	AllScriptData bool              // add every member of the event's script object to params, multipart or json
 	Mappings      map[string]string // exact value to replacement; nil: off
 	Reject        bool              // a tag the event lacks or has as null is an [Error], unless it has a default
 	Secrets       map[string]string // of the filter hmac, by name

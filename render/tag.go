@@ -12,6 +12,7 @@ type tag struct {
 	fallback bool // it has a default for what the event lacks
 	omits    bool // its place is left out when the event lacks it
 	signs    bool // it stands for the request's body
+	encoded  bool // it stands for a file in base64
 }
 
 // run is the state of rendering one event.
@@ -23,6 +24,9 @@ type run struct {
 	steps    *[]Step  // nil unless traced
 	mask     []string // collects [Request.Mask]
 	body     []byte   // of the request, where a tag needs it
+	files    []File   // collects [Request.Files]
+	random   string   // the boundary, once there is one
+	encoded  string   // the tag of a file in base64 that was met; empty: none was
 	omitted  bool     // something is marked to be left out
 }
 
@@ -46,6 +50,9 @@ func (t *tag) value(r *run) (Value, error) {
 	if to, ok := r.mappings[v.Text]; ok && !v.missing() {
 		v = Value{String, to}
 	}
+	if t.encoded && !v.missing() {
+		v = r.encode(t)
+	}
 	for _, step := range t.steps {
 		var err error
 		if v, err = step(v); err != nil {
@@ -53,7 +60,11 @@ func (t *tag) value(r *run) (Value, error) {
 		}
 	}
 	if r.steps != nil {
-		*r.steps = append(*r.steps, Step{Key: t.key, Tag: t.source, Value: raw, Text: v.text()})
+		step := Step{Key: t.key, Tag: t.source, Value: raw, Text: v.text()}
+		if t.encoded {
+			step.Text = raw.text()
+		}
+		*r.steps = append(*r.steps, step)
 	}
 	return v, nil
 }

@@ -11,6 +11,8 @@ type Template struct {
 	url         *address
 	headers     []header
 	contentType sequence
+	parted      bool     // the boundary follows contentType
+	file        string   // the tag of the file that the body is, and whose type it has; empty: it is none, or the type is given
 	soapAction  sequence // nil: no such header
 	body        body     // nil: none
 	claims      body     // nil: none
@@ -47,6 +49,7 @@ type Request struct {
 	SOAPAction  string // of SOAP 1.1, with its quotes; empty: no such header
 	Header      []Field
 	Body        []byte   // nil: none
+	Files       []File   // what stands within Body, in order
 	Claims      []byte   // nil: none
 	Mask        []string // what must not be shown of Body: the WS-Security password as it stands there
 }
@@ -54,7 +57,7 @@ type Request struct {
 // Compile checks s and makes a Template of it. With problems, which come in the
 // order of the fields of s, the Template is nil.
 func Compile(s Spec) (*Template, []Problem) {
-	c := &compiler{secrets: s.Secrets, zone: orUTC(s.Zone), timesIn: orUTC(s.TimesIn), times: s.Times}
+	c := &compiler{files: s.Files, encoded: s.Encoded, secrets: s.Secrets, zone: orUTC(s.Zone), timesIn: orUTC(s.TimesIn), times: s.Times}
 	t := &Template{method: s.Method, mappings: s.Mappings, reject: s.Reject}
 	t.url = c.address(s)
 	t.headers = c.headers(s.Headers)
@@ -71,6 +74,9 @@ func Compile(s Spec) (*Template, []Problem) {
 		t.claims = c.json("auth.jwt.claims", s.Claims, false)
 	}
 	t.tags, t.warnings, t.signs = c.tags, c.warnings, c.signs
+	if c.signs && c.carries != "" {
+		c.problem(c.carries, "a body that carries a recording cannot be signed by a tag (use signing)")
+	}
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
@@ -116,6 +122,12 @@ func (t *Template) render(r *run) (Request, error) {
 	if req.ContentType, err = t.contentType.text(r); err != nil {
 		return Request{}, err
 	}
+	switch {
+	case t.parted:
+		req.ContentType += "; boundary=" + r.boundary()
+	case t.file != "":
+		req.ContentType = r.values(t.file + ".type").Text
+	}
 	if t.claims != nil {
 		if req.Claims, err = t.claims.append(nil, r); err != nil {
 			return Request{}, err
@@ -126,7 +138,7 @@ func (t *Template) render(r *run) (Request, error) {
 			return Request{}, err
 		}
 	}
-	req.Mask = r.mask
+	req.Mask, req.Files = r.mask, r.files
 	return req, nil
 }
 
@@ -139,7 +151,7 @@ func (t *Template) bytes(r *run) ([]byte, error) {
 	if r.omitted { // what is no XML has seen to it
 		body, r.omitted = omitXML(body), false
 	}
-	return body, err
+	return r.cut(body), err
 }
 
 // fields renders the headers.

@@ -288,7 +288,7 @@ func TestProblems(t *testing.T) {
 		{"line break in a header", Spec{Headers: []Field{{"X", "a\n#b#"}}}, "headers.X: the value holds U+000A"},
 		{"content type as a header", Spec{Headers: []Field{{"content-type", "a/b"}}}, "it is set by content_type"},
 		{"line break in the content type", Spec{ContentType: "a\r"}, "content_type: the value holds U+000D"},
-		{"unknown body", Spec{Body: "yaml"}, `body: "yaml" is not a body (params json xml text)`},
+		{"unknown body", Spec{Body: "yaml"}, `body: "yaml" is not a body (params json xml text multipart file)`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			template, problems := Compile(withURL(test.spec))

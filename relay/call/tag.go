@@ -20,7 +20,7 @@ type Tag struct {
 }
 
 // Types are what a tag can be.
-var Types = []string{"text", "integer", "number", "seconds", "time", "url", "bool", "object", "array"}
+var Types = []string{"text", "integer", "number", "seconds", "time", "url", "bool", "object", "array", "file", "base64"}
 
 // By says who gives a tag.
 type By uint8
@@ -87,6 +87,11 @@ func array(name, example, meaning string) Tag {
 	return Tag{Name: name, Type: "array", Example: example, Text: meaning}
 }
 
+// file is a file as it is.
+func file(name, meaning string) Tag {
+	return Tag{Name: name, Type: "file", Example: "(audio)", Text: meaning}
+}
+
 // moment is a time; one without a zone gets that of the intake.
 func moment(name, example, meaning string) Tag {
 	return Tag{Name: name, Type: "time", Example: example, Text: meaning, check: (*checker).moment}
@@ -146,7 +151,13 @@ var scopes = names(func(t Tag) bool { return t.Scope })
 func ScopeKinds() []string { return slices.Clone(scopes) }
 
 // TimeTags returns the tags that hold times.
-func TimeTags() []string { return names(func(t Tag) bool { return t.Type == "time" }) }
+func TimeTags() []string { return typed("time") }
+
+// CarriedTags returns the tags that stand for a file as it is, and those that
+// stand for one in base64.
+func CarriedTags() (files, encoded []string) { return typed("file"), typed("base64") }
+
+func typed(kind string) []string { return names(func(t Tag) bool { return t.Type == kind }) }
 
 // FileTags returns the tags that need a recording to be complete.
 func FileTags(of File) []string { return names(func(t Tag) bool { return t.Needs == of }) }

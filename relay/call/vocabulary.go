@@ -104,9 +104,9 @@ var vocabulary = slices.Concat(
 		text("recording_sha256", "9f86d081…", "SHA-256 of the recording, in hexadecimal digits").reserved().needs(Recording),
 		text("recording_name", "20200422-1.wav", "name of the recording's file").relay().needs(Recording),
 		text("recording_type", "audio/wav", "media type of the recording").relay().needs(Recording),
-		text("recording_file", "(audio)", "the recording itself: alone in a part of multipart, or as file").relay().needs(Recording),
-		text("recording_base64", "UklGRiQA…", "the recording in base64, up to 16 MiB, for a body of JSON or XML").relay().needs(Recording),
-		text("sess_agent_perspective_recording_file", "(audio)", "the dual-channel recording itself, as recording_file is").relay().needs(AgentRecording),
+		file("recording_file", "the recording itself: alone in a part of multipart, or as file").relay().needs(Recording),
+		Tag{Name: "recording_base64", Type: "base64", Example: "UklGRiQA…", Text: "the recording in base64, up to 16 MiB, for a body of JSON or XML"}.relay().needs(Recording),
+		file("sess_agent_perspective_recording_file", "the dual-channel recording itself, as recording_file is").relay().needs(AgentRecording),
 	),
 )
 

@@ -7,6 +7,7 @@ import (
 	"callrelay/queue"
 	"callrelay/relay/call"
 	"callrelay/relay/deliver"
+	"callrelay/relay/exchange"
 	"callrelay/relay/recordings"
 )
 
@@ -27,7 +28,16 @@ func (r recordingLinks) LookAgent(path string) deliver.Recording {
 }
 
 func deliverable(f recordings.File) deliver.Recording {
-	return deliver.Recording{State: f.State, Bytes: f.Bytes, Seconds: f.Seconds, Channels: f.Channels, SHA256: f.SHA256}
+	return deliver.Recording{
+		State: f.State, Name: f.FileName(), Type: f.Type, Bytes: f.Bytes, Seconds: f.Seconds, Channels: f.Channels, SHA256: f.SHA256,
+		Open: func() (exchange.File, error) {
+			upload, err := f.Open()
+			if err != nil {
+				return nil, err
+			}
+			return upload, nil
+		},
+	}
 }
 
 // Late implements [deliver.Recordings].

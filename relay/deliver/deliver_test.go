@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -302,7 +303,11 @@ func (rc *receiver) attempts() map[string]int {
 
 // service is the relay.toml of one service and nothing else.
 func service(name, url, more string) string {
-	return fmt.Sprintf("[[service]]\nname = %q\nurl = %q\njson = '{\"agent\": \"#agent_id#\"}'\n%s\n", name, url, more)
+	body := "json = '{\"agent\": \"#agent_id#\"}'"
+	if given := strings.Fields(more + " ."); slices.Contains(config.BodyKinds(), given[0]) {
+		body = ""
+	}
+	return fmt.Sprintf("[[service]]\nname = %q\nurl = %q\n%s\n%s\n", name, url, body, more)
 }
 
 // eventOf decodes one event.

@@ -214,6 +214,9 @@ func (j judgement) cutOff(r exchange.Reply, err error, now time.Time) verdict {
 // failure judges an attempt that got no answer. It is always retried.
 func failure(err error) verdict {
 	v := verdict{class: classOfError(err), err: err.Error()}
+	if _, ok := errors.AsType[*exchange.FileError](err); ok {
+		v.class, v.spared = classFault, true
+	}
 	if limit.Exhausted(err) {
 		v.local = err
 	}

@@ -15,21 +15,32 @@ import (
 	"callrelay/render"
 )
 
-// prepare renders an attempt. Its error is a [*render.Error] when the event
-// cannot be written as the service wants it.
+// prepare renders an attempt, which is to be closed. Its error is a
+// [*render.Error] when the event cannot be written as the service wants it, and
+// a [*exchange.FileError] when its recording cannot be read as it is now.
 func (s *setup) prepare(e *call.Event, n int, now time.Time) (*exchange.Attempt, []string, error) {
 	t := tags{event: e, service: s.service, recordings: s.recordings, attempt: n, now: now}
 	req, err := s.service.Template.Render(t.value, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := s.attempt(req, e.ID, n, now)
-	if err != nil || s.jwt == nil {
-		return a, req.Mask, err
+	files, err := t.open(req.Files)
+	if err != nil {
+		(&exchange.Attempt{Files: files}).Close()
+		return nil, nil, err
 	}
-	token, err := s.jwt.Token(req.Claims, now)
-	s.show(a, token)
-	return a, append(req.Mask, token), err
+	a, err := s.attempt(req, files, e.ID, n, now)
+	mask := req.Mask
+	if err == nil && s.jwt != nil {
+		var token string
+		token, err = s.jwt.Token(req.Claims, now)
+		s.show(a, token)
+		mask = append(mask, token)
+	}
+	if err != nil {
+		(&exchange.Attempt{Files: files}).Close()
+	}
+	return a, mask, err
 }
 
 // show gives an attempt a token, in the header or the parameter of its service.
@@ -50,12 +61,15 @@ func (s *setup) show(a *exchange.Attempt, token string) {
 }
 
 // attempt adds to a rendered request what every attempt carries.
-func (s *setup) attempt(req render.Request, id string, n int, now time.Time) (*exchange.Attempt, error) {
+func (s *setup) attempt(req render.Request, files []exchange.Insert, id string, n int, now time.Time) (*exchange.Attempt, error) {
 	u, err := s.parse(req.URL)
 	if err != nil {
 		return nil, err
 	}
-	a := &exchange.Attempt{ID: id, Number: n, Method: req.Method, URL: u, Body: req.Body}
+	a := &exchange.Attempt{ID: id, Number: n, Method: req.Method, URL: u, Body: req.Body, Files: files}
+	if len(files) > 0 {
+		a.Idle = s.service.Timeout
+	}
 	a.Header = make(exchange.Headers, 0, len(req.Header)+10)
 	a.Header = append(a.Header, exchange.Field{Name: "Accept", Value: "*/*"}, exchange.Field{Name: "User-Agent", Value: s.userAgent})
 	for _, f := range req.Header {
@@ -88,7 +102,7 @@ func (s *setup) identify(a *exchange.Attempt, now time.Time) error {
 	if len(s.signer) == 0 {
 		return nil
 	}
-	signature, err := s.signer.Sign(id, now, a.Body)
+	signature, err := s.signer.Sign(id, now, a)
 	a.Header.Set("Webhook-Signature", signature)
 	return err
 }
@@ -125,7 +139,11 @@ func (s *setup) exchange(ctx context.Context, a *exchange.Attempt, start time.Ti
 		return verdict{unmade: true, err: err.Error()}, reply, elapsed
 	}
 	if exchange.TimedOut(err) && elapsed >= s.service.Timeout {
-		err = fmt.Errorf("no whole answer within %s: %w", s.service.Timeout, context.DeadlineExceeded)
+		what := "no whole answer within"
+		if a.Idle > 0 {
+			what = "nothing has moved for"
+		}
+		err = fmt.Errorf("%s %s: %w", what, s.service.Timeout, context.DeadlineExceeded)
 	}
 	return s.judge.cutOff(reply, err, start.Add(elapsed)), reply, elapsed
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"callrelay/relay/call"
+	"callrelay/relay/exchange"
 )
 
 // The states of a recording.
@@ -44,10 +45,16 @@ type Recordings interface {
 // Recording is a recording at one moment.
 type Recording struct {
 	State    string // ready, pending, missing, unreadable or none
+	Name     string // of the file, without folders; what follows is not known unless it is ready
+	Type     string // its media type
 	Bytes    int64
 	Seconds  float64
 	Channels int
 	SHA256   func() string // hex; may read the file; nil: not known
+
+	// Open opens it to be sent, unless it has changed since. The file may be an
+	// [io.Closer]. Nil: it cannot be sent.
+	Open func() (exchange.File, error)
 }
 
 // noRecordings stands for a relay without [recordings]: links are empty, the
@@ -83,11 +90,12 @@ func (s *setup) recordingOf(e *call.Event, accepted time.Time) (path string, unt
 }
 
 // pending returns a recording of the event that the service uses and that is
-// not complete; empty when there is none.
+// not complete, or that it carries and cannot read; empty when there is none.
 func (s *setup) pending(e *call.Event) string {
 	_, agent := s.recordings.Settings()
 	for _, path := range awaited(s.service, e, agent) {
-		if s.recordings.Look(path, -1, -1).State == RecordingPending {
+		state := s.recordings.Look(path, -1, -1).State
+		if state == RecordingPending || state == RecordingUnreadable && s.service.Carries {
 			return path
 		}
 	}

@@ -16,7 +16,10 @@ import (
 
 // fakeRecordings are files that a test completes.
 type fakeRecordings struct {
-	counted []bool // whether each delivery left with its recording
+	counted []bool  // whether each delivery left with its recording
+	content string  // of each that is opened
+	opens   []error // why the next ones cannot be opened; nil: it can
+	closed  int
 	mu      sync.Mutex
 	ready   map[string]bool
 	watches map[string][]func()
@@ -44,7 +47,10 @@ func (f *fakeRecordings) Look(path string, start, end float64) Recording {
 	if end > 0 {
 		seconds = end - start
 	}
-	return Recording{State: RecordingReady, Bytes: 1044, Seconds: seconds, Channels: 2, SHA256: func() string { return "abc" }}
+	return Recording{
+		State: RecordingReady, Name: path, Type: "audio/wav", Bytes: 1044, Seconds: seconds, Channels: 2,
+		SHA256: func() string { return "abc" }, Open: f.open,
+	}
 }
 
 // LookAgent implements Recordings.

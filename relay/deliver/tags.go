@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"callrelay/relay/call"
@@ -17,7 +18,9 @@ type tags struct {
 	recordings Recordings
 	attempt    int
 	now        time.Time
+	preview    bool       // nothing is sent: a recording that is not there is shown
 	recording  *Recording // once it was looked at
+	agent      *Recording // likewise
 }
 
 // given are the tags that the attempt gives.
@@ -30,6 +33,13 @@ var given = map[string]func(*tags) render.Value{
 	"recording_seconds":  (*tags).seconds,
 	"recording_channels": (*tags).channels,
 	"recording_sha256":   (*tags).sha256,
+	"recording_name":     func(t *tags) render.Value { return known(t.look().Name) },
+	"recording_type":     func(t *tags) render.Value { return known(t.look().Type) },
+	"recording_base64":   func(t *tags) render.Value { return known(t.look().Name) }, // the file itself comes when the body is sent
+
+	"recording_file": func(t *tags) render.Value { return known(t.look().Name) },
+
+	"sess_agent_perspective_recording_file": func(t *tags) render.Value { return known(t.lookAgent().Name) },
 
 	"sess_agent_perspective_recording_url": (*tags).agentLink,
 }
@@ -38,6 +48,9 @@ var given = map[string]func(*tags) render.Value{
 func (t *tags) value(tag string) render.Value {
 	if give := given[tag]; give != nil {
 		return give(t)
+	}
+	if file, ok := strings.CutSuffix(tag, ".type"); ok && given[file] != nil { // of a file, see [render.Spec]
+		return known(t.carried(file).Type)
 	}
 	return t.event.Lookup(tag)
 }
@@ -75,15 +88,16 @@ func (t *tags) look() Recording {
 		return *t.recording
 	}
 	r := Recording{State: RecordingNone}
-	if path, _ := t.event.Recording(); path != "" {
+	path, _ := t.event.Recording()
+	if path != "" {
 		start, end := t.event.Slice()
 		r = t.recordings.Look(path, start, end)
 	}
 	if r.State == RecordingPending {
 		r.State = RecordingMissing
 	}
-	t.recording = &r
-	return r
+	t.recording = t.sendable(r, path)
+	return *t.recording
 }
 
 // What is known of a recording is absent unless it is there.

@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -59,20 +58,21 @@ func (s *setup) transcript(a *exchange.Attempt, wsse []string, reply exchange.Re
 		Outcome: v.outcome.String(), Class: v.class, Error: exchange.Clip(s.mask.text(v.err, hide...)),
 		Request: ExchangeRequest{
 			Method: a.Method, URL: s.mask.text(a.URL.String(), hide...),
-			Headers: s.mask.headers(a.Header, hide...), Body: s.shownBody(a.Body, hide),
+			Headers: s.mask.headers(a.Header, hide...), Body: s.shownBody(a.Body, a.Files, hide),
 		},
 	}
 	if reply.Status != 0 {
 		x.Response = &ExchangeResponse{
 			Status: reply.Status, Headers: s.mask.headers(reply.Header, hide...),
-			Body: s.shownBody(reply.Body, hide),
+			Body: s.shownBody(reply.Body, nil, hide),
 		}
 	}
 	return x
 }
 
-func (s *setup) shownBody(body []byte, hide []string) string {
-	text := s.mask.text(string(bytes.ToValidUTF8(body, []byte("\uFFFD"))), hide...)
+// shownBody is a body as it may be shown, with the facts of files in their place.
+func (s *setup) shownBody(body []byte, files []exchange.Insert, hide []string) string {
+	text := s.mask.text(strings.ToValidUTF8(exchange.Shown(body, files), "\uFFFD"), hide...)
 	if len(text) > maxTranscript {
 		text = strings.ToValidUTF8(text[:maxTranscript], "") + " … (cut)"
 	}
@@ -95,12 +95,12 @@ func NewPreview(s *route.Service, e *call.Event, recordings Recordings, version 
 	}
 	setup := newSetup(s, environment{recordings: recordings, userAgent: "relay/" + version}, nil)
 	now := time.Now()
-	t := tags{event: e, service: s, recordings: recordings, attempt: 1, now: now}
+	t := tags{event: e, service: s, recordings: recordings, attempt: 1, now: now, preview: true}
 	req, steps, err := s.Template.Trace(t.value, now)
 	if err != nil {
 		return Preview{Steps: steps}, err
 	}
-	a, err := setup.attempt(req, e.ID, 1, now)
+	a, err := setup.attempt(req, nil, e.ID, 1, now)
 	if err != nil {
 		return Preview{Steps: steps}, err
 	}
@@ -108,7 +108,7 @@ func NewPreview(s *route.Service, e *call.Event, recordings Recordings, version 
 	return Preview{Steps: steps, Request: ExchangeRequest{
 		Method: a.Method, URL: setup.mask.credentials(a.URL.String(), hide...),
 		Headers: setup.mask.headers(a.Header, hide...),
-		Body:    setup.mask.credentials(string(a.Body), hide...),
+		Body:    setup.mask.credentials(exchange.Shown(a.Body, t.inserts(req.Files)), hide...),
 	}}, nil
 }
 
@@ -131,6 +131,7 @@ func (d *Deliverer) Test(ctx context.Context, service string, e *call.Event) (Ex
 	if err != nil {
 		return Exchange{}, fmt.Errorf("test %s: %w", service, err)
 	}
+	defer a.Close()
 	v, reply, elapsed := s.exchange(ctx, a, now)
 	return s.transcript(a, wsse, reply, v, now, elapsed), nil
 }

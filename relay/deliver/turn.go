@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -91,8 +92,13 @@ func (r turn) attempt(t ticket) (after func()) {
 	a, wsse, err := s.prepare(d.event, d.attempts+1, now)
 	if err != nil {
 		t.done(result{err: errGivenUp})
+		if fault, ok := errors.AsType[*exchange.FileError](err); ok {
+			return func() { r.unopened(fault) }
+		}
+		r.left(late, d.attempts+1)
 		return func() { r.bury(unrenderable(err)) }
 	}
+	defer a.Close()
 	ctx, span := r.tell.tracer.begin(r.abort, d, a)
 	v, reply, elapsed := s.exchange(ctx, a, now)
 	defer span.end(&v)
@@ -112,12 +118,7 @@ func (r turn) attempt(t ticket) (after func()) {
 	if s.debug(now) {
 		r.tell.transcript(s.transcript(a, wsse, reply, v, now, elapsed))
 	}
-	if d.attempts == 1 {
-		s.countRecording(d.event, late)
-		if late != "" {
-			s.watchLate(late, d)
-		}
-	}
+	r.left(late, d.attempts)
 	switch {
 	case v.local != nil: // which says nothing of the endpoint
 		r.tell.descriptors.Note(v.local)
@@ -133,6 +134,17 @@ func (r turn) attempt(t ticket) (after func()) {
 		t.done(result{err: errUnhealthy, why: v.err, operational: d.operational()})
 	}
 	return r.conclude(v)
+}
+
+// left notes that an attempt left with its recording, or without the one that is
+// late. One that is carried may be lost between attempts.
+func (r turn) left(late string, attempt int) {
+	if attempt == 1 {
+		r.s.countRecording(r.d.event, late)
+	}
+	if late != "" && (attempt == 1 || r.s.service.Carries) {
+		r.s.watchLate(late, r.d)
+	}
 }
 
 // conclude ends a delivery that was delivered, and says what is to be done with

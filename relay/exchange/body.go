@@ -28,6 +28,7 @@ type File interface {
 type Insert struct {
 	At   int // in [Attempt.Body]: the file stands before that byte
 	File File
+	Text string // stands for it where the body is shown
 }
 
 // FileError is why an attempt ended that is no fault of the endpoint: a file of
@@ -45,6 +46,13 @@ const lastPiece = 64 << 10
 
 // filePiece is how much of a file is sent between two looks at it.
 const filePiece = 1 << 20
+
+// Close closes the files of the body, when the attempt is over.
+func (a *Attempt) Close() {
+	for _, in := range a.Files {
+		_ = closeFile(in.File) // it was read, and may stand there twice
+	}
+}
 
 // Length is that of the whole body, in bytes.
 func (a *Attempt) Length() int64 {
@@ -78,6 +86,18 @@ func (a *Attempt) CopyBody(w io.Writer) error {
 		n, err := f.CopyTo(w, 0, f.Size())
 		return blame(f, n, err)
 	})
+}
+
+// Shown is the body as text in which each file is what stands for it.
+func Shown(body []byte, files []Insert) string {
+	a, text := Attempt{Body: body, Files: files}, ""
+	_ = a.each(func(part []byte, _ File) error { // it has none of its own
+		if text += string(part); len(files) > 0 {
+			text, files = text+files[0].Text, files[1:]
+		}
+		return nil
+	})
+	return text
 }
 
 // check looks at all files of the body.

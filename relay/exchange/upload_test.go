@@ -84,7 +84,7 @@ func (d *disk) Check() error {
 func carrying(at string, idle time.Duration, files ...File) *Attempt {
 	a := &Attempt{Method: http.MethodPost, URL: &url.URL{Scheme: "http", Host: at, Path: "/"}, Body: []byte("<>"), Idle: idle}
 	for _, f := range files {
-		a.Files = append(a.Files, Insert{1, f})
+		a.Files = append(a.Files, Insert{At: 1, File: f})
 	}
 	return a
 }

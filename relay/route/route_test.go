@@ -295,12 +295,14 @@ func TestEveryBodyIsSent(t *testing.T) {
 		switch kind {
 		case "json":
 			value = `'"#uii#"'`
-		case "params":
+		case "params", "multipart":
 			value = `{ a = "#uii#" }`
+		case "file":
+			value = `"#recording_file#"`
 		}
 		table, _ := compile(t, service("a", kind+" = "+value)+bound("call_end", "a"))
-		req, err := table.Service("a").Template.Render(decode(t, `{"event":"call_end","uii":"u-1"}`).Lookup, time.Now())
-		if err != nil || !strings.Contains(string(req.Body), "u-1") {
+		req, err := table.Service("a").Template.Render(decode(t, `{"event":"call_end","uii":"u-1","recording_file":"a.wav"}`).Lookup, time.Now())
+		if err != nil || !strings.Contains(string(req.Body), "u-1") && len(req.Files) == 0 {
 			t.Errorf("a %s body is sent as %q (%v)", kind, req.Body, err)
 		}
 	}

@@ -24,6 +24,8 @@ func compileService(c *config.Config, index int) (*Service, []config.Problem) {
 	s.Template = template
 	s.UsesRecording = slices.ContainsFunc(call.FileTags(call.Recording), template.Uses)
 	s.UsesAgentRecording = slices.ContainsFunc(call.FileTags(call.AgentRecording), template.Uses)
+	files, encoded := call.CarriedTags()
+	s.Carries = slices.ContainsFunc(append(files, encoded...), template.Uses)
 	return s, nil
 }
 
@@ -45,6 +47,10 @@ func spec(c *config.Config, s *config.Service) render.Spec {
 		Zone: s.Timezone, TimesIn: c.Intake.Timezone, Times: call.TimeTags(), Text: s.BodyText(),
 		AllScriptData: s.AllScriptData, Reject: s.Missing == "reject",
 		SOAP: soap(s),
+	}
+	r.Files, r.Encoded = call.CarriedTags()
+	if s.Body == "multipart" {
+		r.Params = fields(s.Multipart)
 	}
 	if len(s.HMACSecrets) > 0 {
 		r.Secrets = make(map[string]string, len(s.HMACSecrets))

@@ -21,6 +21,7 @@ type Service struct {
 	Template           *render.Template
 	Endpoint           string // the URL as written, tags unexpanded
 	UsesRecording      bool   // the template speaks of the recording
+	Carries            bool   // the body holds a recording
 	UsesAgentRecording bool   // the template links the dual-channel recording
 	Index              int    // its place in the file
 }

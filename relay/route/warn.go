@@ -157,7 +157,7 @@ func (w *warner) unclosed(ref config.Ref, s config.Service) {
 	for _, part := range []struct {
 		key    string
 		fields []config.Field
-	}{{"params", s.Params}, {"query", s.Query}, {"headers", s.Headers}} {
+	}{{"params", s.Params}, {"multipart", s.Multipart}, {"query", s.Query}, {"headers", s.Headers}} {
 		for _, field := range part.fields {
 			templates = append(templates, config.Field{Name: part.key + "." + field.Name, Value: field.Value})
 		}

@@ -1,0 +1,83 @@
+package recordings
+
+import (
+	"errors"
+	"io"
+	"path"
+	"strings"
+)
+
+// An Upload is a recording, or the part of one, that was opened to be sent. It
+// is to be closed. What it reads is only worth something while Check says so.
+type Upload struct {
+	*content
+	of *facts
+}
+
+var errChanged = errors.New("the file has changed")
+
+// Open opens what was looked at, unless the file has changed since.
+func (f File) Open() (*Upload, error) {
+	if f.facts == nil {
+		return nil, errChanged
+	}
+	file, info, err := f.facts.shelf.tree.open(f.facts.name)
+	if err != nil {
+		return nil, err
+	}
+	c, err := partContent(file, info, f.facts.wave, f.slice)
+	if err == nil && !f.facts.same(info) {
+		err = errChanged
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return &Upload{c, f.facts}, nil
+}
+
+// FileName is the name of the file as it is sent, "" unless it is ready: a
+// headerless one is sent with a header.
+func (f File) FileName() string {
+	switch {
+	case f.State != StateReady:
+		return ""
+	case isRaw(f.Name) && f.Type == waveType:
+		return strings.TrimSuffix(path.Base(f.Name), path.Ext(f.Name)) + ".wav"
+	}
+	return path.Base(f.Name)
+}
+
+// Size is how many bytes there are to send.
+func (u *Upload) Size() int64 { return u.size() }
+
+// ReadAt implements [io.ReaderAt].
+func (u *Upload) ReadAt(b []byte, at int64) (int, error) {
+	c := *u.content
+	c.pos = at
+	n, err := io.ReadFull(&c, b)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// CopyTo writes n bytes from an offset; the kernel does it where w is a TCP
+// connection.
+func (u *Upload) CopyTo(w io.Writer, at, n int64) (int64, error) {
+	c := *u.content
+	c.pos = at
+	return c.copyTo(w, n)
+}
+
+// Check returns why the file is not what was opened any more; nil: it is.
+func (u *Upload) Check() error {
+	info, err := u.of.shelf.tree.stat(u.of.name)
+	if err == nil && !u.of.same(info) {
+		err = errChanged
+	}
+	return err
+}
+
+// Close closes the file.
+func (u *Upload) Close() error { return u.file.Close() }
