@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime"
 	mimeparts "mime/multipart"
@@ -64,7 +65,7 @@ func TestMultipartIsReadAsItIsMeant(t *testing.T) {
 		parts := mimeparts.NewReader(bytes.NewReader(filled(r, "RIFF\r\n--x")), params["boundary"])
 		for {
 			p, err := parts.NextRawPart()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -145,8 +146,10 @@ func TestAFileStandsWhereItCan(t *testing.T) {
 		"base64 in a form":    {Spec{Body: "params", Params: []Field{{"A", "#recording_base64#"}}}, "params.A: 1:1: #recording_base64# stands in a body of JSON, XML or text only"},
 		"base64 in a part":    {Spec{Body: "multipart", Params: []Field{{"A", "#recording_base64#"}}}, "multipart.A: 1:1: #recording_base64# stands in a body of JSON, XML or text only"},
 		"base64 and a filter": {Spec{Body: "json", Text: `"#recording_base64|upper#"`}, "json: 1:20: #recording_base64|upper#: filter upper cannot go with it (omit, json, default)"},
-		"signed by a tag": {Spec{Body: "file", Text: "#recording_file#", Headers: []Field{{"S", "#body|hmac:k#"}}, Secrets: map[string]string{"k": "x"}},
-			"file: a body that carries a recording cannot be signed by a tag (use signing)"},
+		"signed by a tag": {
+			Spec{Body: "file", Text: "#recording_file#", Headers: []Field{{"S", "#body|hmac:k#"}}, Secrets: map[string]string{"k": "x"}},
+			"file: a body that carries a recording cannot be signed by a tag (use signing)",
+		},
 		"another type": {Spec{Body: "multipart", Params: []Field{{"a", "b"}}, ContentType: "text/plain"}, `content_type: "text/plain" cannot go with multipart (such as multipart/form-data, without a boundary)`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,7 +81,7 @@ func service(s deliver.Status) web.Service {
 		Name: s.Name, Group: s.Group, Description: s.Description, Endpoint: hostOf(s.Endpoint),
 		State: s.State, Why: s.Why, HeldBy: s.Held(), Breaker: s.Breaker, BreakerUntil: s.BreakerUntil, Next: s.Next,
 		Waiting: s.Waiting, InFlight: s.InFlight, Retrying: s.Retrying, Oldest: s.Oldest, Dead: s.Dead,
-		ForRecording: s.ForRecording, Failing: s.Failing,
+		ForRecording: s.ForRecording, Uploads: s.Uploads, Failing: s.Failing,
 		Delivered: s.Delivered, Failed: s.Failed, PerMinute: s.Rate1m * time.Minute.Seconds(),
 		P50: s.LatencyP50.Seconds(), P99: s.LatencyP99.Seconds(),
 		LastStatus: s.LastStatus, LastError: s.LastError, LastAt: s.LastAt,

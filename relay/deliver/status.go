@@ -24,6 +24,7 @@ type Status struct {
 	InFlight     int
 	Retrying     int
 	ForRecording int            // of the waiting: those that wait for their recording
+	Uploads      int            // of what is owed: those that carry a recording, where there is one
 	Failing      time.Time      // since when each attempt fails; zero: the last one was delivered
 	Stalled      bool           // it may deliver, is owed something, and for long nothing came of it
 	Oldest       time.Time      // acceptance of the oldest delivery; zero: there is none
@@ -101,6 +102,9 @@ func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
 	s.Retrying = q.Parked + inPlace
 	s.Waiting = q.Waiting + q.InFlight - s.InFlight - inPlace
 	s.ForRecording = min(forRecording, s.Waiting)
+	if setup.service.Carries {
+		s.Uploads = s.Waiting + s.InFlight + s.Retrying
+	}
 	r.meter.fill(&s, now)
 	return s
 }

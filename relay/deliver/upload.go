@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path"
@@ -92,7 +93,7 @@ func (t *tags) open(files []render.File) ([]exchange.Insert, error) {
 		if file == nil {
 			r := t.carried(f.Tag)
 			if r.Open == nil {
-				return list[:i], &exchange.FileError{Err: fmt.Errorf("cannot be sent")}
+				return list[:i], &exchange.FileError{Err: errors.New("cannot be sent")}
 			}
 			var err error
 			if file, err = r.Open(); err != nil {
@@ -104,8 +105,10 @@ func (t *tags) open(files []render.File) ([]exchange.Insert, error) {
 		if encoded(f.Tag) {
 			list[i].File = exchange.Base64(file)
 			if file.Size() > maxEncoded {
-				return list[:i+1], &render.Error{Key: cmp.Or(t.service.Body, "soap"), Tag: "#" + f.Tag + "#",
-					Text: fmt.Sprintf("the recording has %d bytes, and at most %d go out in base64", file.Size(), maxEncoded)}
+				return list[:i+1], &render.Error{
+					Key: cmp.Or(t.service.Body, "soap"), Tag: "#" + f.Tag + "#",
+					Text: fmt.Sprintf("the recording has %d bytes, and at most %d go out in base64", file.Size(), maxEncoded),
+				}
 			}
 		}
 	}

@@ -84,6 +84,7 @@ type Service struct {
 	Retrying     int            `json:"retrying"`
 	Oldest       time.Time      `json:"oldest,omitzero"`                 // acceptance of the oldest that waits
 	ForRecording int            `json:"waiting_for_recording,omitempty"` // of those that wait
+	Uploads      int            `json:"uploads,omitempty"`               // of what is owed: those that carry a recording, where there is one
 	Failing      time.Time      `json:"failing_since,omitzero"`          // since when no attempt was delivered
 	Dead         map[string]int `json:"dead,omitempty"`                  // dead letters by reason
 	NewDead      int            `json:"dead_new,omitempty"`              // of them, those that nobody has looked at
