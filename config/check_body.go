@@ -69,6 +69,7 @@ func (c serviceChecks) checkHMAC(at place, s *Service) {
 // checkBody judges what a service sends, against its type and method.
 func (c serviceChecks) checkBody(at place, s *Service) {
 	f := c.rules
+	f.charset(at, "xml", declared(s.XML))
 	if s.Type == "soap" {
 		c.checkSOAP(at, s)
 		return
@@ -108,5 +109,22 @@ func (c serviceChecks) checkSOAP(at place, s *Service) {
 		if !xmlName.MatchString(p.Name) {
 			f.report(in.in("params"), p.Name, "%q is not the name of an XML element", p.Name)
 		}
+	}
+}
+
+// encoding is the one that an XML declaration names.
+var encoding = regexp.MustCompile(`^\s*<\?xml\s[^>]*?\bencoding\s*=\s*["']([^"']*)`)
+
+func declared(text string) string {
+	if m := encoding.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// charset reports one that the bytes would not have.
+func (f *rules) charset(at place, key, name string) {
+	if name != "" && !strings.EqualFold(strings.Replace(name, "-", "", 1), "utf8") && !strings.Contains(name, "#") {
+		f.report(at, key, "%s names the charset %q (all that is sent is UTF-8)", key, name)
 	}
 }

@@ -203,6 +203,10 @@ retry_schedule = ["5s", "soon"]
 		`9: service "crm": retry_schedule is empty`,
 		`10: service "crm": content_type "json; x" is not a media type`,
 	}},
+	{"charsets that the bytes do not have", service + "content_type = \"text/xml; charset=ISO-8859-1\"\nxml = '<?xml version=\"1.0\" encoding=\"windows-1252\"?><a/>'\n[[service]]\nname = \"u\"\nurl = \"http://h/\"\ncontent_type = \"text/xml; charset=UTF8\"\nxml = '<?xml version=\"1.0\" encoding=\"Utf-8\"?><a/>'", []string{
+		`4: service "crm": content_type names the charset "ISO-8859-1" (all that is sent is UTF-8)`,
+		`5: service "crm": xml names the charset "windows-1252" (all that is sent is UTF-8)`,
+	}},
 	{"breakers that never close", service + "[service.breaker]\nfailures = 0\nratio = 1.5\nminimum = 0\nwindow = \"0s\"\nopen = \"10m\"", []string{
 		`5: service "crm": breaker.failures 0 is not allowed (1 to 10000)`,
 		`6: service "crm": breaker.ratio 1.5 is not allowed (more than 0, at most 1)`,

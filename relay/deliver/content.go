@@ -6,13 +6,13 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/textproto"
 	"regexp"
-	"slices"
 	"strings"
 
 	"callrelay/relay/exchange"
@@ -22,14 +22,15 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
+// maxCodings is how often one answer may have been packed.
+const maxCodings = 4
+
 // content is an answer's body as text in UTF-8: unpacked, the root of several
 // parts, and read in its charset. It is bounded by limit at each step, and ends
-// early where the body is cut off.
+// early where the body is cut off. The error says that the charset is not known;
+// the text is then what ASCII there is.
 func content(r exchange.Reply, limit int64) ([]byte, error) {
-	body, err := unpack(r.Body, r.Header.Get("Content-Encoding"), limit)
-	if err != nil {
-		return nil, err
-	}
+	body := unpack(r.Body, r.Header.Get("Content-Encoding"), limit)
 	kind := r.Header.Get("Content-Type")
 	if strings.HasPrefix(strings.ToLower(strings.TrimSpace(kind)), "multipart/") {
 		body, kind = rootPart(body, kind)
@@ -37,33 +38,30 @@ func content(r exchange.Reply, limit int64) ([]byte, error) {
 	return decode(body, kind)
 }
 
-// unpack undoes the codings of a body, the last one first. Servers pack even
-// what nobody asked them to.
-func unpack(body []byte, codings string, limit int64) ([]byte, error) {
-	names := strings.Split(strings.ToLower(codings), ",")
-	for _, name := range slices.Backward(names) {
+// unpack undoes the codings of a body. Servers pack even what nobody asked them
+// to, and name the codings wrongly or not at all: so its first bytes count, and
+// the name only of the one that has no mark, a deflate without its wrapper.
+func unpack(body []byte, codings string, limit int64) []byte {
+	deflated := strings.Contains(strings.ToLower(codings), "deflate")
+	for range maxCodings {
 		var r io.Reader
 		var err error
-		switch name := strings.TrimSpace(name); name {
-		case "", "identity":
-			continue
-		case "gzip", "x-gzip":
-			r, err = gzip.NewReader(bytes.NewReader(body))
-		case "deflate":
-			if r, err = zlib.NewReader(bytes.NewReader(body)); err != nil { // some leave out the wrapper
-				r, err = flate.NewReader(bytes.NewReader(body)), nil
-			}
-		default:
-			return nil, fmt.Errorf("is packed as %s", exchange.Clip(name))
+		if r, err = gzip.NewReader(bytes.NewReader(body)); err != nil {
+			r, err = zlib.NewReader(bytes.NewReader(body))
+		}
+		if err != nil && deflated {
+			r, err = flate.NewReader(bytes.NewReader(body)), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("is no %s: %w", strings.TrimSpace(name), err)
+			break
 		}
-		if body, err = io.ReadAll(io.LimitReader(r, limit)); err != nil && len(body) == 0 {
-			return nil, fmt.Errorf("is no %s: %w", strings.TrimSpace(name), err)
+		plain, err := io.ReadAll(io.LimitReader(r, limit))
+		if errors.As(err, new(flate.CorruptInputError)) || len(plain) == 0 {
+			break // it was no such thing
 		}
+		body = plain
 	}
-	return body, nil
+	return body
 }
 
 // start is the parameter that names the root part, which many servers write
@@ -111,25 +109,29 @@ func readPart(part *multipart.Part) []byte {
 // declared is the encoding that an XML declaration names.
 var declared = regexp.MustCompile(`^<\?xml\s[^>]*?\bencoding\s*=\s*["']([A-Za-z0-9._:-]+)["']`)
 
+// named is the charset that a content type names, well written or not.
+var named = regexp.MustCompile(`(?i)\bcharset\s*=\s*["']?([^"';\s]+)`)
+
 // decode reads a text in its charset: the one its bytes prove, else the one of
 // its content type, else the one that an XML declaration names, else UTF-8. A
 // byte that means nothing there becomes U+FFFD.
-func decode(text []byte, kind string) ([]byte, error) {
+func decode(text []byte, kind string) (plain []byte, err error) {
 	enc := proven(text)
 	if enc == nil {
-		_, params, _ := mime.ParseMediaType(kind)
-		label := params["charset"]
-		if m := declared.FindSubmatch(bytes.TrimLeft(text, " \t\r\n")); label == "" && m != nil {
-			label = string(m[1])
+		m := named.FindStringSubmatch(kind)
+		if m == nil {
+			m = declared.FindStringSubmatch(string(bytes.TrimLeft(text, " \t\r\n")))
 		}
-		switch enc, _ = charset.Lookup(label); {
-		case label == "", strings.HasPrefix(strings.ToLower(label), "utf-16"): // its bytes would have proven it
-			enc = unicode.UTF8
-		case enc == nil || enc == encoding.Replacement:
-			return nil, fmt.Errorf("is written in %s", exchange.Clip(label))
+		if m != nil && !strings.HasPrefix(strings.ToLower(m[1]), "utf-16") { // whose bytes would have proven it
+			if enc, _ = charset.Lookup(m[1]); enc == nil || enc == encoding.Replacement {
+				enc, err = nil, fmt.Errorf("is written in %s", exchange.Clip(m[1]))
+			}
 		}
 	}
-	plain, err := enc.NewDecoder().Bytes(text)
+	if enc == nil {
+		enc = unicode.UTF8
+	}
+	plain, _ = enc.NewDecoder().Bytes(text)
 	return bytes.TrimPrefix(plain, []byte("\ufeff")), err
 }
 

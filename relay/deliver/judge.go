@@ -161,10 +161,7 @@ func (j judgement) matches(r exchange.Reply) bool {
 	if j.successBody == nil {
 		return true
 	}
-	text, err := content(r, j.maxResponse)
-	if err != nil {
-		text = r.Body
-	}
+	text, _ := content(r, j.maxResponse)
 	return j.successBody.Match(text)
 }
 
@@ -177,10 +174,10 @@ func (j judgement) envelope(r exchange.Reply, v verdict) verdict {
 	if success && (r.Status == http.StatusAccepted || len(bytes.TrimSpace(r.Body)) == 0) {
 		return j.byStatus(r, v)
 	}
-	var f *fault
-	text, err := content(r, j.maxResponse)
-	if err == nil {
-		f, err = readSOAP(text)
+	text, unread := content(r, j.maxResponse)
+	f, err := readSOAP(text)
+	if unread != nil { // a fault that can be made out counts all the same
+		err = unread
 	}
 	switch {
 	case f != nil:

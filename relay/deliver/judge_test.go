@@ -117,6 +117,7 @@ func TestRetryAfter(t *testing.T) {
 		{"leading zeros", "000000000000000000000000003", 3 * time.Second},
 		{"decimals", "2.5", 2500 * time.Millisecond},
 		{"decimals of nothing", "3.0", 3 * time.Second},
+		{"two in one field", "3, 120", 3 * time.Second},
 		{"a plus", "+3", 0},
 		{"hexadecimal", "0x3", 0},
 		{"a unit", "3s", 0},

@@ -47,16 +47,16 @@ func retryAfter(h exchange.Headers, now time.Time) time.Duration {
 	return 0
 }
 
-// seconds are those of a Retry-After: of any length, and, as some send them,
-// with decimals.
-var seconds = regexp.MustCompile(`^[0-9]+(\.[0-9]*)?$`)
+// seconds are those of a Retry-After: of any length, and, as some send them, with
+// decimals. A proxy may have put two fields into one.
+var seconds = regexp.MustCompile(`^([0-9]+(?:\.[0-9]*)?)\s*(?:,|$)`)
 
 // zoneless is the end of a date that says GMT in another way.
 var zoneless = regexp.MustCompile(`(?i) (utc|gmt|[+-]0000)$`)
 
 func parseRetryAfter(text string, now time.Time) (time.Duration, bool) {
-	if seconds.MatchString(text) {
-		n, _ := strconv.ParseFloat(text, 64) // too much is infinite
+	if m := seconds.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.ParseFloat(m[1], 64) // too much is infinite
 		return time.Duration(min(n, maxRetryAfter.Seconds()) * float64(time.Second)), true
 	}
 	at, err := http.ParseTime(zoneless.ReplaceAllLiteralString(text, " GMT"))
