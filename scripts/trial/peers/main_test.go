@@ -16,7 +16,9 @@ func TestMain(m *testing.M) {
 		fmt.Println("peers: left out; scripts/trial/peers/run.sh runs them")
 		return
 	}
-	os.Exit(trial.RunTests(m, &binary))
+	status := trial.RunTests(m, &binary)
+	printTable()
+	os.Exit(status)
 }
 
 // settled waits until nothing is owed to a service any more.

@@ -108,6 +108,8 @@ func (p *proxy) serial() string {
 // the moment nginx has the new ones until the relay has, nothing can arrive; all
 // of it waits, and none is lost.
 func TestMutualTLS(t *testing.T) {
+	came := "nothing"
+	row(t, "nginx, mutual TLS", "events while every certificate is changed", &came)
 	receiver := trial.NewReceiver(t)
 	first, second := newAuthority(t, "first"), newAuthority(t, "second")
 	nginx := startNginx(t, receiver.URL, first)
@@ -162,6 +164,6 @@ breaker = { open = "100ms", max_open = "200ms" }
 	if dead := r.Metric(`relay_deliveries_total{outcome="dead",service="crm"}`); dead != "0" {
 		t.Errorf("got %s dead letters, want none", dead)
 	}
-	t.Logf("%d deliveries, %d with the second certificate, %s attempts failed between them",
+	came = fmt.Sprintf("%d delivered, %d of them with the second certificate; %s attempts failed between them",
 		len(ids), arrived("relay-2"), r.Metric(`relay_attempts_total{class="tls",service="crm"}`))
 }

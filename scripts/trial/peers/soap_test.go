@@ -82,7 +82,10 @@ func TestSOAPServer(t *testing.T) {
 	calls := server.Arrivals()
 	for _, s := range soapStyles {
 		t.Run(s.name(), func(t *testing.T) {
+			came := "nothing"
+			row(t, "npm soap, SOAP "+s.version+" "+s.style+", WS-Security", "3 calls: taken; Server fault, then taken; Client fault with 200", &came)
 			s.check(t, calls, agent)
+			came = s.came(r)
 			s.checkOutcomes(t, r)
 		})
 	}
@@ -112,6 +115,14 @@ func (s soapStyle) check(t *testing.T, calls []soapCall, agent string) {
 	if seen["call-1"] != 1 || seen["server-1"] != 2 || seen["client-1"] != 1 {
 		t.Errorf("got %v, want one call, two where the server failed at first, and one that was refused", seen)
 	}
+}
+
+// came is what the relay counted.
+func (s soapStyle) came(r *trial.Relay) string {
+	count := func(outcome string) string {
+		return r.Metric(fmt.Sprintf(`relay_deliveries_total{outcome=%q,service=%q}`, outcome, s.name()))
+	}
+	return count("delivered") + " delivered, " + count("retry") + " retried, " + count("dead") + " dead"
 }
 
 // checkOutcomes holds that the server's fault was retried, and that the client's,
