@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"sync"
 
 	"callrelay/config"
@@ -20,7 +21,9 @@ func (p builder) documents() *freeswitch.Intake {
 		p.log.Error("what was taken from FreeSWITCH before is not known", "err", err)
 	}
 	n := &freeswitch.Intake{Emit: p.acceptAll, Ledger: p.ledger, Log: p.log}
-	n.Converter.Source = func(string) (name, recordings string) { return sourceOf(p.table().Config) }
+	n.Converter.Source = func(host string) (name, recordings string) {
+		return sourceOf(p.table().Config, p.ledger.SourceOf(host))
+	}
 	n.Converter.Outside = func(file string) {
 		told.Do(func() {
 			p.log.Warn("recordings of FreeSWITCH are left out: not below recordings.dir", "file", file)
@@ -32,17 +35,14 @@ func (p builder) documents() *freeswitch.Intake {
 	return n
 }
 
-// sourceOf is the source that the records of FreeSWITCH belong to, when there
-// is only one, and the name that FreeSWITCH has for the folder of recordings.
-func sourceOf(c *config.Config) (name, recordings string) {
-	for _, s := range c.Sources {
-		switch {
-		case s.Type != config.SourceFreeSWITCH:
-		case name != "":
-			return "", ""
-		default:
-			name, recordings = s.Name, s.RecordingsFrom
+// sourceOf is the source that the records of a FreeSWITCH belong to: the only
+// one there is, or the one that has met it. Empty: not known.
+func sourceOf(c *config.Config, met string) (name, recordings string) {
+	all := slices.DeleteFunc(slices.Clone(c.Sources), func(s config.Source) bool { return s.Type != config.SourceFreeSWITCH })
+	for _, s := range all {
+		if len(all) == 1 || s.Name == met {
+			return s.Name, s.RecordingsFrom
 		}
 	}
-	return name, recordings
+	return "", ""
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"callrelay/relay/source"
@@ -16,6 +17,7 @@ import (
 // Bounds of a ledger.
 const (
 	pageIDs     = 4096
+	maxHosts    = 1000
 	ledgerPages = 64 // 262,144 ids, about 50,000 calls: 2 MiB on disk
 )
 
@@ -36,11 +38,12 @@ type Ledger struct {
 	mu        sync.Mutex // guards all below
 	known     map[uint64]struct{}
 	pages     [ledgerPages]page
-	page      int              // that is being filled
-	turn      uint64           // of that page: pages are numbered as they begin
-	documents bool             // that were taken
-	unkept    map[int]struct{} // pages that are not saved as they are
-	saving    sync.Mutex       // held before mu
+	page      int               // that is being filled
+	turn      uint64            // of that page: pages are numbered as they begin
+	documents bool              // that were taken
+	unkept    map[int]struct{}  // pages that are not saved as they are
+	hosts     map[string]string // sources, by what their FreeSWITCH calls itself
+	saving    sync.Mutex        // held before mu
 }
 
 // page is a part of a ledger that is saved as a whole.
@@ -52,7 +55,7 @@ type page struct {
 // OpenLedger reads what is known. What cannot be read is returned as an error,
 // beside a ledger that knows the rest.
 func OpenLedger(store Store) (*Ledger, error) {
-	l := &Ledger{store: store, known: map[uint64]struct{}{}, unkept: map[int]struct{}{}}
+	l := &Ledger{store: store, known: map[uint64]struct{}{}, unkept: map[int]struct{}{}, hosts: map[string]string{}}
 	var failed error
 	if data, err := store.Load(documentsName); err == nil {
 		l.documents = len(data) > 0
@@ -182,7 +185,7 @@ func (l *Ledger) emit(next source.Emit, log *slog.Logger) source.Emit {
 		var places []int
 		for i, event := range events {
 			var e source.Record
-			if json.Unmarshal(event, &e) == nil && l.Knows(e.ID) {
+			if json.Unmarshal(event, &e) == nil && l.Knows(happening(e)) {
 				continue
 			}
 			fresh, records, places = append(fresh, event), append(records, e), append(places, i)
@@ -190,12 +193,45 @@ func (l *Ledger) emit(next source.Emit, log *slog.Logger) source.Emit {
 		errs := make([]error, len(events))
 		for i, err := range next(ctx, fresh) {
 			if errs[places[i]] = err; err == nil {
-				l.Note(records[i].ID)
+				l.Note(happening(records[i]))
 				l.sharing.look(records[i], log)
 			}
 		}
 		return errs
 	}
+}
+
+// happening identifies an event whichever source tells of it: the uuids of legs
+// are unique in the world, and of several FreeSWITCH a document may not say
+// which source it belongs to.
+func happening(e source.Record) string {
+	if e.UII == "" {
+		return e.ID
+	}
+	return strings.TrimPrefix(e.ID, e.Source)
+}
+
+// meet notes which source the FreeSWITCH belongs to that calls itself
+// switchname.
+func (l *Ledger) meet(switchname, source string) {
+	if l == nil || switchname == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before, known := l.hosts[switchname]; known && before != source {
+		source = "" // two have one name
+	}
+	if len(l.hosts) < maxHosts {
+		l.hosts[switchname] = source
+	}
+}
+
+// SourceOf is the name of that source; empty: none has met it.
+func (l *Ledger) SourceOf(switchname string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hosts[switchname]
 }
 
 func pageName(i int) string { return fmt.Sprintf("freeswitch-ids-%02d", i) }

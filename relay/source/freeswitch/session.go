@@ -37,6 +37,7 @@ type session struct {
 	ping    time.Time
 	survey  survey
 	settled bool // the gap before it is reported
+	met     bool // FreeSWITCH has said what it calls itself
 }
 
 // Settled implements [source.Session].
@@ -103,6 +104,10 @@ func (n *session) take(m esl.Message, now time.Time) error {
 			s.machine.Miss("%v", err)
 		}
 	case m.Name() != "" && !stamp.IsZero():
+		if !n.met {
+			n.met = true
+			s.ledger.meet(m.Get("FreeSWITCH-Switchname"), s.o.Config.Name)
+		}
 		s.Heard(stamp, now)
 		n.survey.begin(s.machine, stamp)
 		s.Put(s.machine.apply(m.Event, stamp))

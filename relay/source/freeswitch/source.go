@@ -15,6 +15,7 @@ type Source struct {
 	*source.Collector
 	o       source.Options
 	machine *machine
+	ledger  *Ledger // nil: none
 }
 
 // NewSource returns a source that is not running yet. What documents have said
@@ -24,7 +25,7 @@ func NewSource(o source.Options, ledger *Ledger) *Source {
 	if ledger != nil && o.Store != nil {
 		o.Store = withLedger{o.Store, ledger}
 	}
-	s := &Source{o: o}
+	s := &Source{o: o, ledger: ledger}
 	s.machine = newMachine(o.Config.Name, o.Config.Queues, o.Config.Phones, Converter{Recordings: o.Recordings()})
 	s.machine.documented = ledger.Documented
 	s.Collector = source.New(o, s.machine, func(reason string, from time.Time) source.Session {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -56,6 +57,54 @@ func TestBothWays(t *testing.T) {
 		ids(t, got)
 		want := append(wanted(t)["q_attended_refer"], wanted(t)["q_abandon"]...)
 		check(t, got, want)
+	}
+}
+
+// Of two FreeSWITCH that say the same things of calls of their own, all is
+// delivered, once each, although documents do not say which source is theirs;
+// the sources know their own.
+func TestTwoFreeSWITCH(t *testing.T) {
+	r, ledger := newTaker(), openLedger(t, &memory{})
+	n := &Intake{Converter: converter, Emit: singly(r.emit), Ledger: ledger}
+	other := func(text []byte) []byte {
+		text = bytes.ReplaceAll(text, []byte("FreeSWITCH-Switchname: fs\n"), []byte("FreeSWITCH-Switchname: f2\n"))
+		text = bytes.ReplaceAll(text, []byte(`"switchname":"fs"`), []byte(`"switchname":"f2"`))
+		return regexp.MustCompile(`[0-9a-f]{4}(-[0-9a-f]{4}-[0-9a-f]{12})`).ReplaceAll(text, []byte("ffff$1"))
+	}
+	for i, name := range []string{"east", "west"} {
+		f := newFake(t)
+		o := options(t, f, r)
+		o.Config.Name = name
+		run(t, NewSource(o, ledger))
+		f.awaitClient(t)
+		text := wire(t, "q_attended_refer")
+		if i > 0 {
+			text = other(text)
+		}
+		f.send(text)
+		r.await(t, "post_call", 2*(i+1))
+	}
+	before := len(r.events())
+	for _, body := range documents(t, "q_attended_refer") {
+		for _, body := range [][]byte{body, other(body)} {
+			if w := post(n, body); w.Code != 202 {
+				t.Errorf("answer %d %s", w.Code, w.Body)
+			}
+		}
+	}
+	if got := r.events(); len(got) != before {
+		t.Errorf("%d events, %d of them after the documents", len(got), len(got)-before)
+	}
+	ids(t, r.events())
+	if ledger.SourceOf("fs") != "east" || ledger.SourceOf("f2") != "west" {
+		t.Errorf("fs belongs to %q, f2 to %q", ledger.SourceOf("fs"), ledger.SourceOf("f2"))
+	}
+	counts := map[any]int{}
+	for _, e := range r.events() {
+		counts[e["source"]]++
+	}
+	if counts["east"] != counts["west"] || len(counts) != 2 {
+		t.Errorf("events by source: %v", counts)
 	}
 }
 
