@@ -87,6 +87,7 @@ func (r *reporter) callersLeg(d callersLeg) {
 		ID: d.uuid(), Start: d.start(), ANI: string(first.CallerID), DNIS: string(first.Dialled), Direction: d.direction(), Wanted: true, Rang: d.rang(),
 	}, End: d.end(), Talked: d.talked()}
 	c.Cause = cmp.Or(d.variable("originate_failed_cause", "last_bridge_hangup_cause"), d.variable("hangup_cause"))
+	c.Doubt = conferred(func(name string) string { return d.variable(name) })
 	c.Recording = r.files.below(d.variable("relay_recording", "cc_record_filename"))
 	for i, v := range d.visits() {
 		v.N = i + 1

@@ -265,9 +265,11 @@ func (d *document) called() bool {
 }
 
 // answered reports whether the leg is that of a phone that took another's
-// call: it was dialled, or it picked the call up.
+// call: it was dialled, or it picked the call up, or took it out of a parking
+// place and not into one.
 func (d *document) answered() bool {
-	return d.called() && d.variable("relay_agent", "dialed_user") != "" || d.ran("intercept")
+	return d.called() && d.variable("relay_agent", "dialed_user") != "" || d.ran("intercept") ||
+		d.ran("valet_park") && d.phone() != "" && d.variable("originate_disposition") == "" && d.variable("last_bridge_to") != ""
 }
 
 // device is the user of the directory whose phone the leg is. dialed_user is

@@ -146,6 +146,7 @@ func (m *machine) complete(l *leg, ev esl.Event) {
 	}
 	if c := m.calls[l.Call]; c != nil && l.Owner {
 		c.Complete = true
+		c.Doubt = c.Doubt || conferred(variable)
 		c.Cause = cmp.Or(variable("originate_failed_cause"), variable("last_bridge_hangup_cause"), c.Cause, variable("hangup_cause"))
 	}
 }

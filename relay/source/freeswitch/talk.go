@@ -24,6 +24,9 @@ func (m *machine) bridge(a, b *leg, at time.Time) {
 		return
 	}
 	c := m.calls[caller.Call]
+	if own := m.calls[other.Call]; other.Owner && own != c && own != nil && !own.Started {
+		own.Login = true // it came to take this call
+	}
 	m.reaches(c, other)
 	c.Talked = at
 	if caller.Device != "" && m.consults(caller) {

@@ -68,6 +68,12 @@ func endReason(variable func(name string) string) string {
 	return ""
 }
 
+// conferred reports whether the leg was in a conference: nobody knows whether
+// somebody else was there.
+func conferred(variable func(name string) string) bool {
+	return variable("conference_name")+variable("conference_uuid")+variable("conference_member_id") != ""
+}
+
 // loopback reports whether a channel is plumbing between two others.
 func loopback(channel string) bool { return strings.HasPrefix(channel, "loopback/") }
 

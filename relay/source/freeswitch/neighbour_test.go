@@ -1,0 +1,77 @@
+package freeswitch
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"callrelay/relay/source/freeswitch/esl"
+)
+
+// said makes events of short words, a second apart: name, leg and further
+// values.
+func said(t *testing.T, m *machine, events ...[]string) []map[string]any {
+	t.Helper()
+	var all []esl.Event
+	for i, e := range events {
+		text := fmt.Sprintf("Event-Name: %s\nUnique-ID: %s\nEvent-Date-Timestamp: %d\n", e[0], e[1], 1795800000000000+int64(i)*1000000)
+		for _, more := range e[2:] {
+			text += more + "\n"
+		}
+		all = append(all, esl.Parse(text+"\n"))
+	}
+	return play(t, m, all)
+}
+
+var (
+	trunk = []string{"Call-Direction: inbound", "Channel-Name: sofia/external/2125550100", "Caller-Caller-ID-Number: 2125550100", "Caller-Destination-Number: 600"}
+	phone = []string{"Call-Direction: inbound", "Channel-Name: sofia/internal/1002", "variable_user_name: 1002", "Caller-Caller-ID-Number: 1002", "Caller-Destination-Number: 6001"}
+)
+
+// Who takes a parked call, or picks one up, is its agent; his own leg is no
+// call, neither live nor by its document.
+func TestTakenFromParking(t *testing.T) {
+	got := said(t, testMachine(),
+		append([]string{"CHANNEL_CREATE", "a"}, trunk...),
+		append([]string{"CHANNEL_CREATE", "c"}, phone...),
+		[]string{"CHANNEL_BRIDGE", "a", "Bridge-A-Unique-ID: a", "Bridge-B-Unique-ID: c"},
+		[]string{"CHANNEL_HANGUP", "a", "Hangup-Cause: NORMAL_CLEARING"},
+		[]string{"CHANNEL_HANGUP", "c", "Hangup-Cause: NORMAL_CLEARING"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "c", "variable_last_bridge_hangup_cause: NORMAL_CLEARING"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "a", "variable_hangup_cause: NORMAL_CLEARING"})
+	var names []string
+	for _, e := range got {
+		names = append(names, fmt.Sprint(e["event"], " ", e["uii"], " ", e["agent_device"], " ", e["call_result"]))
+	}
+	want := []string{
+		"call_start a <nil> <nil>", "agent_connect a 1002 <nil>", "agent_termination a 1002 <nil>",
+		"call_end a <nil> Connected", "post_call a <nil> Connected",
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("events\n%q, want\n%q", names, want)
+	}
+	body := edited(t, documents(t, "agent_calls_out")[1], map[string]any{"originate_disposition": nil, "last_bridge_to": "a", "dialed_user": nil})
+	events := convert(t, bytes.ReplaceAll(body, []byte(`"app_name":"bridge"`), []byte(`"app_name":"valet_park"`)))
+	if len(events) != 1 || events[0]["event"] != "agent_termination" || events[0]["uii"] != "a" {
+		t.Errorf("document: %v, want a segment of the parked call", events)
+	}
+}
+
+// Whether somebody else was in a conference is not known: the call is neither
+// connected nor missed.
+func TestConference(t *testing.T) {
+	got := said(t, testMachine(),
+		append([]string{"CHANNEL_CREATE", "a"}, trunk...),
+		[]string{"CHANNEL_ANSWER", "a"},
+		[]string{"CHANNEL_HANGUP", "a", "Hangup-Cause: NORMAL_CLEARING"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "a", "variable_conference_name: 3000"})
+	document := convert(t, edited(t, documents(t, "q_abandon")[0], map[string]any{
+		"conference_name": "3000", "cc_side": nil, "cc_queue_joined_epoch": nil,
+	}))
+	for _, events := range [][]map[string]any{got, document} {
+		if last := events[len(events)-1]; count(events, "call_missed") > 0 || last["call_result"] != "Unknown" {
+			t.Errorf("%v, want an unknown result and nothing missed", events)
+		}
+	}
+}
