@@ -67,9 +67,11 @@ func (f *fake) serve(c net.Conn) {
 			return
 		case strings.HasPrefix(command, "event "):
 			f.write(c, "Content-Type: command/reply\nReply-Text: +OK event listener enabled plain\n\n")
-			f.ready <- struct{}{}
 		case strings.HasPrefix(command, "api "):
 			f.answer(c, strings.TrimPrefix(command, "api "))
+			if command == "api "+askAgents { // the last that it wants to know, when nothing goes on
+				f.ready <- struct{}{}
+			}
 		}
 	}
 }
