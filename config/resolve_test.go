@@ -279,6 +279,15 @@ func TestSocketOf(t *testing.T) {
 			t.Errorf("%s: %s, %v, %v; want %s, %v", test.name, got, known, err, want, test.known)
 		}
 	}
+	path := filepath.Join(t.TempDir(), "relay.toml")
+	for text, want := range map[string]string{"[queue]\ndir = \"/q\"\n": "/q", "[queue]\ndir = \"/q\"\n" + broken: "/q", broken: filepath.Join(filepath.Dir(path), "run/queue")} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := SocketOf(path, "queue"); got != want || err != nil {
+			t.Errorf("%q: the folder is %s, %v, want %s", text, got, err, want)
+		}
+	}
 	if _, _, err := SocketOf(filepath.Join(t.TempDir(), "none"), "admin"); !os.IsNotExist(err) {
 		t.Errorf("a file that is not there: %v", err)
 	}

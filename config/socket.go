@@ -12,8 +12,8 @@ import (
 // tableHeader is the line that begins a table.
 var tableHeader = regexp.MustCompile(`^\[+\s*([^\]]*?)\s*\]`)
 
-// SocketOf returns the path of the socket that [intake] or [admin] names, by as
-// much of a file as can be read: it need be neither right nor whole. Known is
+// SocketOf returns the path of the socket that [intake] or [admin] names, or the
+// folder of [queue], by as much of a file as can be read: it need be neither right nor whole. Known is
 // false when the file does not parse and the key cannot be found in it; the path
 // is the default then. The error is that of reading the file.
 func SocketOf(path, table string) (socket string, known bool, err error) {
@@ -23,18 +23,21 @@ func SocketOf(path, table string) (socket string, known bool, err error) {
 	}
 	if f, problem := parse(path, string(text)); problem == nil {
 		c, _ := f.config()
-		return map[string]string{"intake": c.Intake.Socket, "admin": c.Admin.Socket}[table], true, nil
+		return map[string]string{"intake": c.Intake.Socket, "admin": c.Admin.Socket, "queue": c.Queue.Dir}[table], true, nil
 	}
 	f := &file{dir: filepath.Dir(path)}
 	if found := socketIn(string(text), table); found != "" {
 		return f.abs(found), true, nil
 	}
-	return f.abs(map[string]string{"intake": DefaultIntakeSocket, "admin": DefaultAdminSocket}[table]), false, nil
+	return f.abs(map[string]string{"intake": DefaultIntakeSocket, "admin": DefaultAdminSocket, "queue": DefaultQueueDir}[table]), false, nil
 }
 
-// socketIn looks for a table's socket line by line.
+// socketIn looks for a table's socket, or folder, line by line.
 func socketIn(text, table string) string {
-	in := ""
+	in, key := "", "socket"
+	if table == "queue" {
+		key = "dir"
+	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if header := tableHeader.FindStringSubmatch(line); header != nil {
@@ -50,7 +53,7 @@ func socketIn(text, table string) string {
 		} else if in != table {
 			continue
 		}
-		if socket, ok := values["socket"].(string); ok {
+		if socket, ok := values[key].(string); ok {
 			return socket
 		}
 	}

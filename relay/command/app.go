@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 
@@ -210,7 +211,22 @@ func (a *app) socketOf(table, place string) (string, error) {
 	case err != nil:
 		return "", hintError{err, "relay -c FILE, or set RELAY_CONFIG; --socket PATH finds a running relay"}
 	}
+	if dir, _, err := config.SocketOf(a.configPath(), "queue"); err == nil && !served(socket) {
+		running := daemon.RunningSockets(dir)
+		if other := map[string]string{"admin": running.Admin, "intake": running.Intake}[table]; other != "" && served(other) {
+			return other, nil // the configuration was changed since
+		}
+	}
 	return socket, nil
+}
+
+// served reports whether somebody listens on a socket, as far as this user may know.
+func served(socket string) bool {
+	c, err := net.Dial("unix", socket)
+	if err == nil {
+		_ = c.Close()
+	}
+	return err == nil || errors.Is(err, os.ErrPermission)
 }
 
 // howToStart starts a relay by hand, or where the package is installed.

@@ -266,6 +266,28 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	}
 }
 
+func TestTheRelayIsFoundAfterItsSocketsMoved(t *testing.T) {
+	e := newEndpoint(t)
+	r := startRelay(t, configFor("crm", e.URL))
+	for _, table := range []string{"admin", "intake"} {
+		r.configure(strings.Replace(configFor("crm", e.URL), "[admin]\n", "["+table+"]\nsocket = \"moved-"+table+".sock\"\n[admin]\n", 1))
+		if table == "admin" {
+			r.configure(strings.Replace(configFor("crm", e.URL), "[admin]\n", "[admin]\nsocket = \"moved.sock\"\n", 1))
+		}
+		for range 2 { // before and after the reload
+			if got := command(t, `{"event":"agent_termination","agent_id":1}`, "send", "-", "-c", r.path); got.status != 0 {
+				t.Errorf("%s moved: send %+v", table, got)
+			}
+			if got := command(t, "", "reload", "-c", r.path); got.status != 0 {
+				t.Errorf("%s moved: reload %+v", table, got)
+			}
+		}
+	}
+	if got := command(t, "", "status", "-c", r.path); !strings.Contains(got.out, "intake.socket changed: takes effect after a restart") {
+		t.Errorf("status: %+v", got)
+	}
+}
+
 func TestADryRunSaysWhatAReloadWouldDo(t *testing.T) {
 	e := newEndpoint(t)
 	e.answer(http.StatusServiceUnavailable)

@@ -2,6 +2,9 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"callrelay/relay/web"
@@ -10,7 +13,8 @@ import (
 // adminSocket serves the relay's commands. A reload that names another path has
 // the socket served there: the commands, which read the same file, find it.
 type adminSocket struct {
-	open func(path string) (*web.Socket, error)
+	open  func(path string) (*web.Socket, error)
+	moved func(path string) // told where it is served
 
 	path   string // guarded by the reloader's lock
 	socket *web.Socket
@@ -18,9 +22,12 @@ type adminSocket struct {
 	ended  chan struct{}    // closed when none is served any more
 }
 
-func newAdminSocket(path string, open func(path string) (*web.Socket, error)) (*adminSocket, error) {
+func newAdminSocket(path string, open func(path string) (*web.Socket, error), moved func(path string)) (*adminSocket, error) {
 	socket, err := open(path)
-	return &adminSocket{open: open, path: path, socket: socket, next: make(chan *web.Socket, 1), ended: make(chan struct{})}, err
+	if err == nil {
+		moved(path)
+	}
+	return &adminSocket{open: open, moved: moved, path: path, socket: socket, next: make(chan *web.Socket, 1), ended: make(chan struct{})}, err
 }
 
 // prepare implements [live]. It binds, and so comes last of what can fail.
@@ -35,6 +42,7 @@ func (a *adminSocket) prepare(next *Loaded) (commit func(), err error) {
 	}
 	return func() {
 		a.path = path
+		a.moved(path)
 		select {
 		case a.next <- socket:
 		case <-a.ended:
@@ -64,5 +72,36 @@ func (a *adminSocket) run(ctx context.Context) error {
 				<-ended
 			})
 		}
+	}
+}
+
+// socketsState is the state of the queue that says where a relay is served.
+const socketsState = "sockets"
+
+// Sockets are the paths at which a relay is served, which may be others than those
+// in its configuration when that was changed since.
+type Sockets struct {
+	Admin  string `json:"admin"`
+	Intake string `json:"intake"`
+}
+
+// RunningSockets reads where the relay that has a queue's folder is served, or was
+// last; empty where that is not known, or not to be known by this user.
+func RunningSockets(queueDir string) (s Sockets) {
+	if data, err := os.ReadFile(filepath.Join(queueDir, "state", socketsState)); err == nil {
+		_ = json.Unmarshal(data, &s)
+	}
+	return s
+}
+
+// keepSockets keeps where the relay is served for commands that read another
+// configuration.
+func (p *Daemon) keepSockets(admin string) {
+	data, err := json.Marshal(Sockets{Admin: admin, Intake: p.first.Config.Intake.Socket})
+	if err == nil {
+		err = p.queue.Save(socketsState, data)
+	}
+	if err != nil {
+		p.log.Warn("where the relay is served is not kept", "err", err)
 	}
 }

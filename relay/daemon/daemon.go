@@ -168,7 +168,7 @@ func (p builder) openIntake(context.Context) error {
 func (p builder) openWeb(context.Context) error {
 	c := p.first.Config.Admin
 	relay := p.operator()
-	socket, err := newAdminSocket(c.Socket, func(path string) (*web.Socket, error) { return web.NewSocket(path, relay, p.log) })
+	socket, err := newAdminSocket(c.Socket, func(path string) (*web.Socket, error) { return web.NewSocket(path, relay, p.log) }, p.keepSockets)
 	if err != nil {
 		return err
 	}
