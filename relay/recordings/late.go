@@ -24,8 +24,9 @@ const (
 
 const (
 	lateStore = "late-recordings"
-	maxLate   = 10_000          // more are not waited for: they have failed
-	lateSave  = 2 * time.Second // changes are saved together
+	maxLate   = 10_000                 // more are not waited for: they have failed
+	lateSave  = 100 * time.Millisecond // after a change, and so much more for each entry: as soon as what was delivered is
+	lateEach  = 200 * time.Microsecond
 	lateRetry = 2 * time.Second // after the event was not accepted
 	lateSoon  = 5 * time.Second // is looked at least, after a restart
 	maxID     = 128             // bytes of an event's id
@@ -212,7 +213,7 @@ func (l *lates) remove(e *late) {
 // changed has the entries saved soon; l.mu is held.
 func (l *lates) changed() {
 	if l.saving == nil && l.store != nil {
-		l.saving = time.AfterFunc(lateSave, func() {
+		l.saving = time.AfterFunc(lateSave+time.Duration(len(l.entries))*lateEach, func() {
 			if l.begin() {
 				defer l.running.Done()
 				l.save()
