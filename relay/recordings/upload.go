@@ -8,10 +8,11 @@ import (
 )
 
 // An Upload is a recording, or the part of one, that was opened to be sent. It
-// is to be closed. What it reads is only worth something while Check says so.
+// is to be closed. What it reads is only worth something while Check says so. Its
+// sum, which a signature needs, is read once.
 type Upload struct {
 	*content
-	of *facts
+	File
 }
 
 var errChanged = errors.New("the file has changed")
@@ -33,7 +34,7 @@ func (f File) Open() (*Upload, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	return &Upload{c, f.facts}, nil
+	return &Upload{c, f}, nil
 }
 
 // FileName is the name of the file as it is sent, "" unless it is ready: a
@@ -72,8 +73,8 @@ func (u *Upload) CopyTo(w io.Writer, at, n int64) (int64, error) {
 
 // Check returns why the file is not what was opened any more; nil: it is.
 func (u *Upload) Check() error {
-	info, err := u.of.shelf.tree.stat(u.of.name)
-	if err == nil && !u.of.same(info) {
+	info, err := u.facts.shelf.tree.stat(u.facts.name)
+	if err == nil && !u.facts.same(info) {
 		err = errChanged
 	}
 	return err

@@ -345,6 +345,9 @@ func TestFactsAreThoseOfTheFile(t *testing.T) {
 	if got, want := first.SHA256(), sum(data); got != want {
 		t.Errorf("SHA256 = %s, want %s", got, want)
 	}
+	if up, err := first.Open(); err != nil || up.SHA256() != sum(data) || up.Close() != nil {
+		t.Errorf("opened: %v, or its sum is not the file's", err)
+	}
 	if again := r.Look("a.wav", -1, -1); again.facts != first.facts {
 		t.Error("facts were read again")
 	}
