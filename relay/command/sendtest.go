@@ -53,7 +53,7 @@ func (a *app) test(ctx context.Context, service, event string) error {
 }
 
 func (a *app) printTranscript(t web.Transcript) {
-	a.printf("%s\n\n", printable.Text(t.Sent(), "\n\t"))
+	a.printf("%s\n\n", printable.Text(t.Sent(), "\r\n\t"))
 	if answer := t.Answer(); answer != "" {
 		a.printf("%s\n\n", printable.Text(answer, "\n\t"))
 	}

@@ -8,6 +8,7 @@
 package printable
 
 import (
+	"bytes"
 	"io"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func Text(text, keep string) string {
 }
 
 // Writer passes on text with what is not graphic escaped as JSON does, but for
-// tabs and line ends. Safe for concurrent use.
+// tabs and line ends, those of CR and LF too. Safe for concurrent use.
 type Writer struct {
 	To io.Writer
 
@@ -68,8 +69,11 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// own is the length of the sequence of our own that text begins with.
+// own is the length of the sequence that text begins with and that stays as it is.
 func (w *Writer) own(text []byte) int {
+	if bytes.HasPrefix(text, []byte("\r\n")) {
+		return 2
+	}
 	for _, s := range w.Keep {
 		if len(text) >= len(s) && string(text[:len(s)]) == s {
 			return len(s)
