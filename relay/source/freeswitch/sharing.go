@@ -7,7 +7,7 @@ import (
 	"callrelay/relay/source"
 )
 
-// maxRecordings is how many recordings are remembered, the last ones.
+// maxRecordings is how many recordings are remembered at most.
 const maxRecordings = 10_000
 
 // sharing finds segments that have the same recording: then a link to the one
@@ -15,7 +15,6 @@ const maxRecordings = 10_000
 type sharing struct {
 	mu     sync.Mutex
 	owners map[string]string // the segment of a recording
-	order  []string
 }
 
 // look warns when another segment had the recording before. One that is a part
@@ -32,14 +31,8 @@ func (s *sharing) look(e source.Record, log *slog.Logger) {
 		log.Warn("two segments have the same recording: a link plays another call; see the contact of the agents",
 			"recording", e.Recording, "segment", segment, "before", before)
 	}
-	if s.owners == nil {
-		s.owners = map[string]string{}
+	if s.owners == nil || len(s.owners) >= maxRecordings {
+		s.owners = map[string]string{} // better some warnings too few than no bound
 	}
-	if s.owners[e.Recording] = segment; known {
-		return
-	}
-	if s.order = append(s.order, e.Recording); len(s.order) > maxRecordings {
-		delete(s.owners, s.order[0])
-		s.order = s.order[1:]
-	}
+	s.owners[e.Recording] = segment
 }

@@ -1,0 +1,111 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	callevent "callrelay/relay/call"
+)
+
+// still is a machine and a session that say nothing by themselves.
+type still struct{ Reporter }
+
+func (*still) Save([]json.RawMessage) ([]byte, error)    { return nil, nil }
+func (*still) Restore([]byte) ([]json.RawMessage, error) { return nil, nil }
+func (*still) Calls() int                                { return 0 }
+func (*still) Settled() bool                             { return true }
+func (*still) Run(ctx context.Context) error             { <-ctx.Done(); return nil }
+
+// gate takes events when it is told to, and answers each as answer says.
+type gate struct {
+	open   chan struct{} // one token, one call
+	answer func(event string) error
+	mu     sync.Mutex
+	calls  []string // the events of each call, joined
+}
+
+func (g *gate) emit(ctx context.Context, events [][]byte) []error {
+	select {
+	case <-g.open:
+	case <-ctx.Done():
+		return slices.Repeat([]error{ctx.Err()}, len(events))
+	}
+	errs := make([]error, len(events))
+	names := make([]string, len(events))
+	for i, e := range events {
+		names[i] = string(e)
+		errs[i] = g.answer(string(e))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.calls = append(g.calls, strings.Join(names, " "))
+	return errs
+}
+
+// What waits is handed over together and in order; what is refused for good is
+// counted, and what the relay cannot take now comes again, alone.
+func TestEmitTogether(t *testing.T) {
+	var mu sync.Mutex
+	full := true
+	g := &gate{open: make(chan struct{}, 10), answer: func(event string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case event == "3":
+			return &callevent.Error{Problem: "no event"}
+		case event == "5" && full:
+			full = false
+			return errors.New("queue full")
+		}
+		return nil
+	}}
+	m := &still{}
+	s := New(Options{Emit: g.emit}, m, func(string, time.Time) Session { return m })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	put := func(n int) {
+		s.Lock()
+		defer s.Unlock()
+		s.Put([]Event{{Name: "call_end", Body: fmt.Append(nil, n)}})
+	}
+	put(0)
+	until(t, s, func(st Status) bool { return st.Spooled == 1 })
+	for n := range 6 {
+		put(n + 1)
+	}
+	g.open <- struct{}{}
+	g.open <- struct{}{}
+	g.open <- struct{}{}
+	st := until(t, s, func(st Status) bool { return st.Spooled == 0 })
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(g.calls, " "); got != "0 1 2 3 4 5 6 5" || len(g.calls) > 3 || st.Turned != 6 || st.Unturned != 1 || st.Refusal != "" {
+		t.Errorf("handed over %q, status %+v", g.calls, st)
+	}
+}
+
+func until(t *testing.T, s *Collector, is func(Status) bool) Status {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for tick := time.NewTicker(time.Millisecond); ; {
+		if st := s.Status(); is(st) {
+			tick.Stop()
+			return st
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain: %+v", s.Status())
+		}
+	}
+}
