@@ -13,20 +13,23 @@ import (
 // measureIsolation compares ten healthy services alone with the same ten beside one that hangs and one that refuses connections.
 func measureIsolation(s *session, t *table) {
 	n := s.count(4000)
-	alone := s.tenServices(n, "")
+	alone := s.tenServices(n, "", nil)
 	hanging := hang(s)
-	beside := s.tenServices(n, service("hangs", hanging, "")+service("refuses", "http://"+trial.FreeAddress(s), ""))
+	beside := s.tenServices(n, service("hangs", hanging, "")+service("refuses", "http://"+trial.FreeAddress(s), ""), nil)
 	t.ratio("ten services beside one that hangs and one that refuses", beside/alone, "the same ten alone; goal: 0.95")
 }
 
-// tenServices returns the deliveries per second of ten services that are all bound to n events.
-func (s *session) tenServices(n int, more string) float64 {
+// tenServices returns the deliveries per second of ten services that are all bound to n events. Before may have the relay do more.
+func (s *session) tenServices(n int, more string, before func(*trial.Relay)) float64 {
 	k := newSink(s)
 	var toml strings.Builder
 	for i := range 10 {
 		toml.WriteString(service(fmt.Sprintf("s%d", i), fmt.Sprintf("%s/%d", k.url, i), ""))
 	}
 	r := trial.Start(s, s.binary, toml.String()+more)
+	if before != nil {
+		before(r)
+	}
 	start := time.Now()
 	pipeline(s, r, "i", n)
 	return perSecond(10*n, k.await(s, 10*n, start, 5*time.Minute))

@@ -34,6 +34,7 @@ var sections = []section{
 	{"parked", measureParked},
 	{"peer", measurePeer},
 	{"recordings", measureRecordings},
+	{"uploads", measureUploads},
 	{"sources", measureSources},
 }
 

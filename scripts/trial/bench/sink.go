@@ -13,6 +13,7 @@ import (
 // A sink is the receiver of every measurement: it counts and answers 200.
 type sink struct {
 	url    string
+	began  atomic.Int64 // requests that have begun
 	count  atomic.Int64
 	delay  time.Duration // before the answer
 	status atomic.Int32  // of the answer; 0: 200
@@ -34,6 +35,7 @@ func newSink(s *session) *sink {
 
 // ServeHTTP counts the request.
 func (k *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	k.began.Add(1)
 	if r.URL.Path == "/lag" {
 		k.lag(r.Body)
 	} else {
