@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -257,6 +259,97 @@ func TestTheTimeoutCountsFromTheLastByteThatMoved(t *testing.T) {
 		}
 		stop.Done()
 	})
+}
+
+// Over TLS it is the same: what arrives is whole, and an early answer is believed
+// at once, also from an endpoint that reads no more.
+func TestUploadsOverTLS(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_, err = io.WriteString(c, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			<-release // and reads no more
+			_ = c.Close()
+			return
+		}
+		h := sha256.New()
+		_, _ = io.Copy(h, r.Body)
+		_, _ = io.WriteString(w, hex.EncodeToString(h.Sum(nil)))
+	}))
+	t.Cleanup(func() { close(release); server.Close() })
+	s := direct(t, "[service.tls]\ninsecure_skip_verify = true")
+	f, body := onDisk(t, 3<<20)
+	for range 2 {
+		a := carrying(strings.TrimPrefix(server.URL, "https://"), time.Minute, f)
+		a.URL.Scheme = "https"
+		if reply, err := s.Send(t.Context(), a); err != nil || string(reply.Body) != sum([]byte("<"+string(body)+">")) {
+			t.Errorf("another body arrived, %v", err)
+		}
+	}
+	a := carrying(strings.TrimPrefix(server.URL, "https://"), time.Minute, large(t))
+	a.URL.Scheme, a.Method = "https", http.MethodPut
+	began := time.Now()
+	if reply, err := s.Send(t.Context(), a); err != nil || reply.Status != 401 || time.Since(began) > 20*time.Second {
+		t.Errorf("status %d after %s, %v", reply.Status, time.Since(began), err)
+	}
+}
+
+// Memory does not depend on how long a file is, nor on how many go out at once.
+func TestUploadsNeedLittleMemory(t *testing.T) {
+	const at, size, most = 4, 64 << 20, 6 << 20
+	end := script(t, func(_ int64, c net.Conn) {
+		req, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, req.Body)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+	})
+	s := direct(t, "")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var all sync.WaitGroup
+	for i := range at {
+		f := File(openOn(t, nil, size))
+		if i%2 == 1 {
+			f = Base64(openOn(t, nil, size/4))
+		}
+		all.Go(func() {
+			if reply, err := s.Send(t.Context(), carrying(end.String(), time.Minute, f)); err != nil || reply.Status != 200 {
+				t.Errorf("status %d, %v", reply.Status, err)
+			}
+		})
+	}
+	all.Wait()
+	runtime.ReadMemStats(&after)
+	if grown := after.HeapSys - before.HeapSys; grown > most {
+		t.Errorf("the heap grew by %d KiB", grown>>10)
+	}
+}
+
+// Base64 is what the library makes, wherever it is read from.
+func TestBase64OfAFile(t *testing.T) {
+	for _, size := range []int{0, 1, 2, 3, 4, 1000, 4097} {
+		f, body := onDisk(t, size)
+		want := base64.StdEncoding.EncodeToString(body)
+		for _, step := range []int64{1, 2, 5, 64, 5000} {
+			var got strings.Builder
+			for at := int64(0); at < Base64(f).Size(); at += step {
+				if _, err := Base64(f).CopyTo(&got, at, min(step, Base64(f).Size()-at)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got.String() != want {
+				t.Fatalf("%d bytes by %d: %q, want %q", size, step, got.String(), want)
+			}
+		}
+	}
 }
 
 // What a reused connection ends is sent once more, files included.
