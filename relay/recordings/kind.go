@@ -85,5 +85,14 @@ func typeOf(name string) string {
 	return unknownType
 }
 
+// stemOf is a name without what tells its format. A number at its end, as of
+// Asterisk's ids, does not.
+func stemOf(name string) string {
+	if ext := path.Ext(name); len(ext) > 1 && (ext[1] < '0' || ext[1] > '9') {
+		return strings.TrimSuffix(name, ext)
+	}
+	return name
+}
+
 // isRaw reports whether the name is that of a headerless recording.
 func isRaw(name string) bool { return strings.EqualFold(path.Ext(name), ".raw") }

@@ -117,7 +117,7 @@ func (t *tree) find(name string) (found string, info fs.FileInfo, err error) {
 		return name, nil, err
 	}
 	defer func() { _ = folder.Close() }()
-	stem := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	stem := stemOf(path.Base(name))
 	for _, k := range kinds {
 		if _, err := folder.Lstat(stem + k.ext); err == nil {
 			found = path.Join(path.Dir(name), stem+k.ext)

@@ -192,9 +192,7 @@ func (w *watcher) appeared(folder string) {
 }
 
 // converted reports whether two names differ in their ends alone.
-func converted(name, other string) bool {
-	return strings.TrimSuffix(name, path.Ext(name)) == strings.TrimSuffix(other, path.Ext(other))
-}
+func converted(name, other string) bool { return stemOf(name) == stemOf(other) }
 
 // close ends all watches and waits for what is under way.
 func (w *watcher) close() error {

@@ -258,6 +258,16 @@ func TestUploadThatFails(t *testing.T) {
 	}
 }
 
+// TestSenderIsRetired has a reload end the connections behind the signatures.
+func TestSenderIsRetired(t *testing.T) {
+	s, sender, base := openStorage(t, "calls")
+	exchange.Retire(sender)
+	file := &recording{Reader: bytes.NewReader(nil)}
+	if _, asked, err := s.put(t, sender, base+"/calls/a.wav", file); !errors.Is(err, exchange.ErrRetired) || asked != "" {
+		t.Errorf("after its end: %v, %s", err, asked)
+	}
+}
+
 // TestWhatIsSentWhole is all but a large file that is put, alone, to S3.
 func TestWhatIsSentWhole(t *testing.T) {
 	file := &recording{Reader: bytes.NewReader(large(1))}
