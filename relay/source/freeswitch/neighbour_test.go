@@ -75,3 +75,44 @@ func TestConference(t *testing.T) {
 		}
 	}
 }
+
+// An agent asks in another queue and passes the caller on to who answers there:
+// that queue gave the call, and the consultation is no segment.
+func TestPassedOnToAQueue(t *testing.T) {
+	agent := func(user, queue, member string) []string {
+		return []string{
+			"Call-Direction: outbound", "Channel-Name: sofia/internal/" + user, "variable_cc_side: agent", "variable_presence_id: " + user + "@x",
+			"variable_cc_queue: " + queue + "@default", "variable_cc_agent: " + user + "@default", "variable_cc_member_session_uuid: " + member,
+		}
+	}
+	line := []string{"Call-Direction: inbound", "Channel-Name: sofia/internal/1001", "variable_user_name: 1001", "Caller-Destination-Number: 601"}
+	got := said(t, testMachine(),
+		append([]string{"CHANNEL_CREATE", "a"}, trunk...),
+		append([]string{"CHANNEL_CREATE", "b"}, agent("1001", "support", "a")...),
+		[]string{"CHANNEL_BRIDGE", "a", "Bridge-A-Unique-ID: a", "Bridge-B-Unique-ID: b"},
+		[]string{"CHANNEL_HOLD", "b"},
+		append([]string{"CHANNEL_CREATE", "c"}, line...),
+		append([]string{"CHANNEL_CREATE", "d"}, agent("1003", "sales", "c")...),
+		[]string{"CHANNEL_BRIDGE", "c", "Bridge-A-Unique-ID: c", "Bridge-B-Unique-ID: d"},
+		[]string{"CHANNEL_UNHOLD", "b"},
+		[]string{"CHANNEL_HANGUP", "b", "variable_transfer_disposition: recv_replace"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "b", "variable_transfer_disposition: recv_replace"},
+		[]string{"CHANNEL_BRIDGE", "a", "Bridge-A-Unique-ID: a", "Bridge-B-Unique-ID: d"},
+		[]string{"CHANNEL_HANGUP", "c"}, []string{"CHANNEL_HANGUP_COMPLETE", "c"},
+		[]string{"CHANNEL_HANGUP", "a"}, []string{"CHANNEL_HANGUP", "d"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "d", "variable_last_bridge_hangup_cause: NORMAL_CLEARING"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "a"})
+	var segments []string
+	for _, e := range got {
+		if e["event"] == "agent_termination" {
+			segments = append(segments, fmt.Sprint(e["uii"], e["queue"], e["agent_id"], e["agent_duration"], e["hold_duration"], e["term_reason"]))
+		}
+	}
+	want := []string{"asupport1001@default6 4transfer", "asales1003@default4 <nil>caller"}
+	if !slices.Equal(segments, want) {
+		t.Errorf("segments %q, want %q", segments, want)
+		for _, e := range got {
+			t.Log(shown(e))
+		}
+	}
+}

@@ -55,7 +55,7 @@ func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 		m.report(l, source.ByTransfer)
 	}
 	s := &segment{Call: c.ID, Peer: peer.ID, Start: at}
-	if l.Agent != "" && (l.Member == c.ID || l.Member == peer.ID) {
+	if asked := m.calls[l.Member]; l.Agent != "" && (l.Member == c.ID || l.Member == peer.ID || asked != nil && asked.Consult) {
 		s.Queue, s.Agent = l.Queue, l.Agent
 	}
 	l.Segment = s
