@@ -328,7 +328,7 @@ func TestUploadsNeedLittleMemory(t *testing.T) {
 	}
 	all.Wait()
 	runtime.ReadMemStats(&after)
-	if grown := after.HeapSys - before.HeapSys; grown > most {
+	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > most {
 		t.Errorf("the heap grew by %d KiB", grown>>10)
 	}
 }
