@@ -208,6 +208,8 @@ func (a *app) socketOf(table, place string) (string, error) {
 	switch named := a.config != "" || os.Getenv("RELAY_CONFIG") != ""; {
 	case !known && !named && stat == nil:
 		return place, nil
+	case errors.Is(err, os.ErrPermission):
+		return "", hintError{err, "as root, or as a member of the group that may read it"}
 	case err != nil:
 		return "", hintError{err, "relay -c FILE, or set RELAY_CONFIG; --socket PATH finds a running relay"}
 	}

@@ -95,6 +95,9 @@ func (r *reloader) reload() web.Reload {
 	}
 	state := r.configState()
 	r.log.Info("config reloaded", "fingerprint", state.Fingerprint)
+	for _, line := range state.Warnings {
+		r.log.Warn("configuration warning", "text", line, repeat.Key())
+	}
 	for _, key := range state.Restart {
 		r.log.Warn("setting takes effect after a restart", "key", key, repeat.Key())
 	}
