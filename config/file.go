@@ -69,7 +69,14 @@ func syntax(name string, err error) *Problem {
 	}
 	switch {
 	case strings.HasPrefix(at.Message, "expected value but found"):
-		text += ": a text stands in quotes"
+		text = strings.Replace(text, "found … instead", "found something else", 1)
+		if bare := booleanWord.FindString(at.Message); bare != "" {
+			text += ": true or false, without quotes"
+		} else {
+			text += ": a text stands in quotes"
+		}
+	case strings.HasPrefix(at.Message, "expected a top-level item to end"):
+		text += ": a text with quotes in it stands between ''' and '''"
 	case strings.HasPrefix(at.Message, "strings cannot contain newlines"):
 		text += ": a quote is not closed"
 	}
@@ -78,6 +85,9 @@ func syntax(name string, err error) *Problem {
 	}
 	return &Problem{File: name, Line: at.Position.Line, Text: text}
 }
+
+// booleanWord is what is no boolean of TOML.
+var booleanWord = regexp.MustCompile(`"(?i:yes|no|on|off|true|false)"`)
 
 // quotes finds what the decoder quotes of the file, and numbers.
 var quotes = regexp.MustCompile(`"[^"]*"|'(?:\\.|[^'])'|'[^']*'|[0-9][0-9_.+-]{3,}`)

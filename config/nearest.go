@@ -12,7 +12,21 @@ func suggestKey(at place, key string, table reflect.Type) string {
 	if misplaced(at, key) {
 		return "a key of [[service]]: move it above the table of " + at.key
 	}
+	if meant := elsewhere[key]; meant != "" && at.key == "" && strings.HasPrefix(at.path, "service[") {
+		return "here: " + meant
+	}
 	return suggest(key, keysOf(table))
+}
+
+// elsewhere says of keys that other products have how a service says it here.
+var elsewhere = map[string]string{
+	"username": `auth = { basic = { user = "...", password = ... } }`,
+	"user":     `auth = { basic = { user = "...", password = ... } }`,
+	"password": `auth = { basic = { user = "...", password = ... } }`,
+	"token":    `auth = { bearer = ... }`,
+	"retries":  `retry_schedule is the pauses, max_age the end`,
+	"body":     `one of params, json, xml, text, multipart, file`,
+	"payload":  `one of params, json, xml, text, multipart, file`,
 }
 
 // suggest says what a word that is not known may be meant to be: the nearest

@@ -16,12 +16,15 @@ var problemTests = []struct {
 }{
 	// The text of the file.
 	{"no TOML", "[intake]\nsocket =\n", []string{`2: not TOML: expected value but found '\n' instead: a text stands in quotes (last key: intake.socket)`}},
+	{"a boolean of other files", service + "active = yes", []string{`4: not TOML: expected value but found "yes" instead: true or false, without quotes (last key: service.active)`}},
+	{"quotes in a text", service + `json = "{ "a": 1 }"`, []string{`4: not TOML: expected a top-level item to end with a newline, comment, or EOF, but got 'a' instead: a text with quotes in it stands between ''' and ''' (last key: service)`}},
+	{"a key of other products", service + "retries = 3", []string{`4: service "crm": retries is not a known key (here: retry_schedule is the pauses, max_age the end)`}},
 	{"a colon for =", "[intake]\nsocket: \"x\"", []string{`2: not TOML: expected '.' or '=', but got ':' instead (last key: intake)`}},
 	{"a quote that is open", "[intake]\nsocket = \"x\nlisten = \"y\"", []string{`2: not TOML: strings cannot contain newlines: a quote is not closed (last key: intake.socket)`}},
 	{"a key given twice", "[intake]\nsocket = \"a\"\nsocket = \"b\"", []string{
 		`3: not TOML: Key 'intake.socket' has already been defined (last key: intake.socket)`,
 	}},
-	{"an unquoted secret is not shown", "[admin]\ntoken = hunter2hunter2", []string{`2: not TOML: expected value but found … instead: a text stands in quotes (last key: admin.token)`}},
+	{"an unquoted secret is not shown", "[admin]\ntoken = hunter2hunter2", []string{`2: not TOML: expected value but found something else: a text stands in quotes (last key: admin.token)`}},
 	{"a secret that starts like a number is not shown", "[admin]\ntoken = 0xhunter2", []string{`2: not TOML: not a hexadecimal number: '0xh' (last key: admin.token)`}},
 	{"a number that may be a secret is not shown", "[admin]\ntoken = 99999999999999999999", []string{`2: not TOML: … is out of range for int64 (last key: admin.token)`}},
 

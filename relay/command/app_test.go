@@ -158,3 +158,26 @@ func TestEnvironmentOfThePackagedService(t *testing.T) {
 		}
 	}
 }
+
+func TestRenderNeedsNoSecrets(t *testing.T) {
+	t.Setenv("RELAY_T_UNSET", "")
+	path := writeConfig(t, `[[service]]
+name = "crm"
+url = "https://crm.example.com/"
+auth = { bearer = { env = "RELAY_T_UNSET" } }
+json = '{ "a": "{{agent_id}}", "b": "# uii #" }'
+`)
+	if got := command(t, "", "render", "crm", "-c", path); got.status != 0 || !strings.Contains(got.out, "***") {
+		t.Errorf("exit %d: %s%s", got.status, got.out, got.err)
+	}
+	got := command(t, "", "check", "-c", path)
+	for _, want := range []string{"{{agent_id}} is no tag, and is sent as it stands: #agent_id#", "# uii # is no tag"} {
+		if !strings.Contains(got.err, want) {
+			t.Errorf("check does not say %q:\n%s", want, got.err)
+		}
+	}
+	empty := writeConfig(t, "")
+	if got := command(t, "", "check", "-c", empty); got.status != 0 || !strings.Contains(got.err, "nothing is sent") {
+		t.Errorf("a file without a service: %+v", got)
+	}
+}

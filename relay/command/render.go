@@ -2,9 +2,11 @@ package command
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,6 +39,7 @@ func (a *app) renderCommand() *cobra.Command {
 }
 
 func (a *app) render(_ context.Context, name, event string) (err error) {
+	pretendSecrets(a.configPath())
 	s, err := daemon.Look(a.configPath())
 	if problems := daemon.Problems(nil); errors.As(err, &problems) {
 		return hintError{err, "relay check"}
@@ -67,6 +70,17 @@ func (a *app) render(_ context.Context, name, event string) (err error) {
 		}
 	}
 	return nil
+}
+
+// pretendSecrets has a value in each environment variable that secrets are taken
+// from and that is not set: nothing is sent, and they are masked in what is shown.
+func pretendSecrets(path string) {
+	text, _ := os.ReadFile(path) // what is wrong with it is said by who reads it next
+	for _, name := range secretNames(string(text)) {
+		if os.Getenv(name) == "" {
+			_ = os.Setenv(name, "whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32)))
+		}
+	}
 }
 
 func (a *app) renderOne(s *route.Service, e *call.Event, links deliver.Recordings) error {

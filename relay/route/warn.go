@@ -1,7 +1,9 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -151,7 +153,11 @@ func (w *warner) tags(ref config.Ref, tags []render.Tag, brought []string) {
 	}
 }
 
-// unclosed warns of what would be a tag if it had its second number sign.
+// foreignTag is a tag as other products write it, or with blanks in it.
+var foreignTag = regexp.MustCompile(`\{\{ *(\w+) *\}\}|\$\{ *(\w+) *\}|# +(\w+) +#`)
+
+// unclosed warns of what would be a tag if it had its second number sign, or were
+// written as here.
 func (w *warner) unclosed(ref config.Ref, s config.Service) {
 	templates := []config.Field{{Name: "url", Value: s.URL}, {Name: s.Body, Value: s.BodyText()}}
 	for _, part := range []struct {
@@ -166,6 +172,11 @@ func (w *warner) unclosed(ref config.Ref, s config.Service) {
 		for _, word := range render.Unclosed(template.Value) {
 			if w.isTag(word) {
 				w.warn(ref, template.Name, "#%s has no # at its end, so it is no tag", word)
+			}
+		}
+		for _, found := range foreignTag.FindAllStringSubmatch(template.Value, -1) {
+			if word := cmp.Or(found[1], found[2], found[3]); w.isTag(word) {
+				w.warn(ref, template.Name, "%s is no tag, and is sent as it stands: #%s#", found[0], word)
 			}
 		}
 	}
