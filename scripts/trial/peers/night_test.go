@@ -91,7 +91,7 @@ func TestNightIsReadAtOnce(t *testing.T) {
 	see(t, err)
 	_ = reply.Body.Close()
 	for _, path := range []string{"/", "/dead", "/dead?service=letters", "/services/" + ways[0].name + "-0", "/services/letters"} {
-		timed(t, path, func() {
+		timed(t, path, nightPatience, func() {
 			reply, err := visitor.Get("http://" + r.Admin + path)
 			see(t, err)
 			_ = reply.Body.Close()
@@ -100,7 +100,8 @@ func TestNightIsReadAtOnce(t *testing.T) {
 			}
 		})
 	}
-	timed(t, "relay status", func() { r.Run("status") })
+	start := timed(t, "relay version", time.Minute, func() { r.Run("version") }) // what a process takes here
+	timed(t, "relay status", start+nightPatience, func() { r.Run("status") })
 
 	ctx := browse(t, chromium)
 	see(t, chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate("http://"+r.Admin+"/login"),
@@ -117,8 +118,9 @@ func TestNightIsReadAtOnce(t *testing.T) {
 	}
 }
 
-// timed does something nine times, the median of which is to be short enough.
-func timed(t *testing.T, what string, do func()) {
+// timed does something nine times, and returns the median, which is to be short
+// enough.
+func timed(t *testing.T, what string, most time.Duration, do func()) time.Duration {
 	t.Helper()
 	var took []time.Duration
 	for range 9 {
@@ -128,9 +130,11 @@ func timed(t *testing.T, what string, do func()) {
 	}
 	slices.Sort(took)
 	t.Logf("%s: %v", what, took)
-	if took[len(took)/2] > nightPatience {
-		t.Errorf("%s takes %v, want %v", what, took[len(took)/2], nightPatience)
+	median := took[len(took)/2]
+	if median > most {
+		t.Errorf("%s takes %v, want %v", what, median, most)
 	}
+	return median
 }
 
 // onScreen reports whether a text stands within the window without scrolling.
