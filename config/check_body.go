@@ -69,7 +69,10 @@ func (c serviceChecks) checkHMAC(at place, s *Service) {
 // checkBody judges what a service sends, against its type and method.
 func (c serviceChecks) checkBody(at place, s *Service) {
 	f := c.rules
-	f.charset(at, "xml", declared(s.XML))
+	f.charset(at, "xml", s.XML)
+	if s.Body != "file" { // which is sent as it lies there
+		f.charset(at, "content_type", s.ContentType)
+	}
 	if s.Type == "soap" {
 		c.checkSOAP(at, s)
 		return
@@ -112,19 +115,12 @@ func (c serviceChecks) checkSOAP(at place, s *Service) {
 	}
 }
 
-// encoding is the one that an XML declaration names.
-var encoding = regexp.MustCompile(`^\s*<\?xml\s[^>]*?\bencoding\s*=\s*["']([^"']*)`)
-
-func declared(text string) string {
-	if m := encoding.FindStringSubmatch(text); m != nil {
-		return m[1]
-	}
-	return ""
-}
+// encoding is the one that a content type or an XML declaration names.
+var encoding = regexp.MustCompile(`(?i)^(?:[^;<]*;.*?\bcharset|\s*<\?xml\s[^>]*?\bencoding)\s*=\s*["']?([^"';\s?]+)`)
 
 // charset reports one that the bytes would not have.
-func (f *rules) charset(at place, key, name string) {
-	if name != "" && !strings.EqualFold(strings.Replace(name, "-", "", 1), "utf8") && !strings.Contains(name, "#") {
-		f.report(at, key, "%s names the charset %q (all that is sent is UTF-8)", key, name)
+func (f rules) charset(at place, key, text string) {
+	if m := encoding.FindStringSubmatch(text); m != nil && !strings.EqualFold(m[1], "utf-8") && !strings.EqualFold(m[1], "utf8") && !strings.Contains(m[1], "#") {
+		f.report(at, key, "%s names the charset %q (all that is sent is UTF-8)", key, m[1])
 	}
 }

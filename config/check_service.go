@@ -77,12 +77,8 @@ func (c serviceChecks) checkSettings(at place, s *Service) {
 			f.report(at, element("retry_schedule", i), "retry_schedule %q is not more than 0", delay)
 		}
 	}
-	_, params, err := mime.ParseMediaType(s.ContentType)
-	if s.ContentType != "" && err != nil {
+	if _, _, err := mime.ParseMediaType(s.ContentType); s.ContentType != "" && err != nil {
 		f.report(at, "content_type", "content_type %q is not a media type", s.ContentType)
-	}
-	if s.Body != "file" { // which is sent as it lies there
-		f.charset(at, "content_type", params["charset"])
 	}
 	c.checkHeaders(at, s)
 	c.checkHMAC(at, s)

@@ -143,31 +143,3 @@ func values(c any) map[string]string {
 	walk("", reflect.ValueOf(c).Elem(), Secret.digest, func(key, value string) { all[key] = value })
 	return all
 }
-
-// Keys returns the keys that a configuration may have, without the places of
-// lists: "service.url".
-func Keys() []string {
-	keys := map[string]bool{}
-	collect("", reflect.TypeFor[Config](), keys)
-	return slices.Sorted(maps.Keys(keys))
-}
-
-func collect(key string, t reflect.Type, keys map[string]bool) {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice && t.Elem() != reflect.TypeFor[Field]() {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct || t == reflect.TypeFor[Secret]() || !ours(t) {
-		keys[key] = true
-		return
-	}
-	for field := range t.Fields() {
-		if name := fieldKey(field); name != "" {
-			collect(join(key, name), field.Type, keys)
-		}
-	}
-}
-
-// ours reports whether a type is one of this package's, whose fields are keys.
-func ours(t reflect.Type) bool {
-	return t.PkgPath() == reflect.TypeFor[Config]().PkgPath() && !t.Implements(reflect.TypeFor[interface{ String() string }]())
-}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -86,9 +88,32 @@ var restartKeys = []string{
 	"queue",
 }
 
+// keysOf returns the keys that a configuration may have, without the places of
+// lists: "service.url".
+func keysOf(t reflect.Type) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice && t.Elem() != reflect.TypeFor[config.Field]() {
+		t = t.Elem()
+	}
+	ours := t.PkgPath() == reflect.TypeFor[config.Config]().PkgPath() && !t.Implements(reflect.TypeFor[fmt.Stringer]())
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[config.Secret]() || !ours {
+		return []string{""}
+	}
+	var keys []string
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
+		if !field.IsExported() || field.Name == "Path" {
+			continue
+		}
+		for _, below := range keysOf(field.Type) {
+			keys = append(keys, strings.Trim(cmp.Or(name, strings.ToLower(field.Name))+"."+below, "."))
+		}
+	}
+	return keys
+}
+
 func TestAKeyIsAppliedOrNeedsARestart(t *testing.T) {
 	p := running(t, "[queue]\nlisten = \"\"\n[admin]\nlisten = \"\"\n[recordings]\nlisten = \"\"\nkeys = [{ id = \"k\", secret = \"0123456789abcdef0123456789abcdef\" }]\n")
-	for _, key := range config.Keys() {
+	for _, key := range keysOf(reflect.TypeFor[config.Config]()) {
 		restart := slices.ContainsFunc(restartKeys, func(start string) bool { return key == start || strings.HasPrefix(key, start+".") })
 		if claimed := p.claims(key); claimed == restart {
 			t.Errorf("%s: a part claims it: %v; needs a restart: %v", key, claimed, restart)
