@@ -31,8 +31,12 @@ func (t *tags) lookAgent() Recording {
 }
 
 // sendable is a recording with the name that a preview shows where it is not
-// there yet.
+// there yet: an event that was made up has an example.
 func (t *tags) sendable(r Recording, file string) *Recording {
+	if file == "" && t.event.Name == call.Test {
+		example, _ := call.Find("recording")
+		file = example.Example
+	}
 	if r.State != RecordingReady && t.preview && file != "" {
 		r.Name, r.Type = path.Base(file), "audio/wav"
 	}

@@ -223,6 +223,10 @@ func TestAnUploadIsShownWithoutItsBytes(t *testing.T) {
 		}
 		f.complete("a.wav")
 	}
+	sample := eventOf(t, `{"event":"relay_test"}`)
+	if p, err := NewPreview(table.Service("crm"), sample, f, "1"); err != nil || !strings.Contains(p.Request.Body, ".wav: audio/wav, none)") {
+		t.Errorf("of an event that was made up: %q, %v", p.Request.Body, err)
+	}
 	s := newSetup(table.Service("crm"), environment{recordings: f}, nil)
 	e, _ := call.Parse(record("crm", "x", `,"recording":"a.wav"`).Body, "x")
 	a, hide, err := s.prepare(e, 1, time.Now())
