@@ -26,9 +26,9 @@ func TestCalls(t *testing.T) {
 				t.Run(test.name, func(t *testing.T) {
 					told, before := answered(t, relay, receiver, test.name, test.env, test.kind, test.want)
 					relay.Until("as many webhooks as events", func() bool {
-						return len(receiver.Arrivals())-before >= len(test.want)
+						return len(unrung(webhooks(t, receiver)[before:])) >= len(test.want)
 					})
-					got := webhooks(t, receiver)[before:]
+					got := unrung(webhooks(t, receiver)[before:])
 					var lines []string
 					for _, w := range got {
 						lines = append(lines, strings.Join(strings.Fields(w.Event+" "+w.Queue+" "+w.Agent+" "+w.Reason), " "))
@@ -54,6 +54,13 @@ func TestCalls(t *testing.T) {
 			once(t, receiver)
 		})
 	}
+}
+
+// unrung leaves out what phones ring and who missed a call: the shapes hold that.
+func unrung(all []webhook) []webhook {
+	return slices.DeleteFunc(slices.Clone(all), func(w webhook) bool {
+		return strings.HasPrefix(w.Event, "agent_ring") || w.Event == "call_missed"
+	})
 }
 
 // answered places calls, anew when a phone did not answer that should have: it
