@@ -151,10 +151,10 @@ func (b *embedded) load(context.Context) error {
 func (b *embedded) patience() (open, start time.Duration) { return 0, 0 }
 
 func (b *embedded) start(ctx context.Context) (*engine.Engine, error) {
-	if b.q.edge == nil {
+	if b.q.hub == nil {
 		return engine.Start(ctx, b.q.folder, b.q.o, nil)
 	}
-	return engine.Start(ctx, b.q.folder, b.q.o, b.q.edge.up)
+	return engine.Start(ctx, b.q.folder, b.q.o, b.q.hub.Uplink())
 }
 
 func (b *embedded) take(g *group) {

@@ -141,7 +141,7 @@ func (x *exam) owed(ctx context.Context, eng *engine.Engine, fl floors, state en
 }
 
 // running tells of each service what waits for it, from a running queue.
-func (x *exam) running(s Stats) {
+func (x *exam) running(s record.Stats) {
 	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
 		one := s.Services[name]
 		letters := 0

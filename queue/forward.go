@@ -149,7 +149,7 @@ func (s *spool) look(ctx context.Context) (map[string]spooled, error) {
 }
 
 // addTo adds what is spooled to what waits.
-func (s *spool) addTo(stats *Stats, services map[string]spooled) {
+func (s *spool) addTo(stats *record.Stats, services map[string]spooled) {
 	for service, n := range services {
 		one := stats.Services[service]
 		one.Waiting += n.records

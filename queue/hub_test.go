@@ -15,10 +15,12 @@ import (
 	"callrelay/queue/record"
 
 	"callrelay/queue/engine"
+
+	"callrelay/queue/hub"
 )
 
 // edgesAre waits until the list is as wanted: name, state and what waits.
-func edgesAre(t testing.TB, hub *Hub, want ...string) {
+func edgesAre(t testing.TB, hub *hub.Hub, want ...string) {
 	t.Helper()
 	var got []string
 	defer func() {
@@ -62,7 +64,7 @@ func buried(t testing.TB, q *Queue, service string, n int) {
 }
 
 // lettersAre waits until the hub's list of dead letters is as wanted.
-func lettersAre(t testing.TB, hub *Hub, edge string, f record.Filter, want ...string) {
+func lettersAre(t testing.TB, hub *hub.Hub, edge string, f record.Filter, want ...string) {
 	t.Helper()
 	var got []string
 	defer func() {
@@ -146,6 +148,7 @@ func TestHubMayOnlyCopyAndReplay(t *testing.T) {
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 0+1")
 	before := streamsOf(t, q)
+	operator := h.client("operator", "of OPERATOR")
 	for subject, body := range map[string]string{
 		"events.crm.post_call":                                 `{"forged":true}`,
 		"retry.crm":                                            `{"forged":true}`,
@@ -164,7 +167,7 @@ func TestHubMayOnlyCopyAndReplay(t *testing.T) {
 		"$JS.berlin.API.CONSUMER.CREATE.EVENTS.hub=x.events.*": `not json`,
 		"relay.ask.berlin.replay":                              `not json`,
 	} {
-		m, err := hub.link.nc.Request(subject, []byte(body), 200*time.Millisecond)
+		m, err := operator.Request(subject, []byte(body), 200*time.Millisecond)
 		if err == nil && !strings.Contains(string(m.Data), "error") && !strings.Contains(string(m.Data), "failed") {
 			t.Errorf("%s was answered with %s", subject, m.Data)
 		}
@@ -270,19 +273,23 @@ func TestAnyStreamOfTheHubMayCopyAnEdge(t *testing.T) {
 	write(t, q, append(records("crm", 0, 20), records("erp", 0, 10)...)...)
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 30+0")
+	js, err := jetstream.New(h.client("operator", "of OPERATOR"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	of := &jetstream.StreamSource{Name: record.Events, Domain: "berlin"}
 	for _, c := range []jetstream.StreamConfig{
 		{Name: "ALL", Sources: []*jetstream.StreamSource{of}},
 		{Name: "ERP", Sources: []*jetstream.StreamSource{{Name: record.Events, Domain: "berlin", FilterSubject: "events.erp.*"}}},
 		{Name: "MIRROR", Mirror: of},
 	} {
-		if _, err := hub.js.CreateStream(t.Context(), c); err != nil {
+		if _, err := js.CreateStream(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, want := range map[string]uint64{"ALL": 30, "ERP": 10, "MIRROR": 30} {
 		eventually(t, name+" has its records", func() bool {
-			s, err := hub.js.Stream(t.Context(), name)
+			s, err := js.Stream(t.Context(), name)
 			return err == nil && s.CachedInfo().State.Msgs == want
 		})
 	}

@@ -18,8 +18,11 @@ import (
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/engine"
+
+	"callrelay/queue/hub"
 )
 
 // hubEnv is held while the environment is that of a hub.
@@ -123,7 +126,18 @@ func (h *hubServer) edge(name, password string) *engine.HubOptions {
 func (h *hubServer) berlin() *engine.HubOptions { return h.edge("berlin", "of BERLIN") }
 func (h *hubServer) paris() *engine.HubOptions  { return h.edge("paris", "of PARIS") }
 
-func (h *hubServer) operator() *Hub {
+// client connects to the hub as a user of it.
+func (h *hubServer) client(user, password string) *nats.Conn {
+	h.t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(h.ns), nats.UserInfo(user, password), nats.CustomInboxPrefix("relay.answer"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(nc.Close)
+	return nc
+}
+
+func (h *hubServer) operator() *hub.Hub {
 	h.t.Helper()
 	hub, err := OpenHub(testContext(h.t), *h.edge("operator", "of OPERATOR"))
 	if err != nil {

@@ -147,9 +147,9 @@ func (q *Queue) bytes() int64 {
 }
 
 // largest returns the service with most bytes that wait.
-func (q *Queue) largest() (string, ServiceStats) {
+func (q *Queue) largest() (string, record.ServiceStats) {
 	var name string
-	var most ServiceStats
+	var most record.ServiceStats
 	for _, l := range q.allLanes() {
 		if s := l.stats(); s.Waiting+s.Parked > 0 && s.Bytes > most.Bytes {
 			name, most = l.name, s

@@ -13,6 +13,8 @@ import (
 	"callrelay/queue/record"
 
 	"callrelay/queue/engine"
+
+	"callrelay/queue/hub"
 )
 
 // Queue is the durable queue. It is safe for concurrent use.
@@ -34,7 +36,7 @@ type Queue struct {
 	dead    *committer
 	retries retries
 	logs    *logbook
-	edge    *edge // nil without a hub
+	hub     *hub.Link // nil without a hub
 	cached  statsCache
 
 	buried atomic.Pointer[func(record.Death, []record.Record)]
@@ -114,7 +116,8 @@ func openAs(ctx context.Context, o engine.Options, in inside) (*Queue, error) {
 		return nil, err
 	}
 	if o.Hub != nil {
-		if q.edge, err = newEdge(q, *o.Hub); err != nil {
+		shown := hub.Shown{Engine: q.engine.Load, Health: q.Health, Stats: q.Stats, Replay: q.Replay}
+		if q.hub, err = hub.NewLink(folder, *o.Hub, o.Log, shown); err != nil {
 			q.release()
 			return nil, err
 		}
@@ -203,8 +206,8 @@ func (q *Queue) run() {
 	for _, part := range []func(context.Context){q.base.run, q.sweepRetry, q.logs.run, q.heal, q.maintain, q.watchLanes} {
 		q.background(part)
 	}
-	if q.edge != nil {
-		q.background(q.edge.run)
+	if q.hub != nil {
+		q.background(q.hub.Run)
 	}
 }
 
@@ -311,6 +314,14 @@ func (q *Queue) Save(name string, data []byte) error { return q.folder.Save(name
 
 // Load returns what was saved last under the name, or [ErrNotFound].
 func (q *Queue) Load(name string) ([]byte, error) { return q.folder.Load(name) }
+
+// HubState returns how the queue stands with its hub, and whether it has one.
+func (q *Queue) HubState() (HubState, bool) {
+	if q.hub == nil {
+		return HubState{}, false
+	}
+	return q.hub.State(), true
+}
 
 // Done is closed when the queue is closed.
 func (q *Queue) Done() <-chan struct{} { return q.closed }

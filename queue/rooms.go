@@ -1,7 +1,10 @@
 package queue
 
 import (
+	"context"
+
 	"callrelay/queue/engine"
+	"callrelay/queue/hub"
 	"callrelay/queue/record"
 )
 
@@ -15,6 +18,10 @@ type (
 	Record = record.Record
 	// Stored is a record as it lies in a stream.
 	Stored = record.Stored
+	// Stats is what the queue holds.
+	Stats = record.Stats
+	// ServiceStats is what the queue holds for one service.
+	ServiceStats = record.ServiceStats
 	// Letter is a delivery that was given up.
 	Letter = record.Letter
 	// Filter selects dead letters.
@@ -32,6 +39,45 @@ var (
 	ErrConflict    = record.ErrConflict
 	ErrNotFound    = record.ErrNotFound
 )
+
+// What a hub and its edges are, see package hub.
+type (
+	// Hub is a central NATS, seen by who operates it.
+	Hub = hub.Hub
+	// HubLimits bound what a hub keeps, of all edges together.
+	HubLimits = hub.Limits
+	// HubState is how an edge stands with its hub.
+	HubState = hub.State
+	// Edge is an edge as the hub knows it.
+	Edge = hub.Edge
+	// EdgeReport is what an edge tells the hub of itself.
+	EdgeReport = hub.EdgeReport
+	// EdgeLetter is a dead letter of an edge, under the number it has there.
+	EdgeLetter = hub.EdgeLetter
+	// LetterSpan says which dead letters an edge has.
+	LetterSpan = hub.LetterSpan
+)
+
+// The states of an [Edge].
+const (
+	EdgeLinked  = hub.EdgeLinked
+	EdgeAway    = hub.EdgeAway
+	EdgeRebuilt = hub.EdgeRebuilt
+	EdgeRenamed = hub.EdgeRenamed
+	EdgeDoubled = hub.EdgeDoubled
+
+	// HubDomain is the JetStream domain that a hub has, and that no edge may have.
+	HubDomain = hub.Domain
+)
+
+// Errors of [Hub].
+var (
+	ErrAway    = hub.ErrAway
+	ErrNotKept = hub.ErrNotKept
+)
+
+// OpenHub links to a hub as its operator, see [hub.Open].
+func OpenHub(ctx context.Context, o HubOptions) (*Hub, error) { return hub.Open(ctx, o) }
 
 // ReasonOverflow is the reason of dead letters that the queue makes itself.
 const ReasonOverflow = record.ReasonOverflow

@@ -31,10 +31,10 @@ func openSite(t testing.TB, relays int) []*Queue {
 }
 
 // settles waits until both relays count what a service is owed alike.
-func settles(t testing.TB, queues []*Queue, want ...ServiceStats) {
+func settles(t testing.TB, queues []*Queue, want ...record.ServiceStats) {
 	t.Helper()
 	for i, q := range queues {
-		var got ServiceStats
+		var got record.ServiceStats
 		same := func() bool {
 			got = q.Stats().Services["crm"]
 			return got.Waiting == want[i].Waiting && got.InFlight == want[i].InFlight && got.Parked == want[i].Parked
@@ -58,14 +58,14 @@ func TestRelaysOfASiteCountADeliveryOnce(t *testing.T) {
 	}
 	ofA := next(t, a.Lane("crm"), 3)
 	ofB := next(t, b.Lane("crm"), 5)
-	settles(t, queues, ServiceStats{Waiting: 97, InFlight: 3}, ServiceStats{Waiting: 95, InFlight: 5})
+	settles(t, queues, record.ServiceStats{Waiting: 97, InFlight: 3}, record.ServiceStats{Waiting: 95, InFlight: 5})
 	for _, e := range ofB[:2] {
 		e.Finish()
 	}
 	if err := ofA[0].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	settles(t, queues, ServiceStats{Waiting: 95, InFlight: 2, Parked: 1}, ServiceStats{Waiting: 94, InFlight: 3, Parked: 1})
+	settles(t, queues, record.ServiceStats{Waiting: 95, InFlight: 2, Parked: 1}, record.ServiceStats{Waiting: 94, InFlight: 3, Parked: 1})
 }
 
 func TestRelaysOfASiteDeliverOnceBetweenThem(t *testing.T) {
@@ -96,7 +96,7 @@ func TestRelaysOfASiteDeliverOnceBetweenThem(t *testing.T) {
 			t.Fatalf("%d of 300 came", len(seen))
 		}
 	}
-	settles(t, queues, ServiceStats{}, ServiceStats{})
+	settles(t, queues, record.ServiceStats{}, record.ServiceStats{})
 	for id, n := range seen {
 		if n > 1 {
 			t.Errorf("%s came %d times", id, n)
@@ -130,7 +130,7 @@ func TestWhatOneRelayErasesNoOtherDelivers(t *testing.T) {
 		}
 		e.Finish()
 	}
-	settles(t, queues, ServiceStats{}, ServiceStats{})
+	settles(t, queues, record.ServiceStats{}, record.ServiceStats{})
 }
 
 func TestAnExaminationLooksAtTheCluster(t *testing.T) {

@@ -15,26 +15,6 @@ import (
 // statsInterval is how old what JetStream told may be.
 const statsInterval = time.Second
 
-// Stats is what the queue holds.
-type Stats struct {
-	Bytes    int64 // of EVENTS and RETRY
-	MaxBytes int64
-	High     bool // above 80 % of MaxBytes
-	Spooled  int  // of what waits: in the spool, while the cluster is away
-	Services map[string]ServiceStats
-}
-
-// ServiceStats is what the queue holds for one service.
-type ServiceStats struct {
-	Waiting  int            // fresh ones, not in flight
-	InFlight int            // handed out by Next
-	Parked   int            // waiting for a later attempt
-	Oldest   time.Time      // when the oldest of all these was accepted; zero: there is none
-	Bytes    int64          // of all these, estimated
-	Dead     map[string]int // dead letters by reason
-	Stalled  bool           // it is owed deliveries, somebody waits for them, and none comes
-}
-
 // statsCache holds what was last asked of JetStream.
 type statsCache struct {
 	mu    sync.Mutex
@@ -54,12 +34,12 @@ type removal struct {
 
 // Stats returns what the queue holds, at most a second old. Services that have
 // records but that nobody serves are there too.
-func (q *Queue) Stats() Stats {
+func (q *Queue) Stats() record.Stats {
 	q.refresh(q.ctx, time.Now())
 	q.cached.mu.Lock()
-	s := Stats{Bytes: q.cached.bytes, MaxBytes: q.o.MaxBytes, High: q.cached.high, Services: map[string]ServiceStats{}}
+	s := record.Stats{Bytes: q.cached.bytes, MaxBytes: q.o.MaxBytes, High: q.cached.high, Services: map[string]record.ServiceStats{}}
 	for service, reasons := range q.cached.dead {
-		s.Services[service] = ServiceStats{Dead: reasons}
+		s.Services[service] = record.ServiceStats{Dead: reasons}
 	}
 	q.cached.mu.Unlock()
 	for _, l := range q.allLanes() {
@@ -75,10 +55,10 @@ func (q *Queue) Stats() Stats {
 }
 
 // stats counts what the lane holds.
-func (l *Lane) stats() ServiceStats {
+func (l *Lane) stats() record.ServiceStats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := ServiceStats{
+	s := record.ServiceStats{
 		Waiting:  l.q.base.waiting(l),
 		InFlight: len(l.out),
 		Parked:   len(l.lot.items) + l.feed.elsewhere + l.unread,

@@ -17,6 +17,7 @@ var rules = []struct{ of, imports string }{
 	{"config", ""},
 	{"queue", ""},
 	{"queue/engine", "queue/record"},
+	{"queue/hub", "queue/engine queue/record"},
 	{"queue/queuetest", ""},
 	{"queue/record", ""},
 	{"relay", "relay/command"},

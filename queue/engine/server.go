@@ -55,8 +55,8 @@ type Engine struct {
 	Served map[string]bool // in a cluster: whose consumers of EVENTS it had when it was connected to
 }
 
-// link has the embedded server be a leaf node of a hub.
-type link interface {
+// Link has the embedded server be a leaf node of a hub.
+type Link interface {
 	// Join changes the options of a server that is about to start.
 	Join(*natsserver.Options) error
 	// Open opens the one way from the streams to the hub, and returns a connection
@@ -104,7 +104,7 @@ func (s embeddedJetStream) Health() error {
 // Start starts the embedded server and connects to it. Recovery of the
 // stored streams happens inside the start, so this returns when it is done.
 // Without a hub the link is nil.
-func Start(ctx context.Context, f *Folder, o Options, hub link) (*Engine, error) {
+func Start(ctx context.Context, f *Folder, o Options, hub Link) (*Engine, error) {
 	if o.Seams.JetStream != nil {
 		e := &Engine{srv: o.Seams.JetStream()}
 		if err := e.connect(""); err != nil {
@@ -287,7 +287,7 @@ var refusedSaid = []string{"authentication error", "maximum connections exceeded
 // a stream froze.
 type serverLog struct {
 	log *slog.Logger
-	hub link // nil: none
+	hub Link // nil: none
 
 	refused rate.Sometimes // of what is logged of those who are not let in
 

@@ -1,4 +1,4 @@
-package queue
+package hub
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func (r *EdgeReport) key() [2]string { return [2]string{r.Name, r.ID} }
 // named reports whether name and folder are such as an edge may have: at the hub
 // they become parts of subjects.
 func (r *EdgeReport) named() bool {
-	return engine.StateName.MatchString(r.Name) && engine.StateName.MatchString(r.ID) && r.Name != HubDomain
+	return engine.StateName.MatchString(r.Name) && engine.StateName.MatchString(r.ID) && r.Name != Domain
 }
 
 // LetterSpan says which dead letters there are, by their numbers.

@@ -1,4 +1,4 @@
-package queue
+package hub
 
 import (
 	"cmp"
@@ -28,9 +28,9 @@ const (
 	sourcesAtATime = 1000 // the most edges that a stream copies
 )
 
-// HubLimits bound what a hub keeps, of all edges together. Zero values are the
+// Limits bound what a hub keeps, of all edges together. Zero values are the
 // defaults of [Options].
-type HubLimits struct {
+type Limits struct {
 	Keep, DeadKeep         time.Duration
 	MaxBytes, DeadMaxBytes int64
 	Replicas               int // 1 where the hub is one server
@@ -38,7 +38,7 @@ type HubLimits struct {
 
 // Keep sets the hub up, and has it copy from the edges it knows of, as [Hub.Follow]
 // does all the time. It returns their names.
-func (h *Hub) Keep(ctx context.Context, limits HubLimits) ([]string, error) {
+func (h *Hub) Keep(ctx context.Context, limits Limits) ([]string, error) {
 	seen, err := h.sightings(ctx)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func namesOf(edges []Edge) []string {
 }
 
 // Follow keeps the hub until ctx ends: an edge that comes is copied from soon.
-func (h *Hub) Follow(ctx context.Context, limits HubLimits, log *slog.Logger) error {
+func (h *Hub) Follow(ctx context.Context, limits Limits, log *slog.Logger) error {
 	tick := time.NewTicker(keepInterval)
 	defer tick.Stop()
 	last, trouble := []string(nil), ""
@@ -110,8 +110,8 @@ func (h *Hub) Follow(ctx context.Context, limits HubLimits, log *slog.Logger) er
 
 // reports is the stream of the last reports. It names each edge, for an edge that
 // may report for itself only is not heard by who listens to all.
-func (l HubLimits) reports(seen map[[2]string]sighting) jetstream.StreamConfig {
-	subjects := []string{reportSubject(HubDomain, "*")} // of nobody, for a stream has to have one
+func (l Limits) reports(seen map[[2]string]sighting) jetstream.StreamConfig {
+	subjects := []string{reportSubject(Domain, "*")} // of nobody, for a stream has to have one
 	for key := range seen {
 		subjects = append(subjects, reportSubject(key[0], "*"))
 	}
@@ -126,7 +126,7 @@ func (l HubLimits) reports(seen map[[2]string]sighting) jetstream.StreamConfig {
 // copies is the stream that copies one stream of all edges. The name and the
 // folder of an edge are part of the subjects, and so a folder that is new is read
 // from its beginning.
-func (l HubLimits) copies(name, stream, prefix string, edges []Edge) jetstream.StreamConfig {
+func (l Limits) copies(name, stream, prefix string, edges []Edge) jetstream.StreamConfig {
 	c := jetstream.StreamConfig{
 		Name: name, MaxAge: cmp.Or(l.Keep, engine.DefaultKeep), MaxBytes: cmp.Or(l.MaxBytes, engine.DefaultMaxBytes), Duplicates: engine.LostReplyWindow,
 		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Replicas: max(l.Replicas, 1), AllowDirect: true,

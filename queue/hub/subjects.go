@@ -1,4 +1,4 @@
-package queue
+package hub
 
 // What edges and their hub say to each other. The name of an edge is a token of
 // all but the roll call, so that the hub can give each edge rights of its own.

@@ -1,4 +1,4 @@
-package queue
+package hub
 
 import (
 	"context"
@@ -56,7 +56,7 @@ func tokenOrAny(text string) bool { return text == "" || engine.StateName.MatchS
 func (g *gate) replayAll(m *nats.Msg, f record.Filter) replayed {
 	ctx, cancel := context.WithCancel(g.ctx)
 	defer cancel()
-	log := g.e.q.o.Log
+	log := g.e.log
 	log.Info("replay asked for by the hub", "service", f.Service, "reason", f.Reason)
 	count, told := 0, time.Now()
 	g.tell(m, replayed{})

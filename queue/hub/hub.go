@@ -1,4 +1,4 @@
-package queue
+package hub
 
 import (
 	"context"
@@ -21,8 +21,8 @@ const (
 	hubEvents = "HUB-EVENTS" // what the edges' EVENTS hold or held
 	hubDead   = "HUB-DEAD"   // likewise
 
-	// HubDomain is the JetStream domain that a hub has, and that no edge may have.
-	HubDomain = "hub"
+	// Domain is the JetStream domain that a hub has, and that no edge may have.
+	Domain = "hub"
 )
 
 // Errors of [Hub].
@@ -49,14 +49,14 @@ type Hub struct {
 	js   jetstream.JetStream
 }
 
-// OpenHub links to the hub. It needs rights that no edge has there.
-func OpenHub(ctx context.Context, o engine.HubOptions) (*Hub, error) {
+// Open links to the hub. It needs rights that no edge has there.
+func Open(ctx context.Context, o engine.HubOptions) (*Hub, error) {
 	l, err := openLink(ctx, o, "relay-operator-"+engine.NewPassword()[:16])
 	if err != nil {
 		return nil, err
 	}
 	h := &Hub{link: l}
-	if h.js, err = jetstream.NewWithDomain(l.nc, HubDomain, jetstream.WithDefaultTimeout(engine.RequestTimeout)); err == nil {
+	if h.js, err = jetstream.NewWithDomain(l.nc, Domain, jetstream.WithDefaultTimeout(engine.RequestTimeout)); err == nil {
 		err = h.await(ctx)
 	}
 	if err != nil {
@@ -70,7 +70,7 @@ func OpenHub(ctx context.Context, o engine.HubOptions) (*Hub, error) {
 func (h *Hub) await(ctx context.Context) error {
 	tick, late := time.NewTicker(20*time.Millisecond), time.After(hubPatience)
 	defer tick.Stop()
-	for !h.link.ns.GlobalAccount().SubscriptionInterest(apiSubject(HubDomain) + ".STREAM.INFO." + hubEdges) {
+	for !h.link.ns.GlobalAccount().SubscriptionInterest(apiSubject(Domain) + ".STREAM.INFO." + hubEdges) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -256,5 +256,5 @@ func explainHub(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: no JetStream of domain %q answers (its server needs jetstream { domain: %s }, and the user of these credentials the right to it)",
-		record.ErrUnavailable, HubDomain, HubDomain)
+		record.ErrUnavailable, Domain, Domain)
 }

@@ -1,4 +1,4 @@
-package queue
+package hub
 
 import (
 	"context"
@@ -32,7 +32,7 @@ const (
 // dead letters. Each request is made anew from what is known of it, so a hub
 // cannot set a consumer of the relay's own, publish, purge or change anything.
 type gate struct {
-	e   *edge
+	e   *Link
 	eng *engine.Engine
 	ctx context.Context // of the requests, which come from a subscription
 	end context.CancelFunc
@@ -52,7 +52,7 @@ type copying struct {
 	flow         *nats.Subscription
 }
 
-func openGate(ctx context.Context, e *edge, eng *engine.Engine) (*gate, error) {
+func openGate(ctx context.Context, e *Link, eng *engine.Engine) (*gate, error) {
 	g := &gate{e: e, eng: eng}
 	g.ctx, g.end = context.WithCancel(ctx)
 	for subject, answer := range map[string]nats.MsgHandler{

@@ -1,15 +1,18 @@
-package queue
+package hub
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/engine"
+
+	"callrelay/queue/record"
 )
 
 const (
@@ -18,8 +21,8 @@ const (
 	reportAge      = 100 * time.Millisecond // of what is told: a hub may ask as often as it likes
 )
 
-// HubState is how an edge stands with its hub.
-type HubState struct {
+// State is how an edge stands with its hub.
+type State struct {
 	Edge   string // its name at the hub
 	ID     string // of its folder
 	Linked bool
@@ -27,44 +30,55 @@ type HubState struct {
 	Why    string    // why it is not linked
 }
 
-// edge links the queue to a hub. Nothing else in the queue waits for it: all
-// that it does for the hub, it does as one more reader of the streams.
-type edge struct {
-	q  *Queue
-	o  engine.HubOptions
-	id edgeIdentity
-	up *uplink
+// Shown is what a queue shows to its hub.
+type Shown struct {
+	Engine func() *engine.Engine // that runs; nil: none
+	Health func() error
+	Stats  func() record.Stats
+	Replay func(context.Context, record.Filter, func(record.Letter)) (int, error)
+}
+
+// Link links a queue to a hub. Nothing else in the queue waits for it: all that it
+// does for the hub, it does as one more reader of the streams.
+type Link struct {
+	q   Shown
+	log *slog.Logger
+	o   engine.HubOptions
+	id  edgeIdentity
+	up  *uplink
 
 	mu    sync.Mutex
-	state HubState
+	state State
 	last  EdgeReport // at the time told
 	told  time.Time
 }
 
-func newEdge(q *Queue, o engine.HubOptions) (*edge, error) {
-	id, err := identityOf(q.folder)
+// NewLink returns the link of the queue in a folder. It is there once a server is
+// started with its [Link.Uplink], and served by [Link.Run].
+func NewLink(f *engine.Folder, o engine.HubOptions, log *slog.Logger, q Shown) (*Link, error) {
+	id, err := identityOf(f)
 	if err != nil {
-		return nil, fmt.Errorf("open queue %s: %w", q.o.Dir, err)
+		return nil, fmt.Errorf("open queue %s: %w", f.Dir, err)
 	}
-	return &edge{q: q, o: o, id: id, up: &uplink{o: o, id: id.ID}, state: HubState{Edge: o.Name, ID: id.ID, Since: time.Now(), Why: "no answer"}}, nil
+	return &Link{q: q, log: log, o: o, id: id, up: &uplink{o: o, id: id.ID}, state: State{Edge: o.Name, ID: id.ID, Since: time.Now(), Why: "no answer"}}, nil
 }
 
-// HubState returns how the queue stands with its hub, and whether it has one.
-func (q *Queue) HubState() (HubState, bool) {
-	if q.edge == nil {
-		return HubState{}, false
-	}
-	q.edge.mu.Lock()
-	defer q.edge.mu.Unlock()
-	return q.edge.state, true
+// Uplink is what the embedded server is to be started with.
+func (e *Link) Uplink() engine.Link { return e.up }
+
+// State returns how the queue stands with its hub.
+func (e *Link) State() State {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state
 }
 
-// run has the hub served until ctx ends, by one engine after another.
-func (e *edge) run(ctx context.Context) {
+// Run has the hub served until ctx ends, by one engine after another.
+func (e *Link) Run(ctx context.Context) {
 	tick := time.NewTicker(linkInterval)
 	defer tick.Stop()
 	for {
-		if eng := e.q.engine.Load(); eng != nil {
+		if eng := e.q.Engine(); eng != nil {
 			if err := e.serve(ctx, eng, tick.C); err != nil {
 				e.note(false, err.Error())
 			}
@@ -78,14 +92,14 @@ func (e *edge) run(ctx context.Context) {
 }
 
 // serve serves the hub as long as an engine runs.
-func (e *edge) serve(ctx context.Context, eng *engine.Engine, tick <-chan time.Time) error {
+func (e *Link) serve(ctx context.Context, eng *engine.Engine, tick <-chan time.Time) error {
 	g, err := openGate(ctx, e, eng)
 	if err != nil {
 		return err
 	}
 	defer g.close()
 	reported := time.Time{}
-	for e.q.engine.Load() == eng {
+	for e.q.Engine() == eng {
 		up := eng.Server.NumLeafNodes() > 0
 		e.note(up, e.up.reason())
 		if up && time.Since(reported) >= reportInterval {
@@ -106,7 +120,7 @@ func (e *edge) serve(ctx context.Context, eng *engine.Engine, tick <-chan time.T
 }
 
 // note keeps the state of the link, and logs what changed.
-func (e *edge) note(linked bool, why string) {
+func (e *Link) note(linked bool, why string) {
 	if linked {
 		why = ""
 	}
@@ -119,23 +133,23 @@ func (e *edge) note(linked bool, why string) {
 	e.mu.Unlock()
 	switch {
 	case linked && !was.Linked:
-		e.q.o.Log.Info("hub linked", "edge", e.o.Name)
+		e.log.Info("hub linked", "edge", e.o.Name)
 	case !linked && (was.Linked || was.Why != why):
-		e.q.o.Log.Warn("hub away", "edge", e.o.Name, "err", why)
+		e.log.Warn("hub away", "edge", e.o.Name, "err", why)
 	}
 }
 
 // report tells the hub what the edge holds.
-func (e *edge) report(ctx context.Context, nc *nats.Conn, to string) {
+func (e *Link) report(ctx context.Context, nc *nats.Conn, to string) {
 	data, err := json.Marshal(e.current(ctx))
 	if err != nil {
-		e.q.o.Log.Error("report to hub not written", "err", err)
+		e.log.Error("report to hub not written", "err", err)
 		return
 	}
 	_ = nc.Publish(to, data) // the next one follows in a moment
 }
 
-func (e *edge) current(ctx context.Context) EdgeReport {
+func (e *Link) current(ctx context.Context) EdgeReport {
 	e.mu.Lock()
 	last, told := e.last, e.told
 	e.mu.Unlock()
@@ -149,7 +163,7 @@ func (e *edge) current(ctx context.Context) EdgeReport {
 	return last
 }
 
-func (e *edge) look(ctx context.Context) EdgeReport {
+func (e *Link) look(ctx context.Context) EdgeReport {
 	r := EdgeReport{Name: e.o.Name, ID: e.id.ID, Made: e.id.Made, Version: e.o.Version}
 	if err := e.q.Health(); err != nil {
 		r.Problem = err.Error()
@@ -165,7 +179,7 @@ func (e *edge) look(ctx context.Context) EdgeReport {
 			r.Oldest = one.Oldest
 		}
 	}
-	if eng := e.q.engine.Load(); eng != nil {
+	if eng := e.q.Engine(); eng != nil {
 		r.Letters = letterSpan(ctx, eng)
 	}
 	return r
