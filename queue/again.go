@@ -9,9 +9,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 // Again says which deliveries of a service go out once more: what was delivered
@@ -102,7 +102,7 @@ func (s *sending) run(ctx context.Context, dry bool) error {
 		s.done.Delivered = len(s.picks)
 		return s.q.Letters(ctx, f, func(Letter) bool { s.done.Letters++; return true })
 	}
-	if level := s.q.space.level() + s.bytes; float64(level) > highPart*float64(s.q.o.MaxBytes) {
+	if level := s.q.space.Level() + s.bytes; float64(level) > engine.HighPart*float64(s.q.o.MaxBytes) {
 		return fmt.Errorf("%w: %d bytes would be stored again, and near queue.max_bytes history is given up", ErrFull, s.bytes)
 	}
 	if err := s.note(true); err != nil {
@@ -255,7 +255,7 @@ func (s *sending) put(ctx context.Context) error {
 func (s *sending) batch(ctx context.Context) (int, error) {
 	s.q.moving.RLock() // no erasure comes between reading and storing
 	defer s.q.moving.RUnlock()
-	g, n, bytes := &group{}, 0, 0
+	g, n, bytes := &journal.Group{}, 0, 0
 	for n < min(len(s.picks), replayBatch) && bytes < replayBytes {
 		seq := s.picks[n]
 		n++
@@ -268,15 +268,15 @@ func (s *sending) batch(ctx context.Context) (int, error) {
 		}
 		r := record.Read(m)
 		bytes += len(r.Body)
-		g.recs, g.notes = append(g.recs, r), append(g.notes, record.Note{record.HeadReplayed, "1"})
-		g.keys = append(g.keys, fmt.Sprintf("%s/again/%d/%d", r.Key(), s.this.Began.UnixNano(), seq))
+		g.Recs, g.Notes = append(g.Recs, r), append(g.Notes, record.Note{record.HeadReplayed, "1"})
+		g.Keys = append(g.Keys, fmt.Sprintf("%s/again/%d/%d", r.Key(), s.this.Began.UnixNano(), seq))
 	}
-	if len(g.recs) == 0 {
+	if len(g.Recs) == 0 {
 		return n, nil
 	}
 	err := s.q.append(ctx, g)
 	if err == nil {
-		s.done.Delivered += len(g.recs)
+		s.done.Delivered += len(g.Recs)
 	}
 	return n, err
 }

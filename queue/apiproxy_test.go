@@ -10,11 +10,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // outsider connects as a user of the nats CLI, and hears what is said against it.

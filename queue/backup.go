@@ -13,9 +13,9 @@ import (
 	"path"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/lane"
+	"callrelay/queue/record"
 )
 
 // The files of a backup. A stream lies in a folder of its own, in the form that
@@ -76,7 +76,7 @@ func (b *backup) write(ctx context.Context) error {
 	if !b.q.base.alone() {
 		return errors.New("the queue is a NATS cluster, which has backups of its own")
 	}
-	if err := b.file(floorsFile, encodeFloors(nil, 1, b.q.currentFloors())); err != nil {
+	if err := b.file(floorsFile, lane.EncodeFloors(nil, 1, b.q.currentFloors())); err != nil {
 		return err
 	}
 	for _, stream := range record.Order {

@@ -11,11 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // backUp writes a backup to a new folder.

@@ -9,9 +9,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/lane"
+	"callrelay/queue/record"
 )
 
 // base is what the queue stands on, the embedded server or a cluster: all that
@@ -52,7 +53,7 @@ type base interface {
 	// retries, services whose calls are ordered, the upkeep of the streams.
 	keeps() bool
 	// take brings a group of new records on its way.
-	take(g *group)
+	take(g *journal.Group)
 	// fall is told that nothing can be written, before anything is refused.
 	fall()
 	// bridge is what takes records while the streams are away; nil: nothing.
@@ -63,7 +64,7 @@ type base interface {
 	// keeper knows it again.
 	stamp(term uint64) string
 	// writer returns what the committer of a stream writes through.
-	writer(ctx context.Context, eng *engine.Engine, stream string) (writer, error)
+	writer(ctx context.Context, eng *engine.Engine, stream string) (journal.Writer, error)
 	// waiting is how many fresh deliveries of a lane, which is locked, are not
 	// in flight.
 	waiting(l *Lane) int
@@ -88,8 +89,6 @@ type base interface {
 	trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error
 	// read returns a stored record, for sure if there is one.
 	read(ctx context.Context, eng *engine.Engine, stream string, seq uint64) (*nats.Msg, error)
-	// examine looks through the records of a queue that runs.
-	examine(ctx context.Context, x *exam, eng *engine.Engine)
 	// run does what has to be done all the time, until ctx ends.
 	run(ctx context.Context)
 	// probe returns nil when a start may succeed.
@@ -132,7 +131,7 @@ func newEmbedded(q *Queue) *embedded { return &embedded{q: q, settling: newSettl
 const embeddedTerm = 1
 
 func (b *embedded) load(context.Context) error {
-	file, fl, err := openFloors(b.q.folder)
+	file, fl, err := lane.OpenFloors(b.q.folder)
 	if err != nil {
 		return err
 	}
@@ -140,11 +139,11 @@ func (b *embedded) load(context.Context) error {
 	if b.ends, err = b.q.takeEnds(); err != nil {
 		return err
 	}
-	b.q.retries.parkedTo = fl.parked
-	for name, p := range fl.lanes {
-		b.q.lane(name).win.restore(p.high, p.open)
+	b.q.retries.parkedTo = fl.Parked
+	for name, p := range fl.Lanes {
+		b.q.lane(name).win.Restore(p.High, p.Open)
 	}
-	b.q.retries.gone = fl.gone
+	b.q.retries.gone = fl.Gone
 	return nil
 }
 
@@ -157,9 +156,9 @@ func (b *embedded) start(ctx context.Context) (*engine.Engine, error) {
 	return engine.Start(ctx, b.q.folder, b.q.o, b.q.hub.Uplink())
 }
 
-func (b *embedded) take(g *group) {
-	b.q.events.room()
-	b.q.makeWay(g.size())
+func (b *embedded) take(g *journal.Group) {
+	b.q.events.Room()
+	b.q.pressure.MakeWay(b.q.space, g.Size(), b.q.closed)
 	b.q.take(g)
 }
 
@@ -209,10 +208,10 @@ func (b *embedded) open(l *Lane) bool { return l.chains == nil || b.q.loading.ov
 
 func (b *embedded) settle(_ *Lane, e *Entry) { b.settling.add(e.ack) }
 
-func (b *embedded) writer(ctx context.Context, eng *engine.Engine, stream string) (writer, error) {
-	p, err := newPublisher(ctx, eng, stream)
+func (b *embedded) writer(ctx context.Context, eng *engine.Engine, stream string) (journal.Writer, error) {
+	p, err := journal.NewPublisher(ctx, eng, stream)
 	if err == nil {
-		p.alone = true
+		p.Alone = true
 	}
 	return p, err
 }

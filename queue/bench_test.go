@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 // benchRecord has a body of 600 bytes, as in the figures of the README.
@@ -51,7 +51,7 @@ func syncLimit(b *testing.B, group int) float64 {
 func BenchmarkAppend(b *testing.B) {
 	for _, inFlight := range []int{1, 32, 4000} {
 		b.Run(fmt.Sprintf("in flight %d", inFlight), func(b *testing.B) {
-			limit := syncLimit(b, min(inFlight, maxCommit))
+			limit := syncLimit(b, min(inFlight, journal.MaxCommit))
 			q := open(b, engine.Options{Dir: b.TempDir()})
 			places := make(chan struct{}, inFlight)
 			var n int

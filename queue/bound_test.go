@@ -6,11 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // heavy is a record that counts.
@@ -77,10 +75,7 @@ func TestAFullDiskTakesHistoryAndThenRefuses(t *testing.T) {
 		next(t, l, 1)[0].Finish()
 	}
 	disk := func(free func(kept int) int64) {
-		q.space.mu.Lock()
-		defer q.space.mu.Unlock()
-		q.space.measure = func() (int64, int64, error) { return free(stored(t, q)) + 1<<20, 1 << 20, nil }
-		q.space.checked = time.Time{}
+		q.space.Pretend(q.o.MaxBytes, func() (int64, int64, error) { return free(stored(t, q)) + 1<<20, 1 << 20, nil })
 	}
 	disk(func(kept int) int64 { // others have all but what the history takes
 		if kept > 0 {

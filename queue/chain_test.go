@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // ordered opens a queue with an ordered lane.
@@ -134,9 +133,7 @@ func TestFollowersThatCannotBeParkedAreFew(t *testing.T) {
 		stuck = append(stuck, ofCall("stuck", n))
 	}
 	write(t, q, stuck...)
-	q.space.mu.Lock()
-	q.space.max = 0 // nothing can be parked any more
-	q.space.mu.Unlock()
+	q.space.Pretend(0, nil) // nothing can be parked any more
 	next(t, l, 1)
 	none(t, l)
 	l.mu.Lock()

@@ -3,13 +3,10 @@ package queue
 import (
 	"errors"
 	"testing"
-	"time"
-
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // claiming is a record of an event with an id that stands for a content.
@@ -74,26 +71,4 @@ func TestAnotherRelaysIDWithOtherContentIsAConflict(t *testing.T) {
 	none(t, queues[0].Lane("crm"))
 	none(t, queues[1].Lane("billing"))
 	none(t, queues[1].Lane("sales"))
-}
-
-func TestClaimsEndWithTheWindow(t *testing.T) {
-	c := newClaims(time.Minute)
-	now := time.Now()
-	if _, fresh, taken := c.stake("C1=a", now); !fresh || taken {
-		t.Error("a new claim is not fresh")
-	}
-	if _, fresh, taken := c.stake("C1=a=b", now); !fresh || taken {
-		t.Error("an id with = in it is taken for another")
-	}
-	h, fresh, taken := c.stake("C1=b", now.Add(59*time.Second))
-	if fresh || !taken {
-		t.Error("a claim that is taken is not")
-	}
-	if _, fresh, taken := c.stake("C1=b", now.Add(61*time.Second)); !fresh || taken {
-		t.Error("a claim outlasts the window")
-	}
-	c.release([]hash128{h})
-	if _, fresh, _ := c.stake("C1=c", now.Add(62*time.Second)); !fresh {
-		t.Error("a claim that was released is still made")
-	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 const (
@@ -67,17 +67,17 @@ func (c *cluster) load(ctx context.Context) (err error) {
 	return err
 }
 
-func (c *cluster) take(g *group) {
+func (c *cluster) take(g *journal.Group) {
 	if err := c.payload.fits(g); err != nil {
-		go g.done(err)
+		go g.Done(err)
 		return
 	}
 	if c.spool != nil {
 		c.spool.take(g)
 		return
 	}
-	c.q.events.room()
-	c.q.makeWay(g.size())
+	c.q.events.Room()
+	c.q.pressure.MakeWay(c.q.space, g.Size(), c.q.closed)
 	c.q.take(g)
 }
 
@@ -313,10 +313,10 @@ func (c *cluster) read(ctx context.Context, eng *engine.Engine, stream string, s
 	return nil, record.ErrNotFound
 }
 
-func (c *cluster) writer(ctx context.Context, eng *engine.Engine, stream string) (writer, error) {
-	p, err := newPublisher(ctx, eng, stream)
+func (c *cluster) writer(ctx context.Context, eng *engine.Engine, stream string) (journal.Writer, error) {
+	p, err := journal.NewPublisher(ctx, eng, stream)
 	if err == nil {
-		p.strict = stream == record.Events && c.spool != nil
+		p.Strict = stream == record.Events && c.spool != nil
 	}
 	return p, err
 }

@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
@@ -24,14 +23,16 @@ func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
 	t.Cleanup(func() { _ = q.Close(context.Background()) }) // it has lost its stream
 	write(t, q, sample("crm", 0))
 	q.engine.Load().Pub.Close() // what is written now gets nowhere
-	newGroup := func(n int) *group { return &group{recs: []record.Record{sample("crm", n)}, done: func(error) {}} }
-	first, copied, known := newGroup(1), newGroup(1), newGroup(0)
-	q.events.commit([]*group{first, copied, known})
-	if first.err == nil || copied.err == nil {
-		t.Errorf("got %v for the first and %v for its copy, want an error for both", first.err, copied.err)
+	newGroup := func(n int) *journal.Group {
+		return &journal.Group{Recs: []record.Record{sample("crm", n)}, Done: func(error) {}}
 	}
-	if known.err != nil {
-		t.Errorf("got %v for what was stored before", known.err)
+	first, copied, known := newGroup(1), newGroup(1), newGroup(0)
+	q.events.Commit([]*journal.Group{first, copied, known})
+	if first.Err == nil || copied.Err == nil {
+		t.Errorf("got %v for the first and %v for its copy, want an error for both", first.Err, copied.Err)
+	}
+	if known.Err != nil {
+		t.Errorf("got %v for what was stored before", known.Err)
 	}
 }
 
@@ -59,8 +60,8 @@ func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 		defer l.mu.Unlock()
 		return l.feed.waiting == 0
 	})
-	if got := q.snapshot().lanes["crm"]; got.high != 1 || !slices.Equal(got.open, []uint64{1}) {
-		t.Errorf("saved floor: high %d, open %d; the second record, still owed, would be taken for finished", got.high, got.open)
+	if got := q.snapshot().Lanes["crm"]; got.High != 1 || !slices.Equal(got.Open, []uint64{1}) {
+		t.Errorf("saved floor: high %d, open %d; the second record, still owed, would be taken for finished", got.High, got.Open)
 	}
 	for _, e := range next(t, l, 3) {
 		if e.Seq == third.Seq {
@@ -80,9 +81,9 @@ func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
 	write(t, q, records("crm", 0, 3)...)
 	for n := range 3 { // as after the window, on a clock that was set back
 		r := sample("crm", n)
-		q.events.commitMu.Lock()
-		q.events.recent.forget(q.events.recent.hash(r.Key()))
-		q.events.commitMu.Unlock()
+		q.events.CommitMu.Lock()
+		q.events.Recent.Forget(q.events.Recent.Hash(r.Key()))
+		q.events.CommitMu.Unlock()
 	}
 	write(t, q, records("crm", 0, 5)...)
 	got := map[string]int{}

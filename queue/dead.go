@@ -12,9 +12,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/time/rate"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 // deathNote is what is stored beside a dead letter.
@@ -29,10 +29,10 @@ func deathNote(e *Entry, d record.Death) record.Note {
 
 // bury stores e in DEAD and returns when that is on disk.
 func (q *Queue) bury(e *Entry, d record.Death) error {
-	if err := q.roomForDead(record.SizeOf(&e.Record)); err != nil {
+	if err := q.deadSpace.Take(record.SizeOf(&e.Record), time.Now()); err != nil {
 		return fmt.Errorf("bury delivery: %w", err)
 	}
-	if _, err := q.dead.write(e.Record, deathNote(e, d), ""); err != nil {
+	if _, err := q.dead.Write(e.Record, deathNote(e, d), ""); err != nil {
 		return fmt.Errorf("bury delivery: %w", err)
 	}
 	return nil
@@ -41,19 +41,19 @@ func (q *Queue) bury(e *Entry, d record.Death) error {
 // buryAll stores many in DEAD, all or none.
 func (q *Queue) buryAll(entries []*Entry, d record.Death) error {
 	result := make(chan error, 1)
-	g := &group{keys: make([]string, len(entries)), done: func(err error) { result <- err }}
+	g := &journal.Group{Keys: make([]string, len(entries)), Done: func(err error) { result <- err }}
 	var size int64
 	for _, e := range entries {
 		size += record.SizeOf(&e.Record)
 		own := d
 		own.Attempts = max(d.Attempts, e.Attempts)
-		g.recs = append(g.recs, e.Record)
-		g.notes = append(g.notes, deathNote(e, own))
+		g.Recs = append(g.Recs, e.Record)
+		g.Notes = append(g.Notes, deathNote(e, own))
 	}
-	if err := q.roomForDead(size); err != nil {
+	if err := q.deadSpace.Take(size, time.Now()); err != nil {
 		return fmt.Errorf("bury deliveries: %w", err)
 	}
-	q.dead.add(g)
+	q.dead.Add(g)
 	if err := <-result; err != nil {
 		return fmt.Errorf("bury deliveries: %w", err)
 	}
@@ -154,12 +154,12 @@ func (q *Queue) Replay(ctx context.Context, f record.Filter, each func(record.Le
 		pace = rate.NewLimiter(rate.Limit(f.Rate), 1)
 	}
 	return q.eachBatch(ctx, f, func(letters []record.Letter) error {
-		g := &group{}
+		g := &journal.Group{}
 		for i := range letters {
 			l := &letters[i]
-			g.recs = append(g.recs, l.Record)
-			g.notes = append(g.notes, record.Note{record.HeadReplayed, "1"})
-			g.keys = append(g.keys, fmt.Sprintf("%s/replay/%d", l.Key(), l.Seq))
+			g.Recs = append(g.Recs, l.Record)
+			g.Notes = append(g.Notes, record.Note{record.HeadReplayed, "1"})
+			g.Keys = append(g.Keys, fmt.Sprintf("%s/replay/%d", l.Key(), l.Seq))
 		}
 		if err := q.append(ctx, g); err != nil {
 			return err
@@ -175,13 +175,13 @@ func (q *Queue) Replay(ctx context.Context, f record.Filter, each func(record.Le
 }
 
 // append stores a group in EVENTS and waits for it.
-func (q *Queue) append(ctx context.Context, g *group) error {
-	if err := q.room(g.size()); err != nil {
+func (q *Queue) append(ctx context.Context, g *journal.Group) error {
+	if err := q.room(g.Size()); err != nil {
 		return err
 	}
 	result := make(chan error, 1)
-	g.done = func(err error) { result <- err }
-	q.events.add(g)
+	g.Done = func(err error) { result <- err }
+	q.events.Add(g)
 	select {
 	case err := <-result:
 		return err

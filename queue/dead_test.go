@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 func TestOverflowCostsOnlyTheServiceThatHoldsMost(t *testing.T) {
@@ -59,7 +58,7 @@ func TestFullQueueRefusesAndKeepsWhatItHas(t *testing.T) {
 		} else if !errors.Is(err, record.ErrFull) {
 			t.Fatalf("got %v, want ErrFull", err)
 		}
-		return err != nil && q.deadSpace.take(sweepBatch*4000, time.Now()) != nil
+		return err != nil && q.deadSpace.Take(sweepBatch*4000, time.Now()) != nil
 	})
 	if err := q.Health(); err != nil {
 		t.Errorf("health: %v", err)
@@ -72,26 +71,6 @@ func TestFullQueueRefusesAndKeepsWhatItHas(t *testing.T) {
 	}
 	if n, err := q.DropLetters(testContext(t), record.Filter{Reason: "overflow"}); n != s.Dead["overflow"] || err != nil {
 		t.Errorf("dropped %d: %v", n, err)
-	}
-}
-
-func TestReserveOfTheDiskIsKept(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	free := int64(500)
-	s := &space{max: 1000, measure: func() (int64, int64, error) { return free + 100, 100, nil }}
-	if err := s.take(400, now); err != nil {
-		t.Error(err)
-	}
-	if err := s.take(200, now); !errors.Is(err, record.ErrFull) {
-		t.Errorf("beyond the free space: got %v", err)
-	}
-	free = 5000
-	if err := s.take(200, now.Add(time.Second)); err != nil {
-		t.Errorf("after the disk was looked at again: %v", err)
-	}
-	if err := s.take(500, now); !errors.Is(err, record.ErrFull) {
-		t.Errorf("beyond the limit: got %v", err)
 	}
 }
 

@@ -7,9 +7,8 @@ import (
 	"maps"
 	"slices"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // Erased is what an erasure removed, or would remove.

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // person makes a record of a call whose body names it.

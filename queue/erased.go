@@ -5,9 +5,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // erasedSubject is where the relays of a site tell each other of what they
@@ -45,19 +44,11 @@ func (c *cluster) letGo(m *nats.Msg) {
 	c.q.moving.RLock() // an erasure of this relay comes first
 	defer c.q.moving.RUnlock()
 	l := c.q.lane(record.ServiceOf(m.Subject))
-	_, items, _ := l.letGo(erasing{stored: setOf(r.Stored), parked: setOf(r.Parked)})
+	_, items, _ := l.letGo(erasing{stored: record.SetOf(r.Stored), parked: record.SetOf(r.Parked)})
 	for _, item := range items {
 		c.q.forgetParked(item)
 	}
 	l.mu.Lock()
 	l.erasing = erasing{} // what is gone comes no more
 	l.mu.Unlock()
-}
-
-func setOf[T comparable](members []T) map[T]bool {
-	set := map[T]bool{}
-	for _, one := range members {
-		set[one] = true
-	}
-	return set
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/lane"
+	"callrelay/queue/record"
 )
 
 const (
@@ -97,10 +97,10 @@ func (l *Lane) nudge(now time.Time) {
 // request on its way may be answered by the consumer after the one it was meant
 // for.
 func (l *Lane) attach(ctx context.Context, eng *engine.Engine) error {
-	l.q.events.commitMu.Lock() // so that no record is counted twice, or not at all
-	defer l.q.events.commitMu.Unlock()
+	l.q.events.CommitMu.Lock() // so that no record is counted twice, or not at all
+	defer l.q.events.CommitMu.Unlock()
 	s, err := eng.Stream(ctx, record.Events)
-	if err == nil && !l.q.events.same(s) {
+	if err == nil && !l.q.events.Same(s) {
 		err = errReplaced
 	}
 	if err != nil {
@@ -112,9 +112,9 @@ func (l *Lane) attach(ctx context.Context, eng *engine.Engine) error {
 // attachAt does so while nothing is stored behind last.
 func (l *Lane) attachAt(ctx context.Context, eng *engine.Engine, last uint64) error {
 	l.mu.Lock()
-	l.win.clamp(last)
+	l.win.Clamp(last)
 	l.lot.clamp(last)
-	start, sub := l.win.floor()+1, l.feed.sub
+	start, sub := l.win.Floor()+1, l.feed.sub
 	if l.feed.eng != eng || l.feed.renew {
 		sub = nil
 	}
@@ -135,7 +135,7 @@ func (l *Lane) attachAt(ctx context.Context, eng *engine.Engine, last uint64) er
 		eng: eng, sub: sub, least: minFetch, most: maxFetch, patience: fetchExpires,
 		waiting: pending, counted: last,
 	})
-	l.fresh, l.shadows = keepTaken(l.fresh, l.win.high), 0
+	l.fresh, l.shadows = keepTaken(l.fresh, l.win.High), 0
 	for _, e := range l.fresh {
 		if e.shadow {
 			l.shadows++
@@ -199,7 +199,7 @@ func (l *Lane) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.era++
-	l.win, l.fresh, l.shadows, l.moved, l.restored = window{}, nil, 0, true, 0
+	l.win, l.fresh, l.shadows, l.moved, l.restored = lane.Window{}, nil, 0, true, 0
 	l.feed, l.lot.over, l.peeked = feed{average: l.feed.average}, nil, peek{}
 	l.trimmedTo, l.trimmedAt = 0, time.Time{}
 	l.acks.forget()
@@ -273,7 +273,7 @@ func (l *Lane) arrive(m *nats.Msg) {
 		stored = accepted // it came by way of a spool
 	}
 	e := &Entry{
-		Record: record.Read(m), Seq: at.Seq, Accepted: l.q.clock.moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(record.HeadReplayed) != "",
+		Record: record.Read(m), Seq: at.Seq, Accepted: l.q.clock.Moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(record.HeadReplayed) != "",
 		lane: l, ack: m.Reply,
 	}
 	if known := l.q.base.accept(l, e, at); known {
@@ -314,10 +314,10 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 	if l.erasing.has(e) {
 		return true
 	}
-	if e.Seq <= l.win.high {
-		l.win.passed(e.Seq)
-		if !l.win.take(e.Seq) {
-			return !l.win.isOut(e.Seq)
+	if e.Seq <= l.win.High {
+		l.win.Passed(e.Seq)
+		if !l.win.Take(e.Seq) {
+			return !l.win.IsOut(e.Seq)
 		}
 	}
 	at, found := slices.BinarySearchFunc(l.fresh, e, bySeq)

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"callrelay/queue/queuetest"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
 )
 
 func TestSecondOpenIsRefused(t *testing.T) {

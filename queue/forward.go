@@ -9,9 +9,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 const (
@@ -38,14 +38,14 @@ func (s *spool) forwardAll(ctx context.Context) error {
 // here once the cluster has them; a crash in between leaves them in doubt.
 func (s *spool) forward(ctx context.Context, eng *engine.Engine) (int, error) {
 	g, last, err := s.local.oldest(ctx)
-	if err != nil || len(g.recs) == 0 {
+	if err != nil || len(g.Recs) == 0 {
 		return 0, err
 	}
-	n, keys := len(g.recs), g.keys
-	if err := s.doubt.resolve(ctx, eng, record.Events, g); err != nil {
+	n, keys := len(g.Recs), g.Keys
+	if err := s.doubt.Resolve(ctx, eng, record.Events, g); err != nil {
 		return 0, err
 	}
-	if len(g.recs) > 0 {
+	if len(g.Recs) > 0 {
 		end, err := eng.LastSeq(ctx, record.Events)
 		if err == nil {
 			err = s.note(end, g)
@@ -61,37 +61,37 @@ func (s *spool) forward(ctx context.Context, eng *engine.Engine) (int, error) {
 		return eng.Purge(ctx, record.Events, "", last+1)
 	})
 	if err == nil {
-		s.doubt.forget(keys)
+		s.doubt.Forget(keys)
 	}
 	return n, err
 }
 
 // note saves that groups are about to be sent, or were, behind a sequence.
-func (s *spool) note(after uint64, groups ...*group) error {
+func (s *spool) note(after uint64, groups ...*journal.Group) error {
 	if len(groups) == 0 {
 		return nil
 	}
 	s.noted = true
-	s.doubt.add(after, groups...)
+	s.doubt.Add(after, groups...)
 	return s.c.q.folder.SaveJSON(spoolState, s.doubt)
 }
 
 // oldest returns the first records of EVENTS, with when they were accepted, and
 // the sequence of the last of them.
-func (q *Queue) oldest(ctx context.Context) (*group, uint64, error) {
+func (q *Queue) oldest(ctx context.Context) (*journal.Group, uint64, error) {
 	eng := q.engine.Load()
 	if eng == nil {
 		return nil, 0, record.ErrUnavailable
 	}
-	g, last, size := &group{}, uint64(0), int64(0)
+	g, last, size := &journal.Group{}, uint64(0), int64(0)
 	err := eng.Read(ctx, record.Events, jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}, func(m *nats.Msg, at record.Place) bool {
 		r := record.Read(m)
-		g.recs = append(g.recs, r)
-		g.notes = append(g.notes, record.Note{}.WithInt(record.HeadAccepted, at.At.UnixNano()))
-		g.keys = append(g.keys, r.Key())
+		g.Recs = append(g.Recs, r)
+		g.Notes = append(g.Notes, record.Note{}.WithInt(record.HeadAccepted, at.At.UnixNano()))
+		g.Keys = append(g.Keys, r.Key())
 		last = at.Seq
 		size += record.SizeOf(&r)
-		return len(g.recs) < forwardBatch && size < forwardBytes
+		return len(g.Recs) < forwardBatch && size < forwardBytes
 	})
 	return g, last, err
 }

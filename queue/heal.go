@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 const (
@@ -89,7 +88,7 @@ func (q *Queue) fail(err error) {
 	}
 	q.base.fall()
 	for _, c := range q.committers() {
-		c.setRefuse(down)
+		c.SetRefuse(down)
 	}
 	q.o.Log.Error("queue stopped taking events", "err", err)
 	q.broken <- struct{}{}
@@ -180,7 +179,7 @@ func (q *Queue) upAgain() error {
 	defer q.downMu.Unlock()
 	if q.failedAgain != nil {
 		for _, c := range q.committers() {
-			c.setRefuse(q.down)
+			c.SetRefuse(q.down)
 		}
 		return q.failedAgain
 	}

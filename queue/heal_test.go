@@ -12,11 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // breakWrites makes every open block file of a stream read-only underneath
@@ -84,12 +83,12 @@ func TestFailedWriteIsReportedAndHealed(t *testing.T) {
 
 // slowWriter stores, and returns only when release is closed.
 type slowWriter struct {
-	writer
+	journal.Writer
 	stored, release chan struct{}
 }
 
-func (w slowWriter) write(drafts []draft) error {
-	err := w.writer.write(drafts)
+func (w slowWriter) Write(drafts []journal.Draft) error {
+	err := w.Writer.Write(drafts)
 	close(w.stored)
 	<-w.release
 	return err
@@ -101,8 +100,8 @@ func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 	write(t, q, sample("crm", 0))
 	l := q.Lane("crm")
 	e := next(t, l, 1)[0]
-	slow := slowWriter{q.retry.out, make(chan struct{}), make(chan struct{})}
-	q.retry.out = slow
+	slow := slowWriter{q.retry.Out, make(chan struct{}), make(chan struct{})}
+	q.retry.Out = slow
 	parked := make(chan error)
 	go func() { parked <- e.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}) }()
 	<-slow.stored
@@ -136,10 +135,10 @@ func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 func TestCommitterThatEndedTakesNothingAfterARestart(t *testing.T) {
 	t.Parallel()
 	q := open(t, engine.Options{Dir: t.TempDir()})
-	out := q.retry.out
+	out := q.retry.Out
 	shut(t, q)
-	q.retry.attach(out) // as a heal does that Close overtook
-	if _, err := q.retry.write(sample("crm", 1), nil, ""); !errors.Is(err, record.ErrUnavailable) {
+	q.retry.Attach(out) // as a heal does that Close overtook
+	if _, err := q.retry.Write(sample("crm", 1), nil, ""); !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
@@ -199,7 +198,7 @@ func TestADiskThatCannotBeWrittenIsNoticedThoughNobodyWrites(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, engine.Options{Dir: dir})
 	var mend []func()
-	for _, slot := range q.floors.slots {
+	for _, slot := range q.floors.Slots {
 		fd, name := int(slot.Fd()), slot.Name()
 		mend = append(mend, func() { reopen(t, fd, name, unix.O_RDWR) })
 		reopen(t, fd, name, unix.O_RDONLY)

@@ -9,11 +9,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // anyRights has the edges' users of a hub do what they like, as a hub might that
@@ -113,7 +111,7 @@ func TestAnEdgeCannotSpeakForOthers(t *testing.T) {
 		return names
 	}
 	keep()
-	paris := h.client("paris", "of PARIS")
+	paris := h.leaf("paris", "of PARIS")
 	_, err := paris.Subscribe("relay.rollcall", func(m *nats.Msg) {
 		for _, name := range []string{"berlin", "*", ">", "a.b", "a b", "", HubDomain, "last"} {
 			data, _ := json.Marshal(EdgeReport{Name: name, ID: "0123456789abcdef", Dead: 7})
@@ -137,7 +135,7 @@ func TestARollCallEnds(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
 	hub := h.operator()
-	paris := h.client("paris", "of PARIS")
+	paris := h.leaf("paris", "of PARIS")
 	asked := make(chan string, 1)
 	if _, err := paris.Subscribe("relay.rollcall", func(m *nats.Msg) { asked <- m.Reply }); err != nil {
 		t.Fatal(err)

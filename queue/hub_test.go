@@ -10,13 +10,10 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
-
 	"callrelay/queue/hub"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // edgesAre waits until the list is as wanted: name, state and what waits.

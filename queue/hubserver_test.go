@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,7 +22,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/engine"
-
 	"callrelay/queue/hub"
 )
 
@@ -130,6 +130,30 @@ func (h *hubServer) paris() *engine.HubOptions  { return h.edge("paris", "of PAR
 func (h *hubServer) client(user, password string) *nats.Conn {
 	h.t.Helper()
 	nc, err := nats.Connect("", nats.InProcessServer(h.ns), nats.UserInfo(user, password), nats.CustomInboxPrefix("relay.answer"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(nc.Close)
+	return nc
+}
+
+// leaf connects to a leaf node of the hub, as what an edge of bad intent would be.
+func (h *hubServer) leaf(user, password string) *nats.Conn {
+	h.t.Helper()
+	remote := &natsserver.RemoteLeafOpts{
+		URLs:      []*url.URL{{Scheme: "tls", Host: fmt.Sprint("127.0.0.1:", h.opts.LeafNode.Port), User: url.UserPassword(user, password)}},
+		TLSConfig: &tls.Config{RootCAs: h.roots, MinVersion: tls.VersionTLS12}, TLS: true,
+	}
+	ns, err := natsserver.NewServer(&natsserver.Options{
+		ServerName: user, NoSigs: true, DontListen: true, NoSystemAccount: true,
+		LeafNode: natsserver.LeafNodeOpts{ReconnectInterval: time.Second, Remotes: []*natsserver.RemoteLeafOpts{remote}},
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	ns.Start()
+	h.t.Cleanup(ns.Shutdown)
+	nc, err := nats.Connect("", nats.InProcessServer(ns))
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -8,9 +8,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // keeps reports whether this relay is the keeper.
@@ -188,7 +187,7 @@ func (c *cluster) surrender(l *Lane) {
 		if l.out[e] {
 			continue
 		}
-		l.win.done(e.Seq)
+		l.win.Done(e.Seq)
 		if eng != nil {
 			c.refuse(eng, e)
 		}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"callrelay/queue/journal"
+	"callrelay/queue/lane"
 	"callrelay/queue/record"
 )
 
@@ -18,7 +20,7 @@ type Lane struct {
 	name string
 
 	mu     sync.Mutex
-	win    window
+	win    lane.Window
 	fresh  []*Entry          // from JetStream, not handed out yet, ascending
 	ready  []*Entry          // given back or come to their turn, ascending; they go first
 	out    map[*Entry]bool   // in flight
@@ -175,8 +177,8 @@ func (l *Lane) turn() *Entry {
 func (l *Lane) nextFresh() *Entry {
 	e := l.fresh[0]
 	l.fresh[0], l.fresh = nil, l.fresh[1:]
-	if e.Seq > l.win.high {
-		l.win.take(e.Seq)
+	if e.Seq > l.win.High {
+		l.win.Take(e.Seq)
 		l.moved = true
 		l.q.stir()
 	}
@@ -212,7 +214,7 @@ func (l *Lane) load(ctx context.Context, due []*parked) []*Entry {
 			l.advance(item.call)
 		default:
 			l.stall.unread = err
-			item.due = sinceBegan(time.Now().Add(retryRead))
+			item.due = journal.SinceBegan(time.Now().Add(retryRead))
 			l.lot.push(item)
 		}
 		l.mu.Unlock()
@@ -276,7 +278,7 @@ func (l *Lane) makeReady(e *Entry) {
 // leave takes a finished entry off the window.
 func (l *Lane) leave(e *Entry) {
 	if e.item == nil && e.era == l.era {
-		l.win.done(e.Seq)
+		l.win.Done(e.Seq)
 		l.moved = true
 		l.q.stir()
 	}

@@ -21,7 +21,7 @@ func (g erasing) has(e *Entry) bool {
 func (l *Lane) owes(seq uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return seq > l.win.high || l.win.isOpen(seq)
+	return seq > l.win.High || l.win.IsOpen(seq)
 }
 
 // letGo drops what the lane holds of records that are being erased, all but
@@ -50,12 +50,12 @@ func (l *Lane) letGo(g erasing) (inFlight int, items []*parked, unsent bool) {
 		if e.shadow {
 			l.shadows--
 		}
-		l.win.done(e.Seq) // it was taken up before a restart
+		l.win.Done(e.Seq) // it was taken up before a restart
 		l.q.base.settle(l, e)
 		return true
 	})
 	for seq := range g.stored {
-		l.win.lost(seq)
+		l.win.Lost(seq)
 		unsent = unsent || seq > l.feed.arrived
 	}
 	return inFlight, items, unsent

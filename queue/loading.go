@@ -8,9 +8,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 const (
@@ -94,8 +94,8 @@ func (l *loading) outdated(item *parked) bool {
 // beginIDs reads the newest ids. The window ends with the newest record, so that
 // it is right however the clock was set since.
 func (l *loading) beginIDs(ctx context.Context, eng *engine.Engine) error {
-	ids := newRecent(l.q.o.DedupWindow)
-	l.q.events.recent = ids
+	ids := journal.NewRecent(l.q.o.DedupWindow)
+	l.q.events.Recent = ids
 	s, err := eng.Stream(ctx, record.Events)
 	if err != nil {
 		return err
@@ -113,16 +113,16 @@ func (l *loading) beginIDs(ctx context.Context, eng *engine.Engine) error {
 	if err != nil {
 		return err
 	}
-	if state.LastSeq > MaxIDs/2 {
-		first = max(first, state.LastSeq-MaxIDs/2)
+	if state.LastSeq > journal.MaxIDs/2 {
+		first = max(first, state.LastSeq-journal.MaxIDs/2)
 	}
 	if state.LastSeq >= first+loadFirst {
 		l.ids = engine.Span{From: first, To: state.LastSeq - loadFirst}
-		ids.fresh = map[hash128]lying{}
+		ids.Fresh = map[journal.Hash128]journal.Lying{}
 	}
 	return l.readIDs(ctx, eng, engine.Span{From: max(first, state.LastSeq-min(loadFirst, state.LastSeq)+1), To: state.LastSeq}, func(known []knownID) {
 		for _, id := range known {
-			ids.addAt(id.seen)
+			ids.AddAt(id.Seen)
 		}
 	})
 }
@@ -179,9 +179,9 @@ func (l *loading) step(ctx context.Context, eng *engine.Engine) bool {
 // end lets the ordered lanes go.
 func (l *loading) end() {
 	c := l.q.events
-	c.commitMu.Lock()
-	c.recent.fresh = nil
-	c.commitMu.Unlock()
+	c.CommitMu.Lock()
+	c.Recent.Fresh = nil
+	c.CommitMu.Unlock()
 	for _, lane := range l.q.allLanes() {
 		lane.mu.Lock()
 		lane.unread = 0
@@ -200,19 +200,19 @@ func (l *loading) end() {
 
 // knownID is the id of a record.
 type knownID struct {
-	seen
+	journal.Seen
 	seq uint64
 }
 
 // readIDs passes the ids in a part of EVENTS on, some at a time.
 func (l *loading) readIDs(ctx context.Context, eng *engine.Engine, s engine.Span, take func([]knownID)) error {
 	var some []knownID
-	hash := l.q.events.recent.hash
+	hash := l.q.events.Recent.Hash
 	err := eng.ReadSpan(ctx, record.Events, s, func(m *nats.Msg, at record.Place) {
 		moment := time.Now().Add(-max(l.newest.Sub(at.At), 0))
-		some = append(some, knownID{seen{hash: hash(record.IDOf(m.Header)), at: sinceBegan(moment).Milliseconds()}, at.Seq})
+		some = append(some, knownID{journal.Seen{Hash: hash(record.IDOf(m.Header)), At: journal.SinceBegan(moment).Milliseconds()}, at.Seq})
 		if claim := m.Header.Get(record.HeadClaim); claim != "" {
-			l.q.events.claims.stake(claim, moment)
+			l.q.events.Claims.Stake(claim, moment)
 		}
 		if len(some) == loadStep {
 			take(some)
@@ -228,30 +228,30 @@ func (l *loading) readIDs(ctx context.Context, eng *engine.Engine, s engine.Span
 // takeUp adds ids, and takes back what was stored meanwhile under one of them.
 func (l *loading) takeUp(ctx context.Context, known []knownID) {
 	c := l.q.events
-	var copies []lying
-	c.commitMu.Lock()
+	var copies []journal.Lying
+	c.CommitMu.Lock()
 	for _, id := range known {
-		at, stored := c.recent.fresh[id.hash]
-		if !c.recent.addAt(id.seen) && stored && at.seq > id.seq {
+		at, stored := c.Recent.Fresh[id.Hash]
+		if !c.Recent.AddAt(id.Seen) && stored && at.Seq > id.seq {
 			copies = append(copies, at)
 		}
 	}
-	c.commitMu.Unlock()
+	c.CommitMu.Unlock()
 	for _, at := range copies {
 		if err := l.q.takeBack(ctx, at); err != nil {
-			l.q.o.Log.Warn("a record stored twice after the start was not taken back", "service", at.service, "err", err)
+			l.q.o.Log.Warn("a record stored twice after the start was not taken back", "service", at.Service, "err", err)
 		}
 	}
 }
 
 // takeBack deletes a record of EVENTS that is a copy, unless it is under way.
-func (q *Queue) takeBack(ctx context.Context, at lying) error {
+func (q *Queue) takeBack(ctx context.Context, at journal.Lying) error {
 	q.moving.RLock()
 	defer q.moving.RUnlock()
-	l := q.lane(at.service)
-	l.letGo(erasing{stored: map[uint64]bool{at.seq: true}})
+	l := q.lane(at.Service)
+	l.letGo(erasing{stored: map[uint64]bool{at.Seq: true}})
 	err := q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
-		return eng.DeleteEach(ctx, record.Events, []uint64{at.seq})
+		return eng.DeleteEach(ctx, record.Events, []uint64{at.Seq})
 	})
 	l.mu.Lock()
 	l.erasing = erasing{}
@@ -262,7 +262,7 @@ func (q *Queue) takeBack(ctx context.Context, at lying) error {
 // readParked passes what is parked in a part of RETRY on, but for what is
 // finished, or known already.
 func (l *loading) readParked(ctx context.Context, eng *engine.Engine, s engine.Span, take func(*Lane, *parked)) error {
-	gone := setOf(l.q.retries.notDeleted())
+	gone := record.SetOf(l.q.retries.notDeleted())
 	return eng.ReadSpan(ctx, record.Retry, s, func(m *nats.Msg, at record.Place) {
 		if !gone[at.Seq] && l.q.retries.keep(at.Seq) {
 			take(l.q.lane(record.ServiceOf(m.Subject)), l.q.parkedIn(m, at, embeddedTerm))
@@ -276,7 +276,7 @@ func (l *Lane) restore(item *parked) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.restored = max(l.restored, item.origin)
-	if item.origin > l.win.high || l.win.isOpen(item.origin) {
+	if item.origin > l.win.High || l.win.IsOpen(item.origin) {
 		l.lot.take(item)
 	} else {
 		l.lot.push(item)
@@ -290,7 +290,7 @@ func (l *Lane) unparked(item *parked) {
 	l.restored = max(l.restored, item.origin)
 	l.unread = max(l.unread-1, 0)
 	if l.wokenAll || l.wokenHeld && item.held {
-		item.due = min(item.due, sinceBegan(time.Now()))
+		item.due = min(item.due, journal.SinceBegan(time.Now()))
 	}
 	l.lot.push(item)
 	if l.lot.items[0] == item {

@@ -9,9 +9,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // Stream names what History reads.
@@ -71,7 +70,7 @@ func (b *logbook) run(ctx context.Context) {
 		case line := <-b.lines:
 			if line.flushed != nil {
 				close(line.flushed)
-			} else if eng := b.q.engine.Load(); eng != nil && !b.q.space.spent(time.Now()) { // a full disk must not reach JetStream
+			} else if eng := b.q.engine.Load(); eng != nil && !b.q.space.Spent(time.Now()) { // a full disk must not reach JetStream
 				_ = eng.Log.Publish(eng.Subject(line.subject), line.body)
 			}
 		}

@@ -9,9 +9,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 const (
@@ -36,7 +36,7 @@ func manyAre(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing + " is"
 	}
-	return many(n, thing) + " are"
+	return fmt.Sprintf("%d %ss are", n, thing)
 }
 
 // errReplaced means that a stream is not the one that the queue knows.
@@ -46,42 +46,36 @@ var errReplaced = errors.New("stream was replaced by another")
 // not the one of before is forgotten.
 func (q *Queue) identify(ctx context.Context, eng *engine.Engine) error {
 	for _, c := range q.committers() {
-		s, err := eng.Stream(ctx, c.stream)
+		s, err := eng.Stream(ctx, c.Stream)
 		if err != nil {
 			return err
 		}
 		created, last := s.CachedInfo().Created, s.CachedInfo().State.LastSeq
-		c.commitMu.Lock()
-		replaced := !c.created.IsZero() && !c.created.Equal(created)
-		if c.created.IsZero() || replaced {
-			c.created, c.durable = created, last
+		c.CommitMu.Lock()
+		replaced := !c.Created.IsZero() && !c.Created.Equal(created)
+		if c.Created.IsZero() || replaced {
+			c.Created, c.Durable = created, last
 		}
-		c.commitMu.Unlock()
+		c.CommitMu.Unlock()
 		if replaced {
-			q.lose(c.stream)
+			q.lose(c.Stream)
 		}
 	}
 	return nil
 }
 
-// same reports whether a stream is the one that the queue knows; its commitMu is
-// held.
-func (c *committer) same(s jetstream.Stream) bool {
-	return c.created.IsZero() || c.created.Equal(s.CachedInfo().Created)
-}
-
 // watchStreams has the queue begin anew when a stream was deleted or made anew.
 func (q *Queue) watchStreams(name string, s jetstream.Stream, err error) {
 	for _, c := range q.committers() {
-		if c.stream != name {
+		if c.Stream != name {
 			continue
 		}
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			q.fail(fmt.Errorf("%s: %w", name, err))
 		} else if err == nil {
-			c.commitMu.Lock()
-			same := c.same(s)
-			c.commitMu.Unlock()
+			c.CommitMu.Lock()
+			same := c.Same(s)
+			c.CommitMu.Unlock()
 			if !same {
 				q.fail(fmt.Errorf("%s: %w", name, errReplaced))
 			}
@@ -94,12 +88,12 @@ func (q *Queue) lose(stream string) {
 	records := 0
 	switch stream {
 	case record.Events:
-		q.events.commitMu.Lock()
-		if q.events.recent != nil {
-			q.events.recent = newRecent(q.o.DedupWindow)
+		q.events.CommitMu.Lock()
+		if q.events.Recent != nil {
+			q.events.Recent = journal.NewRecent(q.o.DedupWindow)
 		}
-		q.events.claims.reset()
-		q.events.commitMu.Unlock()
+		q.events.Claims.Reset()
+		q.events.CommitMu.Unlock()
 		for _, l := range q.allLanes() {
 			records += l.stats().Waiting
 			l.reset()

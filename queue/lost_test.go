@@ -11,11 +11,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // deleteStream does as an operator may.
@@ -31,7 +29,7 @@ func deleteStream(t *testing.T, q *Queue, stream string) {
 func parkAs(t *testing.T, q *Queue, r record.Record, origin uint64) {
 	t.Helper()
 	e := &Entry{Record: r, Seq: origin, stored: time.Now().UnixNano()}
-	if _, err := q.retry.write(r, parkNote(e, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}, ""), ""); err != nil {
+	if _, err := q.retry.Write(r, parkNote(e, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}, ""), ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -197,8 +195,8 @@ func TestWhatIsUnderWayEndsNothingInAStreamMadeAnew(t *testing.T) {
 	for _, e := range old {
 		e.Finish() // their sequences are those of crm-10 and crm-11 now
 	}
-	if p := q.currentFloors().lanes["crm"]; len(p.open) != 2 {
-		t.Errorf("open are %v up to %d, want those of the two that are in flight", p.open, p.high)
+	if p := q.currentFloors().Lanes["crm"]; len(p.Open) != 2 {
+		t.Errorf("open are %v up to %d, want those of the two that are in flight", p.Open, p.High)
 	}
 	if s := q.Stats().Services["crm"]; s.InFlight != 2 || s.Waiting != 3 {
 		t.Errorf("%d in flight and %d waiting, want 2 and 3", s.InFlight, s.Waiting)

@@ -4,17 +4,15 @@ import (
 	"context"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 const (
 	maintainInterval = time.Second
 	trimInterval     = time.Minute
 
-	highPart = 0.80 // of MaxBytes: from here on room is made
-	calmPart = 0.75 // down to here
+	calmPart = 0.75 // of MaxBytes: room is made down to here
 )
 
 // maintain watches what the streams hold, trims what is finished and makes
@@ -28,16 +26,16 @@ func (q *Queue) maintain(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-q.pressure.wake:
+		case <-q.pressure.Wake:
 			pressed = true
 		case <-tick.C:
 		}
-		before := q.space.level()
+		before := q.space.Level()
 		if eng := q.engine.Load(); eng != nil {
 			m.once(ctx, eng, pressed)
 		}
 		if pressed {
-			q.pressure.relieve(q.space.level() < before)
+			q.pressure.Relieve(q.space.Level() < before)
 		}
 	}
 }
@@ -52,7 +50,7 @@ type upkeep struct {
 // once does what is due. Pressed, somebody waits for room.
 func (m *upkeep) once(ctx context.Context, eng *engine.Engine, pressed bool) {
 	q, now := m.q, time.Now()
-	q.clock.look(now)
+	q.clock.Look(now)
 	for _, l := range q.allLanes() {
 		l.nudge(now)
 	}
@@ -62,7 +60,7 @@ func (m *upkeep) once(ctx context.Context, eng *engine.Engine, pressed bool) {
 	}
 	m.seen = q.followRemoved(ctx, eng, m.seen)
 	near := q.watchLevel()
-	if near || pressed || q.space.low(now) {
+	if near || pressed || q.space.Low(now) {
 		q.makeRoom(ctx, eng, near)
 	}
 	if now.Sub(m.trimmed) >= trimInterval {
@@ -101,10 +99,10 @@ func (q *Queue) removed() map[string]removal {
 // watchLevel reports whether the queue is near its limit, and calls the owner
 // once when it gets there, or when the disk has nothing left but its reserve.
 func (q *Queue) watchLevel() (near bool) {
-	spent := q.space.spent(time.Now())
+	spent := q.space.Spent(time.Now())
 	q.cached.mu.Lock()
 	bytes, was := q.cached.bytes, q.cached.high
-	near = float64(bytes) > highPart*float64(q.o.MaxBytes) || was && float64(bytes) > calmPart*float64(q.o.MaxBytes)
+	near = float64(bytes) > engine.HighPart*float64(q.o.MaxBytes) || was && float64(bytes) > calmPart*float64(q.o.MaxBytes)
 	q.cached.high = near || spent
 	q.cached.mu.Unlock()
 	if (near || spent) && !was {

@@ -12,9 +12,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 // Moved is what a move has brought over.
@@ -54,8 +54,8 @@ type move struct {
 	moved          Moved
 	last           []string // keys of the group that was put last
 	state          struct {
-		Next   int64             `json:"next"` // number of the next parked delivery
-		Doubts map[string]*doubt `json:"doubts"`
+		Next   int64                     `json:"next"` // number of the next parked delivery
+		Doubts map[string]*journal.Doubt `json:"doubts"`
 	}
 }
 
@@ -79,7 +79,7 @@ func (m *move) run(ctx context.Context, from, to engine.Options) (err error) {
 		return err
 	}
 	if m.state.Doubts == nil {
-		m.state.Doubts = map[string]*doubt{record.Events: {}, record.Retry: {}, record.Dead: {}}
+		m.state.Doubts = map[string]*journal.Doubt{record.Events: {}, record.Retry: {}, record.Dead: {}}
 	}
 	if err := m.src.base.own(ctx); err != nil {
 		return err
@@ -162,12 +162,12 @@ func openToMove(ctx context.Context, o engine.Options) (*Queue, error) {
 // letters moves the dead letters.
 func (m *move) letters(ctx context.Context) error {
 	_, err := m.src.eachBatch(ctx, record.Filter{Batch: moveBatch}, func(letters []record.Letter) error {
-		g := &group{}
+		g := &journal.Group{}
 		for i := range letters {
 			l := &letters[i]
-			g.recs = append(g.recs, l.Record)
-			g.notes = append(g.notes, letterNote(l))
-			g.keys = append(g.keys, moveKey(&l.Record, record.Dead, l.Seq))
+			g.Recs = append(g.Recs, l.Record)
+			g.Notes = append(g.Notes, letterNote(l))
+			g.Keys = append(g.Keys, moveKey(&l.Record, record.Dead, l.Seq))
 		}
 		m.moved.Letters += len(letters)
 		return m.put(ctx, m.dst.dead, g)
@@ -245,14 +245,14 @@ func (m *move) lane(ctx context.Context, l *Lane) error {
 
 // entries moves what waited in EVENTS.
 func (m *move) entries(ctx context.Context, entries []*Entry) error {
-	g := &group{}
+	g := &journal.Group{}
 	for _, e := range entries {
 		n := record.Note{}.WithInt(record.HeadAccepted, e.stored)
 		if e.Replayed {
 			n = n.With(record.HeadReplayed, "1")
 		}
-		g.recs, g.notes = append(g.recs, e.Record), append(g.notes, n)
-		g.keys = append(g.keys, moveKey(&e.Record, record.Events, e.Seq))
+		g.Recs, g.Notes = append(g.Recs, e.Record), append(g.Notes, n)
+		g.Keys = append(g.Keys, moveKey(&e.Record, record.Events, e.Seq))
 	}
 	m.moved.Owed += len(entries)
 	if err := m.put(ctx, m.dst.events, g); err != nil {
@@ -272,7 +272,7 @@ func (m *move) settle(ctx context.Context) error {
 
 // park moves what waited in RETRY, with what is known of it.
 func (m *move) park(ctx context.Context, service string, items []*parked) error {
-	g := &group{}
+	g := &journal.Group{}
 	for _, item := range items {
 		found, err := m.src.getParked(ctx, service, item)
 		if errors.Is(err, record.ErrNotFound) {
@@ -283,14 +283,14 @@ func (m *move) park(ctx context.Context, service string, items []*parked) error 
 		}
 		m.state.Next++
 		r := recordOfParked(found)
-		g.recs = append(g.recs, r)
-		g.notes = append(g.notes, parkedNote(found.Header, m.state.Next))
-		g.keys = append(g.keys, moveKey(&r, record.Retry, item.seq))
+		g.Recs = append(g.Recs, r)
+		g.Notes = append(g.Notes, parkedNote(found.Header, m.state.Next))
+		g.Keys = append(g.Keys, moveKey(&r, record.Retry, item.seq))
 	}
 	if m.state.Next > movedRoom {
 		return fmt.Errorf("more than %d deliveries wait for another attempt", movedRoom)
 	}
-	m.moved.Parked += len(g.recs)
+	m.moved.Parked += len(g.Recs)
 	if err := m.put(ctx, m.dst.retry, g); err != nil {
 		return err
 	}
@@ -311,28 +311,28 @@ func parkedNote(h nats.Header, origin int64) record.Note {
 
 // put stores a group in the other queue, but what is there already. What was in
 // doubt of earlier groups is settled, but for what was in a crash.
-func (m *move) put(ctx context.Context, c *committer, g *group) error {
-	d, eng := m.state.Doubts[c.stream], m.dst.engine.Load()
+func (m *move) put(ctx context.Context, c *journal.Committer, g *journal.Group) error {
+	d, eng := m.state.Doubts[c.Stream], m.dst.engine.Load()
 	if eng == nil {
 		return record.ErrUnavailable
 	}
 	for _, settled := range m.state.Doubts {
-		settled.forget(m.last)
+		settled.Forget(m.last)
 	}
-	m.last = slices.Clone(g.keys)
-	if err := d.resolve(ctx, eng, c.stream, g); err != nil || len(g.recs) == 0 {
+	m.last = slices.Clone(g.Keys)
+	if err := d.Resolve(ctx, eng, c.Stream, g); err != nil || len(g.Recs) == 0 {
 		return err
 	}
-	last, err := eng.LastSeq(ctx, c.stream)
+	last, err := eng.LastSeq(ctx, c.Stream)
 	if err != nil {
 		return err
 	}
-	d.add(last, g)
+	d.Add(last, g)
 	if err := m.here.folder.SaveJSON(moveState, m.state); err != nil {
 		return err
 	}
 	result := make(chan error, 1)
-	g.done = func(err error) { result <- err }
-	c.add(g)
+	g.Done = func(err error) { result <- err }
+	c.Add(g)
 	return <-result
 }

@@ -12,11 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // inFolder is an embedded queue, whatever the tests are run with.

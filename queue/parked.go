@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"callrelay/queue/journal"
 	"callrelay/queue/record"
 )
 
@@ -56,7 +57,7 @@ func (p *parkingLot) push(item *parked) { heap.Push(p, item) }
 
 // pop takes the item that is due first, if it is due.
 func (p *parkingLot) pop(now time.Time) *parked {
-	if len(p.items) == 0 || p.items[0].due > sinceBegan(now) {
+	if len(p.items) == 0 || p.items[0].due > journal.SinceBegan(now) {
 		return nil
 	}
 	return heap.Pop(p).(*parked)
@@ -67,14 +68,14 @@ func (p *parkingLot) next() (time.Time, bool) {
 	if len(p.items) == 0 {
 		return time.Time{}, false
 	}
-	return began.Add(p.items[0].due), true
+	return journal.Began.Add(p.items[0].due), true
 }
 
 // wake makes items due now: those that are held, or all.
 func (p *parkingLot) wake(all bool, now time.Time) {
 	for _, item := range p.items {
 		if all || item.held {
-			item.due = min(item.due, sinceBegan(now))
+			item.due = min(item.due, journal.SinceBegan(now))
 		}
 	}
 	heap.Init(p)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"callrelay/queue/journal"
 	"callrelay/queue/record"
 )
 
@@ -17,10 +18,10 @@ const (
 type payload struct{ max atomic.Int64 }
 
 // fits returns nil when the servers take each record of a group.
-func (p *payload) fits(g *group) error {
+func (p *payload) fits(g *journal.Group) error {
 	most := p.max.Load()
-	for i := range g.recs {
-		size := record.SizeOf(&g.recs[i]) + headRoom
+	for i := range g.Recs {
+		size := record.SizeOf(&g.Recs[i]) + headRoom
 		switch {
 		case most > 0 && size > most:
 			return fmt.Errorf("%w: %d bytes with its headers, and max_payload of the cluster is %d", record.ErrTooLarge, size, most)

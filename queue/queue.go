@@ -10,11 +10,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"callrelay/queue/record"
-
+	"callrelay/queue/doctor"
 	"callrelay/queue/engine"
-
 	"callrelay/queue/hub"
+	"callrelay/queue/journal"
+	"callrelay/queue/lane"
+	"callrelay/queue/record"
 )
 
 // Queue is the durable queue. It is safe for concurrent use.
@@ -23,17 +24,17 @@ type Queue struct {
 	in        inside
 	base      base
 	folder    *engine.Folder
-	floors    *floorFile // nil in a cluster
-	clock     *clock
-	space     *space // of EVENTS and RETRY
-	deadSpace *space
-	pressure  pressure
+	floors    *lane.FloorFile // nil in a cluster
+	clock     *journal.Clock
+	space     *journal.Space // of EVENTS and RETRY
+	deadSpace *journal.Space
+	pressure  journal.Pressure
 
 	engine  atomic.Pointer[engine.Engine] // nil while the server is down
 	loading *loading
-	events  *committer
-	retry   *committer
-	dead    *committer
+	events  *journal.Committer
+	retry   *journal.Committer
+	dead    *journal.Committer
 	retries retries
 	logs    *logbook
 	hub     *hub.Link // nil without a hub
@@ -81,8 +82,8 @@ func Open(ctx context.Context, o engine.Options) (*Queue, error) { return openAs
 
 // inside is what a queue is for that another one has opened.
 type inside struct {
-	claims   *claims // shared with that one; nil: its own
-	unserved bool    // see the base of that name
+	claims   *journal.Claims // shared with that one; nil: its own
+	unserved bool            // see the base of that name
 }
 
 func openAs(ctx context.Context, o engine.Options, in inside) (*Queue, error) {
@@ -92,25 +93,25 @@ func openAs(ctx context.Context, o engine.Options, in inside) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{o: o, in: in, folder: folder, lanes: map[string]*Lane{}, broken: make(chan struct{}, 1), stirred: make(chan struct{}, 1), stop: make(chan struct{}), closed: make(chan struct{})}
-	q.pressure.wake = make(chan struct{}, 1)
-	q.openClock()
+	q.pressure.Wake = make(chan struct{}, 1)
+	q.clock = journal.OpenClock(folder, o.Log)
 	if err := q.folder.LoadJSON(lossState, &q.losses); err != nil {
 		o.Log.Warn("what was lost before is not known", "err", err)
 	}
 	q.base = newBase(q)
-	q.space, q.deadSpace = newSpace(q.base.disk(), o.MaxBytes), newSpace(q.base.disk(), o.DeadMaxBytes)
+	q.space, q.deadSpace = journal.NewSpace(q.base.disk(), o.MaxBytes), journal.NewSpace(q.base.disk(), o.DeadMaxBytes)
 	q.ctx, q.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	q.retries.wake = make(chan struct{}, 1)
 	q.logs = newLogbook(q)
-	q.events = newCommitter(record.Events, q.fail)
-	q.events.stored = q.base.stored
-	if q.events.claims = in.claims; in.claims == nil {
-		q.events.claims = newClaims(o.DedupWindow)
+	q.events = journal.NewCommitter(record.Events, q.fail)
+	q.events.OnStored = q.base.stored
+	if q.events.Claims = in.claims; in.claims == nil {
+		q.events.Claims = journal.NewClaims(o.DedupWindow)
 	}
-	q.retry = newCommitter(record.Retry, q.fail)
-	q.retry.stored = func(_ *record.Record, seq uint64) { q.retries.stored(seq) }
+	q.retry = journal.NewCommitter(record.Retry, q.fail)
+	q.retry.OnStored = func(_ *record.Record, seq uint64) { q.retries.stored(seq) }
 	q.loading = newLoading(q)
-	q.dead = newCommitter(record.Dead, q.fail)
+	q.dead = journal.NewCommitter(record.Dead, q.fail)
 	if err := q.base.load(ctx); err != nil {
 		folder.Close()
 		return nil, err
@@ -182,26 +183,28 @@ func (q *Queue) adopt(ctx context.Context, eng *engine.Engine, first bool) error
 	if err := q.base.attachAll(ctx, eng); err != nil {
 		return err
 	}
-	var outs [3]writer
+	var outs [3]journal.Writer
 	for i, c := range q.committers() {
-		out, err := q.base.writer(ctx, eng, c.stream)
+		out, err := q.base.writer(ctx, eng, c.Stream)
 		if err != nil {
 			return err
 		}
 		outs[i] = out
 	}
 	for i, c := range q.committers() {
-		c.attach(outs[i])
+		c.Attach(outs[i])
 	}
 	return nil
 }
 
-func (q *Queue) committers() [3]*committer { return [3]*committer{q.events, q.retry, q.dead} }
+func (q *Queue) committers() [3]*journal.Committer {
+	return [3]*journal.Committer{q.events, q.retry, q.dead}
+}
 
 // run starts the goroutines.
 func (q *Queue) run() {
 	for _, c := range q.committers() {
-		q.committed.Go(func() { c.run(q.stop) })
+		q.committed.Go(func() { c.Run(q.stop) })
 	}
 	for _, part := range []func(context.Context){q.base.run, q.sweepRetry, q.logs.run, q.heal, q.maintain, q.watchLanes} {
 		q.background(part)
@@ -283,16 +286,16 @@ func (q *Queue) Append(recs []record.Record, done func(error)) {
 		go done(nil)
 		return
 	}
-	q.base.take(&group{recs: recs, done: done})
+	q.base.take(&journal.Group{Recs: recs, Done: done})
 }
 
 // take commits a group if there is space.
-func (q *Queue) take(g *group) {
-	if err := q.room(g.size()); err != nil {
-		go g.done(err)
+func (q *Queue) take(g *journal.Group) {
+	if err := q.room(g.Size()); err != nil {
+		go g.Done(err)
 		return
 	}
-	q.events.add(g)
+	q.events.Add(g)
 }
 
 // Write appends the records and waits until they are stored. When ctx ends
@@ -321,6 +324,15 @@ func (q *Queue) HubState() (HubState, bool) {
 		return HubState{}, false
 	}
 	return q.hub.State(), true
+}
+
+// Examine looks through the queue while it runs.
+func (q *Queue) Examine(ctx context.Context, services []string) []doctor.Finding {
+	live := doctor.Live{Options: q.o, Folder: q.folder, Engine: q.engine.Load(), Health: q.Health(), Spooled: q.spooling(), Stats: q.Stats()}
+	for _, l := range q.Losses() {
+		live.Losses = append(live.Losses, l.String())
+	}
+	return doctor.Running(ctx, live, services)
 }
 
 // Done is closed when the queue is closed.
@@ -359,7 +371,7 @@ func (q *Queue) close(ctx context.Context) error {
 // release gives the folder back.
 func (q *Queue) release() {
 	if q.floors != nil {
-		q.floors.close()
+		q.floors.Close()
 	}
 	q.folder.Close()
 }

@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
 	"testing"
 	"time"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // testContext ends before the test's own deadline would be of no help.
@@ -260,4 +259,18 @@ func TestBuriedEntriesAreLetters(t *testing.T) {
 	if n, err := q.DropLetters(t.Context(), record.Filter{}); n != 0 || err != nil {
 		t.Errorf("dropped %d: %v", n, err)
 	}
+}
+
+// treeSize is what the files below a folder take.
+func treeSize(dir string) (total int64) {
+	_ = fs.WalkDir(os.DirFS(dir), ".", func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // files come and go
+		}
+		if info, err := d.Info(); err == nil && d.Type().IsRegular() {
+			total += info.Size()
+		}
+		return nil
+	})
+	return total
 }

@@ -5,33 +5,32 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // refusing is a stream that takes nothing.
 type refusing struct{}
 
-func (refusing) write(drafts []draft) error {
+func (refusing) Write(drafts []journal.Draft) error {
 	for i := range drafts {
-		drafts[i].group.err = record.ErrFull
+		drafts[i].Group.Err = record.ErrFull
 	}
 	return nil
 }
 
 // refuses has a stream take nothing until the returned function is called.
-func refuses(c *committer) (again func()) {
-	c.commitMu.Lock()
-	defer c.commitMu.Unlock()
-	out := c.out
-	c.out = refusing{}
+func refuses(c *journal.Committer) (again func()) {
+	c.CommitMu.Lock()
+	defer c.CommitMu.Unlock()
+	out := c.Out
+	c.Out = refusing{}
 	return func() {
-		c.commitMu.Lock()
-		c.out = out
-		c.commitMu.Unlock()
+		c.CommitMu.Lock()
+		c.Out = out
+		c.CommitMu.Unlock()
 	}
 }
 
@@ -40,16 +39,16 @@ func TestWhatCannotBeStoredElsewhereStaysInFlight(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		stream func(*Queue) *committer
+		stream func(*Queue) *journal.Committer
 		end    func(*Queue, *Entry) error
 	}{
-		{"parked", func(q *Queue) *committer { return q.retry }, func(_ *Queue, e *Entry) error {
+		{"parked", func(q *Queue) *journal.Committer { return q.retry }, func(_ *Queue, e *Entry) error {
 			return e.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)})
 		}},
-		{"buried", func(q *Queue) *committer { return q.dead }, func(_ *Queue, e *Entry) error {
+		{"buried", func(q *Queue) *journal.Committer { return q.dead }, func(_ *Queue, e *Entry) error {
 			return e.Bury(record.Death{Reason: "rejected"})
 		}},
-		{"swept", func(q *Queue) *committer { return q.dead }, func(q *Queue, e *Entry) error {
+		{"swept", func(q *Queue) *journal.Committer { return q.dead }, func(q *Queue, e *Entry) error {
 			e.Return()
 			_, err := q.Sweep(t.Context(), "crm", time.Now(), record.Death{Reason: "expired"})
 			return err
@@ -118,7 +117,7 @@ func TestASequenceGivenAgainIsNotTakenForFinished(t *testing.T) {
 	write(t, q, sample("crm", 0))
 	next(t, l, 1)[0].Finish()
 	l.mu.Lock()
-	l.win.restore(l.win.high+5, nil)
+	l.win.Restore(l.win.High+5, nil)
 	l.mu.Unlock()
 	if err := l.attach(testContext(t), q.engine.Load()); err != nil {
 		t.Fatal(err)
@@ -141,7 +140,7 @@ func TestTheFloorsKeepWhichRetriesAreFinished(t *testing.T) {
 	e := next(t, l, 1)[0]
 	q.moving.Lock() // nothing is deleted meanwhile
 	e.Finish()
-	gone := q.currentFloors().gone
+	gone := q.currentFloors().Gone
 	q.moving.Unlock()
 	if len(gone) != 1 || gone[0] != e.item.seq {
 		t.Errorf("got %v, want the one that is finished", gone)

@@ -7,11 +7,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 func TestVanishedConsumerIsRebuilt(t *testing.T) {

@@ -10,17 +10,18 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/lane"
+	"callrelay/queue/record"
 )
 
 // retries knows which records of RETRY are still needed, and removes those
 // that are not.
 type retries struct {
 	mu    sync.Mutex
-	known window   // open: needed
-	gone  []uint64 // not needed, not deleted yet
+	known lane.Window // open: needed
+	gone  []uint64    // not needed, not deleted yet
 	// moving are those that were stored and are not released in EVENTS yet, and
 	// up to parkedTo all are, as far as the floors tell.
 	moving   map[uint64]bool
@@ -50,7 +51,7 @@ func (q *Queue) park(e *Entry, p Parking) (*parked, error) {
 		return nil, err
 	}
 	term := q.base.term()
-	seq, err := q.retry.write(e.Record, parkNote(e, p, q.base.stamp(term)), "")
+	seq, err := q.retry.Write(e.Record, parkNote(e, p, q.base.stamp(term)), "")
 	if err != nil {
 		return nil, fmt.Errorf("park delivery: %w", err)
 	}
@@ -60,24 +61,24 @@ func (q *Queue) park(e *Entry, p Parking) (*parked, error) {
 // parkAll parks entries of an ordered lane behind the heads of their calls.
 func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
 	result := make(chan error, 1)
-	g := &group{seqs: make([]uint64, len(entries)), keys: make([]string, len(entries)), done: func(err error) { result <- err }}
+	g := &journal.Group{Seqs: make([]uint64, len(entries)), Keys: make([]string, len(entries)), Done: func(err error) { result <- err }}
 	var size int64
 	term := q.base.term()
 	for _, e := range entries {
-		g.recs = append(g.recs, e.Record)
-		g.notes = append(g.notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}, q.base.stamp(term)))
+		g.Recs = append(g.Recs, e.Record)
+		g.Notes = append(g.Notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}, q.base.stamp(term)))
 		size += record.SizeOf(&e.Record)
 	}
 	if err := q.room(size); err != nil {
 		return nil, err
 	}
-	q.retry.add(g)
+	q.retry.Add(g)
 	if err := <-result; err != nil {
 		return nil, fmt.Errorf("park deliveries: %w", err)
 	}
 	items := make([]*parked, len(entries))
 	for i, e := range entries {
-		items[i] = q.keepParked(e, Parking{Due: time.UnixMilli(0)}, g.seqs[i], term)
+		items[i] = q.keepParked(e, Parking{Due: time.UnixMilli(0)}, g.Seqs[i], term)
 	}
 	return items, nil
 }
@@ -85,7 +86,7 @@ func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
 func (q *Queue) keepParked(e *Entry, p Parking, seq, term uint64) *parked {
 	q.retries.keep(seq)
 	return &parked{
-		seq: seq, era: q.retries.current(), origin: e.Seq, due: sinceBegan(p.Due), accepted: e.stored,
+		seq: seq, era: q.retries.current(), origin: e.Seq, due: journal.SinceBegan(p.Due), accepted: e.stored,
 		size: record.SizeOf(&e.Record), key: record.Hash(&e.Record), call: e.Call, held: p.Held, term: term,
 	}
 }
@@ -100,7 +101,7 @@ func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, erro
 		return nil, err
 	}
 	return &Entry{
-		Record: recordOfParked(m), Seq: item.origin, Accepted: q.clock.moment(item.accepted, time.Now()), stored: item.accepted, Attempts: int(record.HeadInt(m.Header, record.HeadAttempts)),
+		Record: recordOfParked(m), Seq: item.origin, Accepted: q.clock.Moment(item.accepted, time.Now()), stored: item.accepted, Attempts: int(record.HeadInt(m.Header, record.HeadAttempts)),
 		Replayed: m.Header.Get(record.HeadReplayed) != "", lane: l, item: item,
 	}, nil
 }
@@ -151,14 +152,14 @@ func (q *Queue) forgetParked(item *parked) {
 func (r *retries) keep(seq uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.known.hold(seq)
+	return r.known.Hold(seq)
 }
 
 // stored notes that a record was parked.
 func (r *retries) stored(seq uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known.hold(seq)
+	r.known.Hold(seq)
 	if r.moving == nil {
 		r.moving = map[uint64]bool{}
 	}
@@ -176,7 +177,7 @@ func (r *retries) release(seq uint64) {
 func (r *retries) released() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	to := r.known.high
+	to := r.known.High
 	for seq := range r.moving {
 		to = min(to, seq-1)
 	}
@@ -190,7 +191,7 @@ func (r *retries) clamp(last uint64) uint64 {
 	defer r.mu.Unlock()
 	r.gone = slices.DeleteFunc(r.gone, func(seq uint64) bool { return seq > last })
 	r.parkedTo = min(r.parkedTo, last)
-	r.known.high = max(r.known.high, r.parkedTo)
+	r.known.High = max(r.known.High, r.parkedTo)
 	return r.parkedTo
 }
 
@@ -206,7 +207,7 @@ func (r *retries) lose() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.era++
-	r.known, r.gone, r.moving, r.parkedTo, r.moved = window{}, nil, nil, 0, true
+	r.known, r.gone, r.moving, r.parkedTo, r.moved = lane.Window{}, nil, nil, 0, true
 }
 
 func (r *retries) current() int {
@@ -220,14 +221,14 @@ func (r *retries) current() int {
 func (r *retries) reset() map[uint64]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known = window{}
-	return setOf(r.gone)
+	r.known = lane.Window{}
+	return record.SetOf(r.gone)
 }
 
 func (r *retries) forget(item *parked) {
 	r.mu.Lock()
 	if item.era == r.era {
-		r.known.done(item.seq)
+		r.known.Done(item.seq)
 		r.gone = append(r.gone, item.seq)
 		r.moved = true
 	}
@@ -264,7 +265,7 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 	defer q.moving.RUnlock()
 	q.retries.mu.Lock()
 	gone := record.Ascending(q.retries.gone)
-	floor := q.retries.known.floor()
+	floor := q.retries.known.Floor()
 	q.retries.mu.Unlock()
 	if len(gone) == 0 {
 		return nil
@@ -304,16 +305,16 @@ func (r *retries) deleted(gone []uint64) {
 func (r *retries) needs(seq uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.known.isOut(seq)
+	return r.known.IsOut(seq)
 }
 
 // parkedIn reads a record that JetStream sent without its body. It comes due as
 // long after it was parked as it was to, however the clock was set since.
 func (q *Queue) parkedIn(m *nats.Msg, at record.Place, term uint64) *parked {
 	h, r := m.Header, recordOfParked(m)
-	due := sinceBegan(time.UnixMilli(0))
+	due := journal.SinceBegan(time.UnixMilli(0))
 	if wanted := record.HeadInt(h, record.HeadDue); wanted != 0 {
-		due = sinceBegan(q.clock.moment(at.At.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.At)
+		due = journal.SinceBegan(q.clock.Moment(at.At.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.At)
 	}
 	return &parked{
 		seq: at.Seq, era: q.retries.current(), origin: uint64(record.HeadInt(h, record.HeadOrigin)), due: due, accepted: record.HeadInt(h, record.HeadAccepted),

@@ -3,8 +3,10 @@ package queue
 import (
 	"context"
 
+	"callrelay/queue/doctor"
 	"callrelay/queue/engine"
 	"callrelay/queue/hub"
+	"callrelay/queue/journal"
 	"callrelay/queue/record"
 )
 
@@ -22,6 +24,8 @@ type (
 	Stats = record.Stats
 	// ServiceStats is what the queue holds for one service.
 	ServiceStats = record.ServiceStats
+	// Finding is what an examination found of one thing.
+	Finding = doctor.Finding
 	// Letter is a delivery that was given up.
 	Letter = record.Letter
 	// Filter selects dead letters.
@@ -76,8 +80,24 @@ var (
 	ErrNotKept = hub.ErrNotKept
 )
 
+// Examine looks through the folder of a relay that does not run, see
+// [doctor.Examine].
+func Examine(ctx context.Context, o Options, services []string) ([]Finding, error) {
+	return doctor.Examine(ctx, o, services)
+}
+
 // OpenHub links to a hub as its operator, see [hub.Open].
 func OpenHub(ctx context.Context, o HubOptions) (*Hub, error) { return hub.Open(ctx, o) }
+
+// How bad a [Finding] is.
+const (
+	Well     = doctor.Well
+	Doubtful = doctor.Doubtful // it works, and may not for long
+	Faulty   = doctor.Faulty   // it does not work, or something is lost
+)
+
+// MaxIDs is how many ids the queue remembers at most, see [journal.MaxIDs].
+const MaxIDs = journal.MaxIDs
 
 // ReasonOverflow is the reason of dead letters that the queue makes itself.
 const ReasonOverflow = record.ReasonOverflow

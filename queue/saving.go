@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"callrelay/queue/lane"
 	"callrelay/queue/record"
 )
 
@@ -67,19 +68,19 @@ func (q *Queue) followFloors(ctx context.Context) {
 func (q *Queue) saveNow() error {
 	q.saving.Lock()
 	defer q.saving.Unlock()
-	return q.floors.save(q.snapshot())
+	return q.floors.Save(q.snapshot())
 }
 
 func (q *Queue) noteNow() error {
 	q.saving.Lock()
 	defer q.saving.Unlock()
-	return q.floors.write(q.snapshot())
+	return q.floors.Write(q.snapshot())
 }
 
 func (q *Queue) syncNow() error {
 	q.saving.Lock()
 	defer q.saving.Unlock()
-	return q.floors.sync()
+	return q.floors.Sync()
 }
 
 func (q *Queue) failOn(err error) {
@@ -112,7 +113,7 @@ func (q *Queue) floorsMoved() bool {
 }
 
 // snapshot collects the floors and counts them as saved.
-func (q *Queue) snapshot() floors {
+func (q *Queue) snapshot() lane.Floors {
 	for _, l := range q.allLanes() {
 		l.mu.Lock()
 		l.moved = false // before they are collected: what moves meanwhile is saved again
@@ -125,21 +126,21 @@ func (q *Queue) snapshot() floors {
 }
 
 // currentFloors collects the floors.
-func (q *Queue) currentFloors() floors {
-	fl := floors{lanes: map[string]progress{}}
+func (q *Queue) currentFloors() lane.Floors {
+	fl := lane.Floors{Lanes: map[string]lane.Progress{}}
 	released, shadowed := q.retries.released(), false
 	for _, l := range q.allLanes() {
 		l.mu.Lock()
-		fl.lanes[l.name] = progress{l.win.high, l.win.unfinished(nil)}
+		fl.Lanes[l.name] = lane.Progress{High: l.win.High, Open: l.win.Unfinished(nil)}
 		shadowed = shadowed || len(l.lot.over)+l.shadows > 0
 		l.mu.Unlock()
 	}
 	q.retries.mu.Lock()
-	fl.gone = record.Ascending(q.retries.gone)
+	fl.Gone = record.Ascending(q.retries.gone)
 	if !shadowed {
 		q.retries.parkedTo = max(q.retries.parkedTo, released)
 	}
-	fl.parked = q.retries.parkedTo
+	fl.Parked = q.retries.parkedTo
 	q.retries.mu.Unlock()
 	return fl
 }

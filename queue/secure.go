@@ -12,9 +12,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 // markService is whose a mark is: no service has a name like it.
@@ -43,7 +43,7 @@ func (q *Queue) secure(ctx context.Context, eng *engine.Engine) error {
 func (q *Queue) disown(ctx context.Context, eng *engine.Engine) error {
 	for _, c := range q.committers() {
 		if err := q.disownTail(ctx, eng, c); err != nil {
-			return fmt.Errorf("remove what was refused from %s: %w", c.stream, err)
+			return fmt.Errorf("remove what was refused from %s: %w", c.Stream, err)
 		}
 	}
 	if err := q.mark(ctx, eng); err != nil {
@@ -64,11 +64,11 @@ type streamEnd struct {
 func (q *Queue) saveEnds(ctx context.Context, eng *engine.Engine) error {
 	ends := map[string]streamEnd{}
 	for _, c := range q.committers() {
-		last, err := eng.LastSeq(ctx, c.stream)
+		last, err := eng.LastSeq(ctx, c.Stream)
 		if err != nil {
 			return nil //nolint:nilerr // without the file nothing is taken for refused
 		}
-		ends[c.stream] = streamEnd{c.durable, last}
+		ends[c.Stream] = streamEnd{c.Durable, last}
 	}
 	data, err := json.Marshal(ends)
 	if err == nil {
@@ -99,11 +99,11 @@ func (q *Queue) takeEnds() (ends map[string]streamEnd, err error) {
 func (q *Queue) disownRefused(ctx context.Context, eng *engine.Engine, ends map[string]streamEnd) error {
 	found := false
 	for _, c := range q.committers() {
-		end, known := ends[c.stream]
-		if !known || c.durable != end.Last || c.durable <= end.Acknowledged {
+		end, known := ends[c.Stream]
+		if !known || c.Durable != end.Last || c.Durable <= end.Acknowledged {
 			continue
 		}
-		c.durable, found = end.Acknowledged, true
+		c.Durable, found = end.Acknowledged, true
 		if err := q.disownTail(ctx, eng, c); err != nil {
 			return err
 		}
@@ -114,14 +114,14 @@ func (q *Queue) disownRefused(ctx context.Context, eng *engine.Engine, ends map[
 	return q.mark(ctx, eng)
 }
 
-func (q *Queue) disownTail(ctx context.Context, eng *engine.Engine, c *committer) error {
-	c.commitMu.Lock() // a commit that began over the server before is over, and counted, from here on
-	durable := c.durable
-	c.commitMu.Unlock()
+func (q *Queue) disownTail(ctx context.Context, eng *engine.Engine, c *journal.Committer) error {
+	c.CommitMu.Lock() // a commit that began over the server before is over, and counted, from here on
+	durable := c.Durable
+	c.CommitMu.Unlock()
 	var overwrite, remove []uint64
 	last, size := uint64(0), int64(disownStep)
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: durable + 1, HeadersOnly: true}
-	err := eng.Read(ctx, c.stream, cfg, func(m *nats.Msg, at record.Place) bool {
+	err := eng.Read(ctx, c.Stream, cfg, func(m *nats.Msg, at record.Place) bool {
 		if size >= disownStep { // the first one, too
 			overwrite, size = append(overwrite, at.Seq), 0
 		} else {
@@ -137,18 +137,18 @@ func (q *Queue) disownTail(ctx context.Context, eng *engine.Engine, c *committer
 	if n := len(remove); n > 0 && remove[n-1] == last {
 		overwrite, remove = append(overwrite, last), remove[:n-1]
 	}
-	return errors.Join(eng.EraseEach(ctx, c.stream, overwrite), eng.DeleteEach(ctx, c.stream, remove))
+	return errors.Join(eng.EraseEach(ctx, c.Stream, overwrite), eng.DeleteEach(ctx, c.Stream, remove))
 }
 
 // mark stores a record in each stream and overwrites it: for that JetStream
 // writes anew the file that ends the stream, and syncs it, whatever it was in
 // doubt of before.
 func (q *Queue) mark(ctx context.Context, eng *engine.Engine) error {
-	if q.space.take(0, time.Now()) != nil {
+	if q.space.Take(0, time.Now()) != nil {
 		return nil // the disk is full, and was written to long ago
 	}
 	for _, c := range q.committers() {
-		last, err := eng.LastSeq(ctx, c.stream)
+		last, err := eng.LastSeq(ctx, c.Stream)
 		if err != nil {
 			return err
 		}
@@ -156,16 +156,16 @@ func (q *Queue) mark(ctx context.Context, eng *engine.Engine) error {
 			continue
 		}
 		r := record.Record{Service: markService, Event: "mark"}
-		at := record.Subject(c.stream, &r, record.Note{record.HeadReason, "mark"})
-		if err := removeMarks(ctx, eng, c.stream, at); err != nil { // of a start that was cut short
+		at := record.Subject(c.Stream, &r, record.Note{record.HeadReason, "mark"})
+		if err := removeMarks(ctx, eng, c.Stream, at); err != nil { // of a start that was cut short
 			return err
 		}
 		ack, err := eng.JS.Publish(ctx, at, nil)
 		if err != nil {
-			return fmt.Errorf("mark %s: %w", c.stream, err)
+			return fmt.Errorf("mark %s: %w", c.Stream, err)
 		}
-		if err := eng.EraseEach(ctx, c.stream, []uint64{ack.Sequence}); err != nil {
-			return fmt.Errorf("mark %s: %w", c.stream, err)
+		if err := eng.EraseEach(ctx, c.Stream, []uint64{ack.Sequence}); err != nil {
+			return fmt.Errorf("mark %s: %w", c.Stream, err)
 		}
 	}
 	return nil

@@ -8,9 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 const (
@@ -105,7 +104,7 @@ func (c *cluster) accept(l *Lane, e *Entry, at record.Place) (known bool) {
 		c.refuse(f.eng, e)
 		return false
 	}
-	if l.win.hold(e.Seq) {
+	if l.win.Hold(e.Seq) {
 		e.touched = time.Now()
 		place, _ := slices.BinarySearchFunc(l.fresh, e, bySeq)
 		l.fresh = slices.Insert(l.fresh, place, e)
@@ -207,4 +206,4 @@ func (l *Lane) standing() (held int, number uint64) {
 	return l.standingLocked()
 }
 
-func (l *Lane) standingLocked() (held int, number uint64) { return l.win.open, l.feed.nth }
+func (l *Lane) standingLocked() (held int, number uint64) { return l.win.Open, l.feed.nth }

@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
+	"callrelay/queue/doctor"
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // openSite opens a queue for each of several relays of one site.
@@ -137,12 +136,12 @@ func TestAnExaminationLooksAtTheCluster(t *testing.T) {
 	t.Parallel()
 	q := openSite(t, 1)[0]
 	write(t, q, records("crm", 0, 7)...)
-	check := func(list []Finding) {
+	check := func(list []doctor.Finding) {
 		t.Helper()
 		var all strings.Builder
 		for _, f := range list {
 			fmt.Fprintf(&all, "%s %s: %s\n", f.Level, f.What, f.Text)
-			if f.Level == Faulty {
+			if f.Level == doctor.Faulty {
 				t.Errorf("a fault: %s: %s", f.What, f.Text)
 			}
 		}
@@ -155,14 +154,14 @@ func TestAnExaminationLooksAtTheCluster(t *testing.T) {
 	check(q.Examine(testContext(t), []string{"crm"}))
 	o := q.o
 	shut(t, q)
-	list, err := Examine(testContext(t), o, []string{"crm"})
+	list, err := doctor.Examine(testContext(t), o, []string{"crm"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	check(list)
 	o.Servers = []string{"nats://127.0.0.1:1"}
-	list, err = Examine(testContext(t), o, nil)
-	if err != nil || list[len(list)-1].What != "cluster" || list[len(list)-1].Level != Faulty {
+	list, err = doctor.Examine(testContext(t), o, nil)
+	if err != nil || list[len(list)-1].What != "cluster" || list[len(list)-1].Level != doctor.Faulty {
 		t.Errorf("a cluster that is away: %+v, %v", list, err)
 	}
 }

@@ -17,11 +17,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 var (
@@ -246,8 +244,8 @@ func (w *world) crash(q *Queue, dir string, power bool) string {
 	}
 	if power {
 		w.fault.PowerCut()
-		if q.floors.dirty && w.rand.IntN(2) == 0 { // torn
-			name := filepath.Join(next, filepath.Base(q.floors.slots[q.floors.current].Name()))
+		if q.floors.Dirty && w.rand.IntN(2) == 0 { // torn
+			name := filepath.Join(next, filepath.Base(q.floors.Slots[q.floors.Current].Name()))
 			if info, err := os.Stat(name); err == nil {
 				_ = os.Truncate(name, w.rand.Int64N(info.Size()+1))
 			}

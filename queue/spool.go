@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/record"
 )
 
 // spoolFolder is where in the queue's folder the records wait for a cluster.
@@ -30,16 +30,16 @@ const spoolTick = 100 * time.Millisecond
 type spool struct {
 	c     *cluster
 	local *Queue
-	doubt doubt
+	doubt journal.Doubt
 	noted bool // something of it is saved
 
 	mu      sync.Mutex
 	mode    spoolMode
-	sent    int      // groups that the cluster's committer has not answered
-	writing int      // groups that the embedded queue has not answered
-	lost    []*group // not stored in the cluster, or not for sure, in order
-	held    []*group // that came during a change, in order
-	bytes   int64    // of these
+	sent    int              // groups that the cluster's committer has not answered
+	writing int              // groups that the embedded queue has not answered
+	lost    []*journal.Group // not stored in the cluster, or not for sure, in order
+	held    []*journal.Group // that came during a change, in order
+	bytes   int64            // of these
 	closed  bool
 
 	wake    chan struct{} // holds a token when there is something to do
@@ -62,7 +62,7 @@ func openSpool(ctx context.Context, c *cluster) (*spool, error) {
 	o := c.q.o
 	local, err := openAs(ctx, engine.Options{
 		Dir: filepath.Join(o.Dir, spoolFolder), MaxBytes: o.MaxBytes, DedupWindow: o.DedupWindow, Log: o.Log,
-	}, inside{unserved: true, claims: c.q.events.claims})
+	}, inside{unserved: true, claims: c.q.events.Claims})
 	if err != nil {
 		return nil, err
 	}
@@ -83,11 +83,11 @@ func openSpool(ctx context.Context, c *cluster) (*spool, error) {
 }
 
 // take brings a group where it belongs.
-func (s *spool) take(g *group) {
+func (s *spool) take(g *journal.Group) {
 	if s.bridges() {
-		s.local.events.room()
+		s.local.events.Room()
 	} else {
-		s.c.q.events.room()
+		s.c.q.events.Room()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,13 +102,13 @@ func (s *spool) take(g *group) {
 }
 
 // send gives a group to the cluster's committer.
-func (s *spool) send(g *group) {
+func (s *spool) send(g *journal.Group) {
 	s.sent++
-	s.c.q.take(&group{recs: g.recs, done: func(err error) { s.answered(g, err) }})
+	s.c.q.take(&journal.Group{Recs: g.Recs, Done: func(err error) { s.answered(g, err) }})
 }
 
 // answered is told what became of a group that was sent.
-func (s *spool) answered(g *group, err error) {
+func (s *spool) answered(g *journal.Group, err error) {
 	s.mu.Lock()
 	s.sent--
 	lost := errors.Is(err, record.ErrUnavailable) && !s.closed
@@ -119,33 +119,33 @@ func (s *spool) answered(g *group, err error) {
 	s.mu.Unlock()
 	s.poke()
 	if !lost {
-		g.done(err)
+		g.Done(err)
 	}
 }
 
 // store gives a group to the embedded queue.
-func (s *spool) store(g *group) {
+func (s *spool) store(g *journal.Group) {
 	s.writing++
-	s.local.take(&group{recs: g.recs, done: func(err error) {
+	s.local.take(&journal.Group{Recs: g.Recs, Done: func(err error) {
 		s.mu.Lock()
 		s.writing--
 		s.mu.Unlock()
 		s.poke()
-		g.done(err)
+		g.Done(err)
 	}})
 }
 
-func (s *spool) hold(g *group) {
+func (s *spool) hold(g *journal.Group) {
 	if s.closed {
-		go g.done(fmt.Errorf("%w: closed", record.ErrUnavailable))
+		go g.Done(fmt.Errorf("%w: closed", record.ErrUnavailable))
 		return
 	}
-	if s.bytes+g.size() > engine.MaxWaitingBytes && len(s.held) > 0 {
-		go g.done(fmt.Errorf("%w: %d groups wait to be spooled", record.ErrFull, len(s.held)))
+	if s.bytes+g.Size() > engine.MaxWaitingBytes && len(s.held) > 0 {
+		go g.Done(fmt.Errorf("%w: %d groups wait to be spooled", record.ErrFull, len(s.held)))
 		return
 	}
 	s.held = append(s.held, g)
-	s.bytes += g.size()
+	s.bytes += g.Size()
 }
 
 // fall is told that the cluster is lost, before its committers refuse anything.
@@ -222,7 +222,7 @@ func (s *spool) begin() error {
 	defer s.mu.Unlock()
 	for _, g := range lost {
 		if err != nil {
-			go g.done(fmt.Errorf("%w: %w", record.ErrUnavailable, err))
+			go g.Done(fmt.Errorf("%w: %w", record.ErrUnavailable, err))
 			continue
 		}
 		s.store(g)
@@ -234,7 +234,7 @@ func (s *spool) begin() error {
 }
 
 // release passes on what was held.
-func (s *spool) release(pass func(*group)) {
+func (s *spool) release(pass func(*journal.Group)) {
 	for _, g := range s.held {
 		pass(g)
 	}
@@ -255,7 +255,7 @@ func (s *spool) end(ctx context.Context) error {
 		err = s.forwardAll(ctx)
 	}
 	if err == nil && s.noted {
-		s.doubt, s.noted = doubt{}, false
+		s.doubt, s.noted = journal.Doubt{}, false
 		err = s.c.q.folder.SaveJSON(spoolState, s.doubt)
 	}
 	s.mu.Lock()
@@ -299,7 +299,7 @@ func (s *spool) close(ctx context.Context) error {
 	s.lost, s.held = nil, nil
 	s.mu.Unlock()
 	for _, g := range left {
-		g.done(fmt.Errorf("%w: closed", record.ErrUnavailable))
+		g.Done(fmt.Errorf("%w: closed", record.ErrUnavailable))
 	}
 	return s.local.Close(ctx)
 }

@@ -16,11 +16,10 @@ import (
 	"strings"
 	"testing"
 
-	"callrelay/queue/queuetest"
-
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/queuetest"
+	"callrelay/queue/record"
 )
 
 // wires are the ways to the servers of a cluster.
@@ -68,7 +67,7 @@ func openIn(t testing.TB, p queuetest.Place, o engine.Options) *Queue {
 
 // secondsToRefuse is how long an event may go without an answer when the
 // cluster is lost just then.
-const secondsToRefuse = 2 * commitTimeout
+const secondsToRefuse = 2 * journal.CommitTimeout
 
 func TestALostClusterIsRefusedSoonAndNothingGrows(t *testing.T) {
 	p, ways := wired(t)
@@ -95,11 +94,9 @@ func TestALostClusterIsRefusedSoonAndNothingGrows(t *testing.T) {
 	if after := runtime.NumGoroutine(); after > before+10 {
 		t.Errorf("%d goroutines, there were %d", after, before)
 	}
-	q.events.mu.Lock()
-	waiting, bytes := len(q.events.waiting), q.events.bytes
-	q.events.mu.Unlock()
+	waiting, bytes := q.events.Waits()
 	if waiting != 0 || bytes != 0 {
-		t.Errorf("%d groups of %d bytes are kept in memory", waiting, bytes)
+		t.Errorf("%d records of %d bytes are kept in memory", waiting, bytes)
 	}
 	if now := treeSize(q.o.Dir); now > size {
 		t.Errorf("the folder grew from %d to %d bytes", size, now)

@@ -7,9 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // statsInterval is how old what JetStream told may be.
@@ -99,9 +98,9 @@ func (l *Lane) oldest() time.Time {
 		see(l.fresh[0].Accepted)
 	}
 	for _, item := range l.lot.items {
-		see(l.q.clock.moment(item.accepted, now))
+		see(l.q.clock.Moment(item.accepted, now))
 	}
-	if l.peeked.seq > l.win.high && l.feed.waiting > 0 {
+	if l.peeked.seq > l.win.High && l.feed.waiting > 0 {
 		see(l.peeked.at)
 	}
 	return at
@@ -117,7 +116,7 @@ type peek struct {
 // memory, as while its endpoint is down.
 func (q *Queue) peekOldest(ctx context.Context, l *Lane) {
 	l.mu.Lock()
-	from := l.win.high + 1
+	from := l.win.High + 1
 	needless := l.feed.waiting <= 0 || len(l.fresh)+len(l.ready)+len(l.out) > 0 || l.peeked.seq >= from
 	l.mu.Unlock()
 	eng := q.engine.Load()
@@ -180,8 +179,8 @@ func (q *Queue) ask(ctx context.Context, eng *engine.Engine) error {
 		return err
 	}
 	bytes := sizes[record.Events] + sizes[record.Retry]
-	q.space.count(bytes)
-	q.deadSpace.count(sizes[record.Dead])
+	q.space.Count(bytes)
+	q.deadSpace.Count(sizes[record.Dead])
 	q.cached.mu.Lock()
 	q.cached.bytes, q.cached.dead, q.cached.removed = bytes, letters, removed
 	q.cached.mu.Unlock()
@@ -202,8 +201,8 @@ func (q *Queue) recount(ctx context.Context, eng *engine.Engine) {
 // and the lane has not seen yet counts as waiting too; no commit runs meanwhile,
 // so that no record is counted twice.
 func (l *Lane) recount(ctx context.Context, eng *engine.Engine) error {
-	l.q.events.commitMu.Lock()
-	defer l.q.events.commitMu.Unlock()
+	l.q.events.CommitMu.Lock()
+	defer l.q.events.CommitMu.Unlock()
 	l.mu.Lock()
 	needless := l.feed.eng != eng || l.feed.waiting <= 0
 	l.peeked = peek{} // it may be gone

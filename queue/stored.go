@@ -3,10 +3,10 @@ package queue
 import (
 	"context"
 	"errors"
-
-	"callrelay/queue/record"
+	"time"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // remove runs an operation that deletes from a stream. One that JetStream could
@@ -22,3 +22,7 @@ func (q *Queue) remove(ctx context.Context, operate func(context.Context, *engin
 	}
 	return err
 }
+
+// room takes space for so many bytes more of EVENTS and RETRY, or reports
+// [record.ErrFull].
+func (q *Queue) room(size int64) error { return q.space.Take(size, time.Now()) }

@@ -97,7 +97,7 @@ func (l *Lane) takeOld(before time.Time, max int) (entries []*Entry, items []*pa
 		}
 	}
 	now := time.Now()
-	items = l.lot.remove(max-len(entries), func(p *parked) bool { return l.q.clock.moment(p.accepted, now).Before(before) })
+	items = l.lot.remove(max-len(entries), func(p *parked) bool { return l.q.clock.Moment(p.accepted, now).Before(before) })
 	return entries, items, len(l.fresh) == 0 && l.feed.waiting > 0 && l.q.base.feeds(l)
 }
 

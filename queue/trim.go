@@ -5,9 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 const (
@@ -53,9 +52,9 @@ func (q *Queue) trim(ctx context.Context, eng *engine.Engine, keep time.Duration
 // below it is counted by its lane, because no commit runs while the end of the
 // stream is read.
 func (q *Queue) cutoff(ctx context.Context, eng *engine.Engine, keep time.Duration) (uint64, error) {
-	q.events.commitMu.Lock()
+	q.events.CommitMu.Lock()
 	s, err := eng.Stream(ctx, record.Events)
-	q.events.commitMu.Unlock()
+	q.events.CommitMu.Unlock()
 	if err != nil {
 		return 0, err
 	}
@@ -109,8 +108,8 @@ func (l *Lane) finishedTo(cutoff uint64) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.feed.eng == nil || l.feed.waiting > 0 || l.win.open > 0:
-		return min(l.win.floor()+1, cutoff)
+	case l.feed.eng == nil || l.feed.waiting > 0 || l.win.Open > 0:
+		return min(l.win.Floor()+1, cutoff)
 	case len(l.fresh) > 0:
 		return min(l.fresh[0].Seq, cutoff)
 	}

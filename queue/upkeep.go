@@ -4,9 +4,8 @@ import (
 	"context"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // waiting is what the site owes, whichever relay has it in hand, without what is

@@ -11,9 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/queuetest"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/queuetest"
 )
 
 // connect opens a connection as a user of the nats CLI would. The returned

@@ -16,8 +16,11 @@ const module = "callrelay"
 var rules = []struct{ of, imports string }{
 	{"config", ""},
 	{"queue", ""},
+	{"queue/doctor", "queue/engine queue/journal queue/lane queue/record"},
 	{"queue/engine", "queue/record"},
 	{"queue/hub", "queue/engine queue/record"},
+	{"queue/journal", "queue/engine queue/record"},
+	{"queue/lane", "queue/engine"},
 	{"queue/queuetest", ""},
 	{"queue/record", ""},
 	{"relay", "relay/command"},

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// HighPart is the part of MaxBytes from which on room is made.
+const HighPart = 0.80
+
 // Defaults of [Options], used where a field is zero.
 const (
 	DefaultMaxBytes     = 6 << 30             // of EVENTS and RETRY together

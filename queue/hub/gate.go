@@ -13,9 +13,8 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 const (

@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/engine"
-
 	"callrelay/queue/record"
 )
 

@@ -7,9 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // replayBeat is how often a replay that was asked for by the hub tells of itself.

@@ -7,9 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // EdgeReport is what an edge tells the hub of itself.

@@ -87,3 +87,12 @@ func Ascending(seqs []uint64) []uint64 {
 	slices.Sort(seqs)
 	return slices.Compact(seqs)
 }
+
+// SetOf is the set of its members.
+func SetOf[T comparable](members []T) map[T]bool {
+	set := map[T]bool{}
+	for _, one := range members {
+		set[one] = true
+	}
+	return set
+}

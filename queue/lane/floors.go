@@ -1,4 +1,4 @@
-package queue
+package lane
 
 import (
 	"encoding/binary"
@@ -12,29 +12,29 @@ import (
 	"callrelay/queue/engine"
 )
 
-// floors is what the queue knows about finished deliveries, for all lanes
+// Floors is what the queue knows about finished deliveries, for all lanes
 // together.
-type floors struct {
-	lanes map[string]progress
-	gone  []uint64 // finished in RETRY but not deleted from it yet, ascending
-	// parked: what lies in RETRY up to this sequence has been released in EVENTS.
-	parked uint64
+type Floors struct {
+	Lanes map[string]Progress
+	Gone  []uint64 // finished in RETRY but not deleted from it yet, ascending
+	// Parked: what lies in RETRY up to this sequence has been released in EVENTS.
+	Parked uint64
 }
 
-// progress of one lane: everything up to high is finished but what is open.
-type progress struct {
-	high uint64
-	open []uint64 // ascending
+// Progress of one lane: everything up to high is finished but what is open.
+type Progress struct {
+	High uint64
+	Open []uint64 // ascending
 }
 
-// floorFile keeps the floors in two slots. One is on disk; the other is written
+// FloorFile keeps the floors in two slots. One is on disk; the other is written
 // again and again, for a crash of the process alone loses no write, until it is
 // synced and the two change places. So a power cut leaves the floors of the last
 // sync, and a crash of the process those of a moment ago.
-type floorFile struct {
-	slots      [2]*os.File
-	current    int  // the slot that is written
-	dirty      bool // it was written and not synced
+type FloorFile struct {
+	Slots      [2]*os.File
+	Current    int  // the slot that is written
+	Dirty      bool // it was written and not synced
 	generation uint64
 	buf        []byte
 }
@@ -46,83 +46,84 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openFloors opens both slots and returns what the newer whole one says.
-func openFloors(f *engine.Folder) (*floorFile, floors, error) {
-	file := &floorFile{}
-	newest := floors{lanes: map[string]progress{}}
+// OpenFloors opens both slots and returns what the newer whole one says.
+func OpenFloors(f *engine.Folder) (*FloorFile, Floors, error) {
+	file := &FloorFile{}
+	newest := Floors{Lanes: map[string]Progress{}}
 	for i, name := range []string{"floors.0", "floors.1"} {
 		slot, err := os.OpenFile(f.Path(name), os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
-			file.close()
+			file.Close()
 			return nil, newest, fmt.Errorf("open queue: %w", err)
 		}
-		file.slots[i] = slot
+		file.Slots[i] = slot
 		data, err := os.ReadFile(f.Path(name))
 		if err != nil {
-			file.close()
+			file.Close()
 			return nil, newest, fmt.Errorf("open queue: %w", err)
 		}
-		if generation, fl, err := decodeFloors(data); err == nil && generation > file.generation {
-			file.generation, newest, file.current = generation, fl, 1-i
+		if generation, fl, err := DecodeFloors(data); err == nil && generation > file.generation {
+			file.generation, newest, file.Current = generation, fl, 1-i
 		}
 	}
 	return file, newest, engine.SyncDir(f.Dir)
 }
 
-// save writes the floors and returns when they are on disk.
-func (f *floorFile) save(fl floors) error {
-	if err := f.write(fl); err != nil {
+// Save writes the floors and returns when they are on disk.
+func (f *FloorFile) Save(fl Floors) error {
+	if err := f.Write(fl); err != nil {
 		return err
 	}
-	return f.sync()
+	return f.Sync()
 }
 
-// write notes the floors. They survive a crash of the process.
-func (f *floorFile) write(fl floors) error {
+// Write notes the floors. They survive a crash of the process.
+func (f *FloorFile) Write(fl Floors) error {
 	f.generation++
-	f.buf = encodeFloors(f.buf[:0], f.generation, fl)
-	f.dirty = true
-	if _, err := f.slots[f.current].WriteAt(f.buf, 0); err != nil {
+	f.buf = EncodeFloors(f.buf[:0], f.generation, fl)
+	f.Dirty = true
+	if _, err := f.Slots[f.Current].WriteAt(f.buf, 0); err != nil {
 		return fmt.Errorf("save floors: %w", err)
 	}
 	return nil
 }
 
-// sync returns when what was written survives a power cut too.
-func (f *floorFile) sync() error {
-	if !f.dirty {
+// Sync returns when what was written survives a power cut too.
+func (f *FloorFile) Sync() error {
+	if !f.Dirty {
 		return nil
 	}
-	if err := unix.Fdatasync(int(f.slots[f.current].Fd())); err != nil {
+	if err := unix.Fdatasync(int(f.Slots[f.Current].Fd())); err != nil {
 		return fmt.Errorf("save floors: %w", err)
 	}
-	f.current, f.dirty = 1-f.current, false
+	f.Current, f.Dirty = 1-f.Current, false
 	return nil
 }
 
-func (f *floorFile) close() {
-	for _, slot := range f.slots {
+// Close closes the slots as they are.
+func (f *FloorFile) Close() {
+	for _, slot := range f.Slots {
 		if slot != nil {
 			_ = slot.Close()
 		}
 	}
 }
 
-// encodeFloors appends magic, generation, length and checksum of the payload,
+// EncodeFloors appends magic, generation, length and checksum of the payload,
 // and the payload.
-func encodeFloors(b []byte, generation uint64, fl floors) []byte {
+func EncodeFloors(b []byte, generation uint64, fl Floors) []byte {
 	b = append(b, floorMagic...)
 	b = binary.LittleEndian.AppendUint64(b, generation)
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
-	b = binary.AppendUvarint(b, uint64(len(fl.lanes)))
-	for name, p := range fl.lanes {
+	b = binary.AppendUvarint(b, uint64(len(fl.Lanes)))
+	for name, p := range fl.Lanes {
 		b = binary.AppendUvarint(b, uint64(len(name)))
 		b = append(b, name...)
-		b = binary.AppendUvarint(b, p.high)
-		b = appendAscending(b, p.open)
+		b = binary.AppendUvarint(b, p.High)
+		b = appendAscending(b, p.Open)
 	}
-	b = appendAscending(b, fl.gone)
-	b = binary.AppendUvarint(b, fl.parked)
+	b = appendAscending(b, fl.Gone)
+	b = binary.AppendUvarint(b, fl.Parked)
 	payload := b[floorHeaderSize:]
 	binary.LittleEndian.PutUint32(b[16:], uint32(len(payload)))
 	binary.LittleEndian.PutUint32(b[20:], crc32.Checksum(payload, castagnoli)^uint32(generation))
@@ -142,8 +143,9 @@ func appendAscending(b []byte, numbers []uint64) []byte {
 
 var errTorn = errors.New("not a whole record of floors")
 
-func decodeFloors(data []byte) (uint64, floors, error) {
-	fl := floors{lanes: map[string]progress{}}
+// DecodeFloors reads what [EncodeFloors] wrote, and its generation.
+func DecodeFloors(data []byte) (uint64, Floors, error) {
+	fl := Floors{Lanes: map[string]Progress{}}
 	if len(data) < floorHeaderSize || string(data[:8]) != floorMagic {
 		return 0, fl, errTorn
 	}
@@ -158,11 +160,11 @@ func decodeFloors(data []byte) (uint64, floors, error) {
 	for range r.count() {
 		name := r.text()
 		high := r.next()
-		fl.lanes[name] = progress{high, r.ascending()}
+		fl.Lanes[name] = Progress{high, r.ascending()}
 	}
-	fl.gone = r.ascending()
+	fl.Gone = r.ascending()
 	if len(r.data) > 0 { // a relay before this one did not know
-		fl.parked = r.next()
+		fl.Parked = r.next()
 	}
 	if r.bad {
 		return 0, fl, errTorn

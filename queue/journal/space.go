@@ -1,4 +1,4 @@
-package queue
+package journal
 
 import (
 	"fmt"
@@ -16,10 +16,10 @@ const (
 	spaceInterval = 250 * time.Millisecond
 )
 
-// space knows how much may still be stored in some streams. A full disk must
+// Space knows how much may still be stored in some streams. A full disk must
 // never reach JetStream, whose streams freeze at the first write error; nor is
 // their own limit reached, which would refuse a part of what belongs together.
-type space struct {
+type Space struct {
 	max     int64                                   // bytes of these streams
 	measure func() (free, reserve int64, err error) // of the disk; nil: it is not this machine's
 
@@ -31,26 +31,22 @@ type space struct {
 	written int64 // since then
 }
 
-func newSpace(dir string, max int64) *space {
-	s := &space{max: max}
+// NewSpace returns the space of streams that hold so many bytes at most, on the disk
+// of a folder; empty: the disk is not this machine's.
+func NewSpace(dir string, max int64) *Space {
+	s := &Space{max: max}
 	if dir != "" {
 		s.measure = func() (free, reserve int64, err error) {
 			var fs unix.Statfs_t
 			err = unix.Statfs(dir, &fs)
-			return int64(fs.Bavail) * int64(fs.Bsize), reserveOf(&fs), err
+			return int64(fs.Bavail) * int64(fs.Bsize), ReserveOf(&fs), err
 		}
 	}
 	return s
 }
 
-// room takes space for so many bytes more of EVENTS and RETRY, or reports
-// ErrFull.
-func (q *Queue) room(size int64) error { return q.space.take(size, time.Now()) }
-
-// roomForDead does the same for DEAD.
-func (q *Queue) roomForDead(size int64) error { return q.deadSpace.take(size, time.Now()) }
-
-func (s *space) take(size int64, now time.Time) error {
+// Take takes space for so many bytes more, or reports [record.ErrFull].
+func (s *Space) Take(size int64, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.fits(size, now); err != nil {
@@ -61,13 +57,13 @@ func (s *space) take(size int64, now time.Time) error {
 	return nil
 }
 
-func (s *space) has(size int64, now time.Time) bool {
+func (s *Space) has(size int64, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fits(size, now) == nil
 }
 
-func (s *space) fits(size int64, now time.Time) error {
+func (s *Space) fits(size int64, now time.Time) error {
 	s.look(now)
 	switch {
 	case s.measure != nil && s.free-size <= 0:
@@ -79,7 +75,7 @@ func (s *space) fits(size int64, now time.Time) error {
 }
 
 // look asks the filesystem, unless it did just now.
-func (s *space) look(now time.Time) {
+func (s *Space) look(now time.Time) {
 	if s.measure == nil || now.Sub(s.checked) <= spaceInterval {
 		return
 	}
@@ -88,21 +84,29 @@ func (s *space) look(now time.Time) {
 	}
 }
 
-// level is how much is stored, as far as known.
-func (s *space) level() int64 {
+// Pretend has the streams have other limits, and a disk of which is told what is
+// free and what the reserve is; for tests.
+func (s *Space) Pretend(limit int64, measure func() (free, reserve int64, err error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.max, s.measure, s.checked = limit, measure, time.Time{}
+}
+
+// Level is how much is stored, as far as known.
+func (s *Space) Level() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.used + s.written
 }
 
-// low reports whether the disk is near its reserve.
-func (s *space) low(now time.Time) bool { return s.beyond(now) < 1 }
+// Low reports whether the disk is near its reserve.
+func (s *Space) Low(now time.Time) bool { return s.beyond(now) < 1 }
 
-// spent reports whether the disk has nothing but its reserve.
-func (s *space) spent(now time.Time) bool { return s.beyond(now) <= 0 }
+// Spent reports whether the disk has nothing but its reserve.
+func (s *Space) Spent(now time.Time) bool { return s.beyond(now) <= 0 }
 
 // beyond is what is free beyond the reserve, in reserves.
-func (s *space) beyond(now time.Time) float64 {
+func (s *Space) beyond(now time.Time) float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.look(now); s.measure == nil {
@@ -111,19 +115,19 @@ func (s *space) beyond(now time.Time) float64 {
 	return float64(s.free) / float64(max(s.reserve, 1))
 }
 
-// reserveOf is what is never used of a filesystem.
-func reserveOf(fs *unix.Statfs_t) int64 { return min(maxReserve, int64(fs.Blocks)*int64(fs.Bsize)/10) }
+// ReserveOf is what is never used of a filesystem.
+func ReserveOf(fs *unix.Statfs_t) int64 { return min(maxReserve, int64(fs.Blocks)*int64(fs.Bsize)/10) }
 
-// count sets what the streams hold.
-func (s *space) count(used int64) {
+// Count sets what the streams hold.
+func (s *Space) Count(used int64) {
 	s.mu.Lock()
 	s.used, s.written, s.checked = used, 0, time.Time{}
 	s.mu.Unlock()
 }
 
-// pressure lets those who find no room wait until delivered history was given up.
-type pressure struct {
-	wake chan struct{} // holds a token when somebody waits
+// Pressure lets those who find no room wait until delivered history was given up.
+type Pressure struct {
+	Wake chan struct{} // holds a token when somebody waits
 
 	mu     sync.Mutex
 	relief chan struct{} // closed when what could be given up was; nil: nobody waits
@@ -132,7 +136,7 @@ type pressure struct {
 
 // ask returns a channel that is closed when what can be given up was; nil: that
 // was just now.
-func (p *pressure) ask(now time.Time) <-chan struct{} {
+func (p *Pressure) ask(now time.Time) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Sub(p.last) < spaceInterval {
@@ -142,14 +146,14 @@ func (p *pressure) ask(now time.Time) <-chan struct{} {
 		p.relief = make(chan struct{})
 	}
 	select {
-	case p.wake <- struct{}{}:
+	case p.Wake <- struct{}{}:
 	default:
 	}
 	return p.relief
 }
 
-// relieve has those look again who wait.
-func (p *pressure) relieve(gave bool) {
+// Relieve has those look again who wait.
+func (p *Pressure) Relieve(gave bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.relief != nil {
@@ -161,12 +165,12 @@ func (p *pressure) relieve(gave bool) {
 	}
 }
 
-// makeWay waits for room that delivered history takes up.
-func (q *Queue) makeWay(size int64) {
-	if q.space.has(size, time.Now()) {
+// MakeWay waits for room that delivered history takes up, until closed is.
+func (p *Pressure) MakeWay(s *Space, size int64, closed <-chan struct{}) {
+	if s.has(size, time.Now()) {
 		return
 	}
-	relief := q.pressure.ask(time.Now())
+	relief := p.ask(time.Now())
 	if relief == nil {
 		return
 	}
@@ -174,7 +178,7 @@ func (q *Queue) makeWay(size int64) {
 	defer timer.Stop()
 	select {
 	case <-relief:
-	case <-q.closed:
+	case <-closed:
 	case <-timer.C:
 	}
 }

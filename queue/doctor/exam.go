@@ -1,4 +1,4 @@
-package queue
+package doctor
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/lane"
+	"callrelay/queue/record"
 )
 
 // Examine looks through the folder of a relay that does not run: the disk below
@@ -53,34 +53,44 @@ func Examine(ctx context.Context, o engine.Options, services []string) ([]Findin
 	return x.list, nil
 }
 
-// Examine looks through the queue while it runs.
-func (q *Queue) Examine(ctx context.Context, services []string) []Finding {
-	x := &exam{o: q.o, services: services, live: true}
-	x.place(q.folder)
-	if err := q.Health(); err != nil {
-		x.fault("health", "it heals by itself once the cause is gone", "%v", err)
+// Live is a queue that runs.
+type Live struct {
+	Options engine.Options
+	Folder  *engine.Folder
+	Engine  *engine.Engine // nil: JetStream is down
+	Health  error          // why it takes nothing
+	Losses  []string       // what was lost with streams
+	Spooled error          // why records are spooled; nil: they are not
+	Stats   record.Stats
+}
+
+// Running looks through a queue while it runs.
+func Running(ctx context.Context, q Live, services []string) []Finding {
+	x := &exam{o: q.Options, services: services, live: true}
+	x.place(q.Folder)
+	if q.Health != nil {
+		x.fault("health", "it heals by itself once the cause is gone", "%v", q.Health)
 	} else {
 		x.well("health", "it takes events")
 	}
-	for _, l := range q.Losses() {
+	for _, l := range q.Losses {
 		x.doubt("lost", "who has the admin context of the nats CLI can delete streams; a backup, or the call server, may have what is lost", "%s", l)
 	}
-	if s := q.base.bridge(); s != nil && s.bridges() {
-		x.doubt("spool", "look at the servers of the cluster, unless that is over soon", "%v", q.Degraded())
+	if q.Spooled != nil {
+		x.doubt("spool", "look at the servers of the cluster, unless that is over soon", "%v", q.Spooled)
 	}
-	eng := q.engine.Load()
-	if eng == nil {
+	switch {
+	case q.Engine == nil:
 		x.fault("streams", "it heals by itself once the cause is gone", "JetStream is down")
 		return x.list
+	case len(q.Options.Servers) > 0:
+		x.shared(ctx, q.Engine)
+	default:
+		x.floorFiles(q.Folder)
+		x.streams(ctx, q.Engine)
 	}
-	q.base.examine(ctx, x, eng)
-	x.running(q.Stats())
+	x.running(q.Stats)
 	return x.list
-}
-
-func (b *embedded) examine(ctx context.Context, x *exam, eng *engine.Engine) {
-	x.floorFiles(b.q.folder)
-	x.streams(ctx, eng)
 }
 
 // exam is one examination.
@@ -92,7 +102,7 @@ type exam struct {
 }
 
 // stopped starts JetStream over the folder and looks at what it took up.
-func (x *exam) stopped(ctx context.Context, f *engine.Folder, fl floors) error {
+func (x *exam) stopped(ctx context.Context, f *engine.Folder, fl lane.Floors) error {
 	heard := &warnings{}
 	o := x.o
 	o.Listen, o.Log = "", slog.New(heard)
@@ -111,13 +121,13 @@ func (x *exam) stopped(ctx context.Context, f *engine.Folder, fl floors) error {
 }
 
 // owed tells of each service what waits for it.
-func (x *exam) owed(ctx context.Context, eng *engine.Engine, fl floors, state engine.State) error {
+func (x *exam) owed(ctx context.Context, eng *engine.Engine, fl lane.Floors, state engine.State) error {
 	counts := map[string]map[string]int{}
 	for _, stream := range [...]string{record.Events, record.Retry, record.Dead} {
 		counts[stream], _ = eng.ServiceCounts(ctx, stream) // the stream itself was found missing
 	}
 	names := map[string]bool{}
-	for name := range fl.lanes {
+	for name := range fl.Lanes {
 		names[name] = true
 	}
 	for _, services := range counts {
@@ -126,16 +136,16 @@ func (x *exam) owed(ctx context.Context, eng *engine.Engine, fl floors, state en
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		lane := fl.lanes[name]
-		if lane.high > state.LastSeq {
+		known := fl.Lanes[name]
+		if known.High > state.LastSeq {
 			x.fault("floor "+name, "what was accepted in between is gone: a backup, or the call server, may have it",
-				"it stands at %d and EVENTS ends at %d: the end of the stream is lost, or it was made anew", lane.high, state.LastSeq)
+				"it stands at %d and EVENTS ends at %d: the end of the stream is lost, or it was made anew", known.High, state.LastSeq)
 		}
-		fresh, err := eng.CountFrom(ctx, record.Events, "events."+name+".>", lane.high+1)
+		fresh, err := eng.CountFrom(ctx, record.Events, "events."+name+".>", known.High+1)
 		if err != nil {
 			return err
 		}
-		x.service(name, fresh+len(lane.open), counts[record.Retry][name], counts[record.Dead][name])
+		x.service(name, fresh+len(known.Open), counts[record.Retry][name], counts[record.Dead][name])
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package queue
+package doctor
 
 import (
 	"context"
@@ -11,9 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // quorumReplicas is the fewest copies of which one may be lost.
@@ -56,8 +55,6 @@ func examineCluster(ctx context.Context, x *exam) {
 		x.service(name, owed, counts[record.Retry][name], counts[record.Dead][name])
 	}
 }
-
-func (c *cluster) examine(ctx context.Context, x *exam, eng *engine.Engine) { x.shared(ctx, eng) }
 
 // shared looks at the streams of a site.
 func (x *exam) shared(ctx context.Context, eng *engine.Engine) {

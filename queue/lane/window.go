@@ -1,17 +1,17 @@
-package queue
+package lane
 
 import (
 	"cmp"
 	"slices"
 )
 
-// window knows which sequences of a lane are finished. All up to its high
+// Window knows which sequences of a lane are finished. All up to its high
 // mark are, but for those it lists as open: so it stays small however long one
 // delivery is stuck while others pass. It is not safe for concurrent use.
-type window struct {
-	high  uint64 // the highest sequence taken up
+type Window struct {
+	High  uint64 // the highest sequence taken up
 	slots []slot // ascending; the first is open
-	open  int    // slots that are not done
+	Open  int    // slots that are not done
 }
 
 type slot struct {
@@ -27,22 +27,22 @@ const (
 	slotDone                  // finished; removed when nothing open is below it
 )
 
-// restore sets the state that was saved: all up to high is done but open.
-func (w *window) restore(high uint64, open []uint64) {
-	*w = window{high: high, open: len(open), slots: make([]slot, len(open))}
+// Restore sets the state that was saved: all up to high is done but open.
+func (w *Window) Restore(high uint64, open []uint64) {
+	*w = Window{High: high, Open: len(open), slots: make([]slot, len(open))}
 	for i, seq := range open {
 		w.slots[i] = slot{seq, slotDue}
 	}
 }
 
-// take notes that seq was delivered by JetStream and says whether it is to be
+// Take notes that seq was delivered by JetStream and says whether it is to be
 // handed out: not if it is finished, or out already. JetStream delivers in
 // ascending order, so what it passed over is no longer stored.
-func (w *window) take(seq uint64) bool {
-	if seq > w.high {
-		w.high = seq
+func (w *Window) Take(seq uint64) bool {
+	if seq > w.High {
+		w.High = seq
 		w.slots = append(w.slots, slot{seq, slotOut})
-		w.open++
+		w.Open++
 		return true
 	}
 	i, found := w.find(seq)
@@ -53,24 +53,24 @@ func (w *window) take(seq uint64) bool {
 	return true
 }
 
-// isOpen reports whether seq was taken up and is not finished.
-func (w *window) isOpen(seq uint64) bool {
+// IsOpen reports whether seq was taken up and is not finished.
+func (w *Window) IsOpen(seq uint64) bool {
 	i, found := w.find(seq)
 	return found && w.slots[i].state != slotDone
 }
 
-// lost finishes seq, which is no longer stored, unless it is handed out.
-func (w *window) lost(seq uint64) {
-	if !w.isOut(seq) {
-		w.done(seq)
+// Lost finishes seq, which is no longer stored, unless it is handed out.
+func (w *Window) Lost(seq uint64) {
+	if !w.IsOut(seq) {
+		w.Done(seq)
 	}
 }
 
-// hold notes that seq was delivered, whatever came before, and says whether it
+// Hold notes that seq was delivered, whatever came before, and says whether it
 // is new to this window. In a cluster what another relay had comes late.
-func (w *window) hold(seq uint64) bool {
-	if seq > w.high {
-		return w.take(seq)
+func (w *Window) Hold(seq uint64) bool {
+	if seq > w.High {
+		return w.Take(seq)
 	}
 	i, found := w.find(seq)
 	if found && w.slots[i].state != slotDone {
@@ -80,51 +80,51 @@ func (w *window) hold(seq uint64) bool {
 		w.slots = slices.Insert(w.slots, i, slot{seq: seq})
 	}
 	w.slots[i].state = slotOut
-	w.open++
+	w.Open++
 	return true
 }
 
-// isOut reports whether seq is handed out now.
-func (w *window) isOut(seq uint64) bool {
+// IsOut reports whether seq is handed out now.
+func (w *Window) IsOut(seq uint64) bool {
 	i, found := w.find(seq)
 	return found && w.slots[i].state == slotOut
 }
 
-// passed drops what was expected below seq but is no longer stored.
-func (w *window) passed(seq uint64) {
+// Passed drops what was expected below seq but is no longer stored.
+func (w *Window) Passed(seq uint64) {
 	for i := range w.slots {
 		if w.slots[i].seq >= seq {
 			break
 		}
 		if w.slots[i].state == slotDue {
 			w.slots[i].state = slotDone
-			w.open--
+			w.Open--
 		}
 	}
 	w.shrink()
 }
 
-// done finishes seq.
-func (w *window) done(seq uint64) {
+// Done finishes seq.
+func (w *Window) Done(seq uint64) {
 	i, found := w.find(seq)
 	if !found || w.slots[i].state == slotDone {
 		return
 	}
 	w.slots[i].state = slotDone
-	w.open--
+	w.Open--
 	w.shrink()
 }
 
-// floor is the sequence up to which everything is finished.
-func (w *window) floor() uint64 {
+// Floor is the sequence up to which everything is finished.
+func (w *Window) Floor() uint64 {
 	if len(w.slots) > 0 {
 		return w.slots[0].seq - 1
 	}
-	return w.high
+	return w.High
 }
 
-// unfinished appends the open sequences to seqs.
-func (w *window) unfinished(seqs []uint64) []uint64 {
+// Unfinished appends the open sequences to seqs.
+func (w *Window) Unfinished(seqs []uint64) []uint64 {
 	for _, s := range w.slots {
 		if s.state != slotDone {
 			seqs = append(seqs, s.seq)
@@ -133,25 +133,25 @@ func (w *window) unfinished(seqs []uint64) []uint64 {
 	return seqs
 }
 
-// clamp forgets everything above last, which the stream does not have.
-func (w *window) clamp(last uint64) {
-	if w.high <= last {
+// Clamp forgets everything above last, which the stream does not have.
+func (w *Window) Clamp(last uint64) {
+	if w.High <= last {
 		return
 	}
-	w.high = last
+	w.High = last
 	w.slots = slices.DeleteFunc(w.slots, func(s slot) bool { return s.seq > last })
-	w.open = 0
+	w.Open = 0
 	for _, s := range w.slots {
 		if s.state != slotDone {
-			w.open++
+			w.Open++
 		}
 	}
 	w.shrink()
 }
 
 // shrink removes what is done at the front, and everywhere when that is most.
-func (w *window) shrink() {
-	if w.open == 0 {
+func (w *Window) shrink() {
+	if w.Open == 0 {
 		w.slots = w.slots[:0]
 		return
 	}
@@ -160,11 +160,11 @@ func (w *window) shrink() {
 		front++
 	}
 	w.slots = w.slots[front:]
-	if len(w.slots) > 2*w.open+1024 {
+	if len(w.slots) > 2*w.Open+1024 {
 		w.slots = slices.DeleteFunc(w.slots, func(s slot) bool { return s.state == slotDone })
 	}
 }
 
-func (w *window) find(seq uint64) (int, bool) {
+func (w *Window) find(seq uint64) (int, bool) {
 	return slices.BinarySearchFunc(w.slots, seq, func(s slot, seq uint64) int { return cmp.Compare(s.seq, seq) })
 }

@@ -1,4 +1,4 @@
-package queue
+package lane
 
 import (
 	"os"
@@ -15,27 +15,27 @@ func TestFloorsSurviveATornWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	states := []floors{
-		{lanes: map[string]progress{"crm": {high: 7}}},
-		{lanes: map[string]progress{"crm": {high: 900, open: []uint64{3, 500}}, "billing": {high: 2}}, gone: []uint64{4, 9}},
+	states := []Floors{
+		{Lanes: map[string]Progress{"crm": {High: 7}}},
+		{Lanes: map[string]Progress{"crm": {High: 900, Open: []uint64{3, 500}}, "billing": {High: 2}}, Gone: []uint64{4, 9}},
 	}
-	file, _, err := openFloors(f)
+	file, _, err := OpenFloors(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range states {
-		if err := file.save(s); err != nil {
+		if err := file.Save(s); err != nil {
 			t.Fatal(err)
 		}
 	}
-	newest := 1 - file.current
-	file.close()
-	for i, want := range []floors{states[1], states[0]} {
-		file, got, err := openFloors(f)
+	newest := 1 - file.Current
+	file.Close()
+	for i, want := range []Floors{states[1], states[0]} {
+		file, got, err := OpenFloors(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		file.close()
+		file.Close()
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("reading %d: got %+v, want %+v", i, got, want)
 		}
@@ -52,27 +52,27 @@ func TestFloorsAreNotedBetweenSyncs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	synced, noted := floors{lanes: map[string]progress{"crm": {high: 7}}}, floors{lanes: map[string]progress{"crm": {high: 9}}}
-	file, _, err := openFloors(f)
+	synced, noted := Floors{Lanes: map[string]Progress{"crm": {High: 7}}}, Floors{Lanes: map[string]Progress{"crm": {High: 9}}}
+	file, _, err := OpenFloors(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := file.save(synced); err != nil {
+	if err := file.Save(synced); err != nil {
 		t.Fatal(err)
 	}
-	current := file.current
+	current := file.Current
 	for range 5 { // all go into the one slot that is not on disk
-		if err := file.write(noted); err != nil {
+		if err := file.Write(noted); err != nil {
 			t.Fatal(err)
 		}
 	}
-	file.close()
-	for _, want := range []floors{noted, synced} { // a crash of the process; a power cut
-		file, got, err := openFloors(f)
+	file.Close()
+	for _, want := range []Floors{noted, synced} { // a crash of the process; a power cut
+		file, got, err := OpenFloors(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		file.close()
+		file.Close()
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -83,14 +83,14 @@ func TestFloorsAreNotedBetweenSyncs(t *testing.T) {
 }
 
 func FuzzDecodeFloors(f *testing.F) {
-	f.Add(encodeFloors(nil, 1, floors{}))
-	f.Add(encodeFloors(nil, 2, floors{lanes: map[string]progress{"crm": {high: 900, open: []uint64{3, 500}}}, gone: []uint64{1}}))
+	f.Add(EncodeFloors(nil, 1, Floors{}))
+	f.Add(EncodeFloors(nil, 2, Floors{Lanes: map[string]Progress{"crm": {High: 900, Open: []uint64{3, 500}}}, Gone: []uint64{1}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		generation, fl, err := decodeFloors(data)
+		generation, fl, err := DecodeFloors(data)
 		if err != nil {
 			return
 		}
-		again, same, err := decodeFloors(encodeFloors(nil, generation, fl))
+		again, same, err := DecodeFloors(EncodeFloors(nil, generation, fl))
 		if err != nil || again != generation || !reflect.DeepEqual(same, fl) {
 			t.Errorf("got %+v and %v, want %+v", same, err, fl)
 		}

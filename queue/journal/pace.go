@@ -1,4 +1,4 @@
-package queue
+package journal
 
 import (
 	"math/bits"

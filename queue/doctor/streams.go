@@ -1,4 +1,4 @@
-package queue
+package doctor
 
 import (
 	"context"
@@ -7,9 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // ahead is how much later than now a record may have been stored before the
@@ -69,11 +68,11 @@ func lostText(seqs []uint64, bytes uint64) string {
 // levels tells how near the streams are to their limits.
 func (x *exam) levels(known map[string]engine.State) {
 	used := int64(known[record.Events].Bytes + known[record.Retry].Bytes)
-	if float64(used) > highPart*float64(x.o.MaxBytes) {
+	if float64(used) > engine.HighPart*float64(x.o.MaxBytes) {
 		x.doubt("limit", "mend the endpoint that holds most, or raise queue.max_bytes: its oldest deliveries become dead letters",
 			"EVENTS and RETRY hold %s of %s", sizeText(used), sizeText(x.o.MaxBytes))
 	}
-	if letters := int64(known[record.Dead].Bytes); float64(letters) > highPart*float64(x.o.DeadMaxBytes) {
+	if letters := int64(known[record.Dead].Bytes); float64(letters) > engine.HighPart*float64(x.o.DeadMaxBytes) {
 		x.doubt("limit", "relay dead replay or relay dead drop, or raise queue.dead_max_bytes: when it is full, intake refuses",
 			"DEAD holds %s of %s", sizeText(letters), sizeText(x.o.DeadMaxBytes))
 	}

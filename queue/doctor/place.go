@@ -1,4 +1,4 @@
-package queue
+package doctor
 
 import (
 	"errors"
@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
+	"callrelay/queue/lane"
 )
 
 const (
@@ -104,7 +106,7 @@ func (x *exam) space(f *engine.Folder) {
 		return // told above
 	}
 	block := int64(s.Bsize)
-	free, reserve := int64(s.Bavail)*block, reserveOf(&s)
+	free, reserve := int64(s.Bavail)*block, journal.ReserveOf(&s)
 	held := treeSize(f.Path("jetstream"))
 	wanted := x.o.MaxBytes + x.o.DeadMaxBytes - held
 	switch {
@@ -178,15 +180,15 @@ func (x *exam) clock() {
 }
 
 // floorFiles looks at both slots of the floors and returns the newer one.
-func (x *exam) floorFiles(f *engine.Folder) floors {
-	newest, generation, whole, written := floors{lanes: map[string]progress{}}, uint64(0), 0, false
+func (x *exam) floorFiles(f *engine.Folder) lane.Floors {
+	newest, generation, whole, written := lane.Floors{Lanes: map[string]lane.Progress{}}, uint64(0), 0, false
 	for _, name := range [...]string{"floors.0", "floors.1"} {
 		data, err := os.ReadFile(f.Path(name))
 		if err != nil || len(data) == 0 {
 			continue // never written
 		}
 		written = true
-		g, fl, err := decodeFloors(data)
+		g, fl, err := lane.DecodeFloors(data)
 		if err != nil {
 			x.doubt("floors", "", "%s is torn, as by a crash while it was written: the other one holds", name)
 			continue
@@ -198,7 +200,7 @@ func (x *exam) floorFiles(f *engine.Folder) floors {
 	}
 	switch {
 	case whole > 0:
-		x.well("floors", "of %s, saved %s", many(len(newest.lanes), "service"), many(int(generation), "time"))
+		x.well("floors", "of %s, saved %s", many(len(newest.Lanes), "service"), many(int(generation), "time"))
 	case written:
 		x.fault("floors", "restore floors.0 from a backup, or let all be delivered again", "none is whole: what was delivered and is kept for replay would be delivered again")
 	default:

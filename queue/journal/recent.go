@@ -1,4 +1,4 @@
-package queue
+package journal
 
 import (
 	"hash/maphash"
@@ -14,35 +14,36 @@ type recent struct {
 	most  int // ids
 	seeds [2]maphash.Seed
 
-	chunks [][]seen // oldest first; every chunk but the last is full
+	chunks [][]Seen // oldest first; every chunk but the last is full
 	first  uint32   // number of the oldest entry; numbers run through all chunks
 	next   uint32   // number of the next entry
 	table  []uint32 // number+1 of an entry, by its hash; 0 is free
 	used   int
 
-	fresh map[hash128]lying // what was stored since older ids are being read; nil: none are
+	Fresh map[Hash128]Lying // what was stored since older ids are being read; nil: none are
 }
 
-// lying says where a record lies in EVENTS.
-type lying struct {
-	service string
-	seq     uint64
+// Lying says where a record lies in EVENTS.
+type Lying struct {
+	Service string
+	Seq     uint64
 }
 
 // stored notes where what was added lies.
-func (r *recent) stored(h hash128, service string, seq uint64) {
-	if r.fresh != nil {
-		r.fresh[h] = lying{service, seq}
+func (r *recent) stored(h Hash128, service string, seq uint64) {
+	if r.Fresh != nil {
+		r.Fresh[h] = Lying{service, seq}
 	}
 }
 
-// hash128 is a keyed hash of an id: two ids never share one by accident nor by
+// Hash128 is a keyed hash of an id: two ids never share one by accident nor by
 // intent.
-type hash128 [2]uint64
+type Hash128 [2]uint64
 
-type seen struct {
-	hash hash128
-	at   int64  // milliseconds since this process began, whatever the machine's clock says since; or forgotten
+// Seen is an id, and when it was seen.
+type Seen struct {
+	Hash Hash128
+	At   int64  // milliseconds since this process began, whatever the machine's clock says since; or forgotten
 	sum  uint64 // what it stands for, of claims
 }
 
@@ -56,29 +57,30 @@ const (
 // they last.
 const MaxIDs = 2 << 20
 
-func newRecent(keep time.Duration) *recent {
+// NewRecent returns a memory of ids that lasts for so long.
+func NewRecent(keep time.Duration) *recent {
 	return &recent{keep: keep, most: MaxIDs, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, table: make([]uint32, 1024)}
 }
 
-func (r *recent) hash(key string) hash128 {
-	return hash128{maphash.String(r.seeds[0], key), maphash.String(r.seeds[1], key)}
+func (r *recent) Hash(key string) Hash128 {
+	return Hash128{maphash.String(r.seeds[0], key), maphash.String(r.seeds[1], key)}
 }
 
 // add remembers h and reports whether it was new.
-func (r *recent) add(h hash128, now time.Time) bool {
-	return r.addAt(seen{hash: h, at: sinceBegan(now).Milliseconds()})
+func (r *recent) add(h Hash128, now time.Time) bool {
+	return r.AddAt(Seen{Hash: h, At: SinceBegan(now).Milliseconds()})
 }
 
-// addAt does so for one that was seen before. Those may come in any order.
-func (r *recent) addAt(s seen) bool {
-	h, oldest := s.hash, s.at-r.keep.Milliseconds()
+// AddAt does so for one that was seen before. Those may come in any order.
+func (r *recent) AddAt(s Seen) bool {
+	h, oldest := s.Hash, s.At-r.keep.Milliseconds()
 	r.expire(oldest)
 	at, found := r.find(h)
-	if found && r.entry(r.table[at]-1).at > oldest {
+	if found && r.entry(r.table[at]-1).At > oldest {
 		return false
 	}
 	if found { // it lies behind younger ones, or it would be gone
-		r.forget(h)
+		r.Forget(h)
 		at, _ = r.find(h)
 	}
 	if r.used*4 >= len(r.table)*3 {
@@ -89,7 +91,7 @@ func (r *recent) addAt(s seen) bool {
 		r.rebuild(len(r.table))
 	}
 	if n := len(r.chunks); n == 0 || len(r.chunks[n-1]) == chunkLen {
-		r.chunks = append(r.chunks, make([]seen, 0, chunkLen))
+		r.chunks = append(r.chunks, make([]Seen, 0, chunkLen))
 	}
 	last := &r.chunks[len(r.chunks)-1]
 	*last = append(*last, s)
@@ -99,13 +101,13 @@ func (r *recent) addAt(s seen) bool {
 	return true
 }
 
-// forget makes h new again.
-func (r *recent) forget(h hash128) {
+// Forget makes h new again.
+func (r *recent) Forget(h Hash128) {
 	at, found := r.find(h)
 	if !found {
 		return
 	}
-	r.entry(r.table[at] - 1).at = forgotten
+	r.entry(r.table[at] - 1).At = forgotten
 	r.remove(at)
 }
 
@@ -114,11 +116,11 @@ func (r *recent) forget(h hash128) {
 func (r *recent) expire(oldest int64) {
 	for r.first != r.next {
 		e := r.entry(r.first)
-		if e.at > oldest && r.used < r.most {
+		if e.At > oldest && r.used < r.most {
 			break
 		}
-		if e.at != forgotten {
-			if at, found := r.find(e.hash); found {
+		if e.At != forgotten {
+			if at, found := r.find(e.Hash); found {
 				r.remove(at)
 			}
 		}
@@ -134,20 +136,20 @@ func (r *recent) expire(oldest int64) {
 
 // entry returns the entry of a number. The oldest chunk begins at a multiple
 // of chunkLen.
-func (r *recent) entry(number uint32) *seen {
+func (r *recent) entry(number uint32) *Seen {
 	chunk := number/chunkLen - r.first/chunkLen
 	return &r.chunks[chunk][number%chunkLen]
 }
 
 // find returns the place of h in the table, or the free one where it belongs.
-func (r *recent) find(h hash128) (uint64, bool) {
+func (r *recent) find(h Hash128) (uint64, bool) {
 	mask := uint64(len(r.table) - 1)
 	for at := h[0] & mask; ; at = (at + 1) & mask {
 		number := r.table[at]
 		if number == 0 {
 			return at, false
 		}
-		if r.entry(number-1).hash == h {
+		if r.entry(number-1).Hash == h {
 			return at, true
 		}
 	}
@@ -164,7 +166,7 @@ func (r *recent) remove(at uint64) {
 			r.table[free] = 0
 			return
 		}
-		home := r.entry(number - 1).hash[0] & mask
+		home := r.entry(number - 1).Hash[0] & mask
 		if (i-home)&mask >= (i-free)&mask {
 			r.table[free] = number
 			free = i
@@ -185,7 +187,7 @@ func (r *recent) rebuild(size int) {
 			continue
 		}
 		number -= shift
-		at := r.entry(number - 1).hash[0] & mask
+		at := r.entry(number - 1).Hash[0] & mask
 		for r.table[at] != 0 {
 			at = (at + 1) & mask
 		}

@@ -1,4 +1,4 @@
-package queue
+package journal
 
 import (
 	"context"
@@ -12,15 +12,14 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 const (
-	// commitTimeout is how long an acknowledgement may take before the store
+	// CommitTimeout is how long an acknowledgement may take before the store
 	// counts as frozen: JetStream does not answer after a write error.
-	commitTimeout = 4 * time.Second
+	CommitTimeout = 4 * time.Second
 	// lookedAt is how many records of a batch that holds a known one go singly
 	// at a time.
 	lookedAt = 64
@@ -39,20 +38,20 @@ type pubAck struct {
 	Error     *jetstream.APIError `json:"error"`
 }
 
-// publisher writes to one stream, and what it reports as stored JetStream has
+// Publisher writes to one stream, and what it reports as stored JetStream has
 // acknowledged: it is on the disk of the embedded server, which syncs always, or
 // on most of a cluster's. A few records go as single publishes, all on their way
 // at once, more as one atomic batch, see [pace]. It is not safe for concurrent
 // use.
-type publisher struct {
+type Publisher struct {
 	eng    *engine.Engine
 	stream string
-	// alone: nobody else writes here, and the ids are known before: what
+	// Alone: nobody else writes here, and the ids are known before: what
 	// JetStream takes for a copy is none.
-	alone bool
-	// strict: a record that cannot be stored now fails those with it, so that
+	Alone bool
+	// Strict: a record that cannot be stored now fails those with it, so that
 	// all go another way in order.
-	strict bool
+	Strict bool
 
 	sub    *nats.Subscription
 	inbox  string
@@ -61,10 +60,11 @@ type publisher struct {
 	last   uint64 // the highest sequence that is known of
 	pace   pace
 	out    nats.Msg // used again for every record
-	all    []*draft // of the present write
+	all    []*Draft // of the present write
 }
 
-func newPublisher(ctx context.Context, eng *engine.Engine, stream string) (*publisher, error) {
+// NewPublisher returns what writes to a stream for as long as an engine runs.
+func NewPublisher(ctx context.Context, eng *engine.Engine, stream string) (*Publisher, error) {
 	last, err := eng.LastSeq(ctx, stream)
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", stream, err)
@@ -74,35 +74,35 @@ func newPublisher(ctx context.Context, eng *engine.Engine, stream string) (*publ
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to acknowledgements: %w", err)
 	}
-	return &publisher{eng: eng, stream: stream, last: last, sub: sub, inbox: inbox, out: nats.Msg{Header: nats.Header{}}}, nil
+	return &Publisher{eng: eng, stream: stream, last: last, sub: sub, inbox: inbox, out: nats.Msg{Header: nats.Header{}}}, nil
 }
 
-// write stores the drafts and returns when they survive a power cut; those that
+// Write stores the drafts and returns when they survive a power cut; those that
 // were refused have no sequence then, and their group has the reason. An error
 // means that it is not known what is stored.
-func (p *publisher) write(drafts []draft) error {
+func (p *Publisher) Write(drafts []Draft) error {
 	p.all = p.all[:0]
 	for i := range drafts {
 		p.all = append(p.all, &drafts[i])
 	}
 	defer clear(p.all)
 	err := p.pass(p.all)
-	if err == nil && p.alone {
+	if err == nil && p.Alone {
 		err = p.insist(p.all)
 	}
-	if err == nil && !p.alone {
+	if err == nil && !p.Alone {
 		err = p.compare(drafts)
 	}
-	if p.strict {
+	if p.Strict {
 		return errors.Join(err, unavailable(drafts))
 	}
-	if p.alone || !errors.Is(err, errNoStream) {
+	if p.Alone || !errors.Is(err, errNoStream) {
 		return err
 	}
 	// While nobody leads the stream, what was stored nevertheless is known when it
 	// is sent again.
 	for i := range drafts {
-		drafts[i].seq, drafts[i].group.err = 0, err
+		drafts[i].seq, drafts[i].Group.Err = 0, err
 	}
 	return nil
 }
@@ -110,10 +110,10 @@ func (p *publisher) write(drafts []draft) error {
 // compare refuses groups that have a record whose id another relay of the
 // cluster has stored for something else, and takes back what was stored of them
 // already.
-func (p *publisher) compare(drafts []draft) error {
+func (p *Publisher) compare(drafts []Draft) error {
 	for i := range drafts {
 		d := &drafts[i]
-		if !d.known || d.record().Claim == "" || d.group.keys != nil {
+		if !d.known || d.record().Claim == "" || d.Group.Keys != nil {
 			continue
 		}
 		m, _, err := p.eng.GetDirect(context.Background(), p.stream, fmt.Appendf(nil, `{"seq":%d}`, d.seq))
@@ -122,12 +122,12 @@ func (p *publisher) compare(drafts []draft) error {
 		case err != nil:
 			return err
 		case m.Header.Get(record.HeadClaim) != "" && m.Header.Get(record.HeadClaim) != d.record().Claim:
-			d.group.err = conflict(d.record())
+			d.Group.Err = conflict(d.record())
 		}
 	}
 	var back []uint64
 	for i := range drafts {
-		if d := &drafts[i]; errors.Is(d.group.err, record.ErrConflict) {
+		if d := &drafts[i]; errors.Is(d.Group.Err, record.ErrConflict) {
 			if d.seq != 0 && !d.known {
 				back = append(back, d.seq)
 			}
@@ -144,9 +144,9 @@ func (p *publisher) compare(drafts []draft) error {
 
 // unavailable is the reason for which one of the drafts was not stored, if it may
 // be stored later.
-func unavailable(drafts []draft) error {
+func unavailable(drafts []Draft) error {
 	for i := range drafts {
-		if err := drafts[i].group.err; errors.Is(err, record.ErrUnavailable) {
+		if err := drafts[i].Group.Err; errors.Is(err, record.ErrUnavailable) {
 			return err
 		}
 	}
@@ -154,7 +154,7 @@ func unavailable(drafts []draft) error {
 }
 
 // pass stores the drafts in the way that is faster for so many.
-func (p *publisher) pass(drafts []*draft) (err error) {
+func (p *Publisher) pass(drafts []*Draft) (err error) {
 	if len(drafts) == 0 {
 		return nil
 	}
@@ -177,7 +177,7 @@ func (p *publisher) pass(drafts []*draft) (err error) {
 // insist stores what JetStream took for copies under ids of their own. That they
 // are none is known here; but when the clock is set back JetStream remembers ids
 // until it has caught up.
-func (p *publisher) insist(drafts []*draft) error {
+func (p *Publisher) insist(drafts []*Draft) error {
 	missing := drafts[:0]
 	for _, d := range drafts {
 		if d.known {
@@ -197,7 +197,7 @@ func (p *publisher) insist(drafts []*draft) error {
 
 // oneByOne writes a batch that holds a record JetStream knows. Singly a known
 // one is acknowledged like a new one.
-func (p *publisher) oneByOne(drafts []*draft) error {
+func (p *Publisher) oneByOne(drafts []*Draft) error {
 	for len(drafts) > 0 {
 		part := drafts[:min(len(drafts), lookedAt)]
 		if err := p.singles(part, false); err != nil {
@@ -210,14 +210,14 @@ func (p *publisher) oneByOne(drafts []*draft) error {
 
 // singles writes the drafts one by one, all on their way at once. An error means
 // that an acknowledgement is missing.
-func (p *publisher) singles(drafts []*draft, insist bool) error {
+func (p *Publisher) singles(drafts []*Draft, insist bool) error {
 	first, before := p.number, p.last
 	for _, d := range drafts {
 		if err := p.send(d, p.reply(), insist, nil); err != nil {
 			return err
 		}
 	}
-	deadline := time.Now().Add(commitTimeout)
+	deadline := time.Now().Add(CommitTimeout)
 	for range drafts {
 		number, ack, err := p.await(first, deadline)
 		if err != nil {
@@ -225,7 +225,7 @@ func (p *publisher) singles(drafts []*draft, insist bool) error {
 		}
 		d := drafts[number-first]
 		if ack.Error != nil {
-			d.group.err = refusal(ack.Error)
+			d.Group.Err = refusal(ack.Error)
 			continue
 		}
 		d.seq, d.known = ack.Seq, ack.Duplicate
@@ -237,7 +237,7 @@ func (p *publisher) singles(drafts []*draft, insist bool) error {
 }
 
 // follows takes up how far the stream is, and notices one that begins anew.
-func (p *publisher) follows(before uint64, ack pubAck) error {
+func (p *Publisher) follows(before uint64, ack pubAck) error {
 	if !ack.Duplicate && ack.Seq <= before {
 		return fmt.Errorf("%w: stream %s was replaced by another", record.ErrUnavailable, p.stream)
 	}
@@ -254,7 +254,7 @@ type inBatch struct {
 
 // batch writes the drafts as one atomic batch: all are stored, with one fsync, or
 // none. It reports whether none is because JetStream knows one of them.
-func (p *publisher) batch(drafts []*draft) (known bool, err error) {
+func (p *Publisher) batch(drafts []*Draft) (known bool, err error) {
 	first, before, last := p.number, p.last, len(drafts)-1
 	at := inBatch{batch: p.inbox[strings.LastIndexByte(p.inbox, '.')+1:] + strconv.FormatUint(first, 36)}
 	for i, d := range drafts {
@@ -266,7 +266,7 @@ func (p *publisher) batch(drafts []*draft) (known bool, err error) {
 			return false, err
 		}
 	}
-	_, ack, err := p.await(first, time.Now().Add(commitTimeout))
+	_, ack, err := p.await(first, time.Now().Add(CommitTimeout))
 	switch {
 	case err != nil:
 		return false, err
@@ -279,20 +279,20 @@ func (p *publisher) batch(drafts []*draft) (known bool, err error) {
 		return true, nil
 	}
 	for _, d := range drafts {
-		d.group.err = refusal(ack.Error)
+		d.Group.Err = refusal(ack.Error)
 	}
 	return false, nil
 }
 
 // reply returns the subject on which the next request is answered.
-func (p *publisher) reply() string {
+func (p *Publisher) reply() string {
 	p.number++
 	return p.inbox + "." + strconv.FormatUint(p.number-1, 10)
 }
 
 // send passes one record to JetStream without waiting. Insisting, its id is one
 // that JetStream cannot know.
-func (p *publisher) send(d *draft, reply string, insist bool, at *inBatch) error {
+func (p *Publisher) send(d *Draft, reply string, insist bool, at *inBatch) error {
 	r, n, h := d.record(), d.note(), p.out.Header
 	clear(h)
 	r.SetHeaders(h)
@@ -321,7 +321,7 @@ func (p *publisher) send(d *draft, reply string, insist bool, at *inBatch) error
 }
 
 // await returns the next acknowledgement of a request numbered first or later.
-func (p *publisher) await(first uint64, deadline time.Time) (uint64, pubAck, error) {
+func (p *Publisher) await(first uint64, deadline time.Time) (uint64, pubAck, error) {
 	for {
 		var ack pubAck
 		m, err := p.sub.NextMsg(time.Until(deadline))

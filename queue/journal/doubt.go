@@ -1,4 +1,4 @@
-package queue
+package journal
 
 import (
 	"context"
@@ -8,30 +8,29 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
-// doubt is of which records it is not known whether a stream has them. It is
+// Doubt is of which records it is not known whether a stream has them. It is
 // kept on disk, so that they are looked for after a crash too: JetStream itself
 // knows an id only for a while. It is used by one goroutine at a time.
-type doubt struct {
+type Doubt struct {
 	After uint64   `json:"after"` // this was the last sequence of the stream before they were sent
 	Keys  []string `json:"keys"`
 }
 
-// add notes that groups are about to be sent behind a sequence, or were.
-func (d *doubt) add(after uint64, groups ...*group) {
+// Add notes that groups are about to be sent behind a sequence, or were.
+func (d *Doubt) Add(after uint64, groups ...*Group) {
 	if len(d.Keys) == 0 || after < d.After {
 		d.After = after
 	}
-	known := setOf(d.Keys)
+	known := record.SetOf(d.Keys)
 	for _, g := range groups {
-		for i := range g.recs {
-			key := g.recs[i].Key()
-			if g.keys != nil {
-				key = g.keys[i]
+		for i := range g.Recs {
+			key := g.Recs[i].Key()
+			if g.Keys != nil {
+				key = g.Keys[i]
 			}
 			if !known[key] {
 				d.Keys = append(d.Keys, key)
@@ -40,11 +39,11 @@ func (d *doubt) add(after uint64, groups ...*group) {
 	}
 }
 
-// resolve takes out of a group what the stream has. That stays in doubt until it
+// Resolve takes out of a group what the stream has. That stays in doubt until it
 // is forgotten: a crash may bring it back once more.
-func (d *doubt) resolve(ctx context.Context, eng *engine.Engine, stream string, g *group) error {
-	doubtful, wanted := setOf(d.Keys), map[string]bool{}
-	for _, key := range g.keys {
+func (d *Doubt) Resolve(ctx context.Context, eng *engine.Engine, stream string, g *Group) error {
+	doubtful, wanted := record.SetOf(d.Keys), map[string]bool{}
+	for _, key := range g.Keys {
 		if doubtful[key] {
 			wanted[key] = true
 		}
@@ -67,21 +66,21 @@ func (d *doubt) resolve(ctx context.Context, eng *engine.Engine, stream string, 
 	return nil
 }
 
-// forget takes keys off: what they stand for is settled.
-func (d *doubt) forget(keys []string) {
-	gone := setOf(keys)
+// Forget takes keys off: what they stand for is settled.
+func (d *Doubt) Forget(keys []string) {
+	gone := record.SetOf(keys)
 	d.Keys = slices.DeleteFunc(d.Keys, func(key string) bool { return gone[key] })
 }
 
 // drop takes the records with these keys out of the group.
-func (g *group) drop(keys map[string]bool) {
-	kept := &group{}
-	for i := range g.recs {
-		if !keys[g.keys[i]] {
-			kept.recs = append(kept.recs, g.recs[i])
-			kept.notes = append(kept.notes, g.notes[i])
-			kept.keys = append(kept.keys, g.keys[i])
+func (g *Group) drop(keys map[string]bool) {
+	kept := &Group{}
+	for i := range g.Recs {
+		if !keys[g.Keys[i]] {
+			kept.Recs = append(kept.Recs, g.Recs[i])
+			kept.Notes = append(kept.Notes, g.Notes[i])
+			kept.Keys = append(kept.Keys, g.Keys[i])
 		}
 	}
-	g.recs, g.notes, g.keys = kept.recs, kept.notes, kept.keys
+	g.Recs, g.Notes, g.Keys = kept.Recs, kept.Notes, kept.Keys
 }

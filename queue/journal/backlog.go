@@ -1,13 +1,12 @@
-package queue
+package journal
 
 import (
 	"fmt"
 	"sync"
 	"time"
 
-	"callrelay/queue/record"
-
 	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 const (
@@ -22,7 +21,7 @@ const (
 // It is safe for concurrent use.
 type backlog struct {
 	mu      sync.Mutex
-	waiting []*group
+	waiting []*Group
 	records int
 	bytes   int64
 	refuse  error         // set: nothing is taken, for this reason
@@ -30,10 +29,10 @@ type backlog struct {
 	ended   bool          // nothing is committed any more
 }
 
-// setRefuse makes the backlog refuse everything with err; nil: it takes
+// SetRefuse makes the backlog refuse everything with err; nil: it takes
 // again, unless it has ended, as when a restart of the server is overtaken by
 // the end of the queue.
-func (b *backlog) setRefuse(err error) {
+func (b *backlog) SetRefuse(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.ended {
@@ -42,10 +41,10 @@ func (b *backlog) setRefuse(err error) {
 	b.letIn()
 }
 
-// room returns when less than half of what may wait does, when nothing is taken
+// Room returns when less than half of what may wait does, when nothing is taken
 // anyway, or when it has lasted too long: so that who sends faster than the disk
 // writes is slowed down and not refused.
-func (b *backlog) room() {
+func (b *backlog) Room() {
 	var late <-chan time.Time
 	for freed := b.crowded(); freed != nil; freed = b.crowded() {
 		if late == nil {
@@ -91,25 +90,32 @@ func (b *backlog) end() {
 	b.letIn()
 }
 
+// Waits is how much waits to be committed, or is being committed.
+func (b *backlog) Waits() (records int, bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.records, b.bytes
+}
+
 // put takes a group to wait in its turn.
-func (b *backlog) put(g *group) error {
+func (b *backlog) put(g *Group) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.refuse != nil {
 		return b.refuse
 	}
-	full := b.bytes+g.bytes > engine.MaxWaitingBytes || b.records+len(g.recs) > maxWaitingRecords
+	full := b.bytes+g.bytes > engine.MaxWaitingBytes || b.records+len(g.Recs) > maxWaitingRecords
 	if full && b.records > 0 { // alone, a group of any size is taken: it will never be smaller
 		return fmt.Errorf("%w: %d records wait to be written", record.ErrFull, b.records)
 	}
 	b.waiting = append(b.waiting, g)
 	b.bytes += g.bytes
-	b.records += len(g.recs)
+	b.records += len(g.Recs)
 	return nil
 }
 
 // take hands over all that waits. It counts until it is released.
-func (b *backlog) take() []*group {
+func (b *backlog) take() []*Group {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	groups := b.waiting
@@ -118,12 +124,12 @@ func (b *backlog) take() []*group {
 }
 
 // release takes committed groups off the count of what waits.
-func (b *backlog) release(groups []*group) {
+func (b *backlog) release(groups []*Group) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, g := range groups {
 		b.bytes -= g.bytes
-		b.records -= len(g.recs)
+		b.records -= len(g.Recs)
 	}
 	b.letIn()
 }

@@ -1,4 +1,4 @@
-package queue
+package journal
 
 import (
 	"fmt"
@@ -9,26 +9,27 @@ import (
 	"callrelay/queue/record"
 )
 
-// claims remember for the window of duplicates what the ids that producers give
+// Claims remember for the window of duplicates what the ids that producers give
 // stand for: so an id that comes with something else is refused, and not taken
 // for a copy. Safe for concurrent use.
-type claims struct {
+type Claims struct {
 	mu  sync.Mutex
 	ids *recent
 }
 
-func newClaims(keep time.Duration) *claims { return &claims{ids: newRecent(keep)} }
+// NewClaims returns claims that are remembered for so long.
+func NewClaims(keep time.Duration) *Claims { return &Claims{ids: NewRecent(keep)} }
 
-// stake notes a claim, the id and what it stands for joined by =. It is fresh
+// Stake notes a claim, the id and what it stands for joined by =. It is fresh
 // when nothing was known of the id, and taken when that stands for something
 // else.
-func (c *claims) stake(claim string, at time.Time) (h hash128, fresh, taken bool) {
+func (c *Claims) Stake(claim string, at time.Time) (h Hash128, fresh, taken bool) {
 	end := strings.LastIndexByte(claim, '=')
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h = c.ids.hash(claim[:max(end, 0)])
-	s := seen{hash: h, at: sinceBegan(at).Milliseconds(), sum: c.ids.hash(claim[end+1:])[0]}
-	if c.ids.addAt(s) {
+	h = c.ids.Hash(claim[:max(end, 0)])
+	s := Seen{Hash: h, At: SinceBegan(at).Milliseconds(), sum: c.ids.Hash(claim[end+1:])[0]}
+	if c.ids.AddAt(s) {
 		return h, true, false
 	}
 	place, _ := c.ids.find(h)
@@ -36,37 +37,38 @@ func (c *claims) stake(claim string, at time.Time) (h hash128, fresh, taken bool
 }
 
 // release takes claims back.
-func (c *claims) release(ids []hash128) {
+func (c *Claims) release(ids []Hash128) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, h := range ids {
-		c.ids.forget(h)
+		c.ids.Forget(h)
 	}
 }
 
-func (c *claims) reset() {
+// Reset forgets all of them.
+func (c *Claims) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ids = newRecent(c.ids.keep)
+	c.ids = NewRecent(c.ids.keep)
 }
 
 // admits reports whether the ids of a group stand for what they stood for
 // before. A group that is sent on was admitted where it came in.
-func (c *claims) admits(g *group, now time.Time) bool {
-	if c == nil || g.keys != nil {
+func (c *Claims) admits(g *Group, now time.Time) bool {
+	if c == nil || g.Keys != nil {
 		return true
 	}
-	for i := range g.recs {
-		r := &g.recs[i]
+	for i := range g.Recs {
+		r := &g.Recs[i]
 		if r.Claim == "" {
 			continue
 		}
-		h, fresh, taken := c.stake(r.Claim, now)
+		h, fresh, taken := c.Stake(r.Claim, now)
 		if fresh {
 			g.staked = append(g.staked, h)
 		}
 		if taken {
-			g.err = conflict(r)
+			g.Err = conflict(r)
 			return false
 		}
 	}
