@@ -123,7 +123,8 @@ func TestKillLosesNothingAndRepeatsLittle(t *testing.T) {
 		ctx, cancel := context.WithTimeout(testContext(t), quiet(q))
 		entries, err := l.Next(ctx, 100)
 		cancel()
-		more = err == nil
+		one := q.Stats().Services["crm"] // on a busy machine nothing may come for a while
+		more = err == nil || one.Waiting+one.Parked > 0 && t.Context().Err() == nil
 		for _, e := range entries {
 			again[e.ID]++
 			e.Finish()

@@ -25,7 +25,7 @@
 // syncs and reads no file of JetStream's. What it does itself:
 //
 //   - Commits. A few records go as single publishes, all on their way at once,
-//     more as one atomic batch; where the two cross is measured, see pace.
+//     more as one atomic batch; where the two cross is measured, see package journal.
 //   - Doubts. What was refused is removed when the server is started anew, and
 //     after a kill the end of each stream is made durable before it is believed.
 //     What was parked is known again by its id, not by its sequence alone.
@@ -34,7 +34,7 @@
 //   - Ids. A ring and a table remember up to [MaxIDs], in 30 bytes each.
 //   - Start. The newest ids and what was parked since the floors were saved are
 //     read before anything is taken, the rest beside the work, see loading.
-//   - Time. What waits goes by the monotonic clock, see clock.
+//   - Time. What waits goes by the monotonic clock, see [journal.Clock].
 //
 // A simulation runs schedules of all this over a JetStream that fails: go test
 // -run NoSchedule.
@@ -53,8 +53,11 @@
 //
 // At a hub. With [Options].Hub the embedded server is a leaf node of a central
 // NATS, which [Hub] reads: it may copy EVENTS and DEAD, call the roll and have
-// dead letters replayed, and nothing else. See gate for how. Nothing in a queue
+// dead letters replayed, and nothing else, see package hub. Nothing in a queue
 // waits for its hub.
 //
-// NATS types do not leave this package.
+// Its rooms, each importing only those before it: record, what is stored; engine,
+// the folder and JetStream; journal, which writes; lane, what is finished; hub, a
+// central NATS; doctor, which looks through all. Lanes, dead letters, the spool, the
+// cluster and the archive are still in this folder. NATS types do not leave it.
 package queue
