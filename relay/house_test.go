@@ -1,9 +1,7 @@
 package main
 
 import (
-	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -121,22 +119,4 @@ func listPackages(t *testing.T) []listed {
 		packages = append(packages, listed{strings.TrimPrefix(fields[0], module+"/"), fields[1:]})
 	}
 	return packages
-}
-
-// TestCodePage holds that the manual's page on the code names only what is
-// there.
-func TestCodePage(t *testing.T) {
-	page, err := os.ReadFile("manual/code.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	named := regexp.MustCompile("`((?:config|queue|render|relay|scripts)/[^`* ]*)`").FindAllSubmatch(page, -1)
-	if len(named) < 50 {
-		t.Fatalf("%d paths on the page", len(named))
-	}
-	for _, m := range named {
-		if _, err := os.Stat("../" + string(m[1])); err != nil {
-			t.Error(err)
-		}
-	}
 }

@@ -21,7 +21,8 @@ func (e encoded) ReadAt(p []byte, at int64) (int, error) {
 	if n, err := e.File.ReadAt(raw, from*3); n < len(raw) {
 		return 0, err
 	}
-	text := base64.StdEncoding.AppendEncode(nil, raw)
+	text := make([]byte, base64.StdEncoding.EncodedLen(len(raw)))
+	base64.StdEncoding.Encode(text, raw)
 	n := copy(p, text[min(at-from*4, int64(len(text))):])
 	if n < len(p) {
 		return n, io.EOF

@@ -54,11 +54,14 @@ func serveOne(c *Conn) {
 		if c.Denied {
 			answer = "denied"
 		}
+		in := req.URL.Path == "/in"
+		if in {
+			c.Prove() // before the answer: who has it counts on its place
+		}
 		_, _ = io.WriteString(c, answer+" "+c.Peer+"\n")
-		if req.URL.Path != "/in" {
+		if !in {
 			return
 		}
-		c.Prove()
 	}
 }
 
