@@ -136,6 +136,7 @@ func (l *loading) countUnread(ctx context.Context, eng *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+	delete(counts, markService)
 	for service, n := range counts {
 		lane := l.q.lane(service)
 		lane.mu.Lock()
@@ -264,8 +265,9 @@ func (q *Queue) takeBack(ctx context.Context, at journal.Lying) error {
 func (l *loading) readParked(ctx context.Context, eng *engine.Engine, s engine.Span, take func(*Lane, *parked)) error {
 	gone := record.SetOf(l.q.retries.notDeleted())
 	return eng.ReadSpan(ctx, record.Retry, s, func(m *nats.Msg, at record.Place) {
-		if !gone[at.Seq] && l.q.retries.keep(at.Seq) {
-			take(l.q.lane(record.ServiceOf(m.Subject)), l.q.parkedIn(m, at, embeddedTerm))
+		service := record.ServiceOf(m.Subject)
+		if service != markService && !gone[at.Seq] && l.q.retries.keep(at.Seq) { // a mark is of a start that was cut short
+			take(l.q.lane(service), l.q.parkedIn(m, at, embeddedTerm))
 		}
 	})
 }

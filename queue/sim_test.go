@@ -373,6 +373,10 @@ func (w *actor) end(e *Entry) {
 		err = e.Bury(record.Death{Reason: "rejected"})
 	}
 	if err != nil {
+		w.mu.Lock()
+		w.note(e.ID, fmt.Sprint("not stored: ", err))
+		w.again[e.ID] = true // nobody knows: it may lie there all the same
+		w.mu.Unlock()
 		e.Return()
 		return
 	}
