@@ -17,8 +17,7 @@ import (
 type File interface {
 	io.ReaderAt
 	Size() int64
-	// CopyTo writes n bytes from an offset. A TCP connection takes them from the
-	// kernel, without a copy.
+	// CopyTo writes n bytes from an offset.
 	CopyTo(w io.Writer, at, n int64) (int64, error)
 	// Check returns why the file is not what it was any more; nil: it is.
 	Check() error
@@ -45,7 +44,7 @@ func (e *FileError) Unwrap() error { return e.Err }
 const lastPiece = 64 << 10
 
 // filePiece is how much of a file is sent between two looks at it.
-const filePiece = 1 << 20
+const filePiece = 4 << 20
 
 // Close closes the files of the body, when the attempt is over.
 func (a *Attempt) Close() {

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -13,6 +14,9 @@ type upload struct {
 	a     *Attempt
 	pulse pulse
 }
+
+// copyBuffer is how much of a file is handed to the connection at a time, in bytes.
+const copyBuffer = 256 << 10
 
 // heard is what became of the reading.
 type heard struct {
@@ -120,12 +124,15 @@ func (u *upload) file(ctx context.Context, f File) error {
 			return err
 		}
 	}
+	// Through a buffer of our own, not by sendfile: a receiver takes its pages one
+	// by one, and 100 MiB took a quarter longer.
+	buffer := make([]byte, min(bulk, copyBuffer))
 	for at := int64(0); at < bulk; {
 		n := paced(u.pace, bulk-at)
 		if err := u.wait(ctx, n); err != nil {
 			return err
 		}
-		k, err := f.CopyTo(u.Conn, at, n)
+		k, err := io.CopyBuffer(struct{ io.Writer }{u.Conn}, struct{ io.Reader }{io.NewSectionReader(f, at, n)}, buffer)
 		at += k
 		u.pulse.sent.Add(k)
 		if err != nil {
