@@ -324,7 +324,7 @@ func TestARetiredSenderWritesNothing(t *testing.T) {
 // Under load, too.
 func TestARetiredSenderWritesNothingUnderLoad(t *testing.T) {
 	var retired atomic.Bool
-	var late atomic.Int64
+	var late, sent atomic.Int64
 	rc := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer rc.Close()
 	s := direct(t, "concurrency = 16")
@@ -338,13 +338,13 @@ func TestARetiredSenderWritesNothingUnderLoad(t *testing.T) {
 				if errors.Is(err, ErrRetired) {
 					return
 				}
-				if was {
+				if sent.Add(1); was {
 					late.Add(1)
 				}
 			}
 		})
 	}
-	until(t, "there is load", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.idle) > 3 })
+	until(t, "there is load", func() bool { return sent.Load() > 100 })
 	Retire(s)
 	retired.Store(true)
 	work.Wait()
