@@ -130,6 +130,16 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// A ledger of an earlier relay, which noted ids, holds back what went out then.
+func TestLedgerOfAnEarlierRelay(t *testing.T) {
+	l, r := openLedger(t, &memory{}), newTaker()
+	n := &Intake{Converter: converter, Emit: singly(r.emit), Ledger: l}
+	l.Note("fs/6adaf049-322e-491f-9106-e8e51978cf24/a966ae17-b632-45b2-8d65-46c8a651dbe6/agent_termination")
+	if w := post(n, agentDocument(t)); w.Code != http.StatusAccepted || len(r.events()) > 0 {
+		t.Errorf("answer %d %s, and %d events go out again", w.Code, w.Body, len(r.events()))
+	}
+}
+
 func TestLedgerIsBounded(t *testing.T) {
 	store := &memory{}
 	l := openLedger(t, store)

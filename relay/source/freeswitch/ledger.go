@@ -185,7 +185,7 @@ func (l *Ledger) emit(next source.Emit, log *slog.Logger) source.Emit {
 		var places []int
 		for i, event := range events {
 			var e source.Record
-			if json.Unmarshal(event, &e) == nil && l.Knows(happening(e)) {
+			if json.Unmarshal(event, &e) == nil && (l.Knows(happening(e)) || l.Knows(e.ID)) { // earlier relays noted ids
 				continue
 			}
 			fresh, records, places = append(fresh, event), append(records, e), append(places, i)
