@@ -78,9 +78,11 @@ func (n *session) api(command string) error {
 func (n *session) read() error {
 	for {
 		m, err := n.conn.Next()
-		switch now := time.Now(); {
-		case errors.Is(err, esl.ErrTooLarge):
+		if errors.Is(err, esl.ErrTooLarge) {
 			n.source.Missed(err)
+			err = nil // it may be an answer: the next one is to the next command
+		}
+		switch now := time.Now(); {
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		case m.Type == "command/reply" && strings.HasPrefix(m.Text, "-ERR"):
@@ -110,6 +112,7 @@ func (n *session) take(m esl.Message, now time.Time) error {
 		}
 		s.Heard(stamp, now)
 		n.survey.begin(s.machine, stamp)
+		n.survey.hear(m.Event)
 		s.Put(s.machine.apply(m.Event, stamp))
 	}
 	if done := len(n.asked) == 0 && len(n.next) == 0; !n.settled && (done || now.Sub(n.began) > askTimeout) {

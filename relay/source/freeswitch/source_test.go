@@ -8,8 +8,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"callrelay/relay/source"
+	"callrelay/relay/source/freeswitch/esl"
 )
 
 // wire is a transcript as the event socket writes it.
@@ -177,6 +179,53 @@ func TestCatchUp(t *testing.T) {
 	for _, e := range r.await(t, "agent_termination", 1) {
 		if e["event"] == "agent_termination" && (e["agent_duration"] != 6.873 || e["term_reason"] != "agent" || e["recording"] != member+"-1001.wav") {
 			t.Errorf("segment %v", e)
+		}
+	}
+}
+
+// What ends while FreeSWITCH is asked about one channel after the other is over:
+// nobody would ever say so again.
+func TestEndsWhileAsked(t *testing.T) {
+	const member, agent = "4db8429d-21ce-4186-9f1b-54aa5bd1eed7", "04fe691f-b3c0-434d-84dc-56a209656ec1"
+	s := NewSource(options(t, newFake(t), newTaker()), nil)
+	now := time.Now()
+	n := session{source: s, began: now, ping: now, asked: []string{"uuid_dump 1", "uuid_dump 2", askAgents}}
+	n.survey.listed = true
+	answer := func(text string) esl.Message { return esl.Message{Type: "api/response", Text: text} }
+	over := func(id string) esl.Message {
+		text := "Event-Name: CHANNEL_HANGUP_COMPLETE\nEvent-Date-Timestamp: 1795796550000000\nUnique-ID: " + id + "\n\n"
+		return esl.Message{Type: "text/event-plain", Event: esl.Parse(text)}
+	}
+	for _, m := range []esl.Message{
+		answer(string(unpacked(t, "esl/reconnect/uuid_dump-1.json.gz"))),
+		answer(string(unpacked(t, "esl/reconnect/uuid_dump-2.json.gz"))),
+		over(member), over(agent), answer(""),
+	} {
+		if err := n.take(m, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !n.settled || len(s.machine.legs)+len(s.machine.calls) > 0 {
+		t.Errorf("settled: %v; left: %d legs, %d calls", n.settled, len(s.machine.legs), len(s.machine.calls))
+	}
+}
+
+// A list of channels that is too long to be read takes no other answer's place.
+func TestLargeAnswer(t *testing.T) {
+	agents := string(unpacked(t, "esl/reconnect/callcenter-agents.txt.gz"))
+	f, r := newFake(t), newTaker()
+	f.set(askAgents, strings.ReplaceAll(agents, "|0|2|2|0|0", "|0|0|2|0|0")) // nothing answered yet
+	run(t, NewSource(options(t, f, r), nil))
+	f.awaitClient(t)
+	f.send(wire(t, "q_abandon"))
+	r.await(t, "post_call", 1)
+	f.set(askAgents, agents)
+	f.set(askChannels, strings.Repeat(" ", esl.MaxMessage+1))
+	f.cut()
+	f.awaitClient(t)
+	for _, e := range r.await(t, "relay_gap", 1) {
+		if e["event"] == "relay_gap" && (e["segments_missing"] != 2.0 || e["channels_compared"] != false) {
+			t.Errorf("gap %v, want one that counts the agents' calls", e)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,14 @@ func (v *survey) begin(m *machine, at time.Time) {
 	v.since = at
 	for _, l := range m.legs {
 		l.stale = l.Hung.IsZero()
+	}
+}
+
+// hear takes an event. A channel that ends before all are asked for is not
+// taken up: nobody would say again that it is over.
+func (v *survey) hear(ev esl.Event) {
+	if ev.Name() == "CHANNEL_HANGUP_COMPLETE" {
+		v.dumps = slices.DeleteFunc(v.dumps, func(d esl.Event) bool { return d.Get("Unique-ID") == ev.Get("Unique-ID") })
 	}
 }
 
