@@ -3,7 +3,6 @@ package deliver
 import (
 	"bytes"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -32,11 +31,6 @@ func (f *fakeRecordings) open() (exchange.File, error) {
 		}
 	}
 	return memory{bytes.NewReader([]byte(f.content)), f}, nil
-}
-
-// CopyTo implements exchange.File.
-func (m memory) CopyTo(w io.Writer, at, n int64) (int64, error) {
-	return io.Copy(w, io.NewSectionReader(m, at, n))
 }
 
 // Check implements exchange.File.

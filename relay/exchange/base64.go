@@ -30,11 +30,6 @@ func (e encoded) ReadAt(p []byte, at int64) (int, error) {
 	return n, nil
 }
 
-// CopyTo implements [File].
-func (e encoded) CopyTo(w io.Writer, at, n int64) (int64, error) {
-	return io.CopyN(w, io.NewSectionReader(e, at, n), n)
-}
-
 // Close implements [io.Closer].
 func (e encoded) Close() error { return closeFile(e.File) }
 

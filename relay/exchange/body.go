@@ -17,8 +17,6 @@ import (
 type File interface {
 	io.ReaderAt
 	Size() int64
-	// CopyTo writes n bytes from an offset.
-	CopyTo(w io.Writer, at, n int64) (int64, error)
 	// Check returns why the file is not what it was any more; nil: it is.
 	Check() error
 }
@@ -82,7 +80,7 @@ func (a *Attempt) CopyBody(w io.Writer) error {
 		if _, err := w.Write(text); err != nil || f == nil {
 			return err
 		}
-		n, err := f.CopyTo(w, 0, f.Size())
+		n, err := io.CopyN(w, io.NewSectionReader(f, 0, f.Size()), f.Size())
 		return blame(f, n, err)
 	})
 }

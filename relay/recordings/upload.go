@@ -63,14 +63,6 @@ func (u *Upload) ReadAt(b []byte, at int64) (int, error) {
 	return n, err
 }
 
-// CopyTo writes n bytes from an offset; the kernel does it where w is a TCP
-// connection.
-func (u *Upload) CopyTo(w io.Writer, at, n int64) (int64, error) {
-	c := *u.content
-	c.pos = at
-	return c.copyTo(w, n)
-}
-
 // Check returns why the file is not what was opened any more; nil: it is.
 func (u *Upload) Check() error {
 	info, err := u.facts.shelf.tree.stat(u.facts.name)

@@ -255,7 +255,7 @@ func (t *transfer) section(i int) section {
 func (t *transfer) sum(i int) string {
 	h := md5.New()
 	s := t.section(i)
-	if n, err := s.CopyTo(h, 0, s.n); err != nil || n != s.n {
+	if _, err := io.CopyN(h, io.NewSectionReader(s, 0, s.n), s.n); err != nil {
 		return ""
 	}
 	return hex.EncodeToString(h.Sum(nil))
@@ -280,9 +280,4 @@ func (s section) ReadAt(b []byte, at int64) (int, error) {
 		err = io.EOF
 	}
 	return n, err
-}
-
-// CopyTo writes n bytes from an offset.
-func (s section) CopyTo(w io.Writer, at, n int64) (int64, error) {
-	return s.File.CopyTo(w, s.at+at, n)
 }

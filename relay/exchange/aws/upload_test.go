@@ -30,10 +30,6 @@ type recording struct {
 	changed error
 }
 
-func (r *recording) CopyTo(w io.Writer, at, n int64) (int64, error) {
-	return io.Copy(w, io.NewSectionReader(r.Reader, at, n))
-}
-
 func (r *recording) Check() error { return r.changed }
 
 // testWhole stands for wholeBytes, so that the tests are quick.
