@@ -74,7 +74,7 @@ func (b *backup) write(ctx context.Context) error {
 		return record.ErrUnavailable
 	}
 	if !b.q.base.alone() {
-		return errors.New("the queue is a NATS cluster, which has backups of its own")
+		return errors.New("the queue is a NATS cluster, which has backups of its own: nats stream backup, for each stream of the site")
 	}
 	if err := b.file(floorsFile, lane.EncodeFloors(nil, 1, b.q.currentFloors())); err != nil {
 		return err

@@ -36,17 +36,14 @@ func (a *app) backupCommand() *cobra.Command {
 }
 
 func (a *app) backup(ctx context.Context, dir string) error {
-	settings, err := a.settings()
-	if err == nil {
-		err = mustBeHere(settings)
-	}
+	c, err := a.client()
 	if err != nil {
 		return err
 	}
-	if err := makeEmpty(dir); err != nil {
+	if err := mustBeEmpty(dir); err != nil {
 		return err
 	}
-	err = web.NewClient(settings.Admin.Socket).Backup(ctx, func(path string, data io.Reader) error { return writeBelow(dir, path, data) })
+	err = c.Backup(ctx, func(path string, data io.Reader) error { return writeBelow(dir, path, data) })
 	if err != nil {
 		return explain(fmt.Errorf("backup %s is not whole: %w", dir, err))
 	}
@@ -72,20 +69,20 @@ func held(m queue.Manifest) string {
 	return fmt.Sprintf("%s (%s)", plural(int(records), "record"), web.Size(int64(bytes)))
 }
 
-// makeEmpty makes a folder for its owner alone, and refuses one that holds
-// anything.
-func makeEmpty(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
+// mustBeEmpty refuses a folder that holds anything. It need not be there.
+func mustBeEmpty(dir string) error {
 	list, err := os.ReadDir(dir)
-	if err == nil && len(list) > 0 {
-		err = hintError{fmt.Errorf("%s is not empty", dir), "a new folder"}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && len(list) > 0:
+		return hintError{fmt.Errorf("%s is not empty", dir), "a new folder"}
 	}
 	return err
 }
 
-// writeBelow writes a file below a folder, and returns once it is on disk.
+// writeBelow writes a file below a folder, which it makes for its owner alone, and
+// returns once it is on disk.
 func writeBelow(dir, path string, data io.Reader) error {
 	if !filepath.IsLocal(path) {
 		return fmt.Errorf("write %q: %w", path, fs.ErrInvalid)
