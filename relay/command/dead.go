@@ -103,7 +103,7 @@ func (a *app) deadDropCommand() *cobra.Command {
 	return cmd
 }
 
-func dropLetters(c *web.Client, ctx context.Context, f web.Filter, _ func(int)) (int, error) {
+func dropLetters(c *web.Client, ctx context.Context, f web.Filter, _ func(int)) (web.Moved, error) {
 	return c.DropLetters(ctx, f)
 }
 
@@ -240,7 +240,7 @@ func (a *app) deadShow(ctx context.Context, which string) error {
 
 // deadMove replays or drops, or only counts.
 func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done string,
-	move func(*web.Client, context.Context, web.Filter, func(int)) (int, error),
+	move func(*web.Client, context.Context, web.Filter, func(int)) (web.Moved, error),
 ) error {
 	filter, err := f.filter(args, time.Now())
 	if err != nil {
@@ -258,12 +258,16 @@ func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done str
 		a.printf("would have %s %s\n", done, plural(n, "dead letter"))
 		return nil
 	}
-	n, err := move(c, ctx, filter, a.progress(done, lettersOf(ctx, c, filter)))
+	moved, err := move(c, ctx, filter, a.progress(done, lettersOf(ctx, c, filter)))
+	n := moved.Count
 	if err == nil && n == 0 && len(filter.Seqs) > 0 {
 		return hintError{fmt.Errorf("no dead letter %s", strings.Join(args, ", ")), "relay dead list"}
 	}
 	if err == nil || n > 0 {
 		a.printf("%s %s\n", done, plural(n, "dead letter"))
+	}
+	if warning := moved.Warning(); warning != "" {
+		_, _ = fmt.Fprintf(a.err, "warning: %s\ntry: configure it again, or relay drop SERVICE\n", warning)
 	}
 	if err != nil && n > 0 {
 		return hintError{err, "the same again: what is done stays done"}

@@ -332,6 +332,29 @@ func TestRemovedServiceIsOrphanedUntilDropped(t *testing.T) {
 	if !strings.Contains(list.out, "removed") {
 		t.Errorf("dead list:\n%s%s", list.out, list.err)
 	}
+	got := command(t, "", "dead", "replay", "-c", r.path, "--all")
+	if got.status != 0 || !strings.Contains(got.out, "replayed 1 ") || !strings.Contains(got.err, "orphaned again: what is of old\n") {
+		t.Errorf("replay for a service that is gone: %+v", got)
+	}
+}
+
+func TestABackupNeedsNoConfigurationThatParses(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	r := startRelay(t, configFor("crm", newEndpoint(t).URL))
+	r.configure("nonsense")
+	socket := filepath.Join(filepath.Dir(r.path), "run", "admin.sock")
+	for name, args := range map[string][]string{"by the file": {"-c", r.path}, "by the socket": {"-c", "none", "--socket", socket}} {
+		dir := filepath.Join(t.TempDir(), "copy")
+		if got := command(t, "", append(args, "backup", dir)...); got.status != 0 || !strings.Contains(got.out, "backed up ") {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if stat, err := os.Stat(dir); err != nil || stat.Mode().Perm() != 0o700 {
+			t.Errorf("%s: the folder: %v, %v", name, stat, err)
+		}
+		if got := command(t, "", append(args, "backup", dir)...); got.status != 1 || !strings.Contains(got.err, "is not empty") {
+			t.Errorf("%s, into the same folder: %+v", name, got)
+		}
+	}
 }
 
 func TestPausedServiceIsHeld(t *testing.T) {

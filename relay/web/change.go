@@ -85,20 +85,23 @@ func (p *pages) changeDead(w http.ResponseWriter, r *http.Request) {
 		back(w, r, here, err.Error())
 		return
 	}
-	var n int
+	var moved Moved
 	var done string
 	switch r.PathValue("verb") {
 	case "replay":
-		n, err = p.relay.Letters.Replay(r.Context(), f, func(Letter) {})
+		moved, err = p.relay.replay(r.Context(), f, func() {})
 		done = "Replayed"
 	case "drop":
-		n, err = p.relay.Letters.Drop(r.Context(), f)
+		moved.Count, err = p.relay.Letters.Drop(r.Context(), f)
 		done = "Dropped"
 	default:
 		http.NotFound(w, r)
 		return
 	}
-	notice := fmt.Sprintf("%s %d.", done, n)
+	notice := fmt.Sprintf("%s %d.", done, moved.Count)
+	if warning := moved.Warning(); warning != "" {
+		notice += " Warning: " + warning + "."
+	}
 	if err != nil {
 		notice += " " + err.Error()
 	}

@@ -114,15 +114,15 @@ func (c *Client) Letter(ctx context.Context, f Filter) (found []Letter, err erro
 }
 
 // Replay puts dead letters back into the queue and reports the progress.
-func (c *Client) Replay(ctx context.Context, f Filter, tell func(count int)) (int, error) {
+func (c *Client) Replay(ctx context.Context, f Filter, tell func(count int)) (Moved, error) {
 	p, err := c.move(ctx, "/v1/dead/replay?"+f.Query().Encode(), tell)
-	return p.Count, err
+	return Moved{p.Count, p.Orphaned}, err
 }
 
 // DropLetters removes dead letters for good.
-func (c *Client) DropLetters(ctx context.Context, f Filter) (int, error) {
+func (c *Client) DropLetters(ctx context.Context, f Filter) (Moved, error) {
 	p, err := c.move(ctx, "/v1/dead/drop?"+f.Query().Encode(), func(int) {})
-	return p.Count, err
+	return Moved{Count: p.Count}, err
 }
 
 func (c *Client) move(ctx context.Context, path string, tell func(int)) (progress, error) {

@@ -370,13 +370,14 @@ func TestPageChangesThings(t *testing.T) {
 		{"send again since another", "/services/crm/replay", url.Values{"since": {"soon"}}, "not an RFC 3339 time"},
 		{"send again, broken off", "/services/billing/replay", url.Values{"since": {"2026-01-31T15:00"}}, "put back: 2 (2 delivered before), then: the disk is full"},
 		{"reload", "/reload", nil, "Refused"},
-		{"replay of the chosen", "/dead/replay", url.Values{"seq": {"1", "2"}}, "Replayed 3."},
+		{"replay of the chosen", "/dead/replay", url.Values{"seq": {"1", "2"}}, "Replayed 3. Warning: put back for no configured service, so orphaned again: what is of removed."},
 		{"drop of all that match", "/dead/drop", url.Values{"matching": {"1"}, "service": {"crm"}, "sure": {"1"}}, "Dropped 3."},
 		{"drop of all, unsure", "/dead/drop", url.Values{"matching": {"1"}}, "nothing was done"},
 		{"replay of none", "/dead/replay", nil, "no letter was chosen"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			relay, _, _ := fakeRelay()
+			relay, _, letters := fakeRelay()
+			letters.letters[0].Service = "removed"
 			v := newVisitor(t, relay, testToken)
 			v.signIn()
 			if _, body := v.post(test.path, v.base, test.form); !strings.Contains(body, test.want) {

@@ -17,7 +17,8 @@ type progress struct {
 	Count int  `json:"count"`
 	Done  bool `json:"done,omitempty"`
 
-	Resent *Resent `json:"resent,omitempty"`
+	Orphaned []string `json:"orphaned,omitempty"` // see [Moved]
+	Resent   *Resent  `json:"resent,omitempty"`
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
@@ -75,7 +76,7 @@ func (l *lines) end(err error) {
 }
 
 // finish writes the last lines of a change of many.
-func (l *lines) finish(n int, err error) {
-	l.write(progress{Count: n, Done: err == nil})
+func (l *lines) finish(m Moved, err error) {
+	l.write(progress{Count: m.Count, Done: err == nil, Orphaned: m.Orphaned})
 	l.end(err)
 }

@@ -257,15 +257,16 @@ func TestSocketMovesLetters(t *testing.T) {
 		Service: "crm", Reason: "rejected", Call: "42", ID: "call/2", Seqs: []uint64{2, 3},
 		Since: time.Date(2020, 4, 22, 0, 0, 0, 5000, time.UTC), Until: time.Date(2020, 4, 23, 0, 0, 0, 0, time.UTC),
 	}
-	n, err := c.Replay(t.Context(), want, func(int) {})
-	if err != nil || n != 3 {
-		t.Fatalf("Replay = %d, %v", n, err)
+	letters.letters[1].Service = "removed"
+	got, err := c.Replay(t.Context(), want, func(int) {})
+	if err != nil || got.Count != 3 || fmt.Sprint(got.Orphaned) != "[removed]" {
+		t.Fatalf("Replay = %+v, %v; want 3, of them orphaned what is of removed", got, err)
 	}
 	if fmt.Sprint(letters.last) != fmt.Sprint(want) {
 		t.Errorf("filter arrived as %+v, want %+v", letters.last, want)
 	}
-	if n, err = c.DropLetters(t.Context(), Filter{}); err != nil || n != 3 {
-		t.Errorf("DropLetters = %d, %v", n, err)
+	if got, err = c.DropLetters(t.Context(), Filter{}); err != nil || got.Count != 3 || got.Warning() != "" {
+		t.Errorf("DropLetters = %+v, %v", got, err)
 	}
 }
 
