@@ -55,23 +55,30 @@ func newTokenSender(name string, o *config.OAuth2, client *http.Client, keep Kee
 // Send adds the token. Where the endpoint answers 401 the token may have been
 // withdrawn: it is replaced, and the exchange repeated once.
 func (s *tokenSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
-	asking, cancel := a.within(ctx)
-	defer cancel()
-	token, err := s.current(asking)
+	token, err := s.authorize(ctx, a)
 	if err != nil {
 		return Reply{}, err
 	}
-	a.Header.Set("Authorization", "Bearer "+token.text)
 	reply, err := s.next.Send(ctx, a)
 	if err != nil || reply.Status != http.StatusUnauthorized {
 		return reply, err
 	}
 	s.discard(token)
-	if token, err = s.current(asking); err != nil {
+	if _, err = s.authorize(ctx, a); err != nil {
 		return Reply{}, err
 	}
-	a.Header.Set("Authorization", "Bearer "+token.text)
 	return s.next.Send(ctx, a)
+}
+
+// authorize gives an attempt a token that is valid.
+func (s *tokenSender) authorize(ctx context.Context, a *Attempt) (*token, error) {
+	asking, cancel := a.within(ctx)
+	defer cancel()
+	token, err := s.current(asking)
+	if err == nil {
+		a.Header.Set("Authorization", "Bearer "+token.text)
+	}
+	return token, err
 }
 
 func (s *tokenSender) closeIdle() {

@@ -43,12 +43,16 @@ type Attempt struct {
 	Files  []Insert // the rest of it, in order; each is read anew when the body is written again
 
 	Deadline time.Time     // when the answer must have been read; zero: the context's
-	Idle     time.Duration // of an upload: how long no byte of it may move, once it is connected; 0: Deadline counts
+	Idle     time.Duration // of an upload: how long connecting may take, and then no byte of it move; 0: Deadline counts
 }
 
-// within is ctx with the attempt's deadline.
+// within is ctx with the attempt's deadline, or for as long as a step of an upload
+// may take.
 func (a *Attempt) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if a.Deadline.IsZero() {
+	switch {
+	case a.Idle > 0:
+		return context.WithTimeout(ctx, a.Idle)
+	case a.Deadline.IsZero():
 		return context.WithCancel(ctx)
 	}
 	return context.WithDeadline(ctx, a.Deadline)

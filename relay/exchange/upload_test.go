@@ -3,6 +3,7 @@ package exchange
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -395,4 +396,30 @@ func TestUploadsKeepTheirRate(t *testing.T) {
 			t.Errorf("%d bytes in %s, want %s at least", size, elapsed, least)
 		}
 	})
+}
+
+// An upload has its timeout for connecting, from when that begins: the hashing of
+// a long file may come before it.
+func TestAnUploadMayTakeItsTimeoutToConnect(t *testing.T) {
+	f, _ := onDisk(t, 1000)
+	at := script(t, func(_ int64, c net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			_, _ = io.WriteString(c, plain)
+		}
+		_, _ = io.Copy(io.Discard, c) // of TLS, too: it shakes no hand
+	})
+	s := direct(t, "")
+	a := carrying(at.String(), time.Minute, f)
+	a.Deadline = time.Now().Add(-time.Second)
+	if reply, err := s.Send(t.Context(), a); err != nil || reply.Status != 200 {
+		t.Errorf("after a long preparation: status %d, %v", reply.Status, err)
+	}
+	s.closeIdle()
+	a = carrying(at.String(), 100*time.Millisecond, f)
+	a.URL.Scheme = "https"
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := s.Send(ctx, a); !TimedOut(err) || ctx.Err() != nil {
+		t.Errorf("an endpoint that does not shake hands: %v", err)
+	}
 }
