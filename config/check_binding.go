@@ -166,5 +166,19 @@ func (c bindingChecks) checkSources() {
 			f.report(at, "recordings_from", "recordings_from %q is not an absolute path", s.RecordingsFrom)
 		}
 		f.tls(at, "tls", s.TLS)
+		if s.Type == SourceFreeSWITCH {
+			c.checkEventSocket(at, s)
+		}
+	}
+}
+
+// checkEventSocket reports what the event socket of FreeSWITCH does not have.
+func (c bindingChecks) checkEventSocket(at place, s Source) {
+	f := c.rules
+	if s.TLS != nil {
+		f.report(at, "tls", "tls is not allowed with type %q (its event socket has none: lead it through a tunnel)", s.Type)
+	}
+	if f.given(at, "user") {
+		f.warn(at, "user", "user has no effect with type %q", s.Type)
 	}
 }

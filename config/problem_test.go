@@ -354,6 +354,9 @@ retry_schedule = ["5s", "soon"]
 		`1: mapping 1: to is missing`,
 		`4: mapping 2: from "a" is mapped twice`,
 	}},
+	{"an event socket with TLS", "[[source]]\nname = \"a\"\ntype = \"freeswitch\"\npassword = \"x\"\ntls = {}", []string{
+		`5: source "a": tls is not allowed with type "freeswitch" (its event socket has none: lead it through a tunnel)`,
+	}},
 	{"sources", "[[source]]\ntype = \"pbx\"\naddress = \"x\"\nuser = \"\"\nrecordings_from = \"rec\"\nphones = [\"2[\"]\n[[source]]\nname = \"a\"\npassword = \"x\"\n[[source]]\nname = \"a\"\npassword = \"x\"", []string{
 		`1: source 1: name is missing`,
 		`1: source 1: password: environment variable RELAY_AMI_SECRET is not set (the packaged service has its environment from /etc/relay/relay.env, read when it starts: then restart it)`,

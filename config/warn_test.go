@@ -49,6 +49,9 @@ func TestWarnings(t *testing.T) {
 			`2: recordings: url is not https, and passwords pass over it`,
 			`7: service "a": url is not https, and auth.bearer passes over it`,
 		}},
+		{"a user of an event socket", "[[source]]\nname = \"a\"\ntype = \"freeswitch\"\nuser = \"relay\"\npassword = \"x\"", []string{
+			`4: source "a": user has no effect with type "freeswitch"`,
+		}},
 		{"anybody's certificate", service + "tls.insecure_skip_verify = true", []string{
 			`4: service "crm": tls.insecure_skip_verify lets anybody answer in the place of the endpoint`,
 		}},
