@@ -121,7 +121,6 @@ func (b unserved) keeps() bool                                             { ret
 // its own, and floors that it keeps itself.
 type embedded struct {
 	q        *Queue
-	ends     map[string]streamEnd // of a clean close
 	settling *settling
 }
 
@@ -136,9 +135,6 @@ func (b *embedded) load(context.Context) error {
 		return err
 	}
 	b.q.floors = file
-	if b.ends, err = b.q.takeEnds(); err != nil {
-		return err
-	}
 	b.q.retries.parkedTo = fl.Parked
 	for name, p := range fl.Lanes {
 		b.q.lane(name).win.Restore(p.High, p.Open)
@@ -176,9 +172,6 @@ func (b *embedded) recover(ctx context.Context, eng *engine.Engine, first bool) 
 		if err := b.q.secure(ctx, eng); err != nil {
 			return err
 		}
-	}
-	if err := b.q.disownRefused(ctx, eng, b.ends); err != nil {
-		return err
 	}
 	return b.q.loading.begin(ctx, eng)
 }
@@ -268,12 +261,4 @@ func (b *embedded) probe() error {
 	return engine.WriteFile(path, make([]byte, 64<<10))
 }
 
-func (b *embedded) close(ctx context.Context, eng *engine.Engine) error {
-	if err := b.q.saveNow(); err != nil {
-		return err
-	}
-	if eng == nil { // it cannot be reached: nothing is known to be refused
-		return nil
-	}
-	return b.q.saveEnds(ctx, eng)
-}
+func (b *embedded) close(context.Context, *engine.Engine) error { return b.q.saveNow() }

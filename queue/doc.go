@@ -10,8 +10,9 @@
 //
 // Guarantees. A record whose commit was reported as done is handed out at
 // least once until its [Entry] is finished or buried, also after kill -9 or a
-// power cut. After a clean [Queue.Close] nothing is handed out twice; after a
-// crash what was in flight and what was finished in the last 100 ms may be.
+// power cut. After a clean [Queue.Close] nothing is handed out twice, but for
+// what JetStream stored and could not acknowledge any more; after a crash what
+// was in flight and what was finished in the last 100 ms may be.
 // The same id for the same service is stored once within the window of
 // [Options].DedupWindow.
 //
@@ -27,7 +28,8 @@
 //   - Commits. A few records go as single publishes, all on their way at once,
 //     more as one atomic batch; where the two cross is measured, see package journal.
 //   - Doubts. What was refused is removed when the server is started anew, and
-//     after a kill the end of each stream is made durable before it is believed.
+//     after a kill, or a close in such a time, the end of each stream is made
+//     durable before it is believed.
 //     What was parked is known again by its id, not by its sequence alone.
 //   - Floors. What is done is a floor per lane and what is open above it, saved
 //     every 100 ms in one record; consumers are kept in memory and made anew.

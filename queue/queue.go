@@ -357,7 +357,7 @@ func (q *Queue) close(ctx context.Context) error {
 	if eng != nil {
 		eng.Stop()
 	}
-	if saved == nil {
+	if saved == nil && q.downErr() == nil { // else what was refused may be in memory alone: see secure
 		saved = q.folder.Clean()
 	}
 	err = errors.Join(err, saved)

@@ -2,10 +2,8 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,8 +22,9 @@ const markService = "="
 // is overwritten: less than a file of JetStream holds.
 const disownStep = 1 << 20
 
-// secure makes durable what a process that was killed had written without an
-// acknowledgement: from here on it is taken for stored.
+// secure makes durable what a process that was killed, or closed while nothing
+// could be written, had written without an acknowledgement: from here on it is
+// taken for stored.
 func (q *Queue) secure(ctx context.Context, eng *engine.Engine) error {
 	if err := unix.Syncfs(int(q.folder.Lock.Fd())); err != nil {
 		return fmt.Errorf("sync queue: %w", err)
@@ -50,68 +49,6 @@ func (q *Queue) disown(ctx context.Context, eng *engine.Engine) error {
 		return err
 	}
 	return q.folder.SyncNames()
-}
-
-// endsFile holds, from a clean close to the next start, how each stream ended.
-const endsFile = "ends"
-
-// streamEnd is how a stream ended at a clean close.
-type streamEnd struct {
-	Acknowledged uint64 `json:"acknowledged"` // the last sequence that was
-	Last         uint64 `json:"last"`         // the last one that is stored
-}
-
-func (q *Queue) saveEnds(ctx context.Context, eng *engine.Engine) error {
-	ends := map[string]streamEnd{}
-	for _, c := range q.committers() {
-		last, err := eng.LastSeq(ctx, c.Stream)
-		if err != nil {
-			return nil //nolint:nilerr // without the file nothing is taken for refused
-		}
-		ends[c.Stream] = streamEnd{c.Durable, last}
-	}
-	data, err := json.Marshal(ends)
-	if err == nil {
-		err = engine.WriteFile(q.folder.Path(endsFile), data)
-	}
-	return err
-}
-
-// takeEnds reads the file, which is gone from then on: what is stored later lies
-// behind them.
-func (q *Queue) takeEnds() (ends map[string]streamEnd, err error) {
-	data, err := os.ReadFile(q.folder.Path(endsFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil {
-		err = errors.Join(os.Remove(q.folder.Path(endsFile)), engine.SyncDir(q.folder.Dir))
-	}
-	if err == nil && !q.folder.Unclean {
-		err = json.Unmarshal(data, &ends)
-	}
-	return ends, err
-}
-
-// disownRefused removes what was refused shortly before a clean close. A stream
-// that does not end where that close left it was written to by somebody else,
-// such as an older relay, and is left as it is.
-func (q *Queue) disownRefused(ctx context.Context, eng *engine.Engine, ends map[string]streamEnd) error {
-	found := false
-	for _, c := range q.committers() {
-		end, known := ends[c.Stream]
-		if !known || c.Durable != end.Last || c.Durable <= end.Acknowledged {
-			continue
-		}
-		c.Durable, found = end.Acknowledged, true
-		if err := q.disownTail(ctx, eng, c); err != nil {
-			return err
-		}
-	}
-	if !found {
-		return nil
-	}
-	return q.mark(ctx, eng)
 }
 
 func (q *Queue) disownTail(ctx context.Context, eng *engine.Engine, c *journal.Committer) error {

@@ -1,0 +1,58 @@
+package queue
+
+import (
+	"testing"
+
+	"callrelay/queue/engine"
+	"callrelay/queue/record"
+)
+
+// TestCloseWhileNothingCanBeWrittenIsNotClean: what was refused then may be in
+// memory alone, and the next start takes it for stored.
+func TestCloseWhileNothingCanBeWrittenIsNotClean(t *testing.T) {
+	t.Parallel()
+	for _, down := range []error{nil, record.ErrUnavailable} {
+		dir := t.TempDir()
+		q := open(t, engine.Options{Dir: dir})
+		q.downMu.Lock()
+		q.down = down
+		q.downMu.Unlock()
+		if err := q.Close(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := engine.OpenFolder(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Unclean != (down != nil) {
+			t.Errorf("closed while it is down by %v: unclean %v", down, f.Unclean)
+		}
+		f.Close()
+	}
+}
+
+// TestMarkLeftBehindIsNobodys stands for a start that was killed between the
+// marking of a stream and the removal of the mark.
+func TestMarkLeftBehindIsNobodys(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	q := open(t, engine.Options{Dir: dir})
+	write(t, q, records("crm", 0, 1)...)
+	for _, stream := range []string{record.Events, record.Retry} {
+		r := record.Record{Service: markService, Event: "mark"}
+		at := record.Subject(stream, &r, record.Note{record.HeadReason, "mark"})
+		if _, err := q.engine.Load().JS.Publish(testContext(t), at, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := q.Close(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	q = open(t, engine.Options{Dir: dir})
+	<-q.loading.done
+	for service, s := range q.Stats().Services {
+		if service != "crm" || s.Waiting != 1 || s.Parked != 0 {
+			t.Errorf("%s: %+v", service, s)
+		}
+	}
+}
