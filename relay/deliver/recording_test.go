@@ -65,6 +65,9 @@ func (f *fakeRecordings) LookAgent(path string) Recording {
 func (f *fakeRecordings) Link(path, access string, _ time.Time, start, end float64) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if path == "unlinked.wav" {
+		return ""
+	}
 	f.links++
 	return fmt.Sprintf("https://rec/%s?access=%s&slice=%g-%g&n=%d", path, access, start, end, f.links)
 }
@@ -276,7 +279,7 @@ func TestLinksAreFreshAtEachAttempt(t *testing.T) {
 func TestTagsOfRecordings(t *testing.T) {
 	table := tableOf(t, t.TempDir(), service("crm", "http://127.0.0.1/", recorded))
 	f := newFakeRecordings()
-	f.ready["a.wav"], f.ready["d.wav"] = true, true
+	f.ready["a.wav"], f.ready["d.wav"], f.ready["unlinked.wav"] = true, true, true
 	for _, test := range []struct {
 		name       string
 		members    string
@@ -289,6 +292,7 @@ func TestTagsOfRecordings(t *testing.T) {
 		{"complete", `,"recording":"a.wav"`, f, "ready|https://rec/a.wav?access=basic&slice=-1--1&n=1|"},
 		{"not there", `,"recording":"b.wav"`, f, "missing|https://rec/b.wav?access=basic&slice=-1--1&n=2|"},
 		{"dual channel", `,"agent_perspective_recording":"d.wav"`, f, "none||https://rec/d.wav?access=basic&slice=-1--1&n=3"},
+		{"complete, and may not be linked", `,"recording":"unlinked.wav"`, f, "missing||"},
 		{"a relay without recordings", `,"recording":"a.wav","agent_perspective_recording":"d.wav"`, noRecordings{}, "none||"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

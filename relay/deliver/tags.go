@@ -18,9 +18,10 @@ type tags struct {
 	recordings Recordings
 	attempt    int
 	now        time.Time
-	preview    bool       // nothing is sent: a recording that is not there is shown
-	recording  *Recording // once it was looked at
-	agent      *Recording // likewise
+	preview    bool          // nothing is sent: a recording that is not there is shown
+	url        *render.Value // the link to the recording, once it was made
+	recording  *Recording    // once it was looked at
+	agent      *Recording    // likewise
 }
 
 // given are the tags that the attempt gives.
@@ -28,7 +29,7 @@ var given = map[string]func(*tags) render.Value{
 	"attempt":            func(t *tags) render.Value { return number(strconv.Itoa(t.attempt)) },
 	"now":                func(t *tags) render.Value { return text(t.now.UTC().Format(time.RFC3339Nano)) },
 	"recording_url":      (*tags).link,
-	"recording_state":    func(t *tags) render.Value { return text(t.look().State) },
+	"recording_state":    (*tags).state,
 	"recording_bytes":    (*tags).bytes,
 	"recording_seconds":  (*tags).seconds,
 	"recording_channels": (*tags).channels,
@@ -58,15 +59,31 @@ func (t *tags) value(tag string) render.Value {
 // link is made at each attempt, so that it never expires while it waits. An
 // event without a recording may have brought a link of its own.
 func (t *tags) link() render.Value {
-	path, present := t.event.Recording()
-	if !present {
-		return text(t.event.RecordingURL())
+	if t.url != nil {
+		return *t.url
 	}
-	if path == "" {
-		return text("")
+	url := t.event.RecordingURL()
+	if path, present := t.event.Recording(); present {
+		url = ""
+		if path != "" {
+			start, end := t.event.Slice()
+			url = t.recordings.Link(path, t.service.RecordingAccess, t.now, start, end)
+		}
 	}
-	start, end := t.event.Slice()
-	return text(t.recordings.Link(path, t.service.RecordingAccess, t.now, start, end))
+	link := text(url)
+	t.url = &link
+	return link
+}
+
+// state is that of the recording. What is complete and cannot be linked, such as
+// a part where another server serves the files, is missing to a receiver that
+// is told of a link.
+func (t *tags) state() render.Value {
+	state := t.look().State
+	if state == RecordingReady && t.service.Template.Uses("recording_url") && t.link().Text == "" {
+		state = RecordingMissing
+	}
+	return text(state)
 }
 
 func (t *tags) agentLink() render.Value {
