@@ -102,7 +102,7 @@ func (l *lates) enter(e *late) bool {
 		e.Until = time.Now()
 	}
 	l.entries[e.id] = e
-	e.end = time.AfterFunc(time.Until(e.Until), func() { l.fail(e) })
+	e.end = time.AfterFunc(time.Until(e.Until), func() { l.announce(e, OutcomeFailed) })
 	e.cancel = func() {}
 	if time.Now().Before(e.Until) {
 		e.cancel = l.watcher.watch(e.Recording, func() { l.complete(e) })
@@ -110,92 +110,68 @@ func (l *lates) enter(e *late) bool {
 	return true
 }
 
-// complete raises the event. While it is not accepted it is tried again, until
-// the entry's end. A slice that nobody can cut has failed.
+// complete announces that the recording is there. A slice that nobody can cut has
+// failed.
 func (l *lates) complete(e *late) {
-	if !l.begin() {
-		return
-	}
-	defer l.running.Done()
+	outcome := OutcomeLate
 	file, _ := l.watcher.look(e.Recording)
 	if file.part(link.Slice{Start: e.Start, End: e.End}).State == StateMissing {
-		l.fail(e)
-		return
+		outcome = OutcomeFailed
 	}
-	if !l.take(e) {
-		return
-	}
-	err := l.raise(l.ctx, e.Event)
-	if err == nil {
-		l.log.Info("late recording announced", "recording", e.Recording, "event", e.id)
-		l.count(OutcomeLate)
-		l.remove(e)
-		return
-	}
-	l.giveBack(e)
-	l.log.Warn("late recording not announced", "recording", e.Recording, "event", e.id, "err", err)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.entries[e.id] == e && !l.closed {
-		retry := time.AfterFunc(lateRetry, func() { l.complete(e) })
-		e.cancel = func() { retry.Stop() }
-	}
+	l.announce(e, outcome)
 }
 
-// fail raises the event that says that the recording was not complete in time.
-// While it is not accepted it is tried again.
-func (l *lates) fail(e *late) {
-	if !l.begin() {
+// announce raises the event of an outcome, unless one is being raised already.
+// While it is not accepted it is tried again: that a recording is there until the
+// entry's end, that it failed for ever.
+func (l *lates) announce(e *late, outcome string) {
+	if !l.begin(e) {
 		return
 	}
 	defer l.running.Done()
-	if !l.take(e) {
-		return
-	}
-	failed, err := failedEvent(e.Event, e.id)
-	if err == nil {
-		err = l.raise(l.ctx, failed)
+	event, err := e.Event, error(nil)
+	if outcome == OutcomeFailed {
+		event, err = failedEvent(e.Event, e.id)
 	}
 	if err == nil {
-		l.log.Warn("recording not complete in time", "recording", e.Recording, "event", e.id)
-		l.count(OutcomeFailed)
+		err = l.raise(l.ctx, event)
+	}
+	if err == nil {
+		level, text := slog.LevelInfo, "late recording announced"
+		if outcome == OutcomeFailed {
+			level, text = slog.LevelWarn, "recording not complete in time"
+		}
+		l.log.Log(l.ctx, level, text, "recording", e.Recording, "event", e.id)
+		l.count(outcome)
 		l.remove(e)
 		return
 	}
-	l.log.Warn("failed recording not announced", "recording", e.Recording, "event", e.id, "err", err)
-	l.giveBack(e)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.entries[e.id] == e && !l.closed {
-		e.end = time.AfterFunc(lateRetry, func() { l.fail(e) })
-	}
-}
-
-// take reports whether the entry is there and nobody else raises an event of it.
-func (l *lates) take(e *late) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.entries[e.id] != e || e.raising {
-		return false
-	}
-	e.raising = true
-	return true
-}
-
-func (l *lates) giveBack(e *late) {
+	l.log.Warn("late recording not announced", "recording", e.Recording, "event", e.id, "outcome", outcome, "err", err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e.raising = false
+	if l.closed || l.entries[e.id] != e {
+		return
+	}
+	again := time.AfterFunc(lateRetry, func() { l.announce(e, outcome) })
+	if outcome == OutcomeFailed {
+		e.end = again
+	} else {
+		e.cancel = func() { again.Stop() }
+	}
 }
 
-// begin counts what is being raised or saved, unless it is too late for it.
-func (l *lates) begin() bool {
+// begin has an entry's event raised by the caller, who then calls running.Done,
+// unless it is gone, somebody else raises one, or it is too late for it.
+func (l *lates) begin(e *late) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.closed {
-		l.running.Add(1)
+	if l.closed || l.entries[e.id] != e || e.raising {
+		return false
 	}
-	return !l.closed
+	e.raising = true
+	l.running.Add(1)
+	return true
 }
 
 func (l *lates) remove(e *late) {
@@ -213,13 +189,21 @@ func (l *lates) remove(e *late) {
 // changed has the entries saved soon; l.mu is held.
 func (l *lates) changed() {
 	if l.saving == nil && l.store != nil {
-		l.saving = time.AfterFunc(lateSave+time.Duration(len(l.entries))*lateEach, func() {
-			if l.begin() {
-				defer l.running.Done()
-				l.save()
-			}
-		})
+		l.saving = time.AfterFunc(lateSave+time.Duration(len(l.entries))*lateEach, l.saveNow)
 	}
+}
+
+// saveNow saves the entries, unless they are closed.
+func (l *lates) saveNow() {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	l.running.Add(1)
+	l.mu.Unlock()
+	defer l.running.Done()
+	l.save()
 }
 
 func (l *lates) save() {
@@ -288,49 +272,64 @@ func (l *lates) close() error {
 	return nil
 }
 
-// availableEvent makes recording_available of an event: its members as they
-// came, under an id that depends on the event's alone.
+// availableEvent makes recording_available of an event, under an id that depends
+// on the event's alone.
 func availableEvent(event []byte) (id string, available []byte, err error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(event, &members); err != nil {
+	var e struct {
+		Event string `json:"event"`
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
 		return "", nil, err
+	}
+	if e.Event == AvailableEvent || e.Event == FailedEvent {
+		return "", nil, errors.New("event announces a late recording itself")
 	}
 	if id, err = eventID(event); err != nil {
 		return "", nil, err
 	}
-	if name := string(members["event"]); name == `"`+AvailableEvent+`"` || name == `"`+FailedEvent+`"` {
-		return "", nil, errors.New("event announces a late recording itself")
-	}
-	if id += "/" + AvailableEvent; len(id) > maxID {
-		sum := sha256.Sum256([]byte(id))
-		id = hex.EncodeToString(sum[:])
-	}
-	members["event"] = json.RawMessage(`"` + AvailableEvent + `"`)
-	if members["id"], err = json.Marshal(id); err != nil {
-		return "", nil, err
-	}
-	available, err = json.Marshal(members)
+	id = bounded(id + "/" + AvailableEvent)
+	available, err = announcement(event, AvailableEvent, id)
 	return id, available, err
 }
 
 // failedEvent makes recording_failed of the recording_available that was to be
 // raised under an id.
 func failedEvent(available []byte, id string) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(available, &members); err != nil {
-		return nil, err
-	}
 	own, found := strings.CutSuffix(id, "/"+AvailableEvent)
-	if own += "/" + FailedEvent; !found || len(own) > maxID {
-		sum := sha256.Sum256([]byte(own))
-		own = hex.EncodeToString(sum[:])
+	if own += "/" + FailedEvent; !found {
+		own = hashed(own)
 	}
-	members["event"] = json.RawMessage(`"` + FailedEvent + `"`)
-	var err error
-	if members["id"], err = json.Marshal(own); err != nil {
+	return announcement(available, FailedEvent, bounded(own))
+}
+
+// announcement is an event under another name and id, with its members as they
+// came.
+func announcement(event []byte, name, id string) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(event, &members); err != nil {
 		return nil, err
+	}
+	for member, value := range map[string]string{"event": name, "id": id} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		members[member] = text
 	}
 	return json.Marshal(members)
+}
+
+// bounded is an id, or its sum when it is too long.
+func bounded(id string) string {
+	if len(id) > maxID {
+		return hashed(id)
+	}
+	return id
+}
+
+func hashed(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])
 }
 
 func eventID(event []byte) (string, error) {
