@@ -74,17 +74,13 @@ func TestNoAnswerToAnOutsideUserDoesAnything(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, engine.Options{Dir: dir, Listen: "127.0.0.1:0"})
 	write(t, q, records("crm", 0, 5)...)
-	entries := next(t, q.Lane("crm"), 3) // in flight, and so an acknowledgement would do harm
+	entries := next(t, q.Lane("crm"), 3)
 	if err := entries[2].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := entries[1].Bury(record.Death{Reason: "rejected"}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all is acknowledged that will be", func() bool {
-		info, err := q.engine.Load().Consumer(testContext(t), "crm")
-		return err == nil && info.NumAckPending == 3
-	})
 	before := holdings(t, q)
 	replies := []string{
 		"$JS.API.STREAM.PURGE.EVENTS", "$JS.API.STREAM.DELETE.EVENTS", "$JS.API.STREAM.DELETE.DEAD", "$JS.API.STREAM.DELETE.RETRY",

@@ -38,16 +38,16 @@ type base interface {
 	attach(ctx context.Context, l *Lane, eng *engine.Engine) error
 	// renew has a lane begin anew that stands still.
 	renew(l *Lane, eng *engine.Engine)
-	// accept queues an entry that was delivered to a lane and reports whether
-	// it was finished before.
-	accept(l *Lane, e *Entry, at record.Place) (known bool)
+	// accept queues an entry that was delivered to a lane, unless it was finished
+	// before.
+	accept(l *Lane, e *Entry, at record.Place)
 	// feeds reports whether records come to a lane here, and wants whether it
 	// shall ask for more; its lock is held.
 	feeds(l *Lane) bool
 	wants(l *Lane) bool
 	// open reports whether a lane, whose lock is held, may hand out what came.
 	open(l *Lane) bool
-	// settle tells JetStream that an entry of EVENTS is done with.
+	// settle tells who else may hand out an entry of EVENTS that it is done with.
 	settle(l *Lane, e *Entry)
 	// keeps reports whether what only one relay may do is this one's to do:
 	// retries, services whose calls are ordered, the upkeep of the streams.
@@ -103,9 +103,9 @@ func newBase(q *Queue) base {
 	case len(q.o.Servers) > 0:
 		return newCluster(q)
 	case q.in.unserved:
-		return unserved{newEmbedded(q)}
+		return unserved{&embedded{q}}
 	}
-	return newEmbedded(q)
+	return &embedded{q}
 }
 
 // unserved is an embedded queue whose records are taken from its stream as they
@@ -119,12 +119,7 @@ func (b unserved) keeps() bool                                             { ret
 
 // embedded is the base of one relay by itself: its own server, over a folder of
 // its own, and floors that it keeps itself.
-type embedded struct {
-	q        *Queue
-	settling *settling
-}
-
-func newEmbedded(q *Queue) *embedded { return &embedded{q: q, settling: newSettling()} }
+type embedded struct{ q *Queue }
 
 // embeddedTerm is the one term of an embedded queue.
 const embeddedTerm = 1
@@ -191,7 +186,7 @@ func (b *embedded) attach(ctx context.Context, l *Lane, eng *engine.Engine) erro
 	return l.attach(ctx, eng)
 }
 
-func (b *embedded) accept(l *Lane, e *Entry, at record.Place) bool { return l.accept(e, at.Nth) }
+func (b *embedded) accept(l *Lane, e *Entry, at record.Place) { l.accept(e, at.Nth) }
 
 func (b *embedded) feeds(*Lane) bool   { return true }
 func (b *embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.feed.size/2 }
@@ -199,7 +194,7 @@ func (b *embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.f
 // open keeps an ordered lane back until all is known that may come before.
 func (b *embedded) open(l *Lane) bool { return l.chains == nil || b.q.loading.over.Load() }
 
-func (b *embedded) settle(_ *Lane, e *Entry) { b.settling.add(e.ack) }
+func (b *embedded) settle(*Lane, *Entry) {}
 
 func (b *embedded) writer(ctx context.Context, eng *engine.Engine, stream string) (journal.Writer, error) {
 	p, err := journal.NewPublisher(ctx, eng, stream)
@@ -250,7 +245,6 @@ func (b *embedded) read(ctx context.Context, eng *engine.Engine, stream string, 
 func (b *embedded) run(ctx context.Context) {
 	b.q.background(b.q.watchServer)
 	b.q.background(b.q.loading.run)
-	b.q.background(func(ctx context.Context) { b.settling.run(ctx, b.q.engine.Load) })
 	b.q.saveFloors(ctx)
 }
 

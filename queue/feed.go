@@ -23,7 +23,6 @@ const (
 	allFetchBytes = 16 << 20        // what all may hold, beyond the least
 	fetchExpires  = time.Minute     // a request that found less than it asked for ends then
 	fetchGrace    = 5 * time.Second // how much later the end of a request may be told, or the first record come
-	maxAckPending = 1 << 16         // entries of one service in flight
 	reattachPause = 250 * time.Millisecond
 	gapPatience   = time.Second // for the deliveries of the consumer before the present one
 )
@@ -276,20 +275,17 @@ func (l *Lane) arrive(m *nats.Msg) {
 		Record: record.Read(m), Seq: at.Seq, Accepted: l.q.clock.Moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(record.HeadReplayed) != "",
 		lane: l, ack: m.Reply,
 	}
-	if known := l.q.base.accept(l, e, at); known {
-		_ = m.Ack()
-	}
+	l.q.base.accept(l, e, at)
 }
 
-// accept queues a delivered entry and reports whether it was finished before.
-// The shadow of a parked one is queued too: its sequence is finished in its
+// accept queues a delivered entry, unless it was finished before. The shadow of a parked one is queued too: its sequence is finished in its
 // turn, for those before it are still owed. The n-th delivery of the consumer
 // counts once: what one before it has sent comes again.
 //
 // One whose predecessor did not come is not taken: the window would take that one
 // for finished. An earlier consumer sent it, or the consumer is made anew soon,
 // see nudge; it comes again in either case.
-func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
+func (l *Lane) accept(e *Entry, nth uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.poke() // also for a known one: the next may have to be asked for
@@ -300,7 +296,7 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 		if f.gap.IsZero() {
 			f.gap = time.Now()
 		}
-		return false
+		return
 	}
 	f.gap = time.Time{}
 	f.average = (f.average*7 + record.SizeOf(&e.Record)) / 8
@@ -312,17 +308,17 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 	}
 	f.arrived = max(f.arrived, e.Seq)
 	if l.erasing.has(e) {
-		return true
+		return
 	}
 	if e.Seq <= l.win.High {
 		l.win.Passed(e.Seq)
 		if !l.win.Take(e.Seq) {
-			return !l.win.IsOut(e.Seq)
+			return
 		}
 	}
 	at, found := slices.BinarySearchFunc(l.fresh, e, bySeq)
 	if found {
-		return false
+		return
 	}
 	if e.shadow = l.lot.tookOver(e); e.shadow {
 		l.shadows++
@@ -330,7 +326,6 @@ func (l *Lane) accept(e *Entry, nth uint64) (known bool) {
 		l.lot.released(e.Seq) // of another record
 	}
 	l.fresh = slices.Insert(l.fresh, at, e)
-	return e.shadow
 }
 
 // count notes that a record was stored.

@@ -21,11 +21,8 @@ func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start u
 		FilterSubject: "events." + l.name + ".>",
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:   start,
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       engine.Never, // the lane decides what is tried again
-		MaxDeliver:    -1,
-		MaxAckPending: maxAckPending,
-		MemoryStorage: true, // the lane's floor is what survives
+		AckPolicy:     jetstream.AckNonePolicy, // the lane decides what is tried again,
+		MemoryStorage: true,                    // and its floor is what survives
 	}
 	c, err := js.CreateConsumer(ctx, record.Events, cfg)
 	if errors.Is(err, jetstream.ErrConsumerExists) || err == nil && used(c.CachedInfo()) {

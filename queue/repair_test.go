@@ -238,7 +238,7 @@ func TestConsumerShowsWhatIsPending(t *testing.T) {
 		return c.CachedInfo()
 	}
 	if got := info(); got.NumPending != 2*minFetch || got.NumAckPending != 0 {
-		t.Errorf("got %d pending and %d in flight", got.NumPending, got.NumAckPending)
+		t.Errorf("got %d pending and %d unacknowledged", got.NumPending, got.NumAckPending)
 	}
 	for _, e := range next(t, l, 2*minFetch) {
 		e.Finish()

@@ -84,7 +84,7 @@ func (c *cluster) open(l *Lane) bool {
 
 // accept takes an entry. Whatever was not confirmed as acknowledged, here or at
 // another relay, may come again, in any order.
-func (c *cluster) accept(l *Lane, e *Entry, at record.Place) (known bool) {
+func (c *cluster) accept(l *Lane, e *Entry, at record.Place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.poke()
@@ -98,18 +98,18 @@ func (c *cluster) accept(l *Lane, e *Entry, at record.Place) (known bool) {
 	}
 	f.nth = at.Nth
 	if l.acks.has(e.Seq) || l.erasing.has(e) || l.lot.tookOver(e) {
-		return true
+		_ = f.eng.NC.Publish(e.ack, nil)
+		return
 	}
 	if !c.feeds(l) {
 		c.refuse(f.eng, e)
-		return false
+		return
 	}
 	if l.win.Hold(e.Seq) {
 		e.touched = time.Now()
 		place, _ := slices.BinarySearchFunc(l.fresh, e, bySeq)
 		l.fresh = slices.Insert(l.fresh, place, e)
 	}
-	return false
 }
 
 // refuse lets JetStream deliver an entry again now.

@@ -71,7 +71,7 @@ func TestNoScheduleLosesOrRepeatsWhatItMustNot(t *testing.T) {
 type world struct {
 	t     *testing.T
 	seed  uint64
-	fault *queuetest.Faulty
+	fault *faulty
 
 	mu       sync.Mutex
 	rand     *rand.Rand // of the schedule; each actor has one of its own
@@ -91,7 +91,7 @@ type world struct {
 func simulate(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	w := &world{
-		t: t, seed: seed, rand: r, fault: queuetest.NewFaulty(seed),
+		t: t, seed: seed, rand: r, fault: newFaulty(seed),
 		story: map[string][]string{}, acked: map[string]bool{}, again: map[string]bool{}, unsaved: map[string]bool{}, finished: map[string]time.Time{}, inFlight: map[string]bool{}, calls: map[string]string{},
 	}
 	w.fault.Delay = time.Duration(r.IntN(20)) * time.Millisecond

@@ -105,8 +105,11 @@ func (q *Queue) lookInto(ctx context.Context, eng *engine.Engine, l *Lane) {
 func (l *Lane) standsStill(info jetstream.ConsumerInfo, err error) string {
 	held, s := len(l.fresh)+len(l.ready), &l.stall
 	lost := 0
-	own := l.q.base.alone() || l.chains != nil && !l.feed.unsettled // or it may be in another relay's hand
-	if err == nil && len(l.out) == 0 && own {
+	switch {
+	case err != nil:
+	case l.q.base.alone():
+		lost = max(int(info.Delivered.Consumer)-int(l.feed.nth), 0)
+	case len(l.out) == 0 && l.chains != nil && !l.feed.unsettled: // else it may be in another relay's hand
 		lost = max(info.NumAckPending-len(l.inHand())-l.acks.count(), 0)
 	}
 	before := s.lost

@@ -27,7 +27,6 @@ var beyond = map[string]int{
 	// facades
 	"type relay/command.app":      100, // each command
 	"type relay/web.Client":       30,  // each request of the admin socket
-	"type queue/queuetest.Faulty": 28,  // each request of JetStream that it pretends to answer
 
 	// to be parted
 	"package queue":       44,

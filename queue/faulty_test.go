@@ -1,4 +1,4 @@
-package queuetest
+package queue
 
 import (
 	"errors"
@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Faulty is a JetStream in memory that fails as the disk below a real one does:
+// faulty is a JetStream in memory that fails as the disk below a real one does:
 // what it stored and has not acknowledged may be gone after a power cut,
 // acknowledgements are late, come twice or in another order, and a stream may
 // freeze, as after a write error, until it is started again. It knows what the
 // queue asks of it, and no more. All chance comes from its seed. It is safe for
 // concurrent use.
-type Faulty struct {
+type faulty struct {
 	Delay  time.Duration // an acknowledgement takes up to it
 	Freeze float64       // the part of publishes that freeze their stream
 	Twice  float64       // the part of acknowledgements that come twice
@@ -31,13 +31,13 @@ type Faulty struct {
 	number  int // of the run
 }
 
-// NewFaulty returns one without streams.
-func NewFaulty(seed uint64) *Faulty {
-	return &Faulty{rand: rand.New(rand.NewPCG(seed, seed)), streams: map[string]*fakeStream{}, conns: map[*fakeConn]bool{}}
+// newFaulty returns one without streams.
+func newFaulty(seed uint64) *faulty {
+	return &faulty{rand: rand.New(rand.NewPCG(seed, seed)), streams: map[string]*fakeStream{}, conns: map[*fakeConn]bool{}}
 }
 
 // Start begins a run over what is stored, as after a restart.
-func (f *Faulty) Start() {
+func (f *faulty) Start() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.down, f.frozen = false, false
@@ -45,7 +45,7 @@ func (f *Faulty) Start() {
 }
 
 // Health implements what the queue asks of a server in its process.
-func (f *Faulty) Health() error {
+func (f *faulty) Health() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.frozen {
@@ -55,13 +55,13 @@ func (f *Faulty) Health() error {
 }
 
 // Stop ends the run: connections are closed, and consumers forgotten.
-func (f *Faulty) Stop() {
+func (f *faulty) Stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stop()
 }
 
-func (f *Faulty) stop() {
+func (f *faulty) stop() {
 	f.down = true
 	for c := range f.conns {
 		c.close()
@@ -75,7 +75,7 @@ func (f *Faulty) stop() {
 
 // PowerCut ends the run, and what was not acknowledged is lost, but for a part at
 // the beginning, in each stream another one.
-func (f *Faulty) PowerCut() {
+func (f *faulty) PowerCut() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stop()
@@ -89,13 +89,13 @@ func (f *Faulty) PowerCut() {
 }
 
 // DeleteStream does what an operator may.
-func (f *Faulty) DeleteStream(name string) {
+func (f *faulty) DeleteStream(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.deleteStream(name)
 }
 
-func (f *Faulty) deleteStream(name string) {
+func (f *faulty) deleteStream(name string) {
 	s := f.streams[name]
 	if s == nil {
 		return
@@ -107,7 +107,7 @@ func (f *Faulty) deleteStream(name string) {
 }
 
 // Held returns how many records a stream holds.
-func (f *Faulty) Held(stream string) int {
+func (f *faulty) Held(stream string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s := f.streams[stream]; s != nil {
@@ -117,7 +117,7 @@ func (f *Faulty) Held(stream string) int {
 }
 
 // InProcessConn implements [nats.InProcessConnProvider].
-func (f *Faulty) InProcessConn() (net.Conn, error) {
+func (f *faulty) InProcessConn() (net.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.down {
@@ -217,7 +217,7 @@ func (s *fakeStream) pending(c *fakeConsumer) int {
 	return n
 }
 
-func (f *Faulty) streamOf(subject string) *fakeStream {
+func (f *faulty) streamOf(subject string) *fakeStream {
 	for _, s := range f.streams {
 		if matches(s.subject, subject) {
 			return s
@@ -234,7 +234,7 @@ func (s *fakeStream) store(r *fakeRecord) {
 }
 
 // publish takes a record, alone or as part of a batch.
-func (f *Faulty) publish(s *fakeStream, r *fakeRecord, reply string) {
+func (f *faulty) publish(s *fakeStream, r *fakeRecord, reply string) {
 	if s.frozen == f.number {
 		return
 	}
@@ -253,7 +253,7 @@ func (f *Faulty) publish(s *fakeStream, r *fakeRecord, reply string) {
 
 // commit stores records, and acknowledges them when they are durable. A single
 // one is sent to consumers before, a batch only then.
-func (f *Faulty) commit(s *fakeStream, records []*fakeRecord, reply string, batch bool) {
+func (f *faulty) commit(s *fakeStream, records []*fakeRecord, reply string, batch bool) {
 	if f.rand.Float64() < f.Freeze {
 		for _, r := range records[:f.rand.IntN(len(records)+1)] {
 			s.store(r)
@@ -284,7 +284,7 @@ func (f *Faulty) commit(s *fakeStream, records []*fakeRecord, reply string, batc
 }
 
 // later does something after a delay, which differs from one time to the next.
-func (f *Faulty) later(do func()) {
+func (f *faulty) later(do func()) {
 	time.AfterFunc(time.Duration(f.rand.Int64N(int64(f.Delay)+1)), func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -293,7 +293,7 @@ func (f *Faulty) later(do func()) {
 }
 
 // feed sends what consumers were asked for.
-func (f *Faulty) feed(s *fakeStream) {
+func (f *faulty) feed(s *fakeStream) {
 	for _, c := range s.consumers {
 		if len(c.asked) == 0 {
 			continue
@@ -324,7 +324,7 @@ func (f *Faulty) feed(s *fakeStream) {
 	}
 }
 
-func (f *Faulty) dropConsumer(s *fakeStream, name string) bool {
+func (f *faulty) dropConsumer(s *fakeStream, name string) bool {
 	c := s.consumers[name]
 	if c == nil {
 		return false

@@ -1,4 +1,4 @@
-package queuetest
+package queue
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 
 // fakeConn is one client, with which it speaks the protocol of NATS.
 type fakeConn struct {
-	f    *Faulty
+	f    *faulty
 	conn net.Conn
 	subs map[string]string // subject by number; the lock of f guards it
 
@@ -114,7 +114,7 @@ func (c *fakeConn) published(r *bufio.Reader, fields []string) error {
 	return nil
 }
 
-func (f *Faulty) route(subject, reply string, headers, body []byte) {
+func (f *faulty) route(subject, reply string, headers, body []byte) {
 	switch {
 	case strings.HasPrefix(subject, "$JS.API."):
 		f.api(subject, reply, body)
@@ -132,13 +132,13 @@ func (f *Faulty) route(subject, reply string, headers, body []byte) {
 
 // deliver sends a message to who listens for its subject, and returns how many
 // do.
-func (f *Faulty) deliver(subject, reply string, headers, body []byte) int {
+func (f *faulty) deliver(subject, reply string, headers, body []byte) int {
 	return f.deliverTo(subject, subject, reply, headers, body)
 }
 
 // deliverTo sends a message to who listens at one subject under another one, as
 // a consumer does.
-func (f *Faulty) deliverTo(at, subject, reply string, headers, body []byte) int {
+func (f *faulty) deliverTo(at, subject, reply string, headers, body []byte) int {
 	n := 0
 	for c := range f.conns {
 		for sid, filter := range c.subs {

@@ -1,4 +1,4 @@
-package queuetest
+package queue
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 )
 
 // api answers a request to JetStream.
-func (f *Faulty) api(subject, reply string, body []byte) {
+func (f *faulty) api(subject, reply string, body []byte) {
 	tokens := strings.Split(strings.TrimPrefix(subject, "$JS.API."), ".")
 	if tokens[0] == "DIRECT" {
 		f.direct(tokens, reply, body)
@@ -62,13 +62,13 @@ func (f *Faulty) api(subject, reply string, body []byte) {
 	}
 }
 
-func (f *Faulty) answer(reply, body string) { f.deliver(reply, "", nil, []byte(body)) }
+func (f *faulty) answer(reply, body string) { f.deliver(reply, "", nil, []byte(body)) }
 
-func (f *Faulty) fail(reply string, code int, text string) {
+func (f *faulty) fail(reply string, code int, text string) {
 	f.answer(reply, fmt.Sprintf(`{"error":{"code":404,"err_code":%d,"description":%q}}`, code, text))
 }
 
-func (f *Faulty) create(name, reply string, body []byte) {
+func (f *faulty) create(name, reply string, body []byte) {
 	var config struct {
 		Subjects []string `json:"subjects"`
 	}
@@ -82,7 +82,7 @@ func (f *Faulty) create(name, reply string, body []byte) {
 	f.info(f.streams[name], reply, nil)
 }
 
-func (f *Faulty) info(s *fakeStream, reply string, body []byte) {
+func (f *faulty) info(s *fakeStream, reply string, body []byte) {
 	var wish struct {
 		Filter string `json:"subjects_filter"`
 		Offset int    `json:"offset"`
@@ -109,7 +109,7 @@ func (f *Faulty) info(s *fakeStream, reply string, body []byte) {
 	f.answer(reply, string(out))
 }
 
-func (f *Faulty) purge(s *fakeStream, reply string, body []byte) {
+func (f *faulty) purge(s *fakeStream, reply string, body []byte) {
 	if s.frozen == f.number {
 		return
 	}
@@ -129,7 +129,7 @@ func (f *Faulty) purge(s *fakeStream, reply string, body []byte) {
 	f.answer(reply, fmt.Sprintf(`{"success":true,"purged":%d}`, before-len(s.records)))
 }
 
-func (f *Faulty) delete(s *fakeStream, reply string, body []byte) {
+func (f *faulty) delete(s *fakeStream, reply string, body []byte) {
 	if s.frozen == f.number {
 		return
 	}
@@ -147,7 +147,7 @@ func (f *Faulty) delete(s *fakeStream, reply string, body []byte) {
 	f.answer(reply, `{"success":true}`)
 }
 
-func (f *Faulty) consume(s *fakeStream, name, reply string, body []byte) {
+func (f *faulty) consume(s *fakeStream, name, reply string, body []byte) {
 	var wish struct {
 		Config struct {
 			Filter      string     `json:"filter_subject"`
@@ -180,7 +180,7 @@ func (s *fakeStream) consumerInfo(c *fakeConsumer) string {
 		s.name, c.name, c.name, c.delivered, c.next-1, len(c.asked), s.pending(c))
 }
 
-func (f *Faulty) next(s *fakeStream, name, reply string, body []byte) {
+func (f *faulty) next(s *fakeStream, name, reply string, body []byte) {
 	c := s.consumers[name]
 	if c == nil {
 		f.deliver(reply, "", []byte("NATS/1.0 503\r\n\r\n"), nil)
@@ -197,7 +197,7 @@ func (f *Faulty) next(s *fakeStream, name, reply string, body []byte) {
 }
 
 // direct reads one record.
-func (f *Faulty) direct(tokens []string, reply string, body []byte) {
+func (f *faulty) direct(tokens []string, reply string, body []byte) {
 	missing := []byte("NATS/1.0 404 Message Not Found\r\n\r\n")
 	var wish struct {
 		Seq    uint64     `json:"seq"`
