@@ -25,8 +25,8 @@ const (
 // to become empty. Only facades, which hand on and do nothing else, may stay.
 var beyond = map[string]int{
 	// facades
-	"type relay/command.app":      100, // each command
-	"type relay/web.Client":       30,  // each request of the admin socket
+	"type relay/command.app": 100, // each command
+	"type relay/web.Client":  30,  // each request of the admin socket
 
 	// to be parted
 	"package queue":       44,
