@@ -124,6 +124,17 @@ func (a *app) complain(err error, try string) {
 	if try != "" {
 		_, _ = fmt.Fprintln(a.err, "try:", try)
 	}
+	a.noteWhich()
+}
+
+// noteWhich says which configuration is meant where there is another that may be.
+func (a *app) noteWhich() {
+	if a.configPath() != configPlaces[0] || a.config != "" || os.Getenv("RELAY_CONFIG") != "" {
+		return
+	}
+	if _, err := os.Stat(packageConfig); err == nil {
+		_, _ = fmt.Fprintf(a.err, "this is relay.toml of the current folder, not %s: for that one, -c\n", packageConfig)
+	}
 }
 
 func (a *app) rootCommand() *cobra.Command {

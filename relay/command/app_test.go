@@ -81,6 +81,7 @@ func TestCommands(t *testing.T) {
 		{"a good configuration", "", []string{"check", "-c", good}, 0, "ok: 1 service (1 active), 1 binding", ""},
 		{"a good configuration without warnings, strictly", "", []string{"check", "--strict", "-c", good}, 0, "ok: 1 service", ""},
 		{"a configuration with a warning, strictly", "", []string{"check", "--strict", "-c", writeConfig(t, idleConfig+"\n[[mapping]]\nfrom = \"a\"\nto = \"b\"\n")}, 1, "", "1 warning"},
+		{"tags of the operator's own, strictly", "", []string{"check", "--strict", "-c", writeConfig(t, idleConfig+"where = { region = \"north\" }\n[[service]]\nname = \"tickets\"\nurl = \"http://127.0.0.1:1/\"\ntext = \"#ticket# #a.deep# #ticket#\"\n[[binding]]\nevent = \"post_call\"\nservice = \"tickets\"\n")}, 0, "tags of your own, which your events bring: a.deep, region, ticket\n", ""},
 		{"no relay runs, quietly", "", []string{"status", "--quiet", "-c", good}, 1, "", "try: relay run"},
 		{"a bad configuration: all problems", "", []string{"check", "-c", bad}, 1, "", `service "crm2" is not defined`},
 		{"a bad configuration: all problems, again", "", []string{"check", "-c", bad}, 1, "", "url"},

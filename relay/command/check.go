@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -53,6 +54,10 @@ func (a *app) check(_ context.Context, strict bool) error {
 	_, err = fmt.Fprintf(a.out, "%s: ok: %s (%d active), %s, %s, %s; fingerprint %s\n", path,
 		plural(len(c.Services), "service"), active, plural(len(c.Bindings), "binding"),
 		plural(len(c.Sources), "source"), plural(len(s.Warnings), "warning"), c.Fingerprint())
+	a.noteWhich()
+	if own := s.Table.OwnTags; len(own) > 0 {
+		a.printf("tags of your own, which your events bring: %s\n", strings.Join(own, ", "))
+	}
 	if len(c.Services) == 0 {
 		_, _ = fmt.Fprintln(a.err, "no service is in it yet, so nothing is sent: relay init, or relay help config")
 	}

@@ -35,8 +35,9 @@ type Recordings interface {
 	// Late has recording_available raised, with the members of e, when the
 	// recording is completed before until, else recording_failed.
 	Late(path string, e *call.Event, until time.Time)
-	// Count notes that a delivery left with its recording, or without it.
-	Count(ready bool)
+	// Count notes that a delivery left with its recording, or without the one
+	// that missing names.
+	Count(service, missing string)
 	// Settings returns how long a delivery waits for its recording, counted
 	// from its acceptance, and whether agent recordings are linked.
 	Settings() (wait time.Duration, agentPerspective bool)
@@ -69,7 +70,7 @@ func (noRecordings) Link(string, string, time.Time, float64, float64) string { r
 
 func (noRecordings) Watch(string, func()) func() { return func() {} }
 
-func (noRecordings) Count(bool) {}
+func (noRecordings) Count(string, string) {}
 
 func (noRecordings) Late(string, *call.Event, time.Time) {}
 
@@ -124,7 +125,7 @@ func (s *setup) lateOf(e *call.Event) string {
 func (s *setup) countRecording(e *call.Event, late string) {
 	_, agent := s.recordings.Settings()
 	if len(awaited(s.service, e, agent)) > 0 {
-		s.recordings.Count(late == "")
+		s.recordings.Count(s.service.Name, late)
 	}
 }
 

@@ -85,10 +85,10 @@ func (f *fakeRecordings) Watch(path string, ready func()) (cancel func()) {
 }
 
 // Count implements Recordings.
-func (f *fakeRecordings) Count(ready bool) {
+func (f *fakeRecordings) Count(_, missing string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.counted = append(f.counted, ready)
+	f.counted = append(f.counted, missing == "")
 }
 
 // Late implements Recordings.

@@ -166,11 +166,13 @@ func (r *Recordings) Watch(path string, ready func()) (cancel func()) {
 	return r.watcher.watch(name, ready)
 }
 
-// Count notes that a delivery left with its recording, or without it.
-func (r *Recordings) Count(ready bool) {
-	outcome := OutcomeMissing
-	if ready {
-		outcome = OutcomeReady
+// Count notes that a delivery left with its recording, or without the one that
+// missing names.
+func (r *Recordings) Count(service, missing string) {
+	outcome := OutcomeReady
+	if missing != "" {
+		outcome = OutcomeMissing
+		r.log.Warn("delivery left without its recording", "service", service, "recording", missing, repeat.Key("left without", service))
 	}
 	r.metrics.outcomes.WithLabelValues(outcome).Inc()
 }

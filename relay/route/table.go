@@ -8,7 +8,8 @@ import (
 
 // Table is a compiled configuration. It is immutable and safe for concurrent use.
 type Table struct {
-	Config *config.Config
+	Config  *config.Config
+	OwnTags []string // of templates and conditions; only the operator's own events bring them, by name
 
 	services []*Service
 	byName   map[string]*Service
@@ -42,7 +43,8 @@ func Compile(c *config.Config) (t *Table, errors, warnings []config.Problem) {
 		return nil, errors, nil
 	}
 	t.byEvent = bind(c.Bindings, t.byName)
-	return t, nil, t.warnings()
+	warnings, t.OwnTags = t.look()
+	return t, nil, warnings
 }
 
 // Owed returns the active services that an event is owed to, each once, in the

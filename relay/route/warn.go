@@ -3,6 +3,7 @@ package route
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,10 +13,11 @@ import (
 	"callrelay/render"
 )
 
-// warnings returns what is legal and yet hardly meant, in file order.
-func (t *Table) warnings() []config.Problem {
+// look finds what is legal and yet hardly meant, in file order, and the tags of
+// the operator's own.
+func (t *Table) look() (warnings []config.Problem, own []string) {
 	w := &warner{
-		config: t.Config, bound: map[string]bool{}, operational: map[string]bool{},
+		config: t.Config, bound: map[string]bool{}, operational: map[string]bool{}, own: map[string]bool{},
 		known: namesOf(call.Vocabulary()), brought: namesOf(call.OperationalVocabulary()),
 	}
 	for i, b := range t.Config.Bindings {
@@ -25,7 +27,7 @@ func (t *Table) warnings() []config.Problem {
 		w.service(config.Ref{Table: "service", Index: s.Index}, s)
 	}
 	config.Sort(w.found)
-	return w.found
+	return w.found, slices.Sorted(maps.Keys(w.own))
 }
 
 // unraised finds bindings to events with a name of the relay's that it never
@@ -54,6 +56,7 @@ type warner struct {
 	brought     []string        // tags that operational events bring
 	bound       map[string]bool // services that a binding names
 	operational map[string]bool // services that get operational events
+	own         map[string]bool // tags that only the operator's events can bring
 	found       []config.Problem
 }
 
@@ -99,8 +102,8 @@ func (w *warner) where(ref config.Ref, b config.Binding, where config.Where) {
 		w.warn(ref, key, "never matches: the binding is for the %s %s", b.ScopeKind, strings.Join(b.Scopes, ", "))
 	case where.Tag != b.ScopeKind && b.ScopeKind != "" && slices.Contains(call.ScopeKinds(), where.Tag):
 		w.warn(ref, key, "never matches: an event of a %s has no %s", b.ScopeKind, where.Tag)
-	case !w.isTag(where.Tag):
-		w.warn(ref, key, "tag %q is not in the vocabulary%s", where.Tag, nearest(where.Tag, w.known))
+	default:
+		w.tags(ref, []render.Tag{{Name: where.Tag, Key: key}}, nil)
 	}
 }
 
@@ -128,28 +131,21 @@ func (w *warner) service(ref config.Ref, s *Service) {
 	}
 }
 
-// tags warns of tags beyond the vocabulary: one by one where a known tag is
-// near, else in one line, for they may well be members of the events. Those that
-// are known to be brought are left out.
+// tags warns of tags that are near one of the vocabulary, and keeps the others:
+// they are members of the operator's own events. Those that are known to be
+// brought are left out.
 func (w *warner) tags(ref config.Ref, tags []render.Tag, brought []string) {
 	warned := map[string]bool{}
-	var own []string
-	ownKey := ""
 	for _, tag := range tags {
 		if w.isTag(tag.Name) || warned[tag.Name] || slices.Contains(brought, tag.Name) {
 			continue
 		}
 		warned[tag.Name] = true
 		if near := nearest(tag.Name, w.known); near != "" {
-			w.warn(ref, tag.Key, "tag %q is not in the vocabulary%s", tag.Name, near)
-			continue
+			w.warn(ref, tag.Key, "tag %q is not in the vocabulary%s; it is empty unless the events bring it", tag.Name, near)
+		} else {
+			w.own[tag.Name] = true
 		}
-		if own = append(own, tag.Name); ownKey == "" {
-			ownKey = tag.Key
-		}
-	}
-	if len(own) > 0 {
-		w.warn(ref, ownKey, "not in the vocabulary, so the events must bring it: %s", strings.Join(own, ", "))
 	}
 }
 
