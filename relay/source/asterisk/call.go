@@ -93,24 +93,15 @@ type file struct {
 
 // segment is one agent's part of a call.
 type segment struct {
-	ID             string
-	Queue          string
-	Agent          string // as the queue names it, else the device
-	Username       string
-	Device         string
+	source.Segment
 	Claim          string    // the leg that the queue called
 	Called         string    // the member whom it called, if another one answered
 	Call           string    // the call it is part of, when that is not its leg's
-	Start          time.Time // they hear each other since then
-	Unsure         bool      // since when is not known
+	Unsure         bool      // since when they hear each other is not known
 	Deferred       string    // it may be a consultation, while somebody waits in this call
 	Alone          time.Time // nobody is left since then
-	End            time.Time
-	Held           time.Duration
 	Connected      bool      // agent_connect was raised
-	Done           bool      // agent_termination was raised
-	Reason         string    // what AgentComplete says
-	Told           time.Time // when it did
+	Told           time.Time // when AgentComplete gave the reason
 	Transferred    bool      // the agent passed the call on
 	TransferRaised bool      // transfer_termination was raised
 	Peers          []string  // the legs of the others
@@ -118,7 +109,6 @@ type segment struct {
 	LeftMoved      bool      // and went elsewhere in the dialplan
 	PeerHung       bool      // one of the others asked for the hangup before
 	Sources        []*tape
-	Files          []part // what was recorded of it, once it is done
 }
 
 // tape is a leg that is or was recorded, and heard in a segment.
@@ -128,16 +118,6 @@ type tape struct {
 	Files []*file
 
 	leg *leg // nil: gone before a restart
-}
-
-// part is what a recording has of a segment.
-type part struct {
-	Name       string
-	Dual       bool
-	Own        bool // of the agent's side
-	Slice      bool // it has more than this segment
-	From, To   time.Duration
-	Start, End time.Time
 }
 
 // alive counts the legs that have not hung up.

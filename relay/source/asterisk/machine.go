@@ -296,7 +296,7 @@ func (m *machine) hold(ev ami.Message, at time.Time) {
 
 func (m *machine) transferEvent(ev ami.Message, prefix string, at time.Time) {
 	if ev.Get("Result") == "Success" {
-		m.transferred(m.known(ev, prefix, at), at)
+		m.transferred(m.known(ev, prefix, at))
 	}
 }
 

@@ -67,35 +67,36 @@ func (t *tapes) callers(l *leg) bool {
 // side, or else its part of those of the call.
 func (t *tapes) gather(l *leg) {
 	s := l.Segment
-	own := false
+	var others []source.Part
 	for _, r := range s.Sources {
 		if r.Leg == l.ID {
 			r.Files = l.Files
 		}
 		for _, f := range r.Files {
-			if f.Name == "" || !f.Start.Before(s.End) && !s.End.IsZero() || !f.Stop.IsZero() && f.Stop.Before(s.Start) {
+			p := source.Part{Name: source.Below(t.folder, f.Name), Dual: f.Dual, Start: source.Later(f.Start, s.Start), End: s.End}
+			if p.Name == "" || !f.Start.Before(s.End) && !s.End.IsZero() || !f.Stop.IsZero() && f.Stop.Before(s.Start) {
 				continue
 			}
-			p := part{Name: f.Name, Dual: f.Dual, Own: r.Own && (f.Used == "" || f.Used == s.ID), Start: f.Start, End: s.End}
-			p.Slice = !p.Own || r.Leg != l.ID && s.Transferred && r.leg != nil && !r.leg.Gone // it goes on
 			if !f.Stop.IsZero() && f.Stop.Before(s.End) {
 				p.End = f.Stop
 			}
-			if s.Start.After(p.Start) {
-				p.Start = s.Start
-			}
-			if p.Own {
-				f.Used = s.ID
-				own = true
-			}
-			if r.leg != nil && !s.Start.IsZero() {
+			own := r.Own && (f.Used == "" || f.Used == s.ID)
+			goesOn := r.Leg != l.ID && s.Transferred && r.leg != nil && !r.leg.Gone
+			if r.leg != nil && !s.Start.IsZero() && (!own || goesOn) {
 				p.From, p.To = r.leg.position(f, s.Start), r.leg.position(f, s.End)
 			}
-			s.Files = append(s.Files, p)
+			if own {
+				f.Used = s.ID
+				s.Files = append(s.Files, p)
+			} else if p.To > p.From {
+				others = append(others, p)
+			}
 		}
 	}
-	s.Files = slices.DeleteFunc(s.Files, func(p part) bool { return own && !p.Own || !p.Own && p.To <= p.From })
-	slices.SortStableFunc(s.Files, func(a, b part) int { return a.Start.Compare(b.Start) })
+	if s.Files == nil {
+		s.Files = others
+	}
+	slices.SortStableFunc(s.Files, func(a, b source.Part) int { return a.Start.Compare(b.Start) })
 	s.Sources = nil
 }
 

@@ -193,7 +193,7 @@ func (t *talks) mark(l *leg) *segment {
 	if l.Segments++; l.Segments > 1 {
 		id = fmt.Sprintf("%s-%d", l.ID, l.Segments)
 	}
-	s := &segment{ID: id, Agent: l.device(), Device: l.device(), Username: t.nameOf(l), Unsure: l.Unsure}
+	s := &segment{Segment: source.Segment{ID: id, Agent: l.device(), Device: l.device(), Username: t.nameOf(l)}, Unsure: l.Unsure}
 	l.Segment, l.Unsure = s, false
 	return s
 }
@@ -247,7 +247,7 @@ func (t *talks) connect(l *leg) {
 	}
 	s.Connected = true
 	if t.Wants(s.Queue, &c.Call) {
-		t.segment("agent_connect", c, s, s.Start)
+		t.Segment("agent_connect", &c.Call, &s.Segment, s.Start)
 	}
 }
 
@@ -280,9 +280,9 @@ func (t *talks) finish(l *leg, at time.Time) {
 	if !t.Wants(s.Queue, &c.Call) {
 		return
 	}
-	t.segment("agent_termination", c, s, at)
+	t.Segment("agent_termination", &c.Call, &s.Segment, s.End)
 	if s.Transferred {
-		t.passedOn(c, s, at)
+		t.passedOn(c, s)
 	}
 }
 
@@ -315,7 +315,7 @@ func (t *talks) hungUp(s *segment) bool {
 // transferred notes that the agent on a leg passed the call on. Its
 // transfer_termination follows the end of the segment; when that came first,
 // it comes now.
-func (t *talks) transferred(l *leg, at time.Time) {
+func (t *talks) transferred(l *leg) {
 	if l != nil && l.local() && l.Segment == nil {
 		l = t.behind(l)
 	}
@@ -326,14 +326,14 @@ func (t *talks) transferred(l *leg, at time.Time) {
 	s.Transferred = true
 	if s.Done && (s.Unsure || !s.End.IsZero()) && t.Wants(s.Queue, &c.Call) {
 		s.Reason = source.ByTransfer
-		t.passedOn(c, s, at)
+		t.passedOn(c, s)
 	}
 }
 
-func (t *talks) passedOn(c *call, s *segment, at time.Time) {
+func (t *talks) passedOn(c *call, s *segment) {
 	if !s.TransferRaised {
 		s.TransferRaised = true
-		t.segment("transfer_termination", c, s, at)
+		t.Segment("transfer_termination", &c.Call, &s.Segment, s.End)
 	}
 }
 

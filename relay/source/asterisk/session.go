@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -51,12 +52,15 @@ func (n *session) Settled() bool { return n.settled }
 // Run connects and reads until the connection breaks or ctx ends.
 func (n *session) Run(ctx context.Context) error {
 	o := n.source.o.Config
-	tlsConfig, err := newTLS(o.TLS, o.Address)
-	if err != nil {
-		return err
+	var encrypted *tls.Config // its files are read at each connection: a new certificate needs no reload
+	if o.TLS != nil {
+		var err error
+		if encrypted, err = o.TLS.Client(); err != nil {
+			return err
+		}
 	}
 	conn, err := ami.Dial(ctx, ami.Options{
-		Address: o.Address, User: o.User, Secret: o.Password.Value(), TLS: tlsConfig, Events: classes,
+		Address: o.Address, User: o.User, Secret: o.Password.Value(), TLS: encrypted, Events: classes,
 	})
 	if err != nil {
 		return err

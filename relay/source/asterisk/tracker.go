@@ -97,7 +97,7 @@ func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
 	}
 	if t.Wants(s.Queue, &c.Call) {
 		t.want(c)
-		t.segment("dequeue", c, s, at)
+		t.Segment("dequeue", &c.Call, &s.Segment, at)
 	}
 	t.settle(at, nil, false, l)
 }

@@ -25,7 +25,7 @@ func (m *machine) userEvent(ev ami.Message, at time.Time) {
 		r = m.About(&m.callFor(l).Call, at)
 		r.Queue = l.call.Queue
 		if l.Segment != nil {
-			l.Segment.on(&r)
+			r.Of(&l.Segment.Segment)
 		}
 	}
 	own := m.members(ev)

@@ -77,7 +77,7 @@ func (r *reporter) talked(c *call, d *document, device, agent string, s segment)
 		}
 	}
 	r.names[device] = d.variable("relay_agent_username", "effective_caller_id_name")
-	r.segment(c, l, nil, endReason(func(name string) string { return d.variable(name) }))
+	r.segment("agent_termination", c, l, nil, endReason(func(name string) string { return d.variable(name) }))
 }
 
 // callersLeg reports a call: what its queues said of it, and its end.

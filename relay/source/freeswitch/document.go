@@ -7,13 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // document is what of a call detail record matters here.
@@ -100,15 +101,12 @@ func parse(body []byte) (*document, error) {
 	}
 	plain = bytes.ToValidUTF8(plain, []byte("\uFFFD"))
 	if escaped && !json.Valid(plain) {
-		if plain = escapeControls(plain); repeats(plain) {
+		if plain = escapeControls(plain); !jsontext.Value(plain).IsValid() { // names that repeat are not, either
 			return nil, errBothEncodings
 		}
 	}
 	var d document
 	if err := json.Unmarshal(plain, &d); err != nil {
-		if escaped {
-			return nil, errBothEncodings
-		}
 		return nil, fmt.Errorf("read document: %w", err)
 	}
 	if d.uuid() == "" {
@@ -164,41 +162,6 @@ func escapeControls(body []byte) []byte {
 		}
 	}
 	return out.Bytes()
-}
-
-// repeats reports whether an object of the document names a member twice, or
-// is no JSON.
-func repeats(body []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(body))
-	var open []map[string]bool // nil: an array
-	key := false               // the next string names a member
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return false
-		}
-		if err != nil {
-			return true
-		}
-		name, isName := token.(string)
-		switch {
-		case token == json.Delim('{'):
-			open = append(open, map[string]bool{})
-		case token == json.Delim('['):
-			open = append(open, nil)
-		case token == json.Delim('}'), token == json.Delim(']'):
-			open = open[:len(open)-1]
-		case isName && key:
-			if top := open[len(open)-1]; top[name] {
-				return true
-			} else {
-				top[name] = true
-			}
-			key = false
-			continue
-		}
-		key = len(open) > 0 && open[len(open)-1] != nil
-	}
 }
 
 // decodeValues undoes encode-values, which the module has on by default. The

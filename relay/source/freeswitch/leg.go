@@ -95,25 +95,31 @@ func (l *leg) unhold(at time.Time) {
 	l.Held = time.Time{}
 }
 
-// recorded is what was recorded of a segment on this leg, oldest first, and
-// the file that has most of it.
-func (l *leg) recorded(s *segment) (names []string, most *file) {
-	longest := time.Duration(-1)
+// minConsult is how long a recording must run before its segment for the start
+// of it to be cut off: before an attended transfer the agents talk in private.
+const minConsult = time.Second
+
+// recorded is what was recorded of a segment on this leg, oldest first. What is
+// in a file before and after the segment is left out; a whole one has nothing
+// after it.
+func (l *leg) recorded(s *segment, whole bool) (parts []source.Part) {
 	for _, f := range l.Files {
-		end := cmp.Or(s.End, f.Stop)
-		if !f.Start.Before(end) && !end.IsZero() || !f.Stop.IsZero() && !f.Stop.After(s.Start) {
+		p := source.Part{Name: f.Name, Start: source.Later(f.Start, s.Start), End: cmp.Or(s.End, f.Stop)}
+		if !f.Start.Before(p.End) && !p.End.IsZero() || !f.Stop.IsZero() && !f.Stop.After(s.Start) {
 			continue
 		}
-		stop := end
+		if d := s.Start.Sub(f.Start); d >= minConsult {
+			p.From = d
+		}
+		if !s.End.IsZero() && (f.Stop.IsZero() && !whole || f.Stop.Sub(s.End) >= minConsult) {
+			p.From, p.To = p.Start.Sub(f.Start), s.End.Sub(f.Start)
+		}
 		if !f.Stop.IsZero() {
-			stop = source.Earlier(f.Stop, end)
+			p.End = source.Earlier(f.Stop, p.End)
 		}
-		names = append(names, f.Name)
-		if d := stop.Sub(source.Later(f.Start, s.Start)); d > longest {
-			longest, most = d, f
-		}
+		parts = append(parts, p)
 	}
-	return names, most
+	return parts
 }
 
 // record notes the start of a recording.

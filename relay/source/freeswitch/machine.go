@@ -241,7 +241,7 @@ func (m *machine) report(l *leg, reason string) {
 	s := l.Segment
 	if c := m.calls[s.Call]; c != nil {
 		c.Segments--
-		m.segment(c, l, m.legs[c.ID], reason)
+		m.segment("agent_termination", c, l, m.legs[c.ID], reason)
 	}
 	if l.Done == nil {
 		l.Done = map[string]int{}

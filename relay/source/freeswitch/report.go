@@ -8,10 +8,6 @@ import (
 	"callrelay/relay/source"
 )
 
-// minConsult is how long a recording must run before its segment for the start
-// of it to be cut off: before an attended transfer the agents talk in private.
-const minConsult = time.Second
-
 // reporter makes call events of calls and legs, whichever way these were
 // learnt.
 type reporter struct {
@@ -64,78 +60,46 @@ func (r *reporter) queued(c *call, name, result string, at time.Time) {
 
 // ringing raises that an agent's phone rings, or rings no more.
 func (r *reporter) ringing(name string, c *call, l *leg, result string, at time.Time) {
-	e := r.about(c, l, l.Queue, l.Agent, at)
+	e, s := r.About(&c.Call, at), r.whose(c, l, l.Queue, l.Agent)
+	e.Of(&s)
 	if result != "" {
 		e.RingResult, e.RingDuration = result, source.Between(l.Created, at)
 	}
 	r.Put(e.As(name), at)
 }
 
-// about is what every event of an agent's part in a call says.
-func (r *reporter) about(c *call, l *leg, queue, agent string, at time.Time) source.Record {
-	e := r.About(&c.Call, at)
-	e.Queue, e.SegmentID, e.AgentDevice = queue, l.ID, l.Device
-	e.AgentID, e.AgentUsername = cmp.Or(agent, l.Device), r.names[l.Device]
+// whose says whose part of a call a leg is, as the queue names the agent if one
+// called.
+func (r *reporter) whose(c *call, l *leg, queue, agent string) source.Segment {
+	s := source.Segment{ID: l.ID, Queue: queue, Agent: cmp.Or(agent, l.Device), Username: r.names[l.Device], Device: l.Device}
 	if n := l.Done[c.ID]; n > 0 { // it served the same caller before
-		e.SegmentID = fmt.Sprintf("%s-%d", l.ID, n+1)
+		s.ID = fmt.Sprintf("%s-%d", l.ID, n+1)
 	}
-	return e
+	return s
 }
 
-// connected raises that an agent talks.
-func (r *reporter) connected(c *call, l *leg, at time.Time) {
+// segment raises that an agent's part of a call begins, or is over for a
+// reason. owner is the caller's leg, if it is there: what was recorded on it
+// has the agent's part, too.
+func (r *reporter) segment(name string, c *call, l, owner *leg, reason string) {
 	s := l.Segment
 	if !r.Wants(s.Queue, &c.Call) {
 		return
 	}
-	e := r.about(c, l, s.Queue, s.Agent, at)
-	e.SegmentStart = source.Written(s.Start)
-	r.Put(e.As("agent_connect"), at)
-}
-
-// segment raises that an agent's part of a call is over. owner is the caller's
-// leg, if it is there: what was recorded on it has the agent's part, too.
-func (r *reporter) segment(c *call, l, owner *leg, reason string) {
-	s := l.Segment
-	if !r.Wants(s.Queue, &c.Call) {
+	e := r.whose(c, l, s.Queue, s.Agent)
+	e.Start, e.End, e.Held, e.Done, e.Reason = s.Start, s.End, s.Held, name != "agent_connect", reason
+	if !e.Done {
+		r.Segment(name, &c.Call, &e, s.Start)
 		return
 	}
-	e := r.about(c, l, s.Queue, s.Agent, s.End)
-	e.SegmentStart, e.SegmentEnd, e.AgentDuration = source.Written(s.Start), source.Written(s.End), source.Between(s.Start, s.End)
-	e.TermReason = &reason
-	if s.Held > 0 {
-		e.HoldDuration = source.Seconds(s.Held)
+	if v := c.Visit; s.Queue != "" && v != nil {
+		e.Joined, e.Left = v.Joined, v.Left
 	}
-	if s.Queue != "" && c.Visit != nil {
-		e.EnqueueTime, e.DequeueTime = source.Written(c.Visit.Joined), source.Written(c.Visit.Left)
+	if e.Files = l.recorded(s, !l.Hung.IsZero()); len(e.Files) == 0 && owner != nil {
+		e.Files = owner.recorded(s, l == owner && !l.Hung.IsZero())
 	}
-	r.recording(&e, l, owner)
-	r.Put(e.As("agent_termination"), s.End)
+	r.Segment(name, &c.Call, &e, s.End)
 	if reason == source.ByTransfer {
-		r.Put(e.As("transfer_termination"), s.End)
-	}
-}
-
-// recording names the file of a segment, and where in it the segment is when
-// there is more in it.
-func (r *reporter) recording(e *source.Record, l, owner *leg) {
-	s := l.Segment
-	names, most := l.recorded(s)
-	if most == nil && owner != nil {
-		names, most = owner.recorded(s)
-	}
-	if most == nil {
-		return
-	}
-	e.Recording = most.Name
-	if len(names) > 1 {
-		e.Recordings = names
-	}
-	if s.Start.Sub(most.Start) >= minConsult {
-		e.RecordingStart = source.Between(most.Start, s.Start)
-	}
-	if !s.End.IsZero() && (most.Stop.IsZero() && (l.Hung.IsZero() || l != owner && len(l.Files) == 0) || most.Stop.Sub(s.End) >= minConsult) {
-		e.RecordingEnd = source.Between(most.Start, s.End)
-		e.RecordingStart = cmp.Or(e.RecordingStart, source.Between(most.Start, source.Later(s.Start, most.Start)))
+		r.Segment("transfer_termination", &c.Call, &e, s.End)
 	}
 }

@@ -60,7 +60,7 @@ func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 	}
 	l.Segment = s
 	c.Segments++
-	m.connected(c, l, at)
+	m.segment("agent_connect", c, l, nil, "")
 }
 
 // unbridge takes two legs that hear each other no more.
