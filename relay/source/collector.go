@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -26,10 +25,10 @@ const (
 // A Machine turns the events of a call server into call events. It knows no
 // clock but their stamps. The [Collector] it is in guards it.
 type Machine interface {
-	Save(pending []json.RawMessage) ([]byte, error)             // the calls in progress, and the events that wait
-	Restore(data []byte) (pending []json.RawMessage, err error) // what Save returned
-	Dropped(lost Loss) []Event                                  // says that events did not fit in the spool
-	Miss(format string, args ...any)                            // counts what could not be turned
+	State() any                      // a pointer to what is kept across a restart of the relay, as JSON
+	Restored()                       // that was read back
+	Dropped(lost Loss) []Event       // says that events did not fit in the spool
+	Miss(format string, args ...any) // counts what could not be turned
 	Missed() (count int, last string)
 	Calls() int       // in progress
 	Heard() time.Time // the last stamp; zero: none yet

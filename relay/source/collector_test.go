@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,11 +16,11 @@ import (
 // still is a machine and a session that say nothing by themselves.
 type still struct{ Reporter }
 
-func (*still) Save([]json.RawMessage) ([]byte, error)    { return nil, nil }
-func (*still) Restore([]byte) ([]json.RawMessage, error) { return nil, nil }
-func (*still) Calls() int                                { return 0 }
-func (*still) Settled() bool                             { return true }
-func (*still) Run(ctx context.Context) error             { <-ctx.Done(); return nil }
+func (*still) State() any                    { return nil }
+func (*still) Restored()                     {}
+func (*still) Calls() int                    { return 0 }
+func (*still) Settled() bool                 { return true }
+func (*still) Run(ctx context.Context) error { <-ctx.Done(); return nil }
 
 // gate takes events when it is told to, and answers each as answer says.
 type gate struct {

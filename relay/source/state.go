@@ -35,15 +35,44 @@ func (s *Collector) restore() (reason string) {
 	}
 	s.Lock()
 	defer s.Unlock()
-	pending, err := s.machine.Restore(data)
-	if err != nil {
+	kept := state{Machine: s.machine.State()}
+	if err := kept.read(data); err != nil {
 		s.log.Error("state not restored", "err", err)
 		return GapStart
 	}
-	for _, body := range pending {
+	s.machine.Restored()
+	for _, body := range kept.Pending {
 		s.spool.put(Reread(body, s.machine.Heard()))
 	}
 	return GapRestart
+}
+
+// stateFormat is the number of the form in which a state is kept. One of
+// another form is not read: the source then starts as if for the first time.
+const stateFormat = 3
+
+// state is what a source keeps across a restart of the relay: the calls in
+// progress, and the events that the relay had not taken yet.
+type state struct {
+	Format  int               `json:"format"`
+	Machine any               `json:"machine"`
+	Pending []json.RawMessage `json:"pending"`
+}
+
+func (s *state) read(data []byte) error {
+	var form struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(data, &form); err != nil {
+		return fmt.Errorf("read state: %w", err)
+	}
+	if form.Format != stateFormat {
+		return fmt.Errorf("read state: format %d, want %d", form.Format, stateFormat)
+	}
+	if err := json.Unmarshal(data, s); err != nil {
+		return fmt.Errorf("read state: %w", err)
+	}
+	return nil
 }
 
 // Reread is an event from a saved state.
@@ -75,7 +104,7 @@ func (s *Collector) save() {
 		return
 	}
 	s.Lock()
-	data, err := s.machine.Save(s.spool.pending())
+	data, err := json.Marshal(state{stateFormat, s.machine.State(), s.spool.pending()})
 	s.Unlock()
 	if err == nil {
 		err = s.o.Store.Save(s.stateName(), data)

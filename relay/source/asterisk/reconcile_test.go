@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -94,14 +95,15 @@ func gapped(t *testing.T, events []ami.Message, from, to int) (all []source.Even
 			all = append(all, before.apply(ev, ev.Stamp())...)
 		}
 	}
-	saved, err := before.Save(nil)
+	saved, err := json.Marshal(before.State())
 	if err != nil {
 		t.Fatal(err)
 	}
 	after = testMachine()
-	if _, err := after.Restore(saved); err != nil {
+	if err := json.Unmarshal(saved, after.State()); err != nil {
 		t.Fatal(err)
 	}
+	after.Restored()
 	heard := after.Last
 	afterGap{after}.resume(events[to].Stamp())
 	all = append(all, afterGap{after}.reconcile(source.GapRestart, heard, channelsOf(whole, events[:to]), queuesOf(whole))...)

@@ -1,46 +1,21 @@
 package asterisk
 
-import (
-	"encoding/json"
-	"fmt"
-	"maps"
-	"time"
-)
+import "time"
 
-// stateFormat is the number of the form in which a state is kept. One of
-// another form is not read: the source then starts as if for the first time.
-const stateFormat = 2
-
-// state is what a source keeps across a restart of the relay: the calls in
-// progress, and the events that the relay had not taken yet.
+// state is what a tracker keeps across a restart of the relay.
 type state struct {
-	Format  int               `json:"format"`
-	Last    time.Time         `json:"last"`
-	Calls   map[string]*call  `json:"calls"`
-	Tallies map[string]tally  `json:"tallies"`
-	Dials   bool              `json:"dials"`
-	Pending []json.RawMessage `json:"pending"`
+	Last    *time.Time
+	Calls   map[string]*call
+	Tallies map[string]tally
+	Dials   *bool
 }
 
-// Save implements [source.Machine].
-func (t *tracker) Save(pending []json.RawMessage) ([]byte, error) {
-	return json.Marshal(state{
-		Format: stateFormat, Last: t.Last, Calls: t.calls, Tallies: t.tallies, Dials: t.dials, Pending: pending,
-	})
-}
+// State implements [source.Machine].
+func (t *tracker) State() any { return &state{&t.Last, t.calls, t.tallies, &t.dials} }
 
-// Restore implements [source.Machine].
-func (t *tracker) Restore(data []byte) ([]json.RawMessage, error) {
-	var s state
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("read state: %w", err)
-	}
-	if s.Format != stateFormat {
-		return nil, fmt.Errorf("read state: format %d, want %d", s.Format, stateFormat)
-	}
-	t.Last, t.dials = s.Last, s.Dials
-	for id, c := range s.Calls {
-		t.calls[id] = c
+// Restored implements [source.Machine].
+func (t *tracker) Restored() {
+	for _, c := range t.calls {
 		for _, l := range c.Legs {
 			l.call = c
 			t.add(l)
@@ -54,8 +29,6 @@ func (t *tracker) Restore(data []byte) ([]json.RawMessage, error) {
 			relink(t, l.Segment)
 		}
 	}
-	maps.Copy(t.tallies, s.Tallies)
-	return s.Pending, nil
 }
 
 // relink joins a segment's recordings with the legs that they are of.

@@ -1,9 +1,7 @@
 package freeswitch
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"callrelay/relay/source"
@@ -46,42 +44,27 @@ func (s withLedger) Save(name string, data []byte) error {
 	return errors.Join(s.ledger.Save(), s.Store.Save(name, data))
 }
 
-// state is what a source keeps across a restart of the relay.
+// state is what a machine keeps across a restart of the relay.
 type state struct {
-	Format  int               `json:"format"`
-	Last    time.Time         `json:"last"`
-	Legs    map[string]*leg   `json:"legs"`
-	Calls   map[string]*call  `json:"calls"`
-	Names   map[string]string `json:"names"`
-	Tally   map[string]int    `json:"tally"`
-	Heard   map[string]int    `json:"heard"`
-	Pending []json.RawMessage `json:"pending"`
+	Last         *time.Time
+	Legs         map[string]*leg
+	Calls        map[string]*call
+	Names        map[string]string
+	Tally, Heard map[string]int
 }
 
-// stateFormat is the number of the form in which a state is kept.
-const stateFormat = 1
-
-// Save implements [source.Machine].
-func (m *machine) Save(pending []json.RawMessage) ([]byte, error) {
-	return json.Marshal(state{stateFormat, m.Last, m.legs, m.calls, m.names, m.tally, m.heard, pending})
+// State implements [source.Machine].
+func (m *machine) State() any {
+	return &state{&m.Last, m.legs, m.calls, m.names, m.tally, m.heard}
 }
 
-// Restore implements [source.Machine].
-func (m *machine) Restore(data []byte) ([]json.RawMessage, error) {
-	s := state{Legs: m.legs, Calls: m.calls, Names: m.names, Tally: m.tally, Heard: m.heard}
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("read state: %w", err)
-	}
-	if s.Format != stateFormat {
-		return nil, fmt.Errorf("read state: format %d, want %d", s.Format, stateFormat)
-	}
-	m.Last = s.Last
+// Restored implements [source.Machine].
+func (m *machine) Restored() {
 	for id, l := range m.legs {
 		if !l.Hung.IsZero() || l.Segment != nil && !l.Segment.End.IsZero() {
 			m.owed[id] = true
 		}
 	}
-	return s.Pending, nil
 }
 
 // Calls implements [source.Machine].
