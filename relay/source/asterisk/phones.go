@@ -57,29 +57,18 @@ func (p phones) is(device string) bool {
 	return name != "" && strings.Trim(name, "0123456789") == "" && slices.Contains(accounts, tech)
 }
 
-// find returns how a queue names the member that a channel is called for, and
-// the member's name: a Local channel has lost its options, as /n.
-func (p phones) find(queue, channel string) (m member, name string, ok bool) {
-	for _, options := range []string{"", "/n"} {
-		if name, ok = p.members[member{queue, channel + options}]; ok {
-			return member{queue, channel + options}, name, true
-		}
-	}
-	for m, name := range p.members {
-		if m.queue == queue && plain(m.agent) == channel {
-			return m, name, true
-		}
-	}
-	return member{}, "", false
-}
-
-// of returns the queues of which a channel is a member.
-func (p phones) of(channel string) []member {
+// of returns the members that a channel is called for, whatever the options of
+// a Local one, as /n: those of a queue, or of all when it is empty.
+func (p phones) of(queue, channel string) []member {
 	var found []member
 	for m := range p.members {
-		if plain(m.agent) == channel {
-			found = append(found, m)
+		if queue != "" && m.queue != queue || plain(m.agent) != plain(channel) {
+			continue
 		}
+		if m.agent == channel && queue != "" {
+			return []member{m}
+		}
+		found = append(found, m)
 	}
 	return found
 }

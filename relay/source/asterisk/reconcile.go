@@ -191,16 +191,15 @@ type waiting struct{ queue, bridge string }
 func (m afterGap) member(l *leg, callers []waiting) offer {
 	var near []member
 	for _, w := range callers {
-		who, name, is := m.phones.find(w.queue, l.device())
+		of := m.phones.of(w.queue, l.device())
 		if w.bridge == l.Bridge && w.bridge != "" {
-			return offer{w.queue, cmp.Or(who.agent, l.device()), name}
+			near = append(of, member{w.queue, l.device()})[:1]
+			break
 		}
-		if is {
-			near = append(near, who)
-		}
+		near = append(near, of...)
 	}
 	if len(near) == 0 {
-		near = m.phones.of(l.device())
+		near = m.phones.of("", l.device())
 	}
 	if len(near) == 1 {
 		return offer{near[0].queue, near[0].agent, m.phones.members[near[0]]}

@@ -12,18 +12,18 @@ type rings struct{ *ledger }
 // dialled notes that a leg is called: by another one, or by Asterisk itself.
 func (t *rings) dialled(by, l *leg, text string, at time.Time) {
 	t.dials = true
-	if by != nil {
-		if l.call != by.call && l.ID != l.call.ID {
-			t.transfer(l, by.call, at)
-		}
+	if by != nil && l.call != by.call && l.ID != l.call.ID {
+		t.transfer(l, by.call, at)
 	}
 	l.Dial = &dial{At: at}
 	l.Dial.For = t.itself(l)
 	if by != nil {
 		l.Dial.By = by.ID
 		if w := by.Wait; w != nil && l.Offer == nil {
-			_, name, _ := t.phones.find(w.Queue, plain(text))
-			l.Offer = &offer{w.Queue, text, name}
+			l.Offer = &offer{w.Queue, text, ""}
+			for _, m := range t.phones.of(w.Queue, text) {
+				l.Offer.Username = t.phones.members[m]
+			}
 		}
 	}
 	t.reaches(l.call, l)

@@ -102,55 +102,21 @@ func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
 	t.settle(at, nil, false, l)
 }
 
-// agentComplete adds the reason to a segment that is still open. It is no key:
-// the fields of either leg may be missing, and after a redirect it comes at
-// the end of the call, when the segment it means is long done. If there never
-// was one, it began and ended while nobody listened.
+// agentComplete takes the end of a conversation as its queue has it. Who ended
+// it shows in the legs, but for a transfer of which nothing else was told. It
+// is no key: the fields of either leg may be missing, and after a redirect it
+// comes at the end of the call, when the segment it means is long done. If
+// there never was one, it began and ended while nobody listened.
 func (t *tracker) agentComplete(claim, linked string, o offer, reason string, at time.Time) {
 	t.count(o.Queue, tally{Completed: 1})
-	s, sure := t.completed(claim, linked, o)
-	if s == nil {
-		if t.Wants(o.Queue, &source.Call{}) && !t.knows(linked, o) {
-			t.Gap(source.Gap{Reason: gapUnseen, Missing: 1, Checked: true}, time.Time{}, at)
-		}
-		return
-	}
-	if !sure && s.Reason != "" {
-		return
-	}
-	switch reason {
-	case source.ByAgent, source.ByCaller, source.ByTransfer:
-		s.Reason, s.Told = reason, at
-	}
-}
-
-// completed finds the open segment of an AgentComplete. It is sure when the
-// event names the leg itself, or the one that the queue called.
-func (t *tracker) completed(claim, linked string, o offer) (found *segment, sure bool) {
-	if l := t.legs[claim]; l != nil && l.Segment != nil && l.Segment.of(o.Agent) {
-		if !l.open() {
-			return nil, false
-		}
-		return l.Segment, true
-	}
-	n := 0
 	for _, l := range t.legs {
-		switch s := l.Segment; {
-		case s == nil || !t.serves(s, t.callFor(l), linked, o):
-		case claim != "" && s.Claim == claim:
-			if l.open() {
-				return s, true
-			}
-			return nil, false
-		case l.open():
-			found = s
-			n++
+		if l.open() && l.Segment.Claim == claim && l.Segment.of(o.Agent) && reason == source.ByTransfer {
+			l.Segment.Reason, l.Segment.Told = reason, at
 		}
 	}
-	if n != 1 {
-		return nil, false
+	if t.Wants(o.Queue, &source.Call{}) && !t.knows(linked, o) {
+		t.Gap(source.Gap{Reason: gapUnseen, Missing: 1, Checked: true}, time.Time{}, at)
 	}
-	return found, false
 }
 
 // knows reports whether a segment of an AgentComplete is known, open or done.

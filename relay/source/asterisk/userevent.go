@@ -66,7 +66,8 @@ func (m *machine) members(ev ami.Message) map[string]string {
 	return own
 }
 
-// merge lays the dialplan's members over the record.
+// merge lays the dialplan's members over the record. Of several scopes one
+// stays: any that the dialplan gave goes before a queue.
 func merge(r source.Record, own map[string]string) map[string]any {
 	all := map[string]any{}
 	body, _ := json.Marshal(r) // a struct of strings and numbers
@@ -74,28 +75,15 @@ func merge(r source.Record, own map[string]string) map[string]any {
 	for name, value := range own {
 		all[name] = value
 	}
-	if slices.ContainsFunc(narrower(), func(s string) bool { return own[s] != "" }) {
-		oneScope(all)
+	isQueue := func(kind string) bool { return kind == "queue" }
+	scoped := false
+	for _, kind := range append(slices.DeleteFunc(callevent.ScopeKinds(), isQueue), "queue") {
+		if scoped {
+			delete(all, kind)
+		}
+		scoped = scoped || all[kind] != nil && all[kind] != ""
 	}
 	return all
-}
-
-// narrower are the scopes that go before a queue.
-func narrower() []string {
-	return slices.DeleteFunc(callevent.ScopeKinds(), func(kind string) bool { return kind == "queue" })
-}
-
-// oneScope leaves the narrower scope that the dialplan gave in place of the
-// queue, and of several the first.
-func oneScope(all map[string]any) {
-	kept := false
-	for _, name := range append(narrower(), "queue") {
-		if _, ok := all[name]; ok && kept {
-			delete(all, name)
-		} else if ok {
-			kept = true
-		}
-	}
 }
 
 // reserved are the members that identify the event, and those that only the
