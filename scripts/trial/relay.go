@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,6 +36,7 @@ type Relay struct {
 	Dir    string   // the folder of relay.toml
 	Admin  string   // host:port of the admin listener
 	Env    []string // added to the environment of the process
+	Wrap   []string // the command that becomes the process when the relay's own is added to it; nil: none
 	t      T
 	binary string
 	place  queuetest.Place // of its records
@@ -114,7 +116,8 @@ func (r *Relay) Launch() {
 	}
 	defer log.Close() //nolint:errcheck // the process has its own
 	r.ended = make(chan struct{})
-	r.cmd = exec.Command(r.binary, "run", "-c", r.Path("relay.toml"))
+	line := append(slices.Clone(r.Wrap), r.binary, "run", "-c", r.Path("relay.toml"))
+	r.cmd = exec.Command(line[0], line[1:]...)
 	r.cmd.Env = append(os.Environ(), r.Env...)
 	r.cmd.Stdout, r.cmd.Stderr = log, log
 	if err := r.cmd.Start(); err != nil {

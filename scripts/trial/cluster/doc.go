@@ -5,5 +5,6 @@
 // stops them.
 //
 //	go run ./scripts/trial/cluster                        # the proofs, over TLS
+//	go run ./scripts/trial/cluster -only lost -times 20   # one of them, again and again
 //	go run ./scripts/trial/cluster go test ./queue/...    # a suite against the cluster
 package main

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,13 +16,18 @@ const (
 	calm            = 5 * time.Second
 	partitionTime   = 20 * time.Second
 	settleTime      = 2 * time.Minute // until all that was accepted is delivered
+	keeperAway      = 2 * time.Second
+	faultAnswer     = 40 * time.Millisecond // of the endpoint, so that a relay always has something in hand
+	crowd           = 2000                  // events that wait for one ordered service when the keeper is killed
+	crowdService    = 1                     // which the load has nothing for
+	longestStill    = 15 * time.Second
 )
 
-// faults puts load on two relays, takes away a node, a relay, and the way to a
-// node, and then looks for what was accepted.
+// faults puts load on two relays, takes away a node, a relay, the keeper with
+// much in hand, and the way to a node, and then looks for what was accepted.
 func (p *proofs) faults() {
 	receiver := trial.NewReceiver(p)
-	receiver.AnswerStatus(http.StatusOK)
+	receiver.Answer(func(http.ResponseWriter, *http.Request) { <-time.After(faultAnswer) })
 	var services strings.Builder
 	for n := range faultServices {
 		more := ""
@@ -42,6 +48,7 @@ func (p *proofs) faults() {
 		fmt.Printf("%-42s accepted %6d, arrived %6d, repeated %d\n", what, loads[0].count()+loads[1].count(), distinct, total-distinct)
 	}
 	pass := func(d time.Duration) { <-time.After(d) }
+	relays[0].Until("each relay's load arrives", func() bool { _, distinct := receiver.Total(); return distinct > 20*callsAtOnce })
 	pass(calm)
 	tell("calm")
 	for i, n := range p.nodes {
@@ -58,26 +65,60 @@ func (p *proofs) faults() {
 	relays[0].Start()
 	pass(calm)
 	tell("relay 1 killed and back")
+	accepted := p.killKeeper()
+	pass(2 * calm)
+	tell("keeper killed and back")
 	p.partition(1, true)
 	pass(partitionTime)
 	p.partition(1, false)
 	pass(2 * calm)
 	tell("node 2 apart for 20 s and back")
-	var accepted []string
 	for _, l := range loads {
 		accepted = append(accepted, l.stop()...)
 	}
 	p.lookFor(receiver, accepted)
 	tell("at the end")
 	p.lookAtOrder(receiver)
+	p.lookAtLanes(receiver, accepted)
+}
+
+// killKeeper kills the relay that keeps the site while much waits for a service
+// that it alone serves, starts it again, and returns what waits.
+func (p *proofs) killKeeper() []taken {
+	var keeper *trial.Relay
+	for _, r := range p.relays {
+		text := r.Log()
+		if strings.LastIndex(text, "this relay keeps the site") > strings.LastIndex(text, "another relay may keep the site") {
+			keeper = r
+		}
+	}
+	if keeper == nil {
+		p.Fatalf("nobody keeps the site")
+	}
+	events := make([]string, crowd)
+	for i := range events {
+		events[i] = event(crowdService, fmt.Sprint("crowd-", i/callLength), i%callLength)
+	}
+	var waiting []taken
+	for _, id := range keeper.Accept(events...) {
+		waiting = append(waiting, taken{id, time.Now()})
+	}
+	keeper.Kill()
+	<-time.After(keeperAway)
+	keeper.Start()
+	return waiting
 }
 
 // lookFor waits until all that was accepted has arrived.
-func (p *proofs) lookFor(receiver *trial.Receiver, accepted []string) {
+func (p *proofs) lookFor(receiver *trial.Receiver, accepted []taken) {
+	ids := make([]string, len(accepted))
+	for i, a := range accepted {
+		ids[i] = a.id
+	}
 	deadline := time.Now().Add(settleTime)
-	for receiver.Missing(accepted) > 0 {
+	for receiver.Missing(ids) > 0 {
 		if time.Now().After(deadline) {
-			p.Fatalf("%d of %d accepted events are lost", receiver.Missing(accepted), len(accepted))
+			p.Fatalf("%d of %d accepted events are lost", receiver.Missing(ids), len(ids))
 		}
 		<-time.After(100 * time.Millisecond)
 	}
@@ -108,5 +149,48 @@ func (p *proofs) lookAtOrder(receiver *trial.Receiver) {
 	fmt.Printf("%d deliveries of %d calls to ordered services, %d out of order\n", len(seen), calls, inversions)
 	if inversions > 0 {
 		p.Fatalf("%d deliveries were out of order", inversions)
+	}
+}
+
+// lookAtLanes finds the longest time in which a service was owed something and
+// nothing came to it.
+func (p *proofs) lookAtLanes(receiver *trial.Receiver, accepted []taken) {
+	at := map[string]time.Time{}
+	for _, a := range accepted {
+		at[a.id] = a.at
+	}
+	type delivery struct{ accepted, arrived time.Time }
+	lanes, seen := map[string][]delivery{}, map[string]bool{}
+	for _, a := range receiver.Arrivals() { // in the order of their arrival
+		id := a.Header.Get("Webhook-Id")
+		if when, ok := at[id]; ok && !seen[id] {
+			seen[id] = true
+			lanes[a.Path] = append(lanes[a.Path], delivery{when, a.At})
+		}
+	}
+	var longest time.Duration
+	var where string
+	for lane, deliveries := range lanes {
+		// owed[i] is since when something is owed that comes with i or later.
+		owed := make([]time.Time, len(deliveries))
+		for i, d := range slices.Backward(deliveries) {
+			owed[i] = d.accepted
+			if i+1 < len(owed) && owed[i+1].Before(d.accepted) {
+				owed[i] = owed[i+1]
+			}
+		}
+		for i, d := range deliveries {
+			since := owed[i]
+			if i > 0 && deliveries[i-1].arrived.After(since) {
+				since = deliveries[i-1].arrived
+			}
+			if still := d.arrived.Sub(since); still > longest {
+				longest, where = still, lane
+			}
+		}
+	}
+	fmt.Printf("the longest that a service which was owed something stood still: %v (%s)\n", longest.Round(10*time.Millisecond), where)
+	if longest > longestStill {
+		p.Fatalf("%s stood still for %v", where, longest)
 	}
 }

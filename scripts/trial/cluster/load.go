@@ -18,6 +18,12 @@ const (
 	loadRetry   = 250 * time.Millisecond
 )
 
+// taken is an event that was accepted.
+type taken struct {
+	id string
+	at time.Time
+}
+
 // A load plays the call server of one relay: it sends events, and sends again
 // what was not accepted, so that the events of a call are accepted in order.
 type load struct {
@@ -27,7 +33,7 @@ type load struct {
 	ended chan struct{}
 
 	mu       sync.Mutex
-	accepted []string
+	accepted []taken
 }
 
 func startLoad(r *trial.Relay, name string) *load {
@@ -64,9 +70,14 @@ func (l *load) step(step int) []string {
 			service = i % orderedServices
 		}
 		call := fmt.Sprintf("%s-%d-%d", l.name, round, i)
-		events[i] = fmt.Sprintf(`{"event":"agent_termination","queue":"q%d","uii":%q,"id":"%s-%d","n":%d}`, service, call, call, n, n)
+		events[i] = event(service, call, n)
 	}
 	return events
+}
+
+// event is the nth of a call, owed to one service.
+func event(service int, call string, n int) string {
+	return fmt.Sprintf(`{"event":"agent_termination","queue":"q%d","uii":%q,"id":"%s-%d","n":%d}`, service, call, call, n, n)
 }
 
 // send returns what was not accepted.
@@ -82,7 +93,9 @@ func (l *load) send(events []string) []string {
 	for i, event := range events {
 		if i < len(replies) && replies[i].Accepted {
 			l.mu.Lock()
-			l.accepted = append(l.accepted, replies[i].IDs...)
+			for _, id := range replies[i].IDs {
+				l.accepted = append(l.accepted, taken{id, time.Now()})
+			}
 			l.mu.Unlock()
 			continue
 		}
@@ -97,8 +110,8 @@ func (l *load) count() int {
 	return len(l.accepted)
 }
 
-// stop returns the ids of what was accepted.
-func (l *load) stop() []string {
+// stop returns what was accepted.
+func (l *load) stop() []taken {
 	close(l.quit)
 	<-l.ended
 	return l.accepted

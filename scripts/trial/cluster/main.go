@@ -2,22 +2,32 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	"callrelay/queue/queuetest"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	only := flag.String("only", "", "run only the proofs whose name matches")
+	times := flag.Int("times", 1, "run them so often, each time in a new cluster, until one fails")
+	flag.Parse()
+	for n := range *times {
+		if n > 0 {
+			fmt.Printf("\n== again, %d of %d\n", n+1, *times)
+		}
+		if err := run(flag.Args(), regexp.MustCompile(*only)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 }
 
-func run(command []string) (err error) {
+func run(command []string, only *regexp.Regexp) (err error) {
 	dir, err := os.MkdirTemp("", "cluster")
 	if err != nil {
 		return err
@@ -29,7 +39,7 @@ func run(command []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 	if len(command) == 0 {
-		return prove(c)
+		return prove(c, only)
 	}
 	return runAgainst(c, command)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"callrelay/scripts/trial"
@@ -32,8 +33,8 @@ func (p *proofs) Cleanup(f func()) { p.cleanup = append(p.cleanup, f) }
 // Context is for [trial.T].
 func (p *proofs) Context() context.Context { return context.Background() }
 
-// prove runs the proofs one after another and joins what failed.
-func prove(c *cluster) error {
+// prove runs the proofs that match one after another and joins what failed.
+func prove(c *cluster, only *regexp.Regexp) error {
 	binary, err := trial.Build(c.dir)
 	if err != nil {
 		return err
@@ -48,6 +49,9 @@ func prove(c *cluster) error {
 		{"what it costs", p.costs},
 		{"nothing is lost", p.faults},
 	} {
+		if !only.MatchString(proof.name) {
+			continue
+		}
 		fmt.Printf("== %s\n", proof.name)
 		if err := p.attempt(proof.run); err != nil {
 			fmt.Printf("FAILED: %v\n", err)
@@ -59,17 +63,17 @@ func prove(c *cluster) error {
 
 func (p *proofs) attempt(proof func()) (err error) {
 	defer func() {
-		for len(p.cleanup) > 0 {
-			last := p.cleanup[len(p.cleanup)-1]
-			p.cleanup = p.cleanup[:len(p.cleanup)-1]
-			last()
-		}
 		if r := recover(); r != nil {
 			f, ok := r.(failed)
 			if !ok {
 				panic(r)
 			}
 			err = fmt.Errorf("%w\n%s", f.error, p.relayLogs())
+		}
+		for len(p.cleanup) > 0 {
+			last := p.cleanup[len(p.cleanup)-1]
+			p.cleanup = p.cleanup[:len(p.cleanup)-1]
+			last()
 		}
 	}()
 	proof()

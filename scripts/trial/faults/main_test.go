@@ -1,8 +1,10 @@
 package faults
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,7 +15,13 @@ import (
 // binary is the relay under test, built once.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(trial.RunTests(m, &binary)) }
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(watchVariable); socket != "" {
+		fmt.Fprintln(os.Stderr, becomeWatched(socket)) // returns only when it could not
+		os.Exit(1)
+	}
+	os.Exit(trial.RunTests(m, &binary))
+}
 
 // size is short in a plain go test and long with FAULTS=long.
 func size(short, long int) int {
@@ -93,4 +101,29 @@ func (l *ledger) settle(t *testing.T, at *trial.Receiver, patience time.Duration
 			t.Fatalf("%d of %d acknowledged events never arrived", missing, len(ids))
 		}
 	}
+}
+
+// letters returns the ids of the dead letters, by service; nil while the queue is
+// started anew.
+func letters(t *testing.T, r *trial.Relay, filter ...string) map[string]map[string]bool {
+	t.Helper()
+	out, status := r.Run(append([]string{"dead", "list", "--json"}, filter...)...)
+	switch {
+	case strings.Contains(out, "queue is not available"):
+		return nil
+	case status != 0:
+		t.Fatalf("relay dead list: %s", out)
+	}
+	ids := map[string]map[string]bool{}
+	for d := json.NewDecoder(strings.NewReader(out)); d.More(); {
+		var l struct{ Service, ID string }
+		if err := d.Decode(&l); err != nil {
+			t.Fatalf("%v: %s", err, out[:min(len(out), 1000)])
+		}
+		if ids[l.Service] == nil {
+			ids[l.Service] = map[string]bool{}
+		}
+		ids[l.Service][l.ID] = true
+	}
+	return ids
 }

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -118,41 +117,13 @@ func (n *night) send(prefix string) {
 	}
 }
 
-// dead returns the ids of the dead letters, by service.
-func (n *night) dead() map[string]map[string]bool {
-	out, status := n.r.Run("dead", "list", "--json")
-	if status != 0 {
-		n.t.Fatalf("relay dead list: %s", out)
-	}
-	ids := map[string]map[string]bool{}
-	for d := json.NewDecoder(strings.NewReader(out)); d.More(); {
-		var found any
-		if err := d.Decode(&found); err != nil {
-			n.t.Fatal(err)
-		}
-		list, isList := found.([]any)
-		if !isList {
-			list = []any{found}
-		}
-		for _, one := range list {
-			l, _ := one.(map[string]any)
-			service, id := fmt.Sprint(l["service"]), fmt.Sprint(l["id"])
-			if ids[service] == nil {
-				ids[service] = map[string]bool{}
-			}
-			ids[service][id] = true
-		}
-	}
-	return ids
-}
-
 // settle frees the stuck endpoint and waits until all that was acknowledged has
 // arrived or is a dead letter.
 func (n *night) settle(cuts int) {
 	n.t.Helper()
 	n.free.Store(true)
 	missing := func() (lost []string, acked, again int) {
-		dead := n.dead()
+		dead := letters(n.t, n.r)
 		for _, name := range slices.Sorted(maps.Keys(n.book)) {
 			got := n.at[name].Counts()
 			for _, id := range n.book[name].ids() {
