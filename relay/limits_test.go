@@ -26,7 +26,6 @@ const (
 var beyond = map[string]int{
 	// facades
 	"type relay/command.app": 100, // each command
-	"type relay/web.Client":  30,  // each request of the admin socket
 
 	// to be parted
 	"package queue":       44,

@@ -119,6 +119,8 @@ func takeEnvironment(path string) {
 func (a *app) complain(err error, try string) {
 	if hint := (hintError{}); errors.As(err, &hint) {
 		try = hint.try
+	} else if errors.Is(err, web.ErrNotRunning) {
+		try = howToStart
 	}
 	_, _ = fmt.Fprintln(a.err, "relay:", err)
 	if try != "" {
@@ -200,15 +202,11 @@ const packagePlace = "/run/relay/"
 
 // client makes a client for the running relay. It is found even when the
 // configuration does not parse.
-func (a *app) client() (*web.Client, error) {
-	socket := cmp.Or(a.socket, os.Getenv("RELAY_ADMIN_SOCKET"))
-	if socket == "" {
-		var err error
-		if socket, err = a.socketOf("admin", packagePlace+"admin.sock"); err != nil {
-			return nil, err
-		}
+func (a *app) client() *web.Client {
+	if socket := cmp.Or(a.socket, os.Getenv("RELAY_ADMIN_SOCKET")); socket != "" {
+		return web.NewClient(socket, nil)
 	}
-	return web.NewClient(socket), nil
+	return web.NewClient(a.socketOf("admin", packagePlace+"admin.sock"))
 }
 
 // socketOf returns the socket of a table of the configuration, or the package's
@@ -244,11 +242,3 @@ func served(socket string) bool {
 
 // howToStart starts a relay by hand, or where the package is installed.
 const howToStart = "relay run, or systemctl start relay"
-
-// explain adds what to do when no relay runs.
-func explain(err error) error {
-	if errors.Is(err, web.ErrNotRunning) {
-		return hintError{err, howToStart}
-	}
-	return err
-}

@@ -36,16 +36,12 @@ func (a *app) backupCommand() *cobra.Command {
 }
 
 func (a *app) backup(ctx context.Context, dir string) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
 	if err := mustBeEmpty(dir); err != nil {
 		return err
 	}
-	err = c.Backup(ctx, func(path string, data io.Reader) error { return writeBelow(dir, path, data) })
+	err := a.client().Backup(ctx, func(path string, data io.Reader) error { return writeBelow(dir, path, data) })
 	if err != nil {
-		return explain(fmt.Errorf("backup %s is not whole: %w", dir, err))
+		return fmt.Errorf("backup %s is not whole: %w", dir, err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, queue.ManifestFile))
 	if err != nil {

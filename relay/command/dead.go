@@ -79,7 +79,7 @@ func (a *app) deadReplayCommand() *cobra.Command {
 			if f.hub != "" {
 				return a.hubReplay(cmd.Context(), f, args)
 			}
-			return a.deadMove(cmd.Context(), f, args, "replayed", (*web.Client).Replay)
+			return a.deadMove(cmd.Context(), f, args, "replayed", web.Replay)
 		},
 	}
 	f.replayHub(cmd)
@@ -95,16 +95,12 @@ func (a *app) deadDropCommand() *cobra.Command {
 		Use:   "drop [NUMBER...]",
 		Short: "Remove dead letters for good",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.deadMove(cmd.Context(), f, args, "dropped", dropLetters)
+			return a.deadMove(cmd.Context(), f, args, "dropped", web.DropLetters)
 		},
 	}
 	f.choose(a, cmd)
 	f.confirm(cmd)
 	return cmd
-}
-
-func dropLetters(c *web.Client, ctx context.Context, f web.Filter, _ func(int)) (web.Moved, error) {
-	return c.DropLetters(ctx, f)
 }
 
 func (f *deadFlags) choose(a *app, cmd *cobra.Command) {
@@ -192,16 +188,12 @@ func (a *app) deadList(ctx context.Context, f deadFlags) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
 	list := a.letterTable()
 	if f.asJSON {
 		list = letterLines{json.NewEncoder(a.out)}
 	}
 	n := 0
-	err = c.Letters(ctx, filter, f.asJSON, func(l web.Letter) bool {
+	err = a.client().Letters(ctx, filter, f.asJSON, func(l web.Letter) bool {
 		list.letter(l)
 		n++
 		return n != f.limit
@@ -211,7 +203,7 @@ func (a *app) deadList(ctx context.Context, f deadFlags) error {
 		return nil
 	}
 	list.end()
-	return explain(err)
+	return err
 }
 
 func (a *app) deadShow(ctx context.Context, which string) error {
@@ -219,11 +211,7 @@ func (a *app) deadShow(ctx context.Context, which string) error {
 	if seq, err := strconv.ParseUint(which, 10, 64); err == nil {
 		filter = web.Filter{Seqs: []uint64{seq}}
 	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	found, err := c.Letter(ctx, filter)
+	found, err := a.client().Letter(ctx, filter)
 	if err == nil && len(found) == 0 {
 		return hintError{fmt.Errorf("no dead letter %s", which), "relay dead list"}
 	}
@@ -235,30 +223,25 @@ func (a *app) deadShow(ctx context.Context, which string) error {
 			return err
 		}
 	}
-	return explain(err)
+	return err
 }
 
 // deadMove replays or drops, or only counts.
-func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done string,
-	move func(*web.Client, context.Context, web.Filter, func(int)) (web.Moved, error),
-) error {
+func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done, change string) error {
 	filter, err := f.filter(args, time.Now())
 	if err != nil {
 		return err
 	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
+	c := a.client()
 	if f.dryRun {
 		n, err := countLetters(ctx, c, filter)
 		if err != nil {
-			return explain(err)
+			return err
 		}
 		a.printf("would have %s %s\n", done, plural(n, "dead letter"))
 		return nil
 	}
-	moved, err := move(c, ctx, filter, a.progress(done, lettersOf(ctx, c, filter)))
+	moved, err := c.Move(ctx, change, filter, a.progress(done, lettersOf(ctx, c, filter)))
 	n := moved.Count
 	if err == nil && n == 0 && len(filter.Seqs) > 0 {
 		return hintError{fmt.Errorf("no dead letter %s", strings.Join(args, ", ")), "relay dead list"}
@@ -272,5 +255,5 @@ func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done str
 	if err != nil && n > 0 {
 		return hintError{err, "the same again: what is done stays done"}
 	}
-	return explain(err)
+	return err
 }

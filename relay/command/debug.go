@@ -24,13 +24,9 @@ func (a *app) debugCommand() *cobra.Command {
 }
 
 func (a *app) debug(ctx context.Context, service string, limit int) error {
-	c, err := a.client()
+	transcripts, err := a.client().Transcripts(ctx, service, limit)
 	if err != nil {
 		return err
-	}
-	transcripts, err := c.Transcripts(ctx, service, limit)
-	if err != nil {
-		return explain(err)
 	}
 	if len(transcripts) == 0 {
 		return hintError{fmt.Errorf("no exchange of service %q was kept", service), "debug = true in its [[service]], then relay reload"}

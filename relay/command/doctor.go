@@ -76,11 +76,7 @@ func warningsOf(c *config.Config) []config.Problem {
 // examine asks the running relay, or looks itself when none runs. Without a
 // configuration it can only ask.
 func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, error) {
-	client, err := a.client()
-	if err != nil {
-		return nil, err
-	}
-	found, err := client.Doctor(ctx)
+	found, err := a.client().Doctor(ctx)
 	if c == nil || !errors.Is(err, web.ErrNotRunning) {
 		return append([]web.Finding{{Level: "ok", What: "relay", Text: "runs"}}, found...), err
 	}

@@ -35,13 +35,9 @@ func (a *app) eraseCommand() *cobra.Command {
 }
 
 func (a *app) erase(ctx context.Context, who web.Person, dryRun bool) error {
-	c, err := a.client()
+	e, err := a.client().Erase(ctx, who, dryRun)
 	if err != nil {
 		return err
-	}
-	e, err := c.Erase(ctx, who, dryRun)
-	if err != nil {
-		return explain(err)
 	}
 	what := "erased"
 	if dryRun {

@@ -89,7 +89,7 @@ type relayUnderTest struct {
 func startRelay(t *testing.T, config string) *relayUnderTest {
 	t.Helper()
 	r := &relayUnderTest{t: t, path: writeQueued(t, config), hangup: make(chan os.Signal, 1)}
-	r.client = web.NewClient(filepath.Join(filepath.Dir(r.path), "run", "admin.sock"))
+	r.client = web.NewClient(filepath.Join(filepath.Dir(r.path), "run", "admin.sock"), nil)
 	r.start()
 	t.Cleanup(func() {
 		if err := r.stop(); err != nil {

@@ -32,13 +32,9 @@ func (a *app) reloadCommand() *cobra.Command {
 }
 
 func (a *app) reload(ctx context.Context) error {
-	c, err := a.client()
+	r, err := a.client().Reload(ctx)
 	if err != nil {
 		return err
-	}
-	r, err := c.Reload(ctx)
-	if err != nil {
-		return explain(err)
 	}
 	a.printProblems(r.Problems, r.Warnings)
 	if !r.Success {
@@ -62,13 +58,9 @@ func (a *app) printProblems(problems, warnings []string) {
 
 // planReload prints what a reload would do.
 func (a *app) planReload(ctx context.Context) error {
-	c, err := a.client()
+	p, err := a.client().Plan(ctx)
 	if err != nil {
 		return err
-	}
-	p, err := c.Plan(ctx)
-	if err != nil {
-		return explain(err)
 	}
 	a.printProblems(p.Problems, p.Warnings)
 	if !p.Success {

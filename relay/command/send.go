@@ -232,7 +232,7 @@ func (s *sender) refused(reply *http.Response, answer sendReply) error {
 
 func (s *sender) explain(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return explain(fmt.Errorf("%w: nobody serves %s", web.ErrNotRunning, s.socket))
+		return fmt.Errorf("%w: nobody serves %s", web.ErrNotRunning, s.socket)
 	}
 	if err = fmt.Errorf("send: %w", err); errors.Is(err, fs.ErrPermission) {
 		return hintError{err, "as root, or as a member of the socket's group: usermod -aG relay-send USER, and sign in anew"}

@@ -33,13 +33,9 @@ func (a *app) test(ctx context.Context, service, event string) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.client()
+	x, err := a.client().Test(ctx, service, data)
 	if err != nil {
 		return err
-	}
-	x, err := c.Test(ctx, service, data)
-	if err != nil {
-		return explain(err)
 	}
 	a.printTranscript(x)
 	if x.Outcome != "delivered" {

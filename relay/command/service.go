@@ -13,38 +13,31 @@ import (
 )
 
 func (a *app) pauseCommand() *cobra.Command {
-	var why string
-	cmd := a.serviceCommand("pause SERVICE", "Hold what is owed to a service, also over restarts, until resume", "paused",
-		func(ctx context.Context, c *web.Client, service string) error { return c.Pause(ctx, service, why) })
-	cmd.Flags().StringVar(&why, "why", "by an operator", "the reason that relay status shows")
+	why := "by an operator"
+	cmd := a.serviceCommand(web.Pause, "Hold what is owed to a service, also over restarts, until resume", "paused", &why)
+	cmd.Flags().StringVar(&why, "why", why, "the reason that relay status shows")
 	return cmd
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return a.serviceCommand("resume SERVICE", "End the pause of a service", "resumed",
-		func(ctx context.Context, c *web.Client, service string) error { return c.Resume(ctx, service) })
+	return a.serviceCommand(web.Resume, "End the pause of a service", "resumed", new(string))
 }
 
 func (a *app) probeCommand() *cobra.Command {
-	return a.serviceCommand("probe SERVICE", "Try the endpoint of a service now, instead of when it is due", "probing",
-		func(ctx context.Context, c *web.Client, service string) error { return c.Probe(ctx, service) })
+	return a.serviceCommand(web.Probe, "Try the endpoint of a service now, instead of when it is due", "probing", new(string))
 }
 
 // serviceCommand is a command that changes the state of one service, and says
 // so.
-func (a *app) serviceCommand(use, short, done string, change func(context.Context, *web.Client, string) error) *cobra.Command {
+func (a *app) serviceCommand(change, short, done string, why *string) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: takes, ValidArgsFunction: a.completeService,
+		Use: change + " SERVICE", Short: short, Args: takes, ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
+			_, err := a.client().Change(cmd.Context(), args[0], change, *why)
+			if err == nil {
+				a.printf("%s %s\n", done, args[0])
 			}
-			if err := change(cmd.Context(), c, args[0]); err != nil {
-				return explain(err)
-			}
-			a.printf("%s %s\n", done, args[0])
-			return nil
+			return err
 		},
 	}
 }
@@ -70,33 +63,22 @@ func (a *app) dropCommand() *cobra.Command {
 		Args:              takes,
 		ValidArgsFunction: a.completeOrphan,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.drop(cmd.Context(), args[0])
+			n, err := a.client().Change(cmd.Context(), args[0], web.Drop, "")
+			if err == nil {
+				a.printf("dropped %s of %s\n", deliveries(n), args[0])
+			}
+			return err
 		},
 	}
-}
-
-func (a *app) drop(ctx context.Context, service string) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	n, err := c.DropService(ctx, service)
-	if err != nil {
-		return explain(err)
-	}
-	_, err = fmt.Fprintf(a.out, "dropped %s of %s\n", deliveries(n), service)
-	return err
 }
 
 // completeOrphan offers the names of the services that may be dropped.
 func (a *app) completeOrphan(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var names []string
-	if c, err := a.client(); err == nil {
-		st, _ := c.Status(cmd.Context())
-		for _, s := range st.Services {
-			if s.State == deliver.StateOrphaned {
-				names = append(names, s.Name)
-			}
+	st, _ := a.client().Status(cmd.Context())
+	for _, s := range st.Services {
+		if s.State == deliver.StateOrphaned {
+			names = append(names, s.Name)
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
@@ -139,17 +121,13 @@ func (a *app) replay(ctx context.Context, f deadFlags) error {
 	if (web.Filter{Service: filter.Service}).Query().Encode() == filter.Query().Encode() && !f.all {
 		return hintError{usageError{errors.New("this would send again everything that is kept")}, "--all, or --since 2h, --until or --call"}
 	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	done, err := c.Resend(ctx, filter, f.dryRun, a.progress("put back", 0))
+	done, err := a.client().Resend(ctx, filter, f.dryRun, a.progress("put back", 0))
 	switch count := done.Delivered + done.Letters; {
 	case err != nil && count > 0 && !f.dryRun:
 		a.printf("put back %s\n", done)
 		return hintError{err, "the same again: what is put back is left out for an hour"}
 	case err != nil:
-		return explain(err)
+		return err
 	case f.dryRun:
 		a.printf("would put back %s\n", done)
 	default:

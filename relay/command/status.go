@@ -38,25 +38,17 @@ func (a *app) statusCommand() *cobra.Command {
 
 // alive is for those who watch a process, such as a container engine.
 func (a *app) alive(ctx context.Context) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	st, err := c.Status(ctx)
+	st, err := a.client().Status(ctx)
 	if err == nil && !st.Healthy {
 		err = errors.New(st.Problem)
 	}
-	return explain(err)
+	return err
 }
 
 func (a *app) status(ctx context.Context, asJSON bool) error {
-	c, err := a.client()
+	st, err := a.client().Status(ctx)
 	if err != nil {
 		return err
-	}
-	st, err := c.Status(ctx)
-	if err != nil {
-		return explain(err)
 	}
 	if asJSON {
 		e := json.NewEncoder(a.out)

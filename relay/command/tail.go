@@ -22,19 +22,15 @@ func (a *app) tailCommand() *cobra.Command {
 }
 
 func (a *app) tail(ctx context.Context, args []string) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
 	service := ""
 	if len(args) == 1 {
 		service = args[0]
 	}
 	p := a.painter()
-	return explain(c.Tail(ctx, service, func(at web.Attempt) {
+	return a.client().Tail(ctx, service, func(at web.Attempt) {
 		a.printf("%s  %s  %s  attempt %d  %.1f ms  %s  %s\n", at.At.Local().Format(time.TimeOnly), at.Service,
 			p.in(p.colour(at.Outcome), at.Outcome), at.Number, at.Elapsed, at.ID, at.Result())
-	}))
+	})
 }
 
 // colour is that of an outcome.

@@ -27,20 +27,19 @@ type operator struct{ *Daemon }
 func (p *Daemon) operator() web.Relay {
 	o := operator{p}
 	return web.Relay{
-		Status:      o.status,
-		Settings:    func() string { return p.table().Config.Text() },
-		Reload:      func(context.Context) web.Reload { return p.reload() },
-		Plan:        o.plan,
-		Services:    o,
-		Feeds:       o.feeds,
-		Letters:     deadLetters{p.queue, p.deadSeen},
-		Attempts:    o,
-		DropService: o.dropService,
-		Resend:      o.resend,
-		Test:        o.test,
-		Erase:       o.erase,
-		Backup:      o.backup,
-		Doctor:      o.doctor,
+		Status:   o.status,
+		Settings: func() string { return p.table().Config.Text() },
+		Reload:   func(context.Context) web.Reload { return p.reload() },
+		Plan:     o.plan,
+		Feeds:    o.feeds,
+		Letters:  deadLetters{p.queue, p.deadSeen},
+		Attempts: o,
+		Change:   o.change,
+		Resend:   o.resend,
+		Test:     o.test,
+		Erase:    o.erase,
+		Backup:   o.backup,
+		Doctor:   o.doctor,
 	}
 }
 
@@ -143,36 +142,27 @@ func (p operator) known(service string) error {
 	return fmt.Errorf("%w: %q", web.ErrNoService, service)
 }
 
-// Pause implements [web.Services].
-func (p operator) Pause(service, why string) error {
+func (p operator) change(ctx context.Context, service, change, why string) (int, error) {
 	if err := p.known(service); err != nil {
-		return err
+		return 0, err
 	}
-	return p.deliver.Pause(service, why)
-}
-
-// Resume implements [web.Services].
-func (p operator) Resume(service string) error {
-	if err := p.known(service); err != nil {
-		return err
+	switch change {
+	case web.Pause:
+		return 0, p.deliver.Pause(service, why)
+	case web.Resume:
+		return 0, p.deliver.Resume(service)
+	case web.Probe:
+		return 0, p.deliver.Probe(service)
+	case web.Drop:
+		return p.dropService(ctx, service)
+	default:
+		return 0, fmt.Errorf("%w: %q is nothing to do to a service", web.ErrRefused, change)
 	}
-	return p.deliver.Resume(service)
-}
-
-// Probe implements [web.Services].
-func (p operator) Probe(service string) error {
-	if err := p.known(service); err != nil {
-		return err
-	}
-	return p.deliver.Probe(service)
 }
 
 func (p operator) dropService(ctx context.Context, service string) (int, error) {
 	p.reloader.mu.Lock() // the service must not return meanwhile
 	defer p.reloader.mu.Unlock()
-	if err := p.known(service); err != nil {
-		return 0, err
-	}
 	if p.table().Service(service) != nil {
 		return 0, fmt.Errorf("%w: service %q is configured; take it out of %s and reload first", web.ErrRefused, service, p.path)
 	}

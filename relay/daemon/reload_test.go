@@ -321,11 +321,11 @@ func TestTheAdminSocketFollowsAReload(t *testing.T) {
 	p := running(t, fmt.Sprintf(text, "a.sock"))
 	socket := func(name string) string { return filepath.Join(filepath.Dir(p.path), name) }
 	rewrite(t, p.path, fmt.Sprintf(text, "b.sock"))
-	r, err := web.NewClient(socket("a.sock")).Reload(t.Context())
+	r, err := web.NewClient(socket("a.sock"), nil).Reload(t.Context())
 	if err != nil || !r.Success || len(r.Restart) > 0 {
 		t.Fatalf("reload: %+v, %v", r, err)
 	}
-	if _, err := web.NewClient(socket("b.sock")).Status(t.Context()); err != nil {
+	if _, err := web.NewClient(socket("b.sock"), nil).Status(t.Context()); err != nil {
 		t.Errorf("the new socket: %v", err)
 	}
 	await(t, "the old socket is gone", func() bool {
@@ -339,7 +339,7 @@ func TestTheAdminSocketFollowsAReload(t *testing.T) {
 	if r := p.reload(); r.Success || len(p.sources.status()) > 0 {
 		t.Errorf("a socket that cannot be bound: %+v, %d sources", r, len(p.sources.status()))
 	}
-	if _, err := web.NewClient(socket("b.sock")).Status(t.Context()); err != nil {
+	if _, err := web.NewClient(socket("b.sock"), nil).Status(t.Context()); err != nil {
 		t.Errorf("after a reload that was refused: %v", err)
 	}
 }

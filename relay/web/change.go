@@ -47,25 +47,17 @@ func (p *pages) reload(w http.ResponseWriter, r *http.Request) {
 func (p *pages) changeService(w http.ResponseWriter, r *http.Request) {
 	name, verb := r.PathValue("service"), r.PathValue("verb")
 	here := "/services/" + url.PathEscape(name)
+	var n int
 	var err error
-	notice := ""
-	switch verb {
-	case "pause":
-		notice, err = "Paused.", p.relay.Services.Pause(name, "from the status page")
-	case "resume":
-		notice, err = "Resumed.", p.relay.Services.Resume(name)
-	case "probe":
-		notice, err = "Probing.", p.relay.Services.Probe(name)
-	case "replay":
+	notice := map[string]string{Pause: "Paused.", Resume: "Resumed.", Probe: "Probing."}[verb]
+	if verb == "replay" {
 		notice, err = p.resendForm(r, name)
-	case "drop":
-		var n int
-		n, err = p.relay.DropService(r.Context(), name)
+	} else {
+		n, err = p.relay.Change(r.Context(), name, verb, "from the status page")
+	}
+	if verb == Drop {
 		notice = fmt.Sprintf("Made %d dead letters.", n)
 		here = "/dead?service=" + url.QueryEscape(name)
-	default:
-		http.NotFound(w, r)
-		return
 	}
 	if err != nil {
 		notice = err.Error()
@@ -85,19 +77,9 @@ func (p *pages) changeDead(w http.ResponseWriter, r *http.Request) {
 		back(w, r, here, err.Error())
 		return
 	}
-	var moved Moved
-	var done string
-	switch r.PathValue("verb") {
-	case "replay":
-		moved, err = p.relay.replay(r.Context(), f, func() {})
-		done = "Replayed"
-	case "drop":
-		moved.Count, err = p.relay.Letters.Drop(r.Context(), f)
-		done = "Dropped"
-	default:
-		http.NotFound(w, r)
-		return
-	}
+	verb := r.PathValue("verb")
+	moved, err := p.relay.move(r.Context(), verb, f, func() {})
+	done := map[string]string{Replay: "Replayed", DropLetters: "Dropped"}[verb]
 	notice := fmt.Sprintf("%s %d.", done, moved.Count)
 	if warning := moved.Warning(); warning != "" {
 		notice += " Warning: " + warning + "."

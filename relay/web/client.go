@@ -24,12 +24,14 @@ var ErrNotRunning = errors.New("no relay runs here")
 // nobody serves the socket.
 type Client struct {
 	path string
+	err  error // why there is no path
 	http *http.Client
 }
 
-// NewClient makes a client for the admin socket at path. It does not connect.
-func NewClient(path string) *Client {
-	return &Client{path: path, http: unixsock.Client(path)}
+// NewClient makes a client for the admin socket at path. It does not connect. An
+// error of who looked for the path is what each request returns.
+func NewClient(path string, err error) *Client {
+	return &Client{path: path, err: err, http: unixsock.Client(path)}
 }
 
 // Status asks for the relay's state.
@@ -47,29 +49,11 @@ func (c *Client) Plan(ctx context.Context) (Plan, error) {
 	return ask[Plan](ctx, c, http.MethodGet, "/v1/reload", nil)
 }
 
-// Pause holds what is owed to a service until [Client.Resume].
-func (c *Client) Pause(ctx context.Context, service, why string) error {
-	return c.change(ctx, service, "pause?"+url.Values{"why": {why}}.Encode())
-}
-
-// Resume ends a pause.
-func (c *Client) Resume(ctx context.Context, service string) error {
-	return c.change(ctx, service, "resume")
-}
-
-// Probe has an open breaker try its endpoint now.
-func (c *Client) Probe(ctx context.Context, service string) error {
-	return c.change(ctx, service, "probe")
-}
-
-func (c *Client) change(ctx context.Context, service, what string) error {
-	_, err := ask[progress](ctx, c, http.MethodPost, servicePath(service, what), nil)
-	return err
-}
-
-// DropService makes what waits for an orphaned service dead letters.
-func (c *Client) DropService(ctx context.Context, service string) (int, error) {
-	p, err := ask[progress](ctx, c, http.MethodPost, servicePath(service, "drop"), nil)
+// Change does one of [Pause], [Resume], [Probe] and [Drop] to a service, and
+// returns how many deliveries became dead letters.
+func (c *Client) Change(ctx context.Context, service, change, why string) (int, error) {
+	path := servicePath(service, change+"?"+url.Values{"why": {why}}.Encode())
+	p, err := ask[progress](ctx, c, http.MethodPost, path, nil)
 	return p.Count, err
 }
 
@@ -113,23 +97,17 @@ func (c *Client) Letter(ctx context.Context, f Filter) (found []Letter, err erro
 	return found, err
 }
 
-// Replay puts dead letters back into the queue and reports the progress.
-func (c *Client) Replay(ctx context.Context, f Filter, tell func(count int)) (Moved, error) {
-	p, err := c.move(ctx, "/v1/dead/replay?"+f.Query().Encode(), tell)
+// Move does [Replay] or [DropLetters] to dead letters and reports the progress.
+func (c *Client) Move(ctx context.Context, change string, f Filter, report func(count int)) (Moved, error) {
+	p, err := c.move(ctx, "/v1/dead/"+change+"?"+f.Query().Encode(), report)
 	return Moved{p.Count, p.Orphaned}, err
 }
 
-// DropLetters removes dead letters for good.
-func (c *Client) DropLetters(ctx context.Context, f Filter) (Moved, error) {
-	p, err := c.move(ctx, "/v1/dead/drop?"+f.Query().Encode(), func(int) {})
-	return Moved{Count: p.Count}, err
-}
-
-func (c *Client) move(ctx context.Context, path string, tell func(int)) (progress, error) {
+func (c *Client) move(ctx context.Context, path string, report func(int)) (progress, error) {
 	var last progress
 	err := each(ctx, c, http.MethodPost, path, func(p progress) bool {
 		last = p
-		tell(p.Count)
+		report(p.Count)
 		return true
 	})
 	switch {
@@ -148,12 +126,12 @@ func servicePath(service, rest string) string {
 // ask makes one request and decodes its one answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, body []byte) (T, error) {
 	var answer T
-	reply, err := c.do(ctx, method, path, body)
+	reply, err := c.send(ctx, method, path, body)
 	if err != nil {
 		return answer, err
 	}
-	defer reply.Close()
-	if err := json.NewDecoder(reply).Decode(&answer); err != nil {
+	defer reply.Body.Close()
+	if err := json.NewDecoder(reply.Body).Decode(&answer); err != nil {
 		return answer, fmt.Errorf("read answer of relay: %w", err)
 	}
 	return answer, nil
@@ -161,12 +139,12 @@ func ask[T any](ctx context.Context, c *Client, method, path string, body []byte
 
 // each makes one request and visits the lines of its answer.
 func each[T any](ctx context.Context, c *Client, method, path string, visit func(T) bool) error {
-	reply, err := c.do(ctx, method, path, nil)
+	reply, err := c.send(ctx, method, path, nil)
 	if err != nil {
 		return err
 	}
-	defer reply.Close()
-	decoder := json.NewDecoder(reply)
+	defer reply.Body.Close()
+	decoder := json.NewDecoder(reply.Body)
 	for {
 		var line json.RawMessage
 		if err := decoder.Decode(&line); err != nil {
@@ -194,16 +172,11 @@ func endOf(ctx context.Context, err error) error {
 	return fmt.Errorf("read answer of relay: %w", err)
 }
 
-func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
-	reply, err := c.send(ctx, method, path, body)
-	if err != nil {
-		return nil, err
-	}
-	return reply.Body, nil
-}
-
 // send makes a request. Its answer says that it was accepted.
 func (c *Client) send(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://relay"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err

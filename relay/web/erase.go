@@ -28,11 +28,7 @@ type Erasure struct {
 func (s *Socket) erase(w http.ResponseWriter, r *http.Request) {
 	p := Person{Call: r.FormValue("call"), Number: r.FormValue("ani")}
 	e, err := s.relay.Erase(r.Context(), p, r.FormValue("dry") != "")
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	writeJSON(w, e)
+	answer(w, e, err)
 }
 
 // Erase removes what the relay holds of a person, or with dry says what it would

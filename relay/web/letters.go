@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -11,16 +12,11 @@ import (
 
 // letters streams dead letters, one JSON object a line, without their bodies
 // unless asked for.
-func (s *Socket) letters(w http.ResponseWriter, r *http.Request) {
-	f, err := ParseFilter(r.URL.Query())
-	if err != nil {
-		writeError(w, err)
-		return
-	}
+func (s *Socket) letters(w http.ResponseWriter, r *http.Request, f Filter) {
 	lines := newLines(w)
 	bodies, stories := r.URL.Query().Has("body"), r.URL.Query().Has("story")
 	var failed error
-	err = s.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
+	err := s.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
 		if !bodies {
 			l.Body = nil
 		}
@@ -32,24 +28,20 @@ func (s *Socket) letters(w http.ResponseWriter, r *http.Request) {
 	lines.end(cmp.Or(err, failed))
 }
 
-// replay answers with progress lines; the last one says that it is done. When
-// the reader goes away the replay stops, and what was put back stays so.
-func (s *Socket) replay(w http.ResponseWriter, r *http.Request) {
-	f, err := ParseFilter(r.URL.Query())
-	if err != nil {
-		writeError(w, err)
-		return
-	}
+// move answers with progress lines; the last one says that it is done. When the
+// reader goes away it stops, and what was done stays so.
+func (s *Socket) move(w http.ResponseWriter, r *http.Request, f Filter) {
 	lines := newLines(w)
 	lines.flush()
 	moved := 0
-	done, err := s.relay.replay(r.Context(), f, func() {
+	done, err := s.relay.move(r.Context(), r.PathValue("change"), f, func() {
 		if moved++; moved%letterBatch == 0 {
 			lines.write(progress{Count: moved})
 			lines.flush()
 		}
 	})
-	lines.finish(done, err)
+	lines.write(progress{Count: done.Count, Done: err == nil, Orphaned: done.Orphaned})
+	lines.end(err)
 }
 
 // Moved is what was replayed or dropped.
@@ -66,8 +58,16 @@ func (m Moved) Warning() string {
 	return "put back for no configured service, so orphaned again: what is of " + strings.Join(m.Orphaned, ", ")
 }
 
-// replay puts letters back, and looks which of them wait for nobody.
-func (r *Relay) replay(ctx context.Context, f Filter, each func()) (Moved, error) {
+// move replays or drops letters. Of those put back it looks which wait for nobody.
+func (r *Relay) move(ctx context.Context, change string, f Filter, each func()) (Moved, error) {
+	switch change {
+	case Replay:
+	case DropLetters:
+		n, err := r.Letters.Drop(ctx, f)
+		return Moved{Count: n}, err
+	default:
+		return Moved{}, fmt.Errorf("%w: %q is nothing to do to dead letters", ErrRefused, change)
+	}
 	services := map[string]bool{}
 	n, err := r.Letters.Replay(ctx, f, func(l Letter) {
 		services[l.Service] = true
@@ -79,16 +79,4 @@ func (r *Relay) replay(ctx context.Context, f Filter, each func()) (Moved, error
 		}
 	}
 	return Moved{n, slices.Sorted(maps.Keys(services))}, err
-}
-
-func (s *Socket) dropLetters(w http.ResponseWriter, r *http.Request) {
-	f, err := ParseFilter(r.URL.Query())
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	lines := newLines(w)
-	lines.flush()
-	n, err := s.relay.Letters.Drop(r.Context(), f)
-	lines.finish(Moved{Count: n}, err)
 }

@@ -6,13 +6,19 @@ import (
 	"io"
 )
 
-// Services changes the state of one service. Its methods return an error that
-// is [ErrNoService] when there is none of that name.
-type Services interface {
-	Pause(service, why string) error
-	Resume(service string) error
-	Probe(service string) error
-}
+// What [Relay.Change] does to a service.
+const (
+	Pause  = "pause"  // holds what is owed to it, until Resume
+	Resume = "resume" // ends a pause
+	Probe  = "probe"  // has an open breaker try the endpoint now
+	Drop   = "drop"   // makes what waits for an orphaned one dead letters
+)
+
+// What is done to dead letters.
+const (
+	Replay      = "replay" // puts them back into the queue
+	DropLetters = "drop"   // removes them for good
+)
 
 // Letters reads and moves dead letters, oldest first.
 type Letters interface {
@@ -47,13 +53,13 @@ type Relay struct {
 	// Feeds returns the bindings that feed a service, a line each, and its URL
 	// without its query.
 	Feeds    func(service string) (bindings []string, url string)
-	Services Services
 	Letters  Letters
 	Attempts Attempts
 
-	// DropService makes what waits for an orphaned service dead letters and
-	// says how many.
-	DropService func(ctx context.Context, service string) (int, error)
+	// Change does one of [Pause], [Resume], [Probe] and [Drop] to a service, and
+	// returns how many deliveries became dead letters. The error is [ErrNoService]
+	// when there is none of that name.
+	Change func(ctx context.Context, service, change, why string) (int, error)
 	// Resend puts what a service was sent, and its dead letters, back into the
 	// queue, as f chooses by call and time. What it did before ctx ends stays done,
 	// and is left out when it is asked for again. With dry it only counts.

@@ -26,12 +26,25 @@ func writeJSON(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func writeDone(w http.ResponseWriter, err error) {
+// answer writes a value, or why there is none.
+func answer(w http.ResponseWriter, v any, err error) {
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	writeJSON(w, progress{Done: true})
+	writeJSON(w, v)
+}
+
+// filtered gives a handler the dead letters that a request means.
+func filtered(next func(w http.ResponseWriter, r *http.Request, f Filter)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f, err := ParseFilter(r.URL.Query())
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		next(w, r, f)
+	}
 }
 
 func writeError(w http.ResponseWriter, err error) {
@@ -73,10 +86,4 @@ func (l *lines) end(err error) {
 	if err != nil {
 		l.write(failure{Failed: err.Error()})
 	}
-}
-
-// finish writes the last lines of a change of many.
-func (l *lines) finish(m Moved, err error) {
-	l.write(progress{Count: m.Count, Done: err == nil, Orphaned: m.Orphaned})
-	l.end(err)
 }

@@ -38,12 +38,7 @@ func (r Resent) String() string {
 }
 
 // resend answers with progress lines, as replay does.
-func (s *Socket) resend(w http.ResponseWriter, r *http.Request) {
-	f, err := ParseFilter(r.URL.Query())
-	if err != nil {
-		writeError(w, err)
-		return
-	}
+func (s *Socket) resend(w http.ResponseWriter, r *http.Request, f Filter) {
 	f.Service = r.PathValue("service")
 	lines := newLines(w)
 	lines.flush()
@@ -57,12 +52,12 @@ func (s *Socket) resend(w http.ResponseWriter, r *http.Request) {
 
 // Resend puts what a service was sent, and its dead letters, back into the queue,
 // as f chooses by call and time, and reports the progress. With dry it counts.
-func (c *Client) Resend(ctx context.Context, f Filter, dry bool, tell func(count int)) (Resent, error) {
+func (c *Client) Resend(ctx context.Context, f Filter, dry bool, report func(count int)) (Resent, error) {
 	q := f.Query()
 	if dry {
 		q.Set("dry", "1")
 	}
-	last, err := c.move(ctx, servicePath(f.Service, "replay?"+q.Encode()), tell)
+	last, err := c.move(ctx, servicePath(f.Service, "replay?"+q.Encode()), report)
 	if last.Resent == nil {
 		return Resent{Delivered: last.Count}, err
 	}

@@ -59,17 +59,13 @@ func (s *Socket) routes() http.Handler {
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("POST /v1/reload", s.reload)
 	mux.HandleFunc("GET /v1/reload", s.plan)
-	mux.HandleFunc("POST /v1/services/{service}/pause", s.pause)
-	mux.HandleFunc("POST /v1/services/{service}/resume", s.resume)
-	mux.HandleFunc("POST /v1/services/{service}/probe", s.probe)
-	mux.HandleFunc("POST /v1/services/{service}/drop", s.drop)
-	mux.HandleFunc("POST /v1/services/{service}/replay", s.resend)
+	mux.HandleFunc("POST /v1/services/{service}/{change}", s.change)
+	mux.HandleFunc("POST /v1/services/{service}/replay", filtered(s.resend))
 	mux.HandleFunc("POST /v1/services/{service}/test", s.test)
 	mux.HandleFunc("GET /v1/services/{service}/debug", s.transcripts)
 	mux.HandleFunc("GET /v1/tail", s.tail)
-	mux.HandleFunc("GET /v1/dead", s.letters)
-	mux.HandleFunc("POST /v1/dead/replay", s.replay)
-	mux.HandleFunc("POST /v1/dead/drop", s.dropLetters)
+	mux.HandleFunc("GET /v1/dead", filtered(s.letters))
+	mux.HandleFunc("POST /v1/dead/{change}", filtered(s.move))
 	mux.HandleFunc("POST /v1/erase", s.erase)
 	mux.HandleFunc("GET /v1/backup", s.backup)
 	mux.HandleFunc("GET /v1/doctor", s.doctor)
@@ -84,25 +80,9 @@ func (s *Socket) reload(w http.ResponseWriter, r *http.Request) {
 
 func (s *Socket) plan(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.relay.Plan()) }
 
-func (s *Socket) pause(w http.ResponseWriter, r *http.Request) {
-	writeDone(w, s.relay.Services.Pause(r.PathValue("service"), r.FormValue("why")))
-}
-
-func (s *Socket) resume(w http.ResponseWriter, r *http.Request) {
-	writeDone(w, s.relay.Services.Resume(r.PathValue("service")))
-}
-
-func (s *Socket) probe(w http.ResponseWriter, r *http.Request) {
-	writeDone(w, s.relay.Services.Probe(r.PathValue("service")))
-}
-
-func (s *Socket) drop(w http.ResponseWriter, r *http.Request) {
-	n, err := s.relay.DropService(r.Context(), r.PathValue("service"))
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	writeJSON(w, progress{Count: n, Done: true})
+func (s *Socket) change(w http.ResponseWriter, r *http.Request) {
+	n, err := s.relay.Change(r.Context(), r.PathValue("service"), r.PathValue("change"), r.FormValue("why"))
+	answer(w, progress{Count: n, Done: true}, err)
 }
 
 func (s *Socket) test(w http.ResponseWriter, r *http.Request) {
@@ -112,11 +92,7 @@ func (s *Socket) test(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	exchange, err := s.relay.Test(r.Context(), r.PathValue("service"), event)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	writeJSON(w, exchange)
+	answer(w, exchange, err)
 }
 
 func (s *Socket) transcripts(w http.ResponseWriter, r *http.Request) {
@@ -126,11 +102,7 @@ func (s *Socket) transcripts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	attempts, err := s.relay.Attempts.Transcripts(r.Context(), r.PathValue("service"), most)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	writeJSON(w, attempts)
+	answer(w, attempts, err)
 }
 
 func (s *Socket) tail(w http.ResponseWriter, r *http.Request) {

@@ -16,19 +16,18 @@ import (
 // fakeServices, fakeLetters and fakeAttempts stand for the rest of the relay.
 type fakeServices struct{ called []string }
 
-func (f *fakeServices) do(verb, service string) error {
-	if service == "nobody" {
-		return fmt.Errorf("%w: %q", ErrNoService, service)
+func (f *fakeServices) change(_ context.Context, service, change, why string) (int, error) {
+	switch {
+	case service == "nobody":
+		return 0, fmt.Errorf("%w: %q", ErrNoService, service)
+	case change == Drop:
+		return 0, fmt.Errorf("%w: %q is configured", ErrRefused, service)
+	case change == Pause:
+		change += " (" + why + ")"
 	}
-	f.called = append(f.called, verb+" "+service)
-	return nil
+	f.called = append(f.called, change+" "+service)
+	return 0, nil
 }
-
-func (f *fakeServices) Pause(service, why string) error {
-	return f.do("pause ("+why+")", service)
-}
-func (f *fakeServices) Resume(service string) error { return f.do("resume", service) }
-func (f *fakeServices) Probe(service string) error  { return f.do("probe", service) }
 
 type fakeLetters struct {
 	letters []Letter
@@ -114,10 +113,8 @@ func fakeRelay() (Relay, *fakeServices, *fakeLetters) {
 			return []string{"agent_termination at queue support"}, "https://crm.example.com/calls"
 		},
 		Settings: func() string { return "token = \"***\"" },
-		Services: services, Letters: letters, Attempts: attempts,
-		DropService: func(_ context.Context, service string) (int, error) {
-			return 0, fmt.Errorf("%w: %q is configured", ErrRefused, service)
-		},
+		Letters:  letters, Attempts: attempts,
+		Change: services.change,
 		Resend: func(_ context.Context, f Filter, dry bool, each func(int)) (Resent, error) {
 			if f.Service != "crm" {
 				return Resent{Delivered: 2}, errors.New("the disk is full")
@@ -150,7 +147,7 @@ func startSocket(t *testing.T, relay Relay) *Client {
 			t.Errorf("Run = %v", err)
 		}
 	})
-	return NewClient(path)
+	return NewClient(path, nil)
 }
 
 func shortDir(t *testing.T) string {
@@ -177,13 +174,10 @@ func TestSocketShowsStatus(t *testing.T) {
 func TestSocketChangesServices(t *testing.T) {
 	relay, services, _ := fakeRelay()
 	c := startSocket(t, relay)
-	err := errors.Join(
-		c.Pause(t.Context(), "crm", "they move house"),
-		c.Resume(t.Context(), "crm"),
-		c.Probe(t.Context(), "crm"),
-	)
-	if err != nil {
-		t.Fatal(err)
+	for _, change := range []string{Pause, Resume, Probe} {
+		if _, err := c.Change(t.Context(), "crm", change, "they move house"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	want := "pause (they move house) crm, resume crm, probe crm"
 	if got := strings.Join(services.called, ", "); got != want {
@@ -229,13 +223,13 @@ func TestSocketTellsWhatWentWrong(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{"unknown service", func() error { return c.Resume(t.Context(), "nobody") }, `no such service: "nobody"`},
+		{"unknown service", func() error { _, err := c.Change(t.Context(), "nobody", Resume, ""); return err }, `no such service: "nobody"`},
 		{"a service in use is not dropped", func() error {
-			_, err := c.DropService(t.Context(), "crm")
+			_, err := c.Change(t.Context(), "crm", Drop, "")
 			return err
 		}, `refused: "crm" is configured`},
 		{"a replay that breaks off", func() error {
-			_, err := c.Replay(t.Context(), Filter{}, func(int) {})
+			_, err := c.Move(t.Context(), Replay, Filter{}, func(int) {})
 			return err
 		}, "disk on fire"},
 		{"a list that breaks off", func() error {
@@ -258,14 +252,14 @@ func TestSocketMovesLetters(t *testing.T) {
 		Since: time.Date(2020, 4, 22, 0, 0, 0, 5000, time.UTC), Until: time.Date(2020, 4, 23, 0, 0, 0, 0, time.UTC),
 	}
 	letters.letters[1].Service = "removed"
-	got, err := c.Replay(t.Context(), want, func(int) {})
+	got, err := c.Move(t.Context(), Replay, want, func(int) {})
 	if err != nil || got.Count != 3 || fmt.Sprint(got.Orphaned) != "[removed]" {
 		t.Fatalf("Replay = %+v, %v; want 3, of them orphaned what is of removed", got, err)
 	}
 	if fmt.Sprint(letters.last) != fmt.Sprint(want) {
 		t.Errorf("filter arrived as %+v, want %+v", letters.last, want)
 	}
-	if got, err = c.DropLetters(t.Context(), Filter{}); err != nil || got.Count != 3 || got.Warning() != "" {
+	if got, err = c.Move(t.Context(), DropLetters, Filter{}, func(int) {}); err != nil || got.Count != 3 || got.Warning() != "" {
 		t.Errorf("DropLetters = %+v, %v", got, err)
 	}
 }
@@ -313,7 +307,7 @@ func TestSocketTestsAService(t *testing.T) {
 }
 
 func TestClientSaysThatNoRelayRuns(t *testing.T) {
-	_, err := NewClient(filepath.Join(shortDir(t), "admin.sock")).Status(t.Context())
+	_, err := NewClient(filepath.Join(shortDir(t), "admin.sock"), nil).Status(t.Context())
 	if !errors.Is(err, ErrNotRunning) {
 		t.Errorf("got %v, want ErrNotRunning", err)
 	}
