@@ -22,6 +22,10 @@ type talks struct {
 // that Asterisk takes out of the way, if there is one: its segment goes on. In
 // a bridge where it waits, a segment of it is over.
 func (t *talks) enters(l, out *leg, bridge string, holding bool, at time.Time) {
+	if out != nil && out.Bridge == bridge { // it leaves for this one
+		t.displace(out)
+		out.leave(at)
+	}
 	t.displace(l)
 	l.enter(bridge, holding, at)
 	t.place(l, bridge)
@@ -295,7 +299,7 @@ func (t *talks) reason(l *leg) string {
 		return source.ByTransfer
 	case s.Reason != "" && s.End.Sub(s.Told) < prompt: // else it went on with somebody else
 		return s.Reason
-	case l.Hung, s.Left == l.ID:
+	case l.Hung, s.Left == l.ID && !s.PeerHung:
 		return source.ByAgent
 	case s.PeerHung, t.hungUp(s):
 		return source.ByCaller
