@@ -168,7 +168,7 @@ func (r *taker) events() []source.Event {
 // await waits until one of the events taken has that name, and returns all.
 func (r *taker) await(t *testing.T, name string) []source.Event {
 	t.Helper()
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(30 * time.Second); ; {
 		all := r.events()
 		if slices.ContainsFunc(all, func(o source.Event) bool { return o.Name == name }) {
 			return all
@@ -239,7 +239,7 @@ func options(f *fake, r *taker) source.Options {
 // until waits for a state of the source that has no event of its own.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for tick := time.NewTicker(time.Millisecond); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatal("not seen: " + what)

@@ -107,6 +107,9 @@ const (
 // unrung raises agent_ring_end for a phone that rang and hangs up unanswered.
 func (t *rings) unrung(l *leg, cause string, at time.Time) {
 	d := l.Dial
+	if d != nil && d.End.IsZero() && cause == causeBusy {
+		l.call.Dial = "BUSY" // the end of the call to it was not told
+	}
 	if d == nil || !d.Rang || d.Answered || l.ID == l.call.ID || len(l.Bridged) > 0 {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	callevent "callrelay/relay/call"
 	"callrelay/relay/source"
 	"callrelay/relay/source/asterisk/ami"
 )
@@ -104,10 +105,16 @@ func playShape(t *testing.T, name string) []source.Event {
 	afterGap{m}.resume(since)
 	all := afterGap{m}.reconcile(source.GapStart, time.Time{}, list(name+".channels.gz"),
 		list(name+".members.gz", filepath.Join(filepath.Dir(name), "members.gz")))
+	begun := len(all)
 	for _, ev := range events {
 		all = append(all, m.apply(ev, ev.Stamp())...)
 	}
 	all = append(all, m.tick(m.Last.Add(time.Minute))...)
+	for _, o := range all[begun:] {
+		if o.Name == callevent.Gap {
+			t.Errorf("a gap where all was heard: %s", o.Body)
+		}
+	}
 	checkAccepted(t, all)
 	if missed(m) > 0 {
 		t.Errorf("%d events missed: %s", missed(m), problem(m))

@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -114,33 +115,28 @@ func (t *tracker) agentComplete(claim, linked string, o offer, reason string, at
 			l.Segment.Reason, l.Segment.Told = reason, at
 		}
 	}
-	if t.Wants(o.Queue, &source.Call{}) && !t.knows(linked, o) {
+	if t.Wants(o.Queue, &source.Call{}) && !t.knows(claim, linked, o) {
 		t.Gap(source.Gap{Reason: gapUnseen, Missing: 1, Checked: true}, time.Time{}, at)
 	}
 }
 
-// knows reports whether a segment of an AgentComplete is known, open or done.
-func (t *tracker) knows(linked string, o offer) bool {
+// knows reports whether a segment of an AgentComplete is known, open or done:
+// the one of the leg that the queue called, or one of that queue and agent, in
+// that call unless the event names none.
+func (t *tracker) knows(claim, linked string, o offer) bool {
+	is := func(s *segment, c *call) bool {
+		return s.Claim != "" && s.Claim == claim ||
+			s.of(o.Agent) && (s.Queue == "" || s.Queue == o.Queue) && (linked == "" || linked == c.ID || s.Call != "")
+	}
 	for _, l := range t.legs {
-		if l.Segment != nil && t.serves(l.Segment, t.callFor(l), linked, o) {
+		if l.Segment != nil && is(l.Segment, t.callFor(l)) {
 			return true
 		}
 	}
 	past := func(c *call) bool {
-		return slices.ContainsFunc(c.Past, func(s *segment) bool { return t.serves(s, c, linked, o) })
+		return slices.ContainsFunc(c.Past, func(s *segment) bool { return is(s, c) })
 	}
-	for _, c := range t.calls {
-		if past(c) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(t.past, past)
-}
-
-// serves reports whether a queue's event can be about a segment: of that queue
-// and agent, and of that call unless the event names none.
-func (t *tracker) serves(s *segment, c *call, linked string, o offer) bool {
-	return s.of(o.Agent) && (s.Queue == "" || s.Queue == o.Queue) && (linked == "" || linked == c.ID || s.Call != "")
+	return slices.ContainsFunc(slices.Collect(maps.Values(t.calls)), past) || slices.ContainsFunc(t.past, past)
 }
 
 // of reports whether a queue means the segment when it names an agent.
