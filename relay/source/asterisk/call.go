@@ -107,7 +107,7 @@ type segment struct {
 	Peers          []string  // the legs of the others
 	Left           string    // the leg that left last
 	LeftMoved      bool      // and went elsewhere in the dialplan
-	PeerHung       bool      // one of the others asked for the hangup before
+	By             string    // who had asked for the hangup by then; empty: nobody
 	Sources        []*tape
 }
 

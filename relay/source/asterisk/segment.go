@@ -117,7 +117,7 @@ func (t *talks) weigh(l *leg, at time.Time, left *leg, moved bool) {
 	}
 	switch {
 	case len(others) > 0:
-		s.Alone, s.Left = time.Time{}, ""
+		s.Alone, s.Left, s.By = time.Time{}, "", ""
 		for _, o := range others {
 			if !slices.Contains(s.Peers, o.ID) {
 				s.Peers = append(s.Peers, o.ID)
@@ -132,7 +132,7 @@ func (t *talks) weigh(l *leg, at time.Time, left *leg, moved bool) {
 		}
 	case s.Start.IsZero() && !s.Unsure: // it did not begin
 	case s.Alone.IsZero() && !t.expects(l):
-		s.Alone, s.PeerHung = at, t.hungUp(s)
+		s.Alone, s.By = at, t.hungUp(l)
 		if left != nil {
 			s.Left, s.LeftMoved = left.ID, moved
 		}
@@ -299,10 +299,12 @@ func (t *talks) reason(l *leg) string {
 		return source.ByTransfer
 	case s.Reason != "" && s.End.Sub(s.Told) < prompt: // else it went on with somebody else
 		return s.Reason
-	case l.Hung, s.Left == l.ID && !s.PeerHung:
+	case s.By != "":
+		return s.By
+	case s.Left == l.ID:
 		return source.ByAgent
-	case s.PeerHung, t.hungUp(s):
-		return source.ByCaller
+	case t.hungUp(l) != "":
+		return t.hungUp(l)
 	case s.LeftMoved:
 		return source.ByTransfer
 	case s.Left != "":
@@ -311,9 +313,16 @@ func (t *talks) reason(l *leg) string {
 	return ""
 }
 
-// hungUp reports whether one of the others asked for the hangup.
-func (t *talks) hungUp(s *segment) bool {
-	return slices.ContainsFunc(s.Peers, func(id string) bool { p := t.legs[id]; return p != nil && p.Hung })
+// hungUp is who has asked for the hangup of a segment; empty: nobody.
+func (t *talks) hungUp(l *leg) string {
+	asked := func(id string) bool { p := t.legs[id]; return p != nil && p.Hung }
+	switch {
+	case l.Hung:
+		return source.ByAgent
+	case slices.ContainsFunc(l.Segment.Peers, asked):
+		return source.ByCaller
+	}
+	return ""
 }
 
 // transferred notes that the agent on a leg passed the call on. Its

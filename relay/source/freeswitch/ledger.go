@@ -202,10 +202,14 @@ func (l *Ledger) emit(next source.Emit, log *slog.Logger) source.Emit {
 }
 
 // happening identifies an event whichever source tells of it: the uuids of legs
-// are unique in the world, and of several FreeSWITCH a document may not say
-// which source it belongs to.
+// are unique in the world. Of several FreeSWITCH a document may not say which
+// source it belongs to, and that of an agent who was asked first and given the
+// caller then names the consultation as his call.
 func happening(e source.Record) string {
-	if e.UII == "" {
+	switch {
+	case e.SegmentID != "":
+		return e.SegmentID + "/" + e.Event
+	case e.UII == "":
 		return e.ID
 	}
 	return strings.TrimPrefix(e.ID, e.Source)

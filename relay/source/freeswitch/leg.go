@@ -27,8 +27,8 @@ type leg struct {
 	Hung        time.Time
 	Complete    bool // nothing more comes of it
 	Files       []*file
-	Segment     *segment       // open, or not reported yet
-	Done        map[string]int // segments reported, by their call
+	Segment     *segment // open, or not reported yet
+	Done        int      // segments reported
 
 	stale bool // known before a gap, and not seen since
 }

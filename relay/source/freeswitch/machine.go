@@ -243,11 +243,6 @@ func (m *machine) report(l *leg, reason string) {
 		c.Segments--
 		m.segment("agent_termination", c, l, m.legs[c.ID], reason)
 	}
-	if l.Done == nil {
-		l.Done = map[string]int{}
-	}
-	if len(l.Done) < 1000 {
-		l.Done[s.Call]++
-	}
+	l.Done++
 	l.Segment = nil
 }

@@ -2,7 +2,9 @@ package freeswitch
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -77,7 +79,8 @@ func TestConference(t *testing.T) {
 }
 
 // An agent asks in another queue and passes the caller on to who answers there:
-// that queue gave the call, and the consultation is no segment.
+// that queue gave the call, and the consultation is no segment. The document
+// of who answered names the consultation as the call, and says nothing again.
 func TestPassedOnToAQueue(t *testing.T) {
 	agent := func(user, queue, member string) []string {
 		return []string{
@@ -107,6 +110,22 @@ func TestPassedOnToAQueue(t *testing.T) {
 		if e["event"] == "agent_termination" {
 			segments = append(segments, fmt.Sprint(e["uii"], e["queue"], e["agent_id"], e["agent_duration"], e["hold_duration"], e["term_reason"]))
 		}
+	}
+	r, ledger := newTaker(), openLedger(t, &memory{})
+	for _, e := range got {
+		body, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ledger.emit(singly(r.emit), nil)(t.Context(), [][]byte{body})
+	}
+	told := len(r.events())
+	n := &Intake{Converter: converter, Emit: singly(r.emit), Ledger: ledger}
+	if w := post(n, edited(t, agentDocument(t), map[string]any{"uuid": "d", "cc_member_session_uuid": "c"})); w.Code != http.StatusAccepted {
+		t.Errorf("answer %d %s", w.Code, w.Body)
+	}
+	if events := r.events(); len(events) != told {
+		t.Errorf("the document says again: %v", events[told:])
 	}
 	want := []string{"asupport1001@default6 4transfer", "asales1003@default4 <nil>caller"}
 	if !slices.Equal(segments, want) {

@@ -60,7 +60,7 @@ func (r *reporter) queued(c *call, name, result string, at time.Time) {
 
 // ringing raises that an agent's phone rings, or rings no more.
 func (r *reporter) ringing(name string, c *call, l *leg, result string, at time.Time) {
-	e, s := r.About(&c.Call, at), r.whose(c, l, l.Queue, l.Agent)
+	e, s := r.About(&c.Call, at), r.whose(l, l.Queue, l.Agent)
 	e.Of(&s)
 	if result != "" {
 		e.RingResult, e.RingDuration = result, source.Between(l.Created, at)
@@ -70,10 +70,10 @@ func (r *reporter) ringing(name string, c *call, l *leg, result string, at time.
 
 // whose says whose part of a call a leg is, as the queue names the agent if one
 // called.
-func (r *reporter) whose(c *call, l *leg, queue, agent string) source.Segment {
+func (r *reporter) whose(l *leg, queue, agent string) source.Segment {
 	s := source.Segment{ID: l.ID, Queue: queue, Agent: cmp.Or(agent, l.Device), Username: r.names[l.Device], Device: l.Device}
-	if n := l.Done[c.ID]; n > 0 { // it served the same caller before
-		s.ID = fmt.Sprintf("%s-%d", l.ID, n+1)
+	if l.Done > 0 { // it served a caller before
+		s.ID = fmt.Sprintf("%s-%d", l.ID, l.Done+1)
 	}
 	return s
 }
@@ -86,7 +86,7 @@ func (r *reporter) segment(name string, c *call, l, owner *leg, reason string) {
 	if !r.Wants(s.Queue, &c.Call) {
 		return
 	}
-	e := r.whose(c, l, s.Queue, s.Agent)
+	e := r.whose(l, s.Queue, s.Agent)
 	e.Start, e.End, e.Held, e.Done, e.Reason = s.Start, s.End, s.Held, name != "agent_connect", reason
 	if !e.Done {
 		r.Segment(name, &c.Call, &e, s.Start)

@@ -230,10 +230,12 @@ func (l *line) request(method, more, body string) {
 // response takes what Asterisk answers.
 func (l *line) response(m, status string) {
 	_, method, _ := strings.Cut(header(m, "CSeq"), " ")
-	if method != "INVITE" || status < "200" {
+	if method != "INVITE" || status < "180" {
 		return
 	}
-	l.remot = header(m, "To")
+	if l.remot = header(m, "To"); status < "200" {
+		return
+	}
 	if status == "200" {
 		l.target = uri(header(m, "Contact"))
 	}

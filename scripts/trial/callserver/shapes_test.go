@@ -17,11 +17,7 @@ import (
 // arrive beside the times, which the channel event log gives. A line is
 // "direction result", a segment "device queue agent reason", a transfer
 // "transfer device", "left queue result", "missed rang...", "rang device result".
-var shapes = []struct {
-	name string
-	run  func(w *world)
-	want string
-}{
+var shapes = []shapeOf{
 	{"plain", func(w *world) { l := w.up(w.in("500")); w.at("201"); w.talk(); l.bye() }, "201 plain PJSIP/201 caller"},
 	{"plain, the agent hangs up", func(w *world) { w.in("500"); a := w.at("201"); w.talk(); a.bye() }, "201 plain PJSIP/201 agent"},
 	{"local /n", func(w *world) { l := w.in("501"); w.at("201"); w.talk(); l.bye() }, "201 locn Local/201@from-queue/n caller"},
@@ -459,7 +455,7 @@ func (w *world) forget(name string) {
 func TestShapes(t *testing.T) {
 	relay, receiver := besidePBX(t)
 	w := newWorld(t)
-	for _, shape := range shapes {
+	for _, shape := range slices.Concat(shapes, neighbours) {
 		t.Run(shape.name, func(t *testing.T) {
 			w.t = t
 			w.reset()
@@ -472,6 +468,7 @@ func TestShapes(t *testing.T) {
 			w.save(strings.ReplaceAll(strings.ReplaceAll(shape.name, " ", "-"), "/", ""))
 			judge(t, got, shape.want)
 			w.times(t, got)
+			w.billed(t, got)
 			if t.Failed() {
 				for _, g := range got {
 					t.Log(strings.TrimSpace(fmt.Sprintf("%s %s %s", g.UII, g.Event, g.line())))
@@ -586,6 +583,37 @@ func (w *world) times(t *testing.T, got []webhook) {
 		}
 	}
 }
+
+// billed holds the segments against the call detail records (CDR): a phone of
+// one is in a record that was answered, and each phone that a record says has
+// answered another, and talked, has one.
+func (w *world) billed(t *testing.T, got []webhook) {
+	t.Helper()
+	answered, talked := map[string]bool{}, map[string]bool{}
+	for _, m := range w.heard() {
+		if m.Event() != "Cdr" || m.Get("Disposition") != "ANSWERED" {
+			continue
+		}
+		from, to := deviceOf(m.Get("Channel")), deviceOf(m.Get("DestinationChannel"))
+		answered[from], answered[to] = true, true
+		talked[to] = talked[to] || m.Get("BillableSeconds") != "0"
+	}
+	segments := map[string]bool{}
+	for _, g := range only(got, "agent_termination") {
+		segments[g.Device] = true
+		if !answered[g.Device] {
+			t.Errorf("%s: no call detail record has it answer or call", g.Device)
+		}
+	}
+	for device := range talked {
+		if talked[device] && strings.HasPrefix(device, "PJSIP/2") && !segments[device] {
+			t.Errorf("%s: a call detail record has it talk, no segment does", device)
+		}
+	}
+}
+
+// deviceOf is a channel's name without its serial number.
+func deviceOf(channel string) string { return channel[:max(strings.LastIndex(channel, "-"), 0)] }
 
 func logged(log map[string]*spoken) string {
 	var b strings.Builder

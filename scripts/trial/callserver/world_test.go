@@ -167,7 +167,7 @@ func (w *world) cel() map[string]*spoken {
 			continue
 		}
 		channel := m.Get("Channel")
-		device := channel[:max(strings.LastIndex(channel, "-"), 0)]
+		device := deviceOf(channel)
 		if !strings.HasPrefix(device, "PJSIP/2") {
 			continue
 		}
