@@ -216,15 +216,15 @@ func token() string { return fmt.Sprintf("%09d", rand.IntN(1_000_000_000)) }
 // request writes a request within the call, or the one that begins it.
 func (l *line) request(method, more, body string) {
 	l.cseq++
-	branch := token()
+	branch, to := token(), l.remot
 	switch method {
 	case "INVITE":
 		l.branch = branch
-	case "CANCEL":
-		branch = l.branch
+	case "CANCEL": // as the INVITE was
+		branch, to = l.branch, "<"+l.target+">"
 	}
 	l.phone.send(fmt.Sprintf("%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\n%s%s%s",
-		method, l.target, l.phone.conn.LocalAddr(), branch, l.local, l.remot, l.id, l.cseq, method, l.phone.contact(), more, content(body)))
+		method, l.target, l.phone.conn.LocalAddr(), branch, l.local, to, l.id, l.cseq, method, l.phone.contact(), more, content(body)))
 }
 
 // response takes what Asterisk answers.
