@@ -52,6 +52,7 @@ func oauthService(rc *receiver, ts *tokenServer) string {
 }
 
 func TestOneTokenServesAllAttempts(t *testing.T) {
+	t.Parallel()
 	ts, rc := newTokenServer(t, 3600), newReceiver(t)
 	r := rigged(t, oauthService(rc, ts))
 	r.owe("crm", names("e", 100)...)
@@ -65,6 +66,7 @@ func TestOneTokenServesAllAttempts(t *testing.T) {
 }
 
 func TestAWithdrawnTokenIsReplacedOnce(t *testing.T) {
+	t.Parallel()
 	ts, rc := newTokenServer(t, 3600), newReceiver(t)
 	var valid atomic.Value
 	valid.Store("Bearer token-1")
@@ -95,6 +97,7 @@ func TestAWithdrawnTokenIsReplacedOnce(t *testing.T) {
 }
 
 func TestWithoutATokenNothingIsSent(t *testing.T) {
+	t.Parallel()
 	ts, rc := newTokenServer(t, 3600), newReceiver(t)
 	ts.broken.Store(true)
 	r := rigged(t, oauthService(rc, ts)+"[service.breaker]\nopen = \"100ms\"")
@@ -113,6 +116,7 @@ func TestWithoutATokenNothingIsSent(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, auth, header, want string
 	}{
@@ -133,6 +137,7 @@ func TestCredentials(t *testing.T) {
 }
 
 func TestAProxyIsUsed(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var asked, credentials string
 	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -163,6 +168,7 @@ func write(t testing.TB, path string, data []byte) {
 // A token is made anew for each attempt, with claims of its event, and is shown
 // nowhere else.
 func TestASignedTokenIsMadeForEachAttempt(t *testing.T) {
+	t.Parallel()
 	for place, more := range map[string]string{"Authorization": "", "X-Token": "header = \"X-Token\"", "?": "query = \"jwt\""} {
 		rc := newReceiver(t)
 		rc.respond(func(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 )
 
 func TestABlockedEndpointIsRetriedAndSaysWhy(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	r := rigged(t, service("crm", rc.URL, "allow_private = false"))
 	r.owe("crm", "a")
@@ -26,6 +27,7 @@ func TestABlockedEndpointIsRetriedAndSaysWhy(t *testing.T) {
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
 	elsewhere := newReceiver(t)
 	rc := newReceiver(t)
 	rc.respond(func(w http.ResponseWriter, r *http.Request) {
@@ -47,6 +49,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 }
 
 func TestSignaturesPassTheEcosystemsLibrary(t *testing.T) {
+	t.Parallel()
 	first := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))
 	second := "whsec_" + base64.StdEncoding.EncodeToString([]byte("fedcba9876543210fedcba9876543210"))
 	rc := newReceiver(t)

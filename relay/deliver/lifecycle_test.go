@@ -15,6 +15,7 @@ import (
 )
 
 func TestGonePausesTheServiceAndSaysSo(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(410, "moved out"))
 	toml := service("crm", rc.URL, "")
@@ -45,6 +46,7 @@ func TestGonePausesTheServiceAndSaysSo(t *testing.T) {
 }
 
 func TestRefusedPayloadsAreReplayedUnderTheSameID(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(422, "no such agent"))
 	r := rigged(t, service("crm", rc.URL, ""))
@@ -88,6 +90,7 @@ func TestRefusedPayloadsAreReplayedUnderTheSameID(t *testing.T) {
 }
 
 func TestARestartBeginsHalfOpen(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(503, ""))
 	toml := service("crm", rc.URL, "retry_schedule = [\"1h\"]\n[service.breaker]\nopen = \"1h\"\nmax_open = \"1h\"")
@@ -106,6 +109,7 @@ func TestARestartBeginsHalfOpen(t *testing.T) {
 }
 
 func TestProbeOnDemand(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(503, ""))
 	r := rigged(t, service("crm", rc.URL, "[service.breaker]\nopen = \"1h\"\nmax_open = \"1h\""))
@@ -125,6 +129,7 @@ func TestProbeOnDemand(t *testing.T) {
 }
 
 func TestProbeWithAClosedBreakerTriesWhatWaits(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(503, ""))
 	r := rigged(t, service("crm", rc.URL, `retry_schedule = ["1h"]`))
@@ -138,6 +143,7 @@ func TestProbeWithAClosedBreakerTriesWhatWaits(t *testing.T) {
 }
 
 func TestServicesWithOneEndpointShareItsBreaker(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(503, ""))
 	r := rigged(t, service("one", rc.URL, "[service.breaker]\nopen = \"1h\"\nmax_open = \"1h\"")+service("two", rc.URL, ""))
@@ -159,6 +165,7 @@ func TestServicesWithOneEndpointShareItsBreaker(t *testing.T) {
 }
 
 func TestInactiveAndOrphanedServicesHoldWhatWaits(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	both := service("crm", rc.URL, "") + service("qa", rc.URL+"/qa", "")
 	r := rigged(t, service("crm", rc.URL, "active = false")+service("qa", rc.URL+"/qa", ""))
@@ -180,6 +187,7 @@ func TestInactiveAndOrphanedServicesHoldWhatWaits(t *testing.T) {
 }
 
 func TestLettersOfRemovedServicesAreCounted(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	qa := service("qa", rc.URL+"/qa", "")
 	r := rigged(t, service("crm", rc.URL, "active = false")+qa)
@@ -204,6 +212,7 @@ func TestLettersOfRemovedServicesAreCounted(t *testing.T) {
 }
 
 func TestWhatWaitsExpires(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	toml := "[defaults]\nmax_age = \"300ms\"\n" + service("paused", rc.URL, "") + service("gone", rc.URL+"/g", "") +
 		service("down", "http://127.0.0.1:1/", "[service.breaker]\nfailures = 1\nopen = \"1h\"\nmax_open = \"1h\"")
@@ -234,6 +243,7 @@ func TestWhatWaitsExpires(t *testing.T) {
 }
 
 func TestEverySeriesExistsFromTheStart(t *testing.T) {
+	t.Parallel()
 	r := rigged(t, service("crm", "http://127.0.0.1:1/", ""))
 	series := []string{
 		`relay_attempt_seconds{service="crm"}`, `relay_delivery_lag_seconds{service="crm"}`, `relay_pending{service="crm"}`,
@@ -256,6 +266,7 @@ func TestEverySeriesExistsFromTheStart(t *testing.T) {
 }
 
 func TestReloadsUnderLoadLoseAndRepeatNothing(t *testing.T) {
+	t.Parallel()
 	one, two := newReceiver(t), newReceiver(t)
 	toml := func(i int) string { return service("crm", []string{one.URL, two.URL}[i%2], "") }
 	r := rigged(t, toml(0))
@@ -300,6 +311,7 @@ func TestReloadsUnderLoadLoseAndRepeatNothing(t *testing.T) {
 }
 
 func TestACallIsDeliveredInOrder(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	var n atomic.Int64
 	rc.respond(func(w http.ResponseWriter, _ *http.Request) {
@@ -330,6 +342,7 @@ func TestACallIsDeliveredInOrder(t *testing.T) {
 }
 
 func TestStopFinishesWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	entered, leave := make(chan struct{}, 8), make(chan struct{})
 	rc.respond(func(http.ResponseWriter, *http.Request) {
@@ -366,6 +379,7 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 }
 
 func TestAbortGivesBackWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	entered := make(chan struct{}, 8)
 	rc.respond(func(_ http.ResponseWriter, r *http.Request) { entered <- struct{}{}; <-r.Context().Done() })
@@ -383,6 +397,7 @@ func TestAbortGivesBackWhatIsUnderWay(t *testing.T) {
 }
 
 func TestHangingAndDrippingEndpointsTimeOut(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -424,6 +439,7 @@ func TestHangingAndDrippingEndpointsTimeOut(t *testing.T) {
 
 // Its status says that the endpoint took the event, so it is not called again.
 func TestASuccessWhoseBodyIsCutOffIsDelivered(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "100")
@@ -443,6 +459,7 @@ func TestASuccessWhoseBodyIsCutOffIsDelivered(t *testing.T) {
 }
 
 func TestALongAnswerIsNotReadToItsEnd(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	var written atomic.Int64
 	rc.respond(func(w http.ResponseWriter, _ *http.Request) {
@@ -463,6 +480,7 @@ func TestALongAnswerIsNotReadToItsEnd(t *testing.T) {
 }
 
 func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	r := rigged(t, service("crm", rc.URL, "concurrency = 4"))
 	r.owe("crm", names("e", 200)...)
@@ -477,6 +495,7 @@ func TestConnectionsAreKept(t *testing.T) {
 }
 
 func TestDebugKeepsExchangesAndEndsByItself(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(200, "thanks"))
 	toml := service("crm", rc.URL, "debug = \"1h\"")
@@ -498,6 +517,7 @@ func TestDebugKeepsExchangesAndEndsByItself(t *testing.T) {
 }
 
 func TestOperationalEventsDoNotFeedThemselves(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(503, ""))
 	r := rigged(t, service("alarm", rc.URL, "[service.breaker]\nopen = \"10ms\"\nmax_open = \"10ms\""))
@@ -518,6 +538,7 @@ func TestOperationalEventsDoNotFeedThemselves(t *testing.T) {
 }
 
 func TestPreviewAndTest(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(status(422, "no such agent"))
 	r := rigged(t, service("crm", rc.URL, "headers = { X-Queue = \"#queue|upper#\" }\n[service.auth]\nbearer = \"top-secret\""))
@@ -552,6 +573,7 @@ func TestPreviewAndTest(t *testing.T) {
 }
 
 func TestWhatCannotBeRenderedIsADeadLetter(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	toml := strings.Replace(service("crm", rc.URL, "missing = \"reject\""), "#agent_id#", "#no_such_tag#", 1)
 	r := rigged(t, toml)
@@ -569,6 +591,7 @@ func TestWhatCannotBeRenderedIsADeadLetter(t *testing.T) {
 }
 
 func TestSoapFaultsEndAsTheContractSays(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("Webhook-Id")
@@ -601,6 +624,7 @@ func TestSoapFaultsEndAsTheContractSays(t *testing.T) {
 }
 
 func TestStatusBesideReloadsPausesAndScrapes(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	one, both := service("crm", rc.URL, ""), service("crm", rc.URL, "")+service("qa", rc.URL+"/qa", "")
 	r := rigged(t, one)

@@ -26,6 +26,7 @@ var keyrings = []struct{ name, toml, told string }{
 }
 
 func TestNoSecretIsShown(t *testing.T) {
+	t.Parallel()
 	for _, ring := range keyrings {
 		t.Run(ring.name, func(t *testing.T) {
 			rc := newReceiver(t)

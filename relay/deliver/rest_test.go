@@ -10,6 +10,7 @@ import (
 // An endpoint that takes so much and says when to come again is given as much,
 // and its breaker stays closed.
 func TestALimitedEndpointIsGivenWhatItTakes(t *testing.T) {
+	t.Parallel()
 	const perWindow, window, events = 10, 100 * time.Millisecond, 80
 	rc := newReceiver(t)
 	var mu sync.Mutex
@@ -41,6 +42,7 @@ func TestALimitedEndpointIsGivenWhatItTakes(t *testing.T) {
 
 // What an endpoint says with 503 holds for the whole service.
 func TestNothingIsSentWhileAnEndpointRests(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "1")
@@ -68,6 +70,7 @@ func TestNothingIsSentWhileAnEndpointRests(t *testing.T) {
 }
 
 func TestAConflictSaysNothingOfTheEndpoint(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	rc.respond(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Relay-Attempt") == "1" {
@@ -124,6 +127,7 @@ func TestQuota(t *testing.T) {
 }
 
 func TestAUsedUpQuotaHoldsTheRest(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	toml := service("crm", rc.URL, "rate = \"7/d\"")
 	r := rigged(t, toml)

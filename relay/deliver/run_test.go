@@ -7,6 +7,7 @@ import (
 )
 
 func TestDeliversWithTheHeadersOfTheContract(t *testing.T) {
+	t.Parallel()
 	rc := newReceiver(t)
 	r := rigged(t, service("crm", rc.URL, `headers = { X-Account = "#agent_id#" }`))
 	r.owe("crm", "2020@x/1 a")
@@ -36,6 +37,7 @@ func TestDeliversWithTheHeadersOfTheContract(t *testing.T) {
 }
 
 func TestAnUnavailableEndpointHoldsAllAndSlowsNobody(t *testing.T) {
+	t.Parallel()
 	sick, well := newReceiver(t), newReceiver(t)
 	sick.respond(status(503, "down"))
 	r := rigged(t, service("sick", sick.URL, "[service.breaker]\nopen = \"300ms\"")+service("well", well.URL, ""))

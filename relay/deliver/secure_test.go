@@ -86,6 +86,7 @@ func (e *bothWays) serve(c net.Conn) {
 // A busy service goes over to TLS with the reload: what is owed after that goes
 // nowhere in the clear, and nothing is lost.
 func TestAfterAReloadToTLSNothingGoesOutInTheClear(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	e := newBothWays(t, a)
 	ca := filepath.Join(t.TempDir(), "ca.pem")

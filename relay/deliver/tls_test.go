@@ -103,6 +103,7 @@ func newTLSReceiver(t testing.TB, a *authority) *receiver {
 }
 
 func TestMutualTLSWithFilesReadAgain(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	rc := newTLSReceiver(t, a)
 	var mu sync.Mutex
@@ -141,6 +142,7 @@ func TestMutualTLSWithFilesReadAgain(t *testing.T) {
 }
 
 func TestTLSFailsClosedAndSaysWhy(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	rc := newTLSReceiver(t, a)
 	dir := t.TempDir()
