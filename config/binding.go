@@ -52,9 +52,9 @@ type Mapping struct {
 // Source is a call server whose events the relay collects itself.
 type Source struct {
 	Name           string   `toml:"name"`
-	Type           string   `toml:"type"` // SourceAsterisk or SourceFreeSWITCH
+	Type           string   `toml:"type" default:"asterisk"` // SourceAsterisk or SourceFreeSWITCH
 	Address        string   `toml:"address"`
-	User           string   `toml:"user"`
+	User           string   `toml:"user" default:"relay"`
 	Password       Secret   `toml:"password"`
 	RecordingsFrom string   `toml:"recordings_from"` // the call server's own name for Recordings.Dir; empty: the same
 	Queues         []string `toml:"queues"`          // only these; empty: all

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/textproto"
+	"reflect"
 	"strings"
 )
 
@@ -49,20 +50,11 @@ func (c serviceChecks) checkAuth(at place, s *Service) {
 // kinds returns the kinds that are configured.
 func (a *Auth) kinds() []string {
 	var kinds []string
-	for _, k := range []struct {
-		name string
-		set  bool
-	}{
-		{"basic", a.Basic != nil},
-		{"header", a.Header != nil},
-		{"bearer", a.Bearer.Set()},
-		{"oauth2", a.OAuth2 != nil},
-		{"jwt", a.JWT != nil},
-		{"wsse", a.WSSE != nil},
-		{"aws", a.AWS != nil},
-	} {
-		if k.set {
-			kinds = append(kinds, k.name)
+	v := reflect.ValueOf(a).Elem()
+	for i := range v.NumField() {
+		if !v.Field(i).IsZero() {
+			kind, _ := tomlKey(v.Type().Field(i))
+			kinds = append(kinds, kind)
 		}
 	}
 	return kinds
@@ -70,9 +62,7 @@ func (a *Auth) kinds() []string {
 
 func (f rules) user(at place, user string, password Secret) {
 	f.present(at, "user", user)
-	if !password.Set() {
-		f.report(at, "password", "password is missing")
-	}
+	f.required(at, "password", password, "")
 	if strings.HasSuffix(at.key, "basic") && strings.Contains(user, ":") {
 		f.report(at, "user", "user %q has a colon, which basic authentication cannot carry", user)
 	}
@@ -81,12 +71,8 @@ func (f rules) user(at place, user string, password Secret) {
 func (f rules) aws(at place, a *AWS) {
 	f.present(at, "region", a.Region)
 	f.present(at, "service", a.Service)
-	if !a.AccessKey.Set() {
-		f.report(at, "access_key", "access_key is missing")
-	}
-	if !a.SecretKey.Set() {
-		f.report(at, "secret_key", "secret_key is missing")
-	}
+	f.required(at, "access_key", a.AccessKey, "")
+	f.required(at, "secret_key", a.SecretKey, "")
 }
 
 func (f rules) authHeader(at place, h *HeaderAuth) {
@@ -98,9 +84,7 @@ func (f rules) authHeader(at place, h *HeaderAuth) {
 	case why != "":
 		f.report(at, "name", "name %q cannot be set here (%s)", h.Name, why)
 	}
-	if !h.Value.Set() {
-		f.report(at, "value", "value is missing")
-	}
+	f.required(at, "value", h.Value, "")
 }
 
 func (f rules) oauth2(at place, o *OAuth2) {
@@ -109,7 +93,7 @@ func (f rules) oauth2(at place, o *OAuth2) {
 	}
 	f.oneOf(at, "grant", o.Grant, "client_credentials", "password", "refresh_token", "jwt_bearer")
 	f.oneOf(at, "auth_style", o.AuthStyle, "auto", "basic", "body")
-	if o.Grant == DefaultGrant {
+	if o.Grant == "client_credentials" {
 		f.present(at, "client_id", o.ClientID)
 	}
 	for _, needed := range []struct {
@@ -139,9 +123,7 @@ func (f rules) oauth2(at place, o *OAuth2) {
 
 func (f rules) jwt(at place, j *JWT) {
 	f.oneOf(at, "alg", j.Alg, JWTAlgs()...)
-	if !j.Key.Set() {
-		f.report(at, "key", "key is missing")
-	}
+	f.required(at, "key", j.Key, "")
 	f.positive(at, "expires", j.Expires)
 	if why := ownHeader(j.Header); j.Query == "" && why != "" {
 		f.report(at, "header", "header %q cannot be set here (%s)", j.Header, why)

@@ -129,7 +129,7 @@ func (f decoder) nested(at place, key string, value any, field reflect.Value, op
 		return
 	}
 	fresh := reflect.New(field.Type().Elem())
-	if setDefaults(fresh.Interface()); !field.IsNil() {
+	if f.setDefaults(fresh.Interface()); !field.IsNil() {
 		fresh.Elem().Set(field.Elem())
 	}
 	f.table(inside, values, fresh.Interface())
@@ -145,7 +145,7 @@ func (f decoder) array(at place, key string, value any, field reflect.Value) {
 	}
 	field.Set(reflect.MakeSlice(field.Type(), len(tables), len(tables)))
 	for i, values := range tables {
-		setDefaults(field.Index(i).Addr().Interface())
+		f.setDefaults(field.Index(i).Addr().Interface())
 		f.table(at.in(element(key, i)), values, field.Index(i).Addr().Interface())
 	}
 }

@@ -30,7 +30,6 @@ func (f *file) config() (*Config, []Problem) {
 	for i := range c.Sources {
 		c.Sources[i].derive()
 	}
-	c.absolute()
 	for i := range c.Services {
 		c.derive(i)
 	}
@@ -59,7 +58,7 @@ func (f decoder) decode(c *Config) {
 	c.Services = arrayOf(f, "service", func(s *Service) { *s = c.Defaults })
 	c.Bindings = f.bindings()
 	c.Mappings = arrayOf(f, "mapping", func(*Mapping) {})
-	c.Sources = arrayOf(f, "source", (*Source).setDefaults)
+	c.Sources = arrayOf(f, "source", func(s *Source) { f.setDefaults(s) })
 }
 
 // unknown reports the tables that no relay.toml has.
@@ -74,7 +73,7 @@ func (f decoder) unknown() {
 
 // section decodes a table of the top level over its defaults.
 func (f decoder) section(name string, into any) {
-	setDefaults(into)
+	f.setDefaults(into)
 	value, ok := f.values[name]
 	if !ok {
 		return
@@ -129,19 +128,6 @@ func (f decoder) bindings() []Binding {
 	return all
 }
 
-// absolute makes the paths absolute that are still those of the defaults.
-func (c *Config) absolute() {
-	paths := []*string{&c.Intake.Socket, &c.Queue.Dir, &c.Admin.Socket}
-	if c.Recordings != nil {
-		paths = append(paths, &c.Recordings.Dir)
-	}
-	for _, path := range paths {
-		if *path != "" {
-			*path = c.file.abs(*path)
-		}
-	}
-}
-
 // BodyKinds returns the keys of which a service gives at most one: those that
 // are marked as a body.
 func BodyKinds() []string {
@@ -175,6 +161,6 @@ func (c *Config) derive(i int) {
 	}
 	if s.Type == "soap" && s.SOAP == nil {
 		s.SOAP = &SOAP{}
-		s.SOAP.setDefaults()
+		decoder{c.file}.setDefaults(s.SOAP)
 	}
 }

@@ -3,15 +3,14 @@ package config
 import "time"
 
 // A Service is a web service: what to send, how, and where. What the file
-// leaves out comes from [defaults], and from the constants of this package after
-// that.
+// leaves out comes from [defaults], and from the tag "default" after that.
 type Service struct {
 	Name            string          `toml:"name" part:"label"`
 	Description     string          `toml:"description" part:"label"`
 	Group           string          `toml:"group" part:"label"`
-	Active          bool            `toml:"active" part:"label"`
-	Type            string          `toml:"type" part:"request"` // "http" or "soap"
-	Method          string          `toml:"method" part:"request"`
+	Active          bool            `toml:"active" default:"true" part:"label"`
+	Type            string          `toml:"type" default:"http" part:"request"` // "http" or "soap"
+	Method          string          `toml:"method" default:"POST" part:"request"`
 	URL             string          `toml:"url" part:"request"`
 	Headers         []Field         `toml:"headers,secret" part:"request" secret:"header"`
 	HMACSecrets     []Field         `toml:"secrets,hidden" part:"request"` // of the filter hmac, by name
@@ -24,26 +23,26 @@ type Service struct {
 	File            string          `toml:"file,body" part:"request"`
 	Body            string          `part:"request"` // which of [BodyKinds] the file gives, be it empty; "": none
 	ContentType     string          `toml:"content_type" part:"request"`
-	Timezone        *time.Location  `toml:"timezone" part:"request"`
+	Timezone        *time.Location  `toml:"timezone" default:"UTC" part:"request"`
 	Debug           Debug           `toml:"debug" part:"label"`
 	AllScriptData   bool            `toml:"all_script_data" part:"request"`
 	Mappings        bool            `toml:"mappings" part:"request"`
-	Missing         string          `toml:"missing" part:"request"`          // "empty" or "reject"
-	RecordingAccess string          `toml:"recording_access" part:"request"` // overrides Recordings.Access; empty: does not
-	Order           string          `toml:"order" part:"schedule"`           // "none" or "call"
-	Concurrency     int             `toml:"concurrency" part:"connection"`
+	Missing         string          `toml:"missing" default:"empty" part:"request"` // "empty" or "reject"
+	RecordingAccess string          `toml:"recording_access" part:"request"`        // overrides Recordings.Access; empty: does not
+	Order           string          `toml:"order" default:"none" part:"schedule"`   // "none" or "call"
+	Concurrency     int             `toml:"concurrency" default:"8" part:"connection"`
 	Rate            Rate            `toml:"rate" part:"schedule"`
-	Timeout         time.Duration   `toml:"timeout"`
-	MaxResponse     int64           `toml:"max_response"`
-	MaxRate         int64           `toml:"max_rate"`   // bytes a second of its uploads together; 0: no limit
-	KeepAlive       bool            `toml:"keep_alive"` // false: a connection for each attempt
-	Success         StatusSet       `toml:"success" part:"request"`
+	Timeout         time.Duration   `toml:"timeout" default:"15s"`
+	MaxResponse     int64           `toml:"max_response" default:"64KiB"`
+	MaxRate         int64           `toml:"max_rate"`                  // bytes a second of its uploads together; 0: no limit
+	KeepAlive       bool            `toml:"keep_alive" default:"true"` // false: a connection for each attempt
+	Success         StatusSet       `toml:"success" default:"2xx" part:"request"`
 	SuccessBody     string          `toml:"success_body" part:"request"` // a pattern that the body of a success must match; empty: anything
-	RetryOn         StatusSet       `toml:"retry_on" part:"request"`
-	RetrySchedule   []time.Duration `toml:"retry_schedule" part:"schedule"`
-	MaxAge          time.Duration   `toml:"max_age" part:"schedule"`
+	RetryOn         StatusSet       `toml:"retry_on" default:"3xx 401 403 404 407 408 425 429 5xx" part:"request"`
+	RetrySchedule   []time.Duration `toml:"retry_schedule" default:"5s 30s 2m 10m 30m 1h 3h 6h" part:"schedule"`
+	MaxAge          time.Duration   `toml:"max_age" default:"7d" part:"schedule"`
 	Proxy           Secret          `toml:"proxy" secret:"proxy"` // a URL, which may hold a password
-	AllowPrivate    bool            `toml:"allow_private"`
+	AllowPrivate    bool            `toml:"allow_private" default:"true"`
 	Signing         []Secret        `toml:"signing" part:"request" secret:"signing"`
 	Auth            Auth            `toml:"auth,whole"`
 	TLS             *TLS            `toml:"tls"`
@@ -96,10 +95,10 @@ type HeaderAuth struct {
 // OAuth2 is how the relay gets tokens.
 type OAuth2 struct {
 	TokenURL     string   `toml:"token_url"`
-	Grant        string   `toml:"grant"` // "client_credentials", "password", "refresh_token" or "jwt_bearer"
+	Grant        string   `toml:"grant" default:"client_credentials"` // "client_credentials", "password", "refresh_token" or "jwt_bearer"
 	ClientID     string   `toml:"client_id"`
 	ClientSecret Secret   `toml:"client_secret"`
-	AuthStyle    string   `toml:"auth_style"` // how the client shows who it is: "auto", "basic" or "body"
+	AuthStyle    string   `toml:"auth_style" default:"auto"` // how the client shows who it is: "auto", "basic" or "body"
 	Scopes       []string `toml:"scopes"`
 	Params       []Field  `toml:"params"` // further parameters of the request, as they are
 	User         string   `toml:"user"`   // of the grant password
@@ -114,15 +113,15 @@ type JWT struct {
 	Key     Secret        `toml:"key"` // the shared secret, or a private key in PEM form
 	KeyID   string        `toml:"key_id"`
 	Claims  Claims        `toml:"claims"`
-	Expires time.Duration `toml:"expires"`
-	Header  string        `toml:"header"` // that carries it; Authorization with the word Bearer
-	Query   string        `toml:"query"`  // the parameter that carries it instead; empty: none
+	Expires time.Duration `toml:"expires" default:"5m"`
+	Header  string        `toml:"header" default:"Authorization"` // that carries it; Authorization with the word Bearer
+	Query   string        `toml:"query"`                          // the parameter that carries it instead; empty: none
 }
 
 // AWS is Signature Version 4.
 type AWS struct {
 	Region       string `toml:"region"`
-	Service      string `toml:"service"`
+	Service      string `toml:"service" default:"s3"`
 	AccessKey    Secret `toml:"access_key"`
 	SecretKey    Secret `toml:"secret_key"`
 	SessionToken Secret `toml:"session_token"` // of credentials that end; not set: they do not
@@ -145,18 +144,18 @@ type WSSE struct {
 
 // Breaker is when an endpoint is left alone, and for how long.
 type Breaker struct {
-	Failures int           `toml:"failures"` // in a row
-	Ratio    float64       `toml:"ratio"`    // of at least Minimum attempts within Window
-	Minimum  int           `toml:"minimum"`
-	Window   time.Duration `toml:"window"`
-	Open     time.Duration `toml:"open"` // before the first probe; doubles up to MaxOpen
-	MaxOpen  time.Duration `toml:"max_open"`
+	Failures int           `toml:"failures" default:"5"` // in a row
+	Ratio    float64       `toml:"ratio" default:"0.5"`  // of at least Minimum attempts within Window
+	Minimum  int           `toml:"minimum" default:"20"`
+	Window   time.Duration `toml:"window" default:"30s"`
+	Open     time.Duration `toml:"open" default:"15s"` // before the first probe; doubles up to MaxOpen
+	MaxOpen  time.Duration `toml:"max_open" default:"5m"`
 }
 
 // SOAP is the envelope of a SOAP service.
 type SOAP struct {
-	Version   string  `toml:"version"` // "1.1" or "1.2"
-	Style     string  `toml:"style"`   // "document" or "rpc"
+	Version   string  `toml:"version" default:"1.1"`    // "1.1" or "1.2"
+	Style     string  `toml:"style" default:"document"` // "document" or "rpc"
 	Operation string  `toml:"operation"`
 	Namespace string  `toml:"namespace"`
 	Action    string  `toml:"action"`
@@ -164,5 +163,5 @@ type SOAP struct {
 	Params    []Field `toml:"params"`
 	Body      string  `toml:"body"` // XML template in place of Operation and Params
 
-	Unreadable string `toml:"unreadable"` // what a 2xx that is no readable envelope means: "delivered" or "retry"
+	Unreadable string `toml:"unreadable" default:"delivered"` // what a 2xx that is no readable envelope means: "delivered" or "retry"
 }

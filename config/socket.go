@@ -1,8 +1,8 @@
 package config
 
 import (
+	"errors"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -21,15 +21,19 @@ func SocketOf(path, table string) (socket string, known bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	if f, problem := parse(path, string(text)); problem == nil {
-		c, _ := f.config()
-		return map[string]string{"intake": c.Intake.Socket, "admin": c.Admin.Socket, "queue": c.Queue.Dir}[table], true, nil
+	f, problem := parse(path, string(text))
+	if problem != nil {
+		if f, problem = parse(path, ""); problem != nil {
+			return "", false, errors.New(problem.Text)
+		}
+		if found := socketIn(string(text), table); found != "" {
+			return f.abs(found), true, nil
+		}
+	} else {
+		known = true
 	}
-	f := &file{dir: filepath.Dir(path)}
-	if found := socketIn(string(text), table); found != "" {
-		return f.abs(found), true, nil
-	}
-	return f.abs(map[string]string{"intake": DefaultIntakeSocket, "admin": DefaultAdminSocket, "queue": DefaultQueueDir}[table]), false, nil
+	c, _ := f.config()
+	return map[string]string{"intake": c.Intake.Socket, "admin": c.Admin.Socket, "queue": c.Queue.Dir}[table], known, nil
 }
 
 // socketIn looks for a table's socket, or folder, line by line.

@@ -37,7 +37,7 @@ type Sender struct {
 // New makes the Sender of a service that has auth.aws.
 func New(s *config.Service, next exchange.Sender) *Sender {
 	a := s.Auth.AWS
-	storage := a.Service == config.DefaultAWSService
+	storage := a.Service == "s3"
 	return &Sender{
 		next:   next,
 		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = storage }),
