@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"errors"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -96,6 +98,55 @@ func TestAFullDiskTakesHistoryAndThenRefuses(t *testing.T) {
 	if err := q.Health(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestAPurgeForWhichThereIsNoRoomIsNoticed has JetStream fail to note what it gave
+// up: it takes nothing more until it is started anew, and does not say so.
+func TestAPurgeForWhichThereIsNoRoomIsNoticed(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	f := newFaulty(1)
+	q := open(t, engine.Options{Dir: t.TempDir(), Seams: engine.Seams{JetStream: func() engine.JetStream {
+		f.Start()
+		return f
+	}}})
+	write(t, q, sample("crm", 1))
+	next(t, q.Lane("crm"), 1)[0].Finish()
+	f.Full.Store(true)
+	if err := q.base.trim(testContext(t), q.engine.Load(), 0); !errors.Is(err, record.ErrUnavailable) {
+		t.Fatalf("got %v, want ErrUnavailable", err)
+	}
+	eventually(t, "the server was started anew", func() bool { return !f.Full.Load() && q.Health() == nil })
+	write(t, q, sample("crm", 2))
+}
+
+// TestTheBallastIsDroppedForHistory has others take the last byte.
+func TestTheBallastIsDroppedForHistory(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	q := open(t, engine.Options{Dir: t.TempDir()})
+	disk := func(free int64) {
+		q.space.Pretend(q.o.MaxBytes, func() (int64, int64, error) { return free, 1 << 20, nil })
+	}
+	ballast := func() int64 {
+		file, err := os.Stat(q.folder.Path("ballast"))
+		if err != nil {
+			return 0
+		}
+		return file.Sys().(*syscall.Stat_t).Blocks * 512
+	}
+	disk(1 << 30)
+	eventually(t, "there is ballast", func() bool { return ballast() > 0 })
+	write(t, q, sample("crm", 1))
+	disk(0)
+	q.base.trim(testContext(t), q.engine.Load(), 0) //nolint:errcheck // all of it is owed
+	if ballast() == 0 {
+		t.Fatal("the ballast is gone, though there is nothing to give up")
+	}
+	next(t, q.Lane("crm"), 1)[0].Finish()
+	eventually(t, "it is dropped", func() bool { return ballast() == 0 && stored(t, q) == 0 })
+	disk(1 << 30)
+	eventually(t, "there is ballast again", func() bool { return ballast() > 0 })
 }
 
 // TestAStuckEventAndRestartsRefuseNothing trims around a record at the head of

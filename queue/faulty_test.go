@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type faulty struct {
 	Delay  time.Duration // an acknowledgement takes up to it
 	Freeze float64       // the part of publishes that freeze their stream
 	Twice  float64       // the part of acknowledgements that come twice
+	Full   atomic.Bool   // purges of this run fail, and freeze their stream, for want of room
 
 	mu      sync.Mutex
 	rand    *rand.Rand
@@ -41,6 +43,7 @@ func (f *faulty) Start() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.down, f.frozen = false, false
+	f.Full.Store(false)
 	f.number++
 }
 

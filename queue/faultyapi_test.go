@@ -118,6 +118,11 @@ func (f *faulty) purge(s *fakeStream, reply string, body []byte) {
 		Seq    uint64 `json:"seq"`
 	}
 	_ = json.Unmarshal(body, &wish)
+	if f.Full.Load() {
+		s.frozen = f.number
+		f.fail(reply, 10051, "no space left on device")
+		return
+	}
 	before := len(s.records)
 	s.records = slices.DeleteFunc(s.records, func(r *fakeRecord) bool {
 		return (wish.Seq == 0 || r.seq < wish.Seq) && (wish.Filter == "" || matches(wish.Filter, r.subject))

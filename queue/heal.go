@@ -151,6 +151,7 @@ func (q *Queue) restart(ctx context.Context, last *string) bool {
 	if eng := q.engine.Swap(nil); eng != nil {
 		eng.Stop()
 	}
+	q.lighten()
 	if err := q.base.probe(); err != nil {
 		return false
 	}

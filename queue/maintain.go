@@ -35,8 +35,22 @@ func (q *Queue) maintain(ctx context.Context) {
 			m.once(ctx, eng, pressed)
 		}
 		if pressed {
-			q.pressure.Relieve(q.space.Level() < before)
+			gave := q.space.Level() < before
+			if gave {
+				q.awaitRoom(ctx)
+			}
+			q.pressure.Relieve(gave)
 		}
+	}
+}
+
+// awaitRoom waits for the files of what was given up, which JetStream removes in
+// its own time.
+func (q *Queue) awaitRoom(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, maintainInterval)
+	defer cancel()
+	for q.space.Spent(time.Now()) && ctx.Err() == nil {
+		engine.Pause(ctx, maintainInterval/10)
 	}
 }
 
@@ -55,6 +69,9 @@ func (m *upkeep) once(ctx context.Context, eng *engine.Engine, pressed bool) {
 		l.nudge(now)
 	}
 	q.refresh(ctx, now)
+	if q.base.disk() != "" && !q.space.Low(now) {
+		q.folder.LoadBallast()
+	}
 	if !q.base.keeps() {
 		return
 	}

@@ -16,6 +16,7 @@ func (q *Queue) remove(ctx context.Context, operate func(context.Context, *engin
 	if eng == nil {
 		return record.ErrUnavailable
 	}
+	q.lighten()
 	err := operate(context.WithoutCancel(ctx), eng)
 	if errors.Is(err, engine.ErrNotDeleted) {
 		q.fail(err)
@@ -26,3 +27,11 @@ func (q *Queue) remove(ctx context.Context, operate func(context.Context, *engin
 // room takes space for so many bytes more of EVENTS and RETRY, or reports
 // [record.ErrFull].
 func (q *Queue) room(size int64) error { return q.space.Take(size, time.Now()) }
+
+// lighten drops the folder's ballast when others have left nothing of the disk
+// that the reserve does not count.
+func (q *Queue) lighten() {
+	if q.space.Spent(time.Now()) {
+		q.folder.DropBallast()
+	}
+}

@@ -23,6 +23,7 @@ const (
 	codeNoMessage  = 10037 // JetStream's errors: a record is not there,
 	codeNotDeleted = 10057 // could not be deleted,
 	codeNotPurged  = 10110 // or many
+	codeFailed     = 10051 // nor does a purge say more where the disk is full
 )
 
 // ErrNotDeleted means that JetStream could not delete.
@@ -97,7 +98,7 @@ func answered(m *nats.Msg) error {
 	if answer.Error == nil {
 		return nil
 	}
-	if code := answer.Error.ErrorCode; code == codeNotDeleted || code == codeNotPurged {
+	if code := answer.Error.ErrorCode; code == codeNotDeleted || code == codeNotPurged || code == codeFailed {
 		return fmt.Errorf("%w: %s", ErrNotDeleted, answer.Error.Description)
 	}
 	return answer.Error

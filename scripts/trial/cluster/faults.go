@@ -29,7 +29,7 @@ func (p *proofs) faults() {
 	receiver := trial.NewReceiver(p)
 	receiver.Answer(func(http.ResponseWriter, *http.Request) { <-time.After(faultAnswer) })
 	var services strings.Builder
-	for n := range faultServices {
+	for n := range p.services {
 		more := ""
 		if n < orderedServices {
 			more = "order = \"call\""
@@ -41,7 +41,7 @@ func (p *proofs) faults() {
 	p.relays = relays
 	var loads []*load
 	for i, r := range relays {
-		loads = append(loads, startLoad(r, fmt.Sprint("r", i)))
+		loads = append(loads, startLoad(r, fmt.Sprint("r", i), p.services))
 	}
 	tell := func(what string) {
 		total, distinct := receiver.Total()

@@ -27,17 +27,18 @@ type taken struct {
 // A load plays the call server of one relay: it sends events, and sends again
 // what was not accepted, so that the events of a call are accepted in order.
 type load struct {
-	relay *trial.Relay
-	name  string
-	quit  chan struct{}
-	ended chan struct{}
+	relay    *trial.Relay
+	name     string
+	services int
+	quit     chan struct{}
+	ended    chan struct{}
 
 	mu       sync.Mutex
 	accepted []taken
 }
 
-func startLoad(r *trial.Relay, name string) *load {
-	l := &load{relay: r, name: name, quit: make(chan struct{}), ended: make(chan struct{})}
+func startLoad(r *trial.Relay, name string, services int) *load {
+	l := &load{relay: r, name: name, services: services, quit: make(chan struct{}), ended: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -65,7 +66,7 @@ func (l *load) step(step int) []string {
 	events := make([]string, callsAtOnce)
 	for i := range events {
 		round, n := step/callLength, step%callLength
-		service := (round*callsAtOnce + i) % faultServices
+		service := (round*callsAtOnce + i) % l.services
 		if i%2 == 0 {
 			service = i % orderedServices
 		}

@@ -15,19 +15,20 @@ import (
 func main() {
 	only := flag.String("only", "", "run only the proofs whose name matches")
 	times := flag.Int("times", 1, "run them so often, each time in a new cluster, until one fails")
+	services := flag.Int("services", faultServices, "how many services are served in the proof that nothing is lost, at least 21")
 	flag.Parse()
 	for n := range *times {
 		if n > 0 {
 			fmt.Printf("\n== again, %d of %d\n", n+1, *times)
 		}
-		if err := run(flag.Args(), regexp.MustCompile(*only)); err != nil {
+		if err := run(flag.Args(), regexp.MustCompile(*only), *services); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
 }
 
-func run(command []string, only *regexp.Regexp) (err error) {
+func run(command []string, only *regexp.Regexp, services int) (err error) {
 	dir, err := os.MkdirTemp("", "cluster")
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func run(command []string, only *regexp.Regexp) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 	if len(command) == 0 {
-		return prove(c, only)
+		return prove(c, only, services)
 	}
 	return runAgainst(c, command)
 }

@@ -13,9 +13,10 @@ import (
 // proofs is the trial that the proofs run in.
 type proofs struct {
 	*cluster
-	binary  string
-	relays  []*trial.Relay // whose logs are shown when the proof fails
-	cleanup []func()
+	binary   string
+	services int
+	relays   []*trial.Relay // whose logs are shown when the proof fails
+	cleanup  []func()
 }
 
 // failed carries a Fatalf out of a proof.
@@ -34,12 +35,12 @@ func (p *proofs) Cleanup(f func()) { p.cleanup = append(p.cleanup, f) }
 func (p *proofs) Context() context.Context { return context.Background() }
 
 // prove runs the proofs that match one after another and joins what failed.
-func prove(c *cluster, only *regexp.Regexp) error {
+func prove(c *cluster, only *regexp.Regexp, services int) error {
 	binary, err := trial.Build(c.dir)
 	if err != nil {
 		return err
 	}
-	p := &proofs{cluster: c, binary: binary}
+	p := &proofs{cluster: c, binary: binary, services: services}
 	var all error
 	for _, proof := range []struct {
 		name string
