@@ -15,7 +15,13 @@ import (
 // heard are the events of a transcript.
 func heard(t testing.TB, scenario string) []esl.Event {
 	t.Helper()
-	in := bufio.NewReader(bytes.NewReader(unpacked(t, "esl", scenario+".plain.gz")))
+	return parsed(t, wire(t, scenario))
+}
+
+// parsed are the events in a text from the wire.
+func parsed(t testing.TB, text []byte) []esl.Event {
+	t.Helper()
+	in := bufio.NewReader(bytes.NewReader(text))
 	var all []esl.Event
 	for {
 		h, err := textproto.NewReader(in).ReadMIMEHeader()
