@@ -118,12 +118,6 @@ func (v *survey) resumed(m *machine, a, b *leg, at time.Time) {
 		return
 	}
 	m.bridge(a, b, at)
-	for _, l := range []*leg{a, b} {
-		if c := m.calls[l.Call]; l.open() && l.Segment.Queue != "" && c != nil && c.Visit != nil && c.Visit.Left.IsZero() {
-			c.Visit.Left, c.Visit.Answered = source.Later(at, c.Visit.Joined), true
-			m.heard[l.Agent]++
-		}
-	}
 }
 
 // part lets go of what is over, nobody knows since when. What documents tell

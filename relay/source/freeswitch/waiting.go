@@ -62,15 +62,25 @@ func (m *machine) leave(c *call, result string, at time.Time) {
 // answered joins a caller with the agent whom the queue found.
 func (m *machine) answered(c *call, ev esl.Event, queue string, at time.Time) {
 	agent := ev.Get("CC-Agent")
-	m.heard[agent]++
 	if l := m.legs[ev.Get("CC-Agent-UUID")]; l != nil {
 		l.Queue, l.Agent, l.Member = queue, agent, ev.Get("CC-Member-Session-UUID")
 		if own := m.calls[l.ID]; l.Owner && own != nil {
 			own.Login, l.Standby = true, true
 		}
 	}
-	c.Visit.of(ev.Get("CC-Member-UUID"), func(v *stay) {
-		v.Left, v.Answered = at, true
+	if v := c.Visit; v != nil && v.Member == ev.Get("CC-Member-UUID") {
+		m.served(c, agent, at)
+	} else {
+		m.heard[agent]++
+	}
+}
+
+// served notes that a caller who waits has an agent. What mod_callcenter says
+// of it comes before they are bridged, or not at all.
+func (m *machine) served(c *call, agent string, at time.Time) {
+	if v := c.Visit; v != nil && v.Left.IsZero() {
+		v.Left, v.Answered = source.Later(at, v.Joined), true
+		m.heard[agent]++
 		m.queued(c, "dequeue", "", at)
-	})
+	}
 }

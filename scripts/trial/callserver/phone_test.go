@@ -65,6 +65,15 @@ func (p *phone) does(a answer) {
 	p.answer = a
 }
 
+// forget lets go of all lines.
+func (p *phone) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.lines {
+		l.end()
+	}
+}
+
 func (p *phone) serve() {
 	packet := make([]byte, 65536)
 	for {

@@ -455,6 +455,7 @@ func (w *world) forget(name string) {
 func TestShapes(t *testing.T) {
 	relay, receiver := besidePBX(t)
 	w := newWorld(t)
+	marks := 0
 	for _, shape := range slices.Concat(shapes, neighbours) {
 		t.Run(shape.name, func(t *testing.T) {
 			w.t = t
@@ -463,6 +464,11 @@ func TestShapes(t *testing.T) {
 			shape.run(w)
 			w.quiet()
 			w.wait(300)
+			marks++
+			w.do("UserEvent", "UserEvent", "shape_done") // the relay has heard all when it has this
+			relay.Until("the relay to hear all", func() bool {
+				return relay.Metric(`relay_events_unbound_total{event="shape_done"}`) == strconv.Itoa(marks)
+			})
 			relay.Until("all to be delivered", func() bool { return relay.Metric(`relay_pending{service="all"}`) == "0" })
 			got := webhooks(t, receiver)[before:]
 			w.save(strings.ReplaceAll(strings.ReplaceAll(shape.name, " ", "-"), "/", ""))

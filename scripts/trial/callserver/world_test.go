@@ -3,6 +3,7 @@ package callserver
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -56,12 +57,12 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// reset has all phones answer again, and forgets what was told.
+// reset has all phones answer again, and forgets their lines and what was told.
 func (w *world) reset() {
-	for _, p := range w.phone {
+	for _, p := range append(slices.Collect(maps.Values(w.phone)), w.trunk) {
 		p.does(answer{status: 200, after: 200 * time.Millisecond})
+		p.forget()
 	}
-	w.trunk.does(answer{status: 200, after: 200 * time.Millisecond})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.told = nil
