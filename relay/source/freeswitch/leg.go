@@ -46,6 +46,7 @@ type segment struct {
 	Start, End   time.Time
 	Held         time.Duration
 	Transferred  bool
+	PeerHung     time.Time
 	Lost         bool // it ended unheard
 }
 
@@ -85,6 +86,17 @@ func (l *leg) end(at time.Time) {
 		l.unhold(at)
 		l.Segment.End = at
 	}
+}
+
+// first is who hung up first of the two in the leg's segment; empty: not known.
+func (l *leg) first() string {
+	switch s := l.Segment; {
+	case s.PeerHung.IsZero():
+		return ""
+	case !l.Hung.IsZero() && l.Hung.Before(s.PeerHung):
+		return source.ByAgent
+	}
+	return source.ByCaller
 }
 
 // unhold notes that nobody waits any more.

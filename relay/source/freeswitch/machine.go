@@ -124,6 +124,9 @@ func (m *machine) hangup(l *leg, ev esl.Event, at time.Time) {
 	if s := l.Segment; s != nil {
 		s.Transferred = moved(ev.Get("variable_transfer_disposition"))
 	}
+	if agent := m.legs[l.Serves]; agent != nil && agent.Segment != nil && agent.Segment.Peer == l.ID {
+		agent.Segment.PeerHung = at
+	}
 	if c != nil && l.Owner {
 		c.End = at
 	}
@@ -142,7 +145,7 @@ func (m *machine) complete(l *leg, ev esl.Event) {
 	variable := func(name string) string { return ev.Get("variable_" + name) }
 	l.Complete = true
 	if l.Segment != nil {
-		m.report(l, endReason(variable))
+		m.report(l, cmp.Or(endReason(variable), l.first()))
 	}
 	if c := m.calls[l.Call]; c != nil && l.Owner {
 		c.Complete = true
@@ -187,10 +190,8 @@ func (m *machine) explain(l *leg, at time.Time) {
 	case at.Sub(s.End) <= patience:
 	case s.Transferred, !gone:
 		m.report(l, source.ByTransfer)
-	case !l.Hung.IsZero() && peer != nil && l.Hung.Before(peer.Hung):
-		m.report(l, source.ByAgent)
 	default:
-		m.report(l, source.ByCaller)
+		m.report(l, l.first())
 	}
 }
 
@@ -222,7 +223,7 @@ func (m *machine) reportAll(c *call) {
 	for _, id := range slices.Sorted(maps.Keys(m.legs)) {
 		if l := m.legs[id]; l.Segment != nil && l.Segment.Call == c.ID {
 			l.end(c.End)
-			m.report(l, source.ByCaller)
+			m.report(l, cmp.Or(l.first(), source.ByCaller))
 		}
 	}
 }

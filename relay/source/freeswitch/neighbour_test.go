@@ -135,3 +135,30 @@ func TestPassedOnToAQueue(t *testing.T) {
 		}
 	}
 }
+
+// Phones that are no SIP ones do not say who hung up: the order shows it, and
+// their records leave it open, but never make a transfer of it.
+func TestWhoHungUpFirst(t *testing.T) {
+	phone := []string{"CHANNEL_CREATE", "b", "Call-Direction: outbound", "Channel-Name: verto.rtc/1001", "variable_dialed_user: 1001", "variable_originating_leg_uuid: a"}
+	for first, reason := range map[string]string{"b": "agent", "a": "caller"} {
+		second := map[string]string{"a": "b", "b": "a"}[first]
+		got := said(t, testMachine(),
+			append([]string{"CHANNEL_CREATE", "a"}, trunk...), phone,
+			[]string{"CHANNEL_BRIDGE", "a", "Bridge-A-Unique-ID: a", "Bridge-B-Unique-ID: b"},
+			[]string{"CHANNEL_HANGUP", first, "Hangup-Cause: NORMAL_CLEARING"}, []string{"CHANNEL_HANGUP", second, "Hangup-Cause: NORMAL_CLEARING"},
+			[]string{"CHANNEL_HANGUP_COMPLETE", "b", "variable_hangup_cause: NORMAL_CLEARING"},
+			[]string{"CHANNEL_HANGUP_COMPLETE", "a", "variable_hangup_cause: NORMAL_CLEARING"})
+		for _, e := range got {
+			if e["event"] == "agent_termination" && e["term_reason"] != reason || e["event"] == "transfer_termination" {
+				t.Errorf("%s hung up first: %s", first, shown(e))
+			}
+		}
+		if count(got, "agent_termination") != 1 {
+			t.Errorf("events %v, want one segment", got)
+		}
+	}
+	document := convert(t, edited(t, agentDocument(t), map[string]any{"sip_hangup_disposition": nil, "last_bridge_hangup_cause": nil}))
+	if count(document, "transfer_termination") > 0 || document[0]["term_reason"] != "" {
+		t.Errorf("document: %v, want no reason", document)
+	}
+}
