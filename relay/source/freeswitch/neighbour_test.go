@@ -162,3 +162,36 @@ func TestWhoHungUpFirst(t *testing.T) {
 		t.Errorf("document: %v, want no reason", document)
 	}
 }
+
+// Who called a colleague passes him on to another one and is gone: the two who
+// talk then have a segment each, in a call that begins with them.
+func TestTheCallerPassesOn(t *testing.T) {
+	called := func(id, user, by string) []string {
+		return []string{"CHANNEL_CREATE", id, "Call-Direction: outbound", "Channel-Name: sofia/internal/" + user, "variable_dialed_user: " + user, "variable_originating_leg_uuid: " + by}
+	}
+	got := said(t, testMachine(),
+		append([]string{"CHANNEL_CREATE", "a"}, phone...), called("b", "1001", "a"),
+		[]string{"CHANNEL_BRIDGE", "a", "Bridge-A-Unique-ID: a", "Bridge-B-Unique-ID: b"},
+		[]string{"CHANNEL_HANGUP", "a", "variable_transfer_disposition: recv_replace"},
+		[]string{"CHANNEL_UNBRIDGE", "b", "Bridge-A-Unique-ID: a", "Bridge-B-Unique-ID: b"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "a", "variable_transfer_disposition: recv_replace"},
+		called("d", "1003", "b"),
+		[]string{"CHANNEL_BRIDGE", "b", "Bridge-A-Unique-ID: b", "Bridge-B-Unique-ID: d"},
+		[]string{"CHANNEL_HANGUP", "d"}, []string{"CHANNEL_HANGUP", "b"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "d", "variable_sip_hangup_disposition: recv_bye"},
+		[]string{"CHANNEL_HANGUP_COMPLETE", "b", "variable_last_bridge_hangup_cause: NORMAL_CLEARING"})
+	var segments []string
+	for _, e := range got {
+		if e["event"] == "agent_termination" {
+			segments = append(segments, fmt.Sprint(e["uii"], " ", e["segment_id"], " ", e["agent_id"], " ", e["direction"], " ", e["term_reason"]))
+		}
+	}
+	slices.Sort(segments)
+	want := []string{"a a 1002 internal transfer", "a b 1001 internal caller", "b b-2 1001 internal caller", "b d 1003 internal agent"}
+	if !slices.Equal(segments, want) {
+		t.Errorf("segments %q, want %q", segments, want)
+		for _, e := range got {
+			t.Log(shown(e))
+		}
+	}
+}

@@ -180,19 +180,35 @@ func (m *registry) roles(a, b *leg) (caller, other *leg) {
 		return m.promote(a), b
 	case b.Device == "" && a.Device != "":
 		return m.promote(b), a
+	case m.owner(a) == nil && m.owner(b) == nil: // who called one of them passed it on
+		if b.Created.Before(a.Created) {
+			a, b = b, a
+		}
+		return m.promote(a), b
 	}
 	return nil, nil
+}
+
+// owner is the caller's leg of a leg's call; nil when it is over.
+func (m *registry) owner(l *leg) *leg {
+	if owner := m.legs[l.Call]; owner != nil && owner.Hung.IsZero() {
+		return owner
+	}
+	return nil
 }
 
 // promote makes the line of somebody who was called a caller's: who called is
 // gone, and the call goes on.
 func (m *registry) promote(l *leg) *leg {
-	if owner := m.legs[l.Call]; owner != nil && owner.Hung.IsZero() {
+	if owner := m.owner(l); owner != nil {
 		return owner
 	}
 	from := m.calls[l.Call]
 	l.Owner, l.Call = true, l.ID
 	c := &call{Login: true, Call: source.Call{ID: l.ID, Direction: source.Inbound, Rang: []string{}, Wanted: len(m.Queues) == 0, Started: true}}
+	if l.Device != "" {
+		c.Direction = source.Internal
+	}
 	if from != nil {
 		c.ANI, c.DNIS, c.Wanted = from.DNIS, from.ANI, from.Wanted
 	}
