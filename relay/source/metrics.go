@@ -16,39 +16,39 @@ type series struct {
 
 func newMetrics(s *Collector) *statusMetrics {
 	c := &statusMetrics{source: s}
-	add := func(name, help string, kind prometheus.ValueType, value func(Status) float64) {
+	for _, m := range []struct {
+		name, help string
+		kind       prometheus.ValueType
+		value      func(Status) float64
+	}{
+		{"connected", "Whether the source is connected to its call server.", prometheus.GaugeValue, Status.connected},
+		{"since_timestamp_seconds", "When the source connected, or lost its connection.", prometheus.GaugeValue, Status.since},
+		{"behind_seconds", "How long ago the oldest event happened that the relay has not taken.", prometheus.GaugeValue, func(s Status) float64 { return s.Behind.Seconds() }},
+		{"lag_seconds", "Between the call server's last stamp and its receipt.", prometheus.GaugeValue, func(s Status) float64 { return s.Lag.Seconds() }},
+		{"spooled", "Events that wait for the relay to take them.", prometheus.GaugeValue, func(s Status) float64 { return float64(s.Spooled) }},
+		{"events_total", "Call events turned from the call server's and taken by the relay.", prometheus.CounterValue, func(s Status) float64 { return float64(s.Turned) }},
+		{"unturned_total", "Events of the call server that could not be turned.", prometheus.CounterValue, func(s Status) float64 { return float64(s.Unturned) }},
+		{"gaps_total", "relay_gap events raised: something may be missing.", prometheus.CounterValue, func(s Status) float64 { return float64(s.Gaps) }},
+		{"limits", "Kinds of things that the call server does not let the source see.", prometheus.GaugeValue, func(s Status) float64 { return float64(len(s.Limits)) }},
+	} {
 		labels := prometheus.Labels{"source": s.o.Config.Name}
-		c.series = append(c.series, series{prometheus.NewDesc("relay_source_"+name, help, nil, labels), kind, value})
+		c.series = append(c.series, series{prometheus.NewDesc("relay_source_"+m.name, m.help, nil, labels), m.kind, m.value})
 	}
-	add("connected", "Whether the source is connected to its call server.", prometheus.GaugeValue,
-		func(s Status) float64 {
-			if s.Connected {
-				return 1
-			}
-			return 0
-		})
-	add("since_timestamp_seconds", "When the source connected, or lost its connection.", prometheus.GaugeValue,
-		func(s Status) float64 {
-			if s.Since.IsZero() {
-				return 0
-			}
-			return float64(s.Since.UnixMilli()) / 1000
-		})
-	add("behind_seconds", "How long ago the oldest event happened that the relay has not taken.", prometheus.GaugeValue,
-		func(s Status) float64 { return s.Behind.Seconds() })
-	add("lag_seconds", "Between the call server's last stamp and its receipt.", prometheus.GaugeValue,
-		func(s Status) float64 { return s.Lag.Seconds() })
-	add("spooled", "Events that wait for the relay to take them.", prometheus.GaugeValue,
-		func(s Status) float64 { return float64(s.Spooled) })
-	add("events_total", "Call events turned from the call server's and taken by the relay.", prometheus.CounterValue,
-		func(s Status) float64 { return float64(s.Turned) })
-	add("unturned_total", "Events of the call server that could not be turned.", prometheus.CounterValue,
-		func(s Status) float64 { return float64(s.Unturned) })
-	add("gaps_total", "relay_gap events raised: something may be missing.", prometheus.CounterValue,
-		func(s Status) float64 { return float64(s.Gaps) })
-	add("limits", "Kinds of things that the call server does not let the source see.", prometheus.GaugeValue,
-		func(s Status) float64 { return float64(len(s.Limits)) })
 	return c
+}
+
+func (s Status) connected() float64 {
+	if s.Connected {
+		return 1
+	}
+	return 0
+}
+
+func (s Status) since() float64 {
+	if s.Since.IsZero() {
+		return 0
+	}
+	return float64(s.Since.UnixMilli()) / 1000
 }
 
 // Describe implements [prometheus.Collector].

@@ -72,7 +72,8 @@ func (n *Intake) save() {
 	if n.Ledger == nil {
 		return
 	}
-	if err := errors.Join(n.Ledger.document(), n.Ledger.Save()); err != nil && n.Log != nil {
+	n.Ledger.Note(aDocument)
+	if err := n.Ledger.Save(); err != nil && n.Log != nil {
 		n.Log.Error("known ids of FreeSWITCH not saved", "err", err)
 	}
 }

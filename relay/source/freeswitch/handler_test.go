@@ -14,9 +14,10 @@ import (
 	"testing"
 
 	callevent "callrelay/relay/call"
+	"callrelay/relay/source"
 )
 
-// memory is a [Store] that keeps nothing on disk.
+// memory is a [source.Store] that keeps nothing on disk.
 type memory struct {
 	sync.Mutex
 	kept map[string][]byte
@@ -42,7 +43,7 @@ func (m *memory) Load(name string) ([]byte, error) {
 	return m.kept[name], nil
 }
 
-func openLedger(t testing.TB, store Store) *Ledger {
+func openLedger(t testing.TB, store source.Store) *Ledger {
 	t.Helper()
 	l, err := OpenLedger(store)
 	if err != nil {

@@ -21,29 +21,22 @@ const (
 	ledgerPages = 64 // 262,144 ids, about 50,000 calls: 2 MiB on disk
 )
 
-// Store keeps small things durably. The queue does.
-type Store interface {
-	Save(name string, data []byte) error
-	Load(name string) ([]byte, error)
-}
-
 // Ledger knows which events of FreeSWITCH the relay has taken, for longer than
 // the queue does: a document that was spooled although it was taken may be
 // replayed days later, and what a source saw live comes again as a document.
 // It forgets the oldest ids first. It is safe for concurrent use.
 type Ledger struct {
-	store   Store
+	store   source.Store
 	sharing sharing
 
-	mu        sync.Mutex // guards all below
-	known     map[uint64]struct{}
-	pages     [ledgerPages]page
-	page      int               // that is being filled
-	turn      uint64            // of that page: pages are numbered as they begin
-	documents bool              // that were taken
-	unkept    map[int]struct{}  // pages that are not saved as they are
-	hosts     map[string]string // sources, by what their FreeSWITCH calls itself
-	saving    sync.Mutex        // held before mu
+	mu     sync.Mutex // guards all below
+	known  map[uint64]struct{}
+	pages  [ledgerPages]page
+	page   int               // that is being filled
+	turn   uint64            // of that page: pages are numbered as they begin
+	unkept map[int]struct{}  // pages that are not saved as they are
+	hosts  map[string]string // sources, by what their FreeSWITCH calls itself
+	saving sync.Mutex        // held before mu
 }
 
 // page is a part of a ledger that is saved as a whole.
@@ -54,12 +47,9 @@ type page struct {
 
 // OpenLedger reads what is known. What cannot be read is returned as an error,
 // beside a ledger that knows the rest.
-func OpenLedger(store Store) (*Ledger, error) {
+func OpenLedger(store source.Store) (*Ledger, error) {
 	l := &Ledger{store: store, known: map[uint64]struct{}{}, unkept: map[int]struct{}{}, hosts: map[string]string{}}
 	var failed error
-	if data, err := store.Load(documentsName); err == nil {
-		l.documents = len(data) > 0
-	}
 	for i := range l.pages {
 		data, err := store.Load(pageName(i))
 		if err != nil {
@@ -148,31 +138,12 @@ func (p page) bytes() []byte {
 	return data
 }
 
-// documentsName is kept once a document was taken.
-const documentsName = "freeswitch-documents"
+// aDocument is known when documents were taken lately.
+const aDocument = "a document"
 
-// Documented reports whether documents were ever taken: what a source did not
-// see to its end, one of them tells.
-func (l *Ledger) Documented() bool {
-	if l == nil {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.documents
-}
-
-// document notes that documents come.
-func (l *Ledger) document() error {
-	l.mu.Lock()
-	known := l.documents
-	l.documents = true
-	l.mu.Unlock()
-	if known {
-		return nil
-	}
-	return l.store.Save(documentsName, []byte("1"))
-}
+// Documented reports whether documents are taken: what a source did not see to
+// its end, one of them tells.
+func (l *Ledger) Documented() bool { return l != nil && l.Knows(aDocument) }
 
 // emit passes on the events that are not known, and makes them known.
 func (l *Ledger) emit(next source.Emit, log *slog.Logger) source.Emit {
