@@ -282,5 +282,6 @@ var neighbours = []shapeOf{
 		w.wait(300)
 		l.bye()
 	}, "201 locn Local/201@from-queue/n caller"},
+	{"a fact of the dialplan", func(w *world) { l := w.in("522"); w.at("201"); w.talk(); l.bye() }, "sale 4711; 201 locn Local/201@from-queue/n caller"},
 	{"recorded below a folder of its own", func(w *world) { l := w.in("520"); w.at("201"); w.talk(); l.bye() }, "201 locn Local/201@from-queue/n caller rec"},
 }

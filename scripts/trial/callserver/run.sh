@@ -24,6 +24,7 @@ go test ./scripts/trial/callserver -count=1 -timeout 30m -v "$@"
 # The same with a dialplan as FreePBX makes it, and the manager user of the example.
 cp -r "$CALLSERVER/." "$pbx"
 cp scripts/trial/callserver/etc/*.conf "$pbx/etc"
+cp scripts/examples/asterisk/freepbx/extensions_custom.conf "$pbx/etc"
 sed 's/change-me/relay/' scripts/examples/asterisk/freepbx/manager_custom.conf > "$pbx/etc/manager_custom.conf"
 export CALLSERVER="$pbx"
 "$pbx/up.sh"

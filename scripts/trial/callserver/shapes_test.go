@@ -525,6 +525,8 @@ func (w webhook) line() string {
 		return "rang " + device + " " + w.RingResult
 	case "call_missed":
 		return strings.TrimSpace("missed " + strings.NewReplacer("[", "", "]", "", `"`, "", ",", " ", "PJSIP/", "").Replace(w.Rang))
+	case "sale":
+		return strings.TrimSpace("sale " + w.Queue + w.Order)
 	case "call_end":
 		return w.Direction + " " + w.CallResult
 	}
