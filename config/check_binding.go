@@ -151,7 +151,7 @@ func (c bindingChecks) checkSources() {
 			f.report(at, "name", "name %q is taken", s.Name)
 		}
 		taken[s.Name] = true
-		f.oneOf(at, "type", s.Type, SourceAsterisk, SourceFreeSWITCH)
+		f.oneOf(at, "type", s.Type, SourceTypes()...)
 		if f.present(at, "address", s.Address) {
 			f.address(at, "address", s.Address)
 		}

@@ -13,6 +13,9 @@ const (
 	SourceFreeSWITCH = "freeswitch"
 )
 
+// SourceTypes returns what the type of a [[source]] may be.
+func SourceTypes() []string { return []string{SourceAsterisk, SourceFreeSWITCH} }
+
 // setDefaults makes the struct that into points at what it is when the file says
 // nothing: each key is what its tag says, which is read as the file's own is.
 func (f decoder) setDefaults(into any) {

@@ -158,16 +158,7 @@ func (a *app) rootCommand() *cobra.Command {
 		"configuration file (default $RELAY_CONFIG, relay.toml, /etc/relay/relay.toml)")
 	root.PersistentFlags().StringVar(&a.socket, "socket", "",
 		"admin socket of the running relay (default $RELAY_ADMIN_SOCKET, or what the configuration says)")
-	root.AddCommand(
-		a.runCommand(), a.checkCommand(), a.reloadCommand(), a.statusCommand(),
-		a.sendCommand(), a.renderCommand(), a.testCommand(), a.tailCommand(), a.debugCommand(),
-		a.deadCommand(), a.replayCommand(), a.pauseCommand(), a.resumeCommand(), a.probeCommand(), a.dropCommand(), a.eraseCommand(),
-		a.doctorCommand(), a.backupCommand(), a.restoreCommand(), a.moveCommand(), a.contextCommand(), a.hubCommand(), a.tagsCommand(), a.demoCommand(), a.docsCommand(),
-		a.versionCommand(), a.initCommand(),
-	)
-	root.SetHelpCommand(a.helpCommand())
-	root.InitDefaultHelpCmd()
-	group(root)
+	a.addCommands(root)
 	return root
 }
 

@@ -143,6 +143,9 @@ func (a *app) restore(ctx context.Context, dir string) error {
 	if errors.Is(err, queue.ErrNotEmpty) {
 		return hintError{err, "stop the relay and move " + c.Queue.Dir + " away"}
 	}
+	if err == nil {
+		err = daemon.ForgetSockets(c.Queue.Dir) // the relay that was backed up may still run
+	}
 	if err != nil {
 		return err
 	}

@@ -9,34 +9,45 @@ import (
 	"callrelay/relay/manual"
 )
 
-// groups are the headings of the list of commands, with what stands below each.
-var groups = [...]struct {
-	title    string
-	commands string
-}{
-	{"Run and check:", "init check run reload demo"},
-	{"Look:", "status tail debug dead doctor tags render version help"},
-	{"Act:", "send test replay probe pause resume drop erase"},
-	{"The queue:", "backup restore move hub context"},
-	{"For shells and packages:", "completion"},
+// groups are the headings of the list of commands, with the commands below each.
+func groups() []group {
+	return []group{
+		{"Run and check:", []func(*app) *cobra.Command{
+			(*app).initCommand, (*app).checkCommand, (*app).runCommand, (*app).reloadCommand, (*app).demoCommand,
+		}},
+		{"Look:", []func(*app) *cobra.Command{
+			(*app).statusCommand, (*app).tailCommand, (*app).debugCommand, (*app).deadCommand, (*app).doctorCommand,
+			(*app).tagsCommand, (*app).renderCommand, (*app).versionCommand, (*app).helpCommand,
+		}},
+		{"Act:", []func(*app) *cobra.Command{
+			(*app).sendCommand, (*app).testCommand, (*app).replayCommand, (*app).probeCommand, (*app).pauseCommand,
+			(*app).resumeCommand, (*app).dropCommand, (*app).eraseCommand,
+		}},
+		{"The queue:", []func(*app) *cobra.Command{
+			(*app).backupCommand, (*app).restoreCommand, (*app).moveCommand, (*app).contextCommand, (*app).hubCommand,
+		}},
+		{"For shells and packages:", []func(*app) *cobra.Command{(*app).docsCommand}}, // and completion, which the library makes
+	}
 }
 
-// group puts the commands of root under their headings; one that no heading
-// names fails a test.
-func group(root *cobra.Command) {
-	under := map[string]string{}
-	for _, g := range groups {
+type group struct {
+	title    string
+	commands []func(*app) *cobra.Command
+}
+
+// addCommands puts all commands below root, each under its heading.
+func (a *app) addCommands(root *cobra.Command) {
+	for _, g := range groups() {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
-		for name := range strings.FieldsSeq(g.commands) {
-			under[name] = g.title
+		for _, command := range g.commands {
+			c := command(a)
+			c.GroupID = g.title
+			if root.AddCommand(c); c.Name() == "help" {
+				root.SetHelpCommand(c)
+			}
 		}
+		root.SetCompletionCommandGroupID(g.title)
 	}
-	for _, c := range root.Commands() {
-		if !c.Hidden {
-			c.GroupID = under[c.Name()]
-		}
-	}
-	root.SetCompletionCommandGroupID(under["completion"])
 }
 
 // helpWidth is how wide a page of the manual is where no terminal says.

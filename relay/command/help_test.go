@@ -49,24 +49,6 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// TestEveryCommandHasAGroup fails for a command that the list of commands would
-// leave without a heading, and for a heading's command that there is not.
-func TestEveryCommandHasAGroup(t *testing.T) {
-	root := (&app{}).rootCommand()
-	for _, c := range root.Commands() {
-		if !c.Hidden && c.GroupID == "" {
-			t.Errorf("%s stands below no heading", c.Name())
-		}
-	}
-	for _, g := range groups {
-		for name := range strings.FieldsSeq(g.commands) {
-			if found, _, err := root.Find([]string{name}); name != "completion" && (err != nil || found == root) {
-				t.Errorf("%q names %s, which is no command", g.title, name)
-			}
-		}
-	}
-}
-
 func TestHelpOfTopics(t *testing.T) {
 	for _, test := range []struct {
 		name string

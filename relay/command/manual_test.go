@@ -104,11 +104,11 @@ func commandTable() string {
 	var b strings.Builder
 	root := (&app{}).rootCommand()
 	b.WriteString("| command | what it does |\n|---|---|\n")
-	for _, g := range groups {
-		for name := range strings.FieldsSeq(g.commands) {
-			found, _, err := root.Find([]string{name})
-			if err != nil || found == root {
-				continue // made by the library when it runs
+	for _, g := range groups() {
+		for _, command := range g.commands {
+			found, _, err := root.Find([]string{command(&app{}).Name()})
+			if err != nil || found.Hidden {
+				continue
 			}
 			row(&b, found)
 			for _, below := range found.Commands() {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -92,6 +93,15 @@ func RunningSockets(queueDir string) (s Sockets) {
 		_ = json.Unmarshal(data, &s)
 	}
 	return s
+}
+
+// ForgetSockets removes from a queue's folder where its relay is served.
+func ForgetSockets(queueDir string) error {
+	err := os.Remove(filepath.Join(queueDir, "state", socketsState))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // keepSockets keeps where the relay is served for commands that read another

@@ -206,10 +206,15 @@ func (p *Daemon) source(c config.Source) callsource.Source {
 	if r := p.first.Config.Recordings; r != nil {
 		o.RecordingsDir = r.Dir
 	}
-	if c.Type == config.SourceFreeSWITCH {
-		return freeswitch.NewSource(o, p.ledger)
+	return p.sourceTypes()[c.Type](o)
+}
+
+// sourceTypes makes a source of each type.
+func (p *Daemon) sourceTypes() map[string]func(callsource.Options) callsource.Source {
+	return map[string]func(callsource.Options) callsource.Source{
+		config.SourceAsterisk:   func(o callsource.Options) callsource.Source { return asterisk.New(o) },
+		config.SourceFreeSWITCH: func(o callsource.Options) callsource.Source { return freeswitch.NewSource(o, p.ledger) },
 	}
-	return asterisk.New(o)
 }
 
 // liveParts are the parts that take another configuration while they run. What

@@ -273,6 +273,15 @@ func TestAPlanIsWhatHappens(t *testing.T) {
 	}
 }
 
+func TestThereIsASourceOfEveryType(t *testing.T) {
+	made := new(Daemon).sourceTypes()
+	for _, name := range config.SourceTypes() {
+		if made[name] == nil {
+			t.Errorf("nobody makes a source of type %q", name)
+		}
+	}
+}
+
 func TestSourcesFollowAReload(t *testing.T) {
 	const head = "[queue]\nlisten = \"\"\n[admin]\nlisten = \"\"\n"
 	source := func(name, address string) string {
