@@ -43,9 +43,10 @@ func (p *proofs) faults() {
 	for i, r := range relays {
 		loads = append(loads, startLoad(r, fmt.Sprint("r", i), p.services))
 	}
+	began := time.Now()
 	tell := func(what string) {
 		total, distinct := receiver.Total()
-		fmt.Printf("%-42s accepted %6d, arrived %6d, repeated %d\n", what, loads[0].count()+loads[1].count(), distinct, total-distinct)
+		fmt.Printf("%4.0f s: %-42s accepted %6d, arrived %6d, repeated %d\n", time.Since(began).Seconds(), what, loads[0].count()+loads[1].count(), distinct, total-distinct)
 	}
 	pass := func(d time.Duration) { <-time.After(d) }
 	relays[0].Until("each relay's load arrives", func() bool { _, distinct := receiver.Total(); return distinct > 20*callsAtOnce })
@@ -79,7 +80,7 @@ func (p *proofs) faults() {
 	p.lookFor(receiver, accepted)
 	tell("at the end")
 	p.lookAtOrder(receiver)
-	p.lookAtLanes(receiver, accepted)
+	p.lookAtLanes(receiver, accepted, began)
 }
 
 // killKeeper kills the relay that keeps the site while much waits for a service
@@ -154,7 +155,7 @@ func (p *proofs) lookAtOrder(receiver *trial.Receiver) {
 
 // lookAtLanes finds the longest time in which a service was owed something and
 // nothing came to it.
-func (p *proofs) lookAtLanes(receiver *trial.Receiver, accepted []taken) {
+func (p *proofs) lookAtLanes(receiver *trial.Receiver, accepted []taken, began time.Time) {
 	at := map[string]time.Time{}
 	for _, a := range accepted {
 		at[a.id] = a.at
@@ -170,6 +171,7 @@ func (p *proofs) lookAtLanes(receiver *trial.Receiver, accepted []taken) {
 	}
 	var longest time.Duration
 	var where string
+	var until time.Time
 	for lane, deliveries := range lanes {
 		// owed[i] is since when something is owed that comes with i or later.
 		owed := make([]time.Time, len(deliveries))
@@ -185,11 +187,11 @@ func (p *proofs) lookAtLanes(receiver *trial.Receiver, accepted []taken) {
 				since = deliveries[i-1].arrived
 			}
 			if still := d.arrived.Sub(since); still > longest {
-				longest, where = still, lane
+				longest, where, until = still, lane, d.arrived
 			}
 		}
 	}
-	fmt.Printf("the longest that a service which was owed something stood still: %v (%s)\n", longest.Round(10*time.Millisecond), where)
+	fmt.Printf("the longest that a service which was owed something stood still: %v (%s, until %.0f s)\n", longest.Round(10*time.Millisecond), where, until.Sub(began).Seconds())
 	if longest > longestStill {
 		p.Fatalf("%s stood still for %v", where, longest)
 	}

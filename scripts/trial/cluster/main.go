@@ -14,17 +14,22 @@ import (
 
 func main() {
 	only := flag.String("only", "", "run only the proofs whose name matches")
-	times := flag.Int("times", 1, "run them so often, each time in a new cluster, until one fails")
+	times := flag.Int("times", 1, "run them so often, each time in a new cluster")
 	services := flag.Int("services", faultServices, "how many services are served in the proof that nothing is lost, at least 21")
 	flag.Parse()
+	failed := 0
 	for n := range *times {
-		if n > 0 {
-			fmt.Printf("\n== again, %d of %d\n", n+1, *times)
+		if *times > 1 {
+			fmt.Printf("\n== %d of %d\n", n+1, *times)
 		}
 		if err := run(flag.Args(), regexp.MustCompile(*only), *services); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			failed++
 		}
+	}
+	if failed > 0 {
+		fmt.Fprintf(os.Stderr, "%d of %d failed\n", failed, *times)
+		os.Exit(1)
 	}
 }
 

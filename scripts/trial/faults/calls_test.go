@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -153,7 +154,17 @@ func (s *series) relay(t *testing.T, n int) (*trial.Relay, *trial.Receiver) {
 	if n%2 == 1 {
 		owner = s.t // it is used by later rounds
 	}
-	at := trial.NewReceiver(owner)
+	r, at := newCalls(owner, "")
+	if n%2 == 1 {
+		s.old, s.oldAt = r, at
+	}
+	return r, at
+}
+
+// newCalls returns a relay, not started, and its endpoint. Without a folder its
+// queue is in its own.
+func newCalls(t *testing.T, dir string) (*trial.Relay, *trial.Receiver) {
+	at := trial.NewReceiver(t)
 	at.Answer(func(w http.ResponseWriter, q *http.Request) {
 		switch {
 		case q.URL.Path == "/bad":
@@ -162,11 +173,8 @@ func (s *series) relay(t *testing.T, n int) (*trial.Relay, *trial.Receiver) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
-	r := trial.New(owner, binary, "")
-	r.Configure(fmt.Sprintf(callServices, r.Path("queue"), at.URL))
-	if n%2 == 1 {
-		s.old, s.oldAt = r, at
-	}
+	r := trial.New(t, binary, "")
+	r.Configure(fmt.Sprintf(callServices, filepath.Join(cmp.Or(dir, r.Dir), "queue"), at.URL))
 	return r, at
 }
 
@@ -174,22 +182,14 @@ func (s *series) round(t *testing.T, n int) {
 	s.rounds++
 	r, at := s.relay(t, n)
 	j := &judge{dir: r.Path("queue"), kind: s.kind, nth: n, errno: s.errno, lasts: s.lasts, socket: filepath.Join(r.Dir, "judge.sock")}
-	env := r.Env
-	j.watch(t, r)
-	r.Launch()
-	r.Wrap, r.Env = nil, env
+	j.launch(t, r)
 	w := &callWork{r: r, began: time.Now().Add(-time.Second), prefix: fmt.Sprintf("%s-%d-%d-%v-%d", s.kind, s.errno, n, s.lasts, rand.IntN(1_000_000)), accepted: map[string]bool{}}
 	started := w.answers(r.Ended(), startTime)
 	if !started && !ended(r) {
 		t.Fatalf("neither ready nor ended after %v: %s\n%s", startTime, j.what, tail(r))
 	}
 	if started {
-		for deadline := time.Now().Add(callLoad); time.Now().Before(deadline) && !j.fired() && !ended(r); {
-			w.load()
-		}
-		for range 3 {
-			w.load() // while it is down, and heals
-		}
+		w.loadUntil(j)
 	}
 	s.outcome(t, j, r, w, started)
 	w.load()
@@ -266,6 +266,16 @@ type callWork struct {
 func (w *callWork) load() {
 	if !w.send(1 + rand.IntN(40)) {
 		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// loadUntil sends until a call was made to fail, and while the relay heals.
+func (w *callWork) loadUntil(j *judge) {
+	for deadline := time.Now().Add(callLoad); time.Now().Before(deadline) && !j.fired() && !ended(w.r); {
+		w.load()
+	}
+	for range 3 {
+		w.load()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -84,14 +85,13 @@ type judge struct {
 	err    error
 }
 
-// watch has the next process of r judged.
-func (j *judge) watch(t *testing.T, r *trial.Relay) {
+// launch starts a process of r that is judged.
+func (j *judge) launch(t *testing.T, r *trial.Relay) {
 	t.Helper()
 	l, err := net.Listen("unix", j.socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Wrap, r.Env = []string{os.Args[0]}, append(r.Env, watchVariable+"="+j.socket)
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		if err := j.serve(l); err != nil {
@@ -100,6 +100,10 @@ func (j *judge) watch(t *testing.T, r *trial.Relay) {
 			j.mu.Unlock()
 		}
 	}()
+	env := r.Env
+	r.Wrap, r.Env = []string{os.Args[0]}, append(slices.Clone(env), watchVariable+"="+j.socket)
+	r.Launch()
+	r.Wrap, r.Env = nil, env
 }
 
 // fired reports whether a call was made to fail.
