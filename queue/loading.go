@@ -122,7 +122,7 @@ func (l *loading) beginIDs(ctx context.Context, eng *engine.Engine) error {
 	}
 	return l.readIDs(ctx, eng, engine.Span{From: max(first, state.LastSeq-min(loadFirst, state.LastSeq)+1), To: state.LastSeq}, func(known []knownID) {
 		for _, id := range known {
-			ids.AddAt(id.Seen)
+			ids.Add(id.hash, id.at, struct{}{})
 		}
 	})
 }
@@ -201,8 +201,9 @@ func (l *loading) end() {
 
 // knownID is the id of a record.
 type knownID struct {
-	journal.Seen
-	seq uint64
+	hash journal.Hash128
+	at   time.Time
+	seq  uint64
 }
 
 // readIDs passes the ids in a part of EVENTS on, some at a time.
@@ -211,7 +212,7 @@ func (l *loading) readIDs(ctx context.Context, eng *engine.Engine, s engine.Span
 	hash := l.q.events.Recent.Hash
 	err := eng.ReadSpan(ctx, record.Events, s, func(m *nats.Msg, at record.Place) {
 		moment := time.Now().Add(-max(l.newest.Sub(at.At), 0))
-		some = append(some, knownID{journal.Seen{Hash: hash(record.IDOf(m.Header)), At: journal.SinceBegan(moment).Milliseconds()}, at.Seq})
+		some = append(some, knownID{hash(record.IDOf(m.Header)), moment, at.Seq})
 		if claim := m.Header.Get(record.HeadClaim); claim != "" {
 			l.q.events.Claims.Stake(claim, moment)
 		}
@@ -232,8 +233,8 @@ func (l *loading) takeUp(ctx context.Context, known []knownID) {
 	var copies []journal.Lying
 	c.CommitMu.Lock()
 	for _, id := range known {
-		at, stored := c.Recent.Fresh[id.Hash]
-		if !c.Recent.AddAt(id.Seen) && stored && at.Seq > id.seq {
+		at, stored := c.Recent.Fresh[id.hash]
+		if _, known := c.Recent.Add(id.hash, id.at, struct{}{}); known && stored && at.Seq > id.seq {
 			copies = append(copies, at)
 		}
 	}

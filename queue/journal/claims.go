@@ -14,11 +14,11 @@ import (
 // for a copy. Safe for concurrent use.
 type Claims struct {
 	mu  sync.Mutex
-	ids *recent
+	ids *recent[uint64] // with a hash of what each stands for
 }
 
 // NewClaims returns claims that are remembered for so long.
-func NewClaims(keep time.Duration) *Claims { return &Claims{ids: NewRecent(keep)} }
+func NewClaims(keep time.Duration) *Claims { return &Claims{ids: newRecent[uint64](keep)} }
 
 // Stake notes a claim, the id and what it stands for joined by =. It is fresh
 // when nothing was known of the id, and taken when that stands for something
@@ -28,12 +28,9 @@ func (c *Claims) Stake(claim string, at time.Time) (h Hash128, fresh, taken bool
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h = c.ids.Hash(claim[:max(end, 0)])
-	s := Seen{Hash: h, At: SinceBegan(at).Milliseconds(), sum: c.ids.Hash(claim[end+1:])[0]}
-	if c.ids.AddAt(s) {
-		return h, true, false
-	}
-	place, _ := c.ids.find(h)
-	return h, false, c.ids.entry(c.ids.table[place]-1).sum != s.sum
+	sum := c.ids.Hash(claim[end+1:])[0]
+	had, known := c.ids.Add(h, at, sum)
+	return h, !known, known && had != sum
 }
 
 // release takes claims back.
@@ -49,7 +46,7 @@ func (c *Claims) release(ids []Hash128) {
 func (c *Claims) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ids = NewRecent(c.ids.keep)
+	c.ids.parts = nil
 }
 
 // admits reports whether the ids of a group stand for what they stood for

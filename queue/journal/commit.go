@@ -52,8 +52,8 @@ type Committer struct {
 
 	CommitMu longLock // held while a commit runs
 	Out      Writer
-	Recent   *recent // ids seen lately; nil: duplicates are not looked for
-	Claims   *Claims // nil: what ids stand for does not matter here
+	Recent   *recent[struct{}] // ids seen lately; nil: duplicates are not looked for
+	Claims   *Claims           // nil: what ids stand for does not matter here
 	Created  time.Time
 	Durable  uint64 // the last sequence that was acknowledged, or that there was at the first start
 	drafts   []Draft
@@ -230,7 +230,7 @@ func (c *Committer) draft(groups []*Group) []Draft {
 			d := Draft{Group: g, index: i}
 			if c.Recent != nil {
 				d.hash = c.Recent.Hash(d.key())
-				if !c.Recent.add(d.hash, now) {
+				if _, known := c.Recent.Add(d.hash, now, struct{}{}); known {
 					c.share(d.hash, g)
 					continue
 				}

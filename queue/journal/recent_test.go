@@ -17,7 +17,7 @@ func TestRecentAgreesWithAMap(t *testing.T) {
 		if rnd.IntN(2000) == 0 {
 			now = now.Add(keep / 2)
 		}
-		h := Hash128{uint64(rnd.IntN(5_000)) * 1024, 7} // many share a place
+		h := Hash128{uint64(rnd.IntN(5_000)), 7}
 		at, known := want[h]
 		known = known && now.Sub(at) < keep
 		if rnd.IntN(4) == 0 {
@@ -25,37 +25,43 @@ func TestRecentAgreesWithAMap(t *testing.T) {
 			delete(want, h)
 			continue
 		}
-		if got := r.add(h, now); got == known {
-			t.Fatalf("add %v after %v: new %v, want %v", h, now.Sub(at), got, !known)
+		if _, got := r.Add(h, now, struct{}{}); got != known {
+			t.Fatalf("add %v after %v: known %v, want %v", h, now.Sub(at), got, known)
 		}
 		if !known {
 			want[h] = now
 		}
 	}
-	for range 4 {
-		r.expire(SinceBegan(now.Add(keep)).Milliseconds())
-	}
-	if r.used != 0 || len(r.table) > 4096 {
-		t.Errorf("%d ids and a table of %d are left", r.used, len(r.table))
+	r.Add(Hash128{1 << 60}, now.Add(keep), struct{}{})
+	if r.len() != 1 || len(r.parts) != 1 {
+		t.Errorf("%d ids in %d parts are left", r.len(), len(r.parts))
 	}
 }
 
-func TestRecentNumbersNeverRunOut(t *testing.T) {
+func TestIDsFromBeforeComeInAnyOrder(t *testing.T) {
 	t.Parallel()
-	r := NewRecent(time.Minute)
-	now := time.UnixMilli(1_000_000)
-	r.first, r.next = 1<<31-chunkLen, 1<<31-chunkLen
-	for i := range 3 * chunkLen {
-		if !r.add(Hash128{uint64(i)}, now) {
-			t.Fatalf("id %d is known", i)
+	r, now := NewRecent(time.Minute), time.Now()
+	for i, age := range []time.Duration{time.Second, 50 * time.Second, 30 * time.Second} {
+		r.Add(Hash128{uint64(i)}, now.Add(-age), struct{}{})
+	}
+	for i, want := range []bool{true, false, true} {
+		if _, known := r.Add(Hash128{uint64(i)}, now.Add(20*time.Second), struct{}{}); known != want {
+			t.Errorf("id %d: known %v, want %v", i, known, want)
 		}
 	}
-	for i := range 3 * chunkLen {
-		if r.add(Hash128{uint64(i)}, now) {
-			t.Fatalf("id %d is not known", i)
-		}
+}
+
+func TestOnlySoManyIDsAreRemembered(t *testing.T) {
+	t.Parallel()
+	r, now := NewRecent(time.Hour), time.Now()
+	r.most = 4000
+	for i := range r.most + 2 {
+		r.Add(Hash128{uint64(i)}, now, struct{}{})
 	}
-	if r.next > 4*chunkLen {
-		t.Errorf("the numbers go on at %d", r.next)
+	if n := r.len(); n > r.most || n < r.most/2 {
+		t.Errorf("%d ids are remembered", n)
+	}
+	if _, known := r.Add(Hash128{uint64(r.most) + 1}, now, struct{}{}); !known {
+		t.Error("the newest id is not known")
 	}
 }
