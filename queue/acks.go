@@ -117,7 +117,7 @@ func sendAck(eng *engine.Engine, confirm, subject, service string, seq uint64) {
 }
 
 // confirmed takes the cluster's word that an acknowledgement is kept.
-func (c *cluster) confirmed(m *nats.Msg) {
+func (s *shares) confirmed(m *nats.Msg) {
 	if m.Header.Get("Status") != "" {
 		return // nobody leads the consumer now
 	}
@@ -126,12 +126,12 @@ func (c *cluster) confirmed(m *nats.Msg) {
 	if err != nil {
 		return
 	}
-	c.q.lane(tokens[len(tokens)-2]).acks.remove(seq)
+	s.c.q.lane(tokens[len(tokens)-2]).acks.remove(seq)
 }
 
 // unconfirmed reports whether acknowledgements are on their way.
-func (c *cluster) unconfirmed() bool {
-	for _, l := range c.q.allLanes() {
+func (s *shares) unconfirmed() bool {
+	for _, l := range s.c.q.allLanes() {
 		if l.acks.count() > 0 {
 			return true
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"callrelay/queue/dead"
 	"callrelay/queue/engine"
 	"callrelay/queue/journal"
 	"callrelay/queue/record"
@@ -57,7 +58,7 @@ type againRun struct {
 func (q *Queue) SendAgain(ctx context.Context, a Again, dry bool, each func(int)) (Resent, error) {
 	q.resending.Lock()
 	defer q.resending.Unlock()
-	eng := q.engine.Load()
+	eng := q.store.Engine()
 	if eng == nil {
 		return Resent{}, ErrUnavailable
 	}
@@ -86,7 +87,7 @@ func (s *sending) run(ctx context.Context, dry bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.q.folder.LoadJSON(againState, &s.runs); err != nil {
+	if err := s.q.store.Folder.LoadJSON(againState, &s.runs); err != nil {
 		return err
 	}
 	before, resumed := s.runs[s.a.Service]
@@ -102,7 +103,7 @@ func (s *sending) run(ctx context.Context, dry bool) error {
 		s.done.Delivered = len(s.picks)
 		return s.q.Letters(ctx, f, func(Letter) bool { s.done.Letters++; return true })
 	}
-	if level := s.q.space.Level() + s.bytes; float64(level) > engine.HighPart*float64(s.q.o.MaxBytes) {
+	if level := s.q.store.Space.Level() + s.bytes; float64(level) > engine.HighPart*float64(s.q.store.Options.MaxBytes) {
 		return fmt.Errorf("%w: %d bytes would be stored again, and near queue.max_bytes history is given up", ErrFull, s.bytes)
 	}
 	if err := s.note(true); err != nil {
@@ -127,7 +128,7 @@ func (s *sending) note(runs bool) error {
 	if runs {
 		s.runs[s.a.Service] = s.this
 	}
-	return s.q.folder.SaveJSON(againState, s.runs)
+	return s.q.store.Folder.SaveJSON(againState, s.runs)
 }
 
 // pick chooses records of EVENTS up to end that were delivered. What is owed still,
@@ -187,7 +188,7 @@ func (s *sending) pick(ctx context.Context, end uint64) error {
 // hand.
 func (s *sending) owed(ctx context.Context) (func(seq uint64) bool, error) {
 	if s.q.base.alone() {
-		return s.q.lane(s.a.Service).owes, nil
+		return s.q.lane(s.a.Service).eraser.owes, nil
 	}
 	info, err := s.eng.Consumer(ctx, s.a.Service)
 	return func(seq uint64) bool { return seq > info.AckFloor.Stream }, err
@@ -214,7 +215,7 @@ func (s *sending) deliveredAt(ctx context.Context) (map[uint64]time.Time, error)
 	if s.a.ID == nil || s.a.Since.IsZero() && s.a.Until.IsZero() {
 		return at, nil
 	}
-	if err := s.q.logs.flush(ctx); err != nil {
+	if err := s.q.Flush(ctx); err != nil {
 		return nil, err
 	}
 	cfg := jetstream.ConsumerConfig{FilterSubject: "attempts." + s.a.Service + ".delivered", DeliverPolicy: jetstream.DeliverAllPolicy}
@@ -253,13 +254,13 @@ func (s *sending) put(ctx context.Context) error {
 // batch stores the first of what was picked and returns how many that were. A
 // record that is gone meanwhile was erased, or given up to make room.
 func (s *sending) batch(ctx context.Context) (int, error) {
-	s.q.moving.RLock() // no erasure comes between reading and storing
-	defer s.q.moving.RUnlock()
+	s.q.store.Moving.RLock() // no erasure comes between reading and storing
+	defer s.q.store.Moving.RUnlock()
 	g, n, bytes := &journal.Group{}, 0, 0
-	for n < min(len(s.picks), replayBatch) && bytes < replayBytes {
+	for n < min(len(s.picks), dead.ReplayBatch) && bytes < dead.ReplayBytes {
 		seq := s.picks[n]
 		n++
-		m, err := s.q.base.read(ctx, s.eng, record.Events, seq)
+		m, err := s.q.store.Get(ctx, record.Events, seq)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
@@ -274,7 +275,7 @@ func (s *sending) batch(ctx context.Context) (int, error) {
 	if len(g.Recs) == 0 {
 		return n, nil
 	}
-	err := s.q.append(ctx, g)
+	err := s.q.store.Put(ctx, g)
 	if err == nil {
 		s.done.Delivered += len(g.Recs)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/queue/dead"
 	"callrelay/queue/engine"
 )
 
@@ -118,7 +119,7 @@ func TestSendingAgainGoesOnWhereItWasBrokenOff(t *testing.T) {
 	q = open(t, engine.Options{Dir: dir})
 	l = q.Lane("crm")
 	second := again(t, q, Again{Service: "crm"}, false)
-	if second.Before < first.Delivered-replayBatch || second.Before+second.Delivered != 1500 {
+	if second.Before < first.Delivered-dead.ReplayBatch || second.Before+second.Delivered != 1500 {
 		t.Errorf("sent %+v after %+v", second, first)
 	}
 	seen := map[string]bool{}

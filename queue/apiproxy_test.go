@@ -50,7 +50,7 @@ func asked(t *testing.T, nc *nats.Conn, subject, body string) string {
 // far the consumer of crm is.
 func holdings(t *testing.T, q *Queue) map[string]uint64 {
 	t.Helper()
-	eng, held := q.engine.Load(), map[string]uint64{}
+	eng, held := q.store.Engine(), map[string]uint64{}
 	for _, name := range []string{record.Events, record.Retry, record.Dead, record.Attempts, record.Debug} {
 		s, err := eng.Stream(testContext(t), name)
 		if err != nil {
@@ -141,7 +141,7 @@ func TestNoAnswerToAnOutsideUserDoesAnything(t *testing.T) {
 			t.Errorf("%s: %d before, %d after", what, n, after[what])
 		}
 	}
-	if _, err := q.engine.Load().JS.Stream(testContext(t), "X"); err == nil {
+	if _, err := q.store.Engine().JS.Stream(testContext(t), "X"); err == nil {
 		t.Error("a stream was made")
 	}
 	// Each asks as often for the other's inbox as for its own.
@@ -191,7 +191,7 @@ func TestRequestsOfOutsideUsersAreSmall(t *testing.T) {
 		}
 		var all []*nats.Conn
 		for range 64 {
-			more, err := nats.Connect("nats://"+q.engine.Load().Address(), nats.UserInfo(user, password(t, dir, user)), nats.NoReconnect())
+			more, err := nats.Connect("nats://"+q.store.Engine().Address(), nats.UserInfo(user, password(t, dir, user)), nats.NoReconnect())
 			if err != nil {
 				break
 			}

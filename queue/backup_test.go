@@ -184,9 +184,9 @@ func TestOnlyAWholeBackupIsRestored(t *testing.T) {
 		want   string
 	}{
 		{"a missing manifest", func(dir string) error { return os.Remove(filepath.Join(dir, ManifestFile)) }, "no whole backup"},
-		{"a missing stream", func(dir string) error { return os.Remove(filepath.Join(dir, record.Events, streamData)) }, "no such file"},
+		{"a missing stream", func(dir string) error { return os.Remove(filepath.Join(dir, record.Events, "stream.tar.s2")) }, "no such file"},
 		{"a changed stream", func(dir string) error {
-			path := filepath.Join(dir, record.Events, streamData)
+			path := filepath.Join(dir, record.Events, "stream.tar.s2")
 			data, err := os.ReadFile(path)
 			if err != nil {
 				return err

@@ -2,36 +2,41 @@ package queue
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/engine"
 	"callrelay/queue/journal"
 	"callrelay/queue/lane"
 	"callrelay/queue/record"
+	"callrelay/queue/spool"
 )
 
 // base is what the queue stands on, the embedded server or a cluster: all that
 // differs between the two is here.
 type base interface {
+	journal.Ground
+	sharing
 	// load takes up what the folder holds, once.
 	load(ctx context.Context) error
-	// patience is how long Open tries, and a later start may take; 0: Open tries
-	// once, a start takes what it takes.
-	patience() (open, start time.Duration)
-	// start returns a JetStream to work with.
-	start(ctx context.Context) (*engine.Engine, error)
-	// shape makes the configurations of the streams what they have to be here.
-	shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig
-	// recover takes up what the streams hold. first is false after a restart.
-	recover(ctx context.Context, eng *engine.Engine, first bool) error
-	// attachAll attaches the lanes of all services that have records, or had, and
-	// counts what they have.
-	attachAll(ctx context.Context, eng *engine.Engine) error
+	// take brings a group of new records on its way.
+	take(g *journal.Group)
+	// bridge is what takes records while the streams are away; nil: nothing.
+	bridge() *spool.Spool
+	// count asks for what the lanes cannot know by themselves.
+	count(ctx context.Context, eng *engine.Engine) error
+	// removed is told that records of a stream expired, or that an operator
+	// deleted some.
+	removed(ctx context.Context, eng *engine.Engine, stream string)
+	// trim removes finished records from EVENTS.
+	trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error
+	// run does what has to be done all the time, until ctx ends.
+	run(ctx context.Context)
+	// close saves what the next start needs, while the engine still runs.
+	close(ctx context.Context, eng *engine.Engine) error
+}
+
+// sharing says which relay hands out what, and tells the others.
+type sharing interface {
 	// serve prepares a lane that somebody will take from.
 	serve(l *Lane, eng *engine.Engine)
 	// attach makes the consumer of a lane and listens to it.
@@ -52,28 +57,16 @@ type base interface {
 	// keeps reports whether what only one relay may do is this one's to do:
 	// retries, services whose calls are ordered, the upkeep of the streams.
 	keeps() bool
-	// take brings a group of new records on its way.
-	take(g *journal.Group)
-	// fall is told that nothing can be written, before anything is refused.
-	fall()
-	// bridge is what takes records while the streams are away; nil: nothing.
-	bridge() *spool
 	// term numbers the times in which keeps was true; 0: it is not.
 	term() uint64
 	// stamp is stored beside a record that is parked in a term, so that its
 	// keeper knows it again.
 	stamp(term uint64) string
-	// writer returns what the committer of a stream writes through.
-	writer(ctx context.Context, eng *engine.Engine, stream string) (journal.Writer, error)
 	// waiting is how many fresh deliveries of a lane, which is locked, are not
 	// in flight.
 	waiting(l *Lane) int
 	// stored notes that a record of a service was stored, and where.
 	stored(r *record.Record, seq uint64)
-	// count asks for what the lanes cannot know by themselves.
-	count(ctx context.Context, eng *engine.Engine) error
-	// disk is the folder whose filesystem fills up; empty: none of this machine.
-	disk() string
 	// own returns when all that is owed is this relay's to finish.
 	own(ctx context.Context) error
 	// settled returns when what was finished stays so after a crash.
@@ -82,54 +75,36 @@ type base interface {
 	alone() bool
 	// erased tells whoever else may hold records of a service that they are gone.
 	erased(eng *engine.Engine, stream, service string, seqs []uint64)
-	// removed is told that records of a stream expired, or that an operator
-	// deleted some.
-	removed(ctx context.Context, eng *engine.Engine, stream string)
-	// trim removes finished records from EVENTS.
-	trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error
-	// read returns a stored record, for sure if there is one.
-	read(ctx context.Context, eng *engine.Engine, stream string, seq uint64) (*nats.Msg, error)
-	// run does what has to be done all the time, until ctx ends.
-	run(ctx context.Context)
-	// probe returns nil when a start may succeed.
-	probe() error
-	// close saves what the next start needs, while the engine still runs.
-	close(ctx context.Context, eng *engine.Engine) error
 }
 
 // newBase returns the one that the options ask for.
 func newBase(q *Queue) base {
-	switch {
-	case len(q.o.Servers) > 0:
+	if len(q.store.Options.Servers) > 0 {
 		return newCluster(q)
-	case q.in.unserved:
-		return unserved{&embedded{q}}
 	}
-	return &embedded{q}
+	return &embedded{Embedded: journal.Embedded{Store: q.store}, solo: solo{q}, q: q}
 }
-
-// unserved is an embedded queue whose records are taken from its stream as they
-// lie there: nobody serves its lanes, and nothing is given up to make room.
-type unserved struct{ *embedded }
-
-func (b unserved) attachAll(ctx context.Context, eng *engine.Engine) error { return b.q.ask(ctx, eng) }
-func (b unserved) serve(*Lane, *engine.Engine)                             {}
-func (b unserved) stored(*record.Record, uint64)                           {}
-func (b unserved) keeps() bool                                             { return false }
 
 // embedded is the base of one relay by itself: its own server, over a folder of
 // its own, and floors that it keeps itself.
-type embedded struct{ q *Queue }
+type embedded struct {
+	journal.Embedded
+	solo
+	q *Queue
+}
+
+// solo hands out what no other relay does.
+type solo struct{ q *Queue }
 
 // embeddedTerm is the one term of an embedded queue.
 const embeddedTerm = 1
 
 func (b *embedded) load(context.Context) error {
-	file, fl, err := lane.OpenFloors(b.q.folder)
+	file, fl, err := lane.OpenFloors(b.q.store.Folder)
 	if err != nil {
 		return err
 	}
-	b.q.floors = file
+	b.q.saving.file = file
 	b.q.retries.parkedTo = fl.Parked
 	for name, p := range fl.Lanes {
 		b.q.lane(name).win.Restore(p.High, p.Open)
@@ -138,121 +113,93 @@ func (b *embedded) load(context.Context) error {
 	return nil
 }
 
-func (b *embedded) patience() (open, start time.Duration) { return 0, 0 }
-
-func (b *embedded) start(ctx context.Context) (*engine.Engine, error) {
+// Start implements [journal.Ground].
+func (b *embedded) Start(ctx context.Context) (*engine.Engine, error) {
 	if b.q.hub == nil {
-		return engine.Start(ctx, b.q.folder, b.q.o, nil)
+		return b.Embedded.Start(ctx)
 	}
-	return engine.Start(ctx, b.q.folder, b.q.o, b.q.hub.Uplink())
+	return engine.Start(ctx, b.q.store.Folder, b.q.store.Options, b.q.hub.Uplink())
 }
 
-func (b *embedded) take(g *journal.Group) {
-	b.q.events.Room()
-	b.q.pressure.MakeWay(b.q.space, g.Size(), b.q.closed)
-	b.q.take(g)
+func (b *embedded) take(g *journal.Group) { b.q.store.TakeSoon(g) }
+
+func (b *embedded) bridge() *spool.Spool { return nil }
+func (b *solo) keeps() bool              { return true }
+func (b *solo) term() uint64             { return embeddedTerm }
+func (b *solo) stamp(uint64) string      { return "" }
+
+// Recover implements [journal.Ground].
+func (b *embedded) Recover(ctx context.Context, eng *engine.Engine, first bool) error {
+	err := b.Embedded.Recover(ctx, eng, first)
+	if err == nil && first {
+		err = b.q.loading.begin(ctx, eng)
+	}
+	return err
 }
 
-func (b *embedded) fall()               {}
-func (b *embedded) bridge() *spool      { return nil }
-func (b *embedded) keeps() bool         { return true }
-func (b *embedded) term() uint64        { return embeddedTerm }
-func (b *embedded) stamp(uint64) string { return "" }
-
-func (b *embedded) recover(ctx context.Context, eng *engine.Engine, first bool) error {
-	if !first {
-		return b.q.disown(ctx, eng)
-	}
-	if b.q.folder.Unclean {
-		if err := b.q.secure(ctx, eng); err != nil {
-			return err
-		}
-	}
-	return b.q.loading.begin(ctx, eng)
-}
-
-func (b *embedded) attachAll(ctx context.Context, eng *engine.Engine) error {
+// Serve implements [journal.Ground].
+func (b *embedded) Serve(ctx context.Context, eng *engine.Engine) error {
 	if err := b.q.attachLanes(ctx, eng); err != nil {
 		return err
 	}
-	return b.q.ask(ctx, eng)
+	return b.q.cached.ask(ctx, eng)
 }
 
-func (b *embedded) shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig { return streams }
+// Lose implements [journal.Ground].
+func (b *embedded) Lose(stream string) int { return b.q.lose(stream) }
 
-func (b *embedded) serve(l *Lane, eng *engine.Engine) { l.attachOnce(eng) }
+func (b *solo) serve(l *Lane, eng *engine.Engine) { l.pull.attachOnce(eng) }
 
-func (b *embedded) attach(ctx context.Context, l *Lane, eng *engine.Engine) error {
-	return l.attach(ctx, eng)
+func (b *solo) attach(ctx context.Context, l *Lane, eng *engine.Engine) error {
+	return l.pull.attach(ctx, eng)
 }
 
-func (b *embedded) accept(l *Lane, e *Entry, at record.Place) { l.accept(e, at.Nth) }
+func (b *solo) accept(l *Lane, e *Entry, at record.Place) { l.pull.accept(e, at.Nth) }
 
-func (b *embedded) feeds(*Lane) bool   { return true }
-func (b *embedded) wants(l *Lane) bool { return len(l.fresh)+l.feed.asked <= l.feed.size/2 }
+func (b *solo) feeds(*Lane) bool   { return true }
+func (b *solo) wants(l *Lane) bool { return len(l.fresh)+l.pull.feed.asked <= l.pull.feed.size/2 }
 
 // open keeps an ordered lane back until all is known that may come before.
-func (b *embedded) open(l *Lane) bool { return l.chains == nil || b.q.loading.over.Load() }
+func (b *solo) open(l *Lane) bool { return l.order.chains == nil || b.q.loading.over.Load() }
 
-func (b *embedded) settle(*Lane, *Entry) {}
+func (b *solo) settle(*Lane, *Entry) {}
 
-func (b *embedded) writer(ctx context.Context, eng *engine.Engine, stream string) (journal.Writer, error) {
-	p, err := journal.NewPublisher(ctx, eng, stream)
-	if err == nil {
-		p.Alone = true
-	}
-	return p, err
-}
+func (b *solo) waiting(l *Lane) int { return max(l.pull.feed.waiting, 0) + l.tally.held() }
 
-func (b *embedded) waiting(l *Lane) int { return max(l.feed.waiting, 0) + l.held() }
-
-func (b *embedded) stored(r *record.Record, seq uint64) {
-	b.q.lane(r.Service).count(seq, record.SizeOf(r))
+func (b *solo) stored(r *record.Record, seq uint64) {
+	b.q.lane(r.Service).pull.count(seq, record.SizeOf(r))
 }
 
 func (b *embedded) count(context.Context, *engine.Engine) error { return nil }
 
-func (b *embedded) own(context.Context) error { return nil }
+func (b *solo) own(context.Context) error { return nil }
 
-func (b *embedded) settled(ctx context.Context) error {
-	if err := b.q.saveNow(); err != nil {
+func (b *solo) settled(ctx context.Context) error {
+	if err := b.q.saving.save(); err != nil {
 		return err
 	}
-	return b.q.deleteGone(ctx)
+	return b.q.retries.deleteGone(ctx)
 }
 
-func (b *embedded) disk() string { return b.q.o.Dir }
-func (b *embedded) alone() bool  { return true }
+func (b *solo) alone() bool { return true }
 
-func (b *embedded) erased(*engine.Engine, string, string, []uint64) {}
+func (b *solo) erased(*engine.Engine, string, string, []uint64) {}
 
 // removed counts what is left to the lanes.
 func (b *embedded) removed(ctx context.Context, eng *engine.Engine, stream string) {
 	if stream == record.Events {
-		b.q.recount(ctx, eng)
+		b.q.cached.recount(ctx, eng)
 	}
 }
 
 func (b *embedded) trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error {
-	return b.q.trim(ctx, eng, keep)
-}
-
-func (b *embedded) read(ctx context.Context, eng *engine.Engine, stream string, seq uint64) (*nats.Msg, error) {
-	m, _, err := eng.GetDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
-	return m, err
+	return b.q.trimmer.trim(ctx, eng, keep)
 }
 
 func (b *embedded) run(ctx context.Context) {
-	b.q.background(b.q.watchServer)
-	b.q.background(b.q.loading.run)
-	b.q.saveFloors(ctx)
+	b.q.store.Background(b.q.store.WatchServer)
+	b.q.store.Background(b.q.loading.run)
+	b.q.saving.run(ctx)
 }
 
-// probe writes to the folder as the server would.
-func (b *embedded) probe() error {
-	path := b.q.folder.Path("probe")
-	defer func() { _ = os.Remove(path) }()
-	return engine.WriteFile(path, make([]byte, 64<<10))
-}
-
-func (b *embedded) close(context.Context, *engine.Engine) error { return b.q.saveNow() }
+func (b *embedded) close(context.Context, *engine.Engine) error { return b.q.saving.save() }

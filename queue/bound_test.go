@@ -43,7 +43,7 @@ func TestTheFolderStaysWithinItsBoundWhateverIsStuck(t *testing.T) {
 				next(t, q.Lane("busy"), 1)[0].Finish()
 			}
 		}
-		if err := q.base.trim(testContext(t), q.engine.Load(), 0); err != nil {
+		if err := q.base.trim(testContext(t), q.store.Engine(), 0); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the folder is within its bound", func() bool { return treeSize(o.Dir) <= 2*most })
@@ -84,7 +84,7 @@ func TestAFullDiskTakesHistoryAndThenRefuses(t *testing.T) {
 		next(t, l, 1)[0].Finish()
 	}
 	disk := func(free func(kept int) int64) {
-		q.space.Pretend(q.o.MaxBytes, func() (int64, int64, error) { return free(stored(t, q)) + 1<<20, 1 << 20, nil })
+		q.store.Space.Pretend(q.store.Options.MaxBytes, func() (int64, int64, error) { return free(stored(t, q)) + 1<<20, 1 << 20, nil })
 	}
 	disk(func(kept int) int64 { // others have all but what the history takes
 		if kept > 0 {
@@ -120,7 +120,7 @@ func TestAPurgeForWhichThereIsNoRoomIsNoticed(t *testing.T) {
 	write(t, q, sample("crm", 1))
 	next(t, q.Lane("crm"), 1)[0].Finish()
 	f.Full.Store(true)
-	if err := q.base.trim(testContext(t), q.engine.Load(), 0); !errors.Is(err, record.ErrUnavailable) {
+	if err := q.base.trim(testContext(t), q.store.Engine(), 0); !errors.Is(err, record.ErrUnavailable) {
 		t.Fatalf("got %v, want ErrUnavailable", err)
 	}
 	eventually(t, "the server was started anew", func() bool { return !f.Full.Load() && q.Health() == nil })
@@ -133,10 +133,10 @@ func TestTheBallastIsDroppedForHistory(t *testing.T) {
 	t.Parallel()
 	q := open(t, engine.Options{Dir: t.TempDir()})
 	disk := func(free int64) {
-		q.space.Pretend(q.o.MaxBytes, func() (int64, int64, error) { return free, 1 << 20, nil })
+		q.store.Space.Pretend(q.store.Options.MaxBytes, func() (int64, int64, error) { return free, 1 << 20, nil })
 	}
 	ballast := func() int64 {
-		file, err := os.Stat(q.folder.Path("ballast"))
+		file, err := os.Stat(q.store.Folder.Path("ballast"))
 		if err != nil {
 			return 0
 		}
@@ -146,7 +146,7 @@ func TestTheBallastIsDroppedForHistory(t *testing.T) {
 	eventually(t, "there is ballast", func() bool { return ballast() > 0 })
 	write(t, q, sample("crm", 1))
 	disk(0)
-	q.base.trim(testContext(t), q.engine.Load(), 0) //nolint:errcheck // all of it is owed
+	q.base.trim(testContext(t), q.store.Engine(), 0) //nolint:errcheck // all of it is owed
 	if ballast() == 0 {
 		t.Fatal("the ballast is gone, though there is nothing to give up")
 	}
@@ -171,7 +171,7 @@ func TestAStuckEventAndRestartsRefuseNothing(t *testing.T) {
 		for _, e := range next(t, q.Lane("busy"), 100) {
 			e.Finish()
 		}
-		if err := q.base.trim(testContext(t), q.engine.Load(), 0); err != nil {
+		if err := q.base.trim(testContext(t), q.store.Engine(), 0); err != nil {
 			t.Fatal(err)
 		}
 		shut(t, q)

@@ -19,6 +19,16 @@ type chain struct {
 	followers []follower // ascending
 }
 
+// order keeps the order of each call in a lane. Its fields are guarded by the
+// lane's mutex.
+type order struct {
+	l         *Lane
+	chains    map[string]*chain // by call; nil: the lane is not ordered
+	following int               // entries in memory that wait in chains
+	spilling  bool              // some of them are being parked
+	restored  uint64            // see awaitsEarlier
+}
+
 // follower is an entry that waits for its turn, in memory or parked.
 type follower struct {
 	entry *Entry
@@ -44,37 +54,37 @@ func (l *Lane) SetOrdered(ordered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.poke()
-	if ordered == (l.chains != nil) {
+	if ordered == (l.order.chains != nil) {
 		return
 	}
 	if ordered {
-		l.formChains() // and once more when all is loaded
+		l.order.form() // and once more when all is loaded
 		return
 	}
-	l.dropChains()
+	l.order.drop()
 }
 
-// dropChains lets go what waits for its turn.
-func (l *Lane) dropChains() {
-	for _, c := range l.chains {
+// drop lets go what waits for its turn.
+func (o *order) drop() {
+	for _, c := range o.chains {
 		for _, f := range c.followers {
-			l.unfollow(f)
-			l.promote(f)
+			o.unfollow(f)
+			o.promote(f)
 		}
 	}
-	l.chains = nil
+	o.chains = nil
 }
 
-// formChains puts what is known of each call in order.
-func (l *Lane) formChains() {
-	l.chains = map[string]*chain{}
-	for e := range l.out {
+// form puts what is known of each call in order.
+func (o *order) form() {
+	o.chains = map[string]*chain{}
+	for e := range o.l.out {
 		if e.Call != "" {
-			l.chainOf(e.Call).turns++
+			o.of(e.Call).turns++
 		}
 	}
-	ready, items := l.ready, l.lot.items
-	l.ready, l.lot.items = nil, nil
+	ready, items := o.l.ready, o.l.retrying.lot.items
+	o.l.ready, o.l.retrying.lot.items = nil, nil
 	var all []follower
 	for _, e := range ready {
 		all = append(all, follower{entry: e})
@@ -86,12 +96,12 @@ func (l *Lane) formChains() {
 	for _, f := range all {
 		call := f.call()
 		if call == "" {
-			l.promote(f)
-		} else if c := l.chainOf(call); c.turns > 0 {
-			l.follow(c, f)
+			o.promote(f)
+		} else if c := o.of(call); c.turns > 0 {
+			o.follow(c, f)
 		} else {
 			c.turns++
-			l.promote(f)
+			o.promote(f)
 		}
 	}
 }
@@ -103,46 +113,46 @@ func (f follower) call() string {
 	return f.item.call
 }
 
-func (l *Lane) chainOf(call string) *chain {
-	c := l.chains[call]
+func (o *order) of(call string) *chain {
+	c := o.chains[call]
 	if c == nil {
 		c = &chain{}
-		l.chains[call] = c
+		o.chains[call] = c
 	}
 	return c
 }
 
 // queueUp reports whether a fresh entry has the turn; else it follows.
-func (l *Lane) queueUp(e *Entry) bool {
+func (o *order) queueUp(e *Entry) bool {
 	if e.Call == "" {
 		return true
 	}
-	c := l.chains[e.Call]
+	c := o.chains[e.Call]
 	if c == nil {
-		l.chains[e.Call] = &chain{turns: 1}
+		o.chains[e.Call] = &chain{turns: 1}
 		return true
 	}
-	if l.overtake(c, e) {
+	if o.overtake(c, e) {
 		return true
 	}
-	l.follow(c, follower{entry: e})
+	o.follow(c, follower{entry: e})
 	return false
 }
 
 // awaitsEarlier reports whether an ordered lane has to look at more of EVENTS
 // before any parked entry goes: since a restart it has only seen what is parked,
 // and those before it of the same call may lie there still.
-func (l *Lane) awaitsEarlier() bool {
-	return l.chains != nil && l.restored > 0 && (l.feed.waiting > 0 || len(l.fresh) > 0)
+func (o *order) awaitsEarlier() bool {
+	return o.chains != nil && o.restored > 0 && (o.l.pull.feed.waiting > 0 || len(o.l.fresh) > 0)
 }
 
 // overtake gives e the turn of its call in the place of a later entry, which was
 // parked before a restart and has had it in the meantime.
-func (l *Lane) overtake(c *chain, e *Entry) bool {
-	if e.Seq > l.restored {
+func (o *order) overtake(c *chain, e *Entry) bool {
+	if e.Seq > o.restored {
 		return false
 	}
-	later := l.lot.remove(1, func(p *parked) bool { return p.call == e.Call && p.origin > e.Seq })
+	later := o.l.retrying.lot.remove(1, func(p *parked) bool { return p.call == e.Call && p.origin > e.Seq })
 	if len(later) == 0 {
 		return false
 	}
@@ -152,83 +162,83 @@ func (l *Lane) overtake(c *chain, e *Entry) bool {
 
 // follow queues f behind the head of its call, and parks the followers when
 // they are many.
-func (l *Lane) follow(c *chain, f follower) {
+func (o *order) follow(c *chain, f follower) {
 	c.add(f)
 	if f.entry == nil {
 		return
 	}
-	l.following++
-	if l.following > maxFollowers && !l.spilling {
-		l.spilling = true
-		l.q.background(l.spill)
+	o.following++
+	if o.following > maxFollowers && !o.spilling {
+		o.spilling = true
+		o.l.q.store.Background(o.spill)
 	}
 }
 
-func (l *Lane) unfollow(f follower) {
+func (o *order) unfollow(f follower) {
 	if f.entry != nil {
-		l.following--
+		o.following--
 	}
 }
 
 // crowded reports whether the followers must be parked before more are taken.
-func (l *Lane) crowded() bool { return l.spilling && l.following >= 2*maxFollowers }
+func (o *order) crowded() bool { return o.spilling && o.following >= 2*maxFollowers }
 
 // spill parks the followers that wait in memory, in the order of their
 // sequences. When they cannot be parked it leaves the lane crowded for a while,
 // else a full queue would end up in memory.
-func (l *Lane) spill(ctx context.Context) {
-	l.mu.Lock()
+func (o *order) spill(ctx context.Context) {
+	o.l.mu.Lock()
 	var waiting []*Entry
-	for _, c := range l.chains {
+	for _, c := range o.chains {
 		for _, f := range c.followers {
 			if f.entry != nil {
 				waiting = append(waiting, f.entry)
 			}
 		}
 	}
-	l.mu.Unlock()
+	o.l.mu.Unlock()
 	slices.SortFunc(waiting, bySeq)
-	items, err := l.q.parkAll(waiting)
+	items, err := o.l.q.parking.parkAll(waiting)
 	if err != nil {
 		select {
 		case <-ctx.Done():
 		case <-time.After(retryRead):
 		}
 	}
-	l.mu.Lock()
+	o.l.mu.Lock()
 	if err == nil {
-		l.replaceFollowers(waiting, items)
+		o.replaceFollowers(waiting, items)
 	}
-	l.spilling = false
-	l.mu.Unlock()
-	l.poke()
+	o.spilling = false
+	o.l.mu.Unlock()
+	o.l.poke()
 }
 
 // replaceFollowers puts parked entries in the places of those in memory. One
 // that got its turn meanwhile stays where it is, and its copy goes.
-func (l *Lane) replaceFollowers(entries []*Entry, items []*parked) {
+func (o *order) replaceFollowers(entries []*Entry, items []*parked) {
 	for i, e := range entries {
-		c := l.chains[e.Call]
+		c := o.chains[e.Call]
 		at := -1
 		if c != nil {
 			at = slices.IndexFunc(c.followers, func(f follower) bool { return f.entry == e })
 		}
 		if at < 0 {
-			l.q.retries.release(items[i].seq)
-			l.q.forgetParked(items[i])
+			o.l.q.retries.release(items[i].seq)
+			o.l.q.retries.finish(items[i])
 			continue
 		}
 		c.followers[at] = follower{item: items[i]}
-		l.following--
-		l.leave(e)
-		l.q.retries.release(items[i].seq)
-		l.settle(e)
+		o.following--
+		o.l.leave(e)
+		o.l.q.retries.release(items[i].seq)
+		o.l.settle(e)
 	}
 }
 
 // advance gives the turn of a call to its next follower.
-func (l *Lane) advance(call string) {
-	c := l.chains[call]
+func (o *order) advance(call string) {
+	c := o.chains[call]
 	if c == nil {
 		return
 	}
@@ -237,22 +247,22 @@ func (l *Lane) advance(call string) {
 		return
 	}
 	if len(c.followers) == 0 {
-		delete(l.chains, call)
+		delete(o.chains, call)
 		return
 	}
 	next := c.followers[0]
 	c.followers = slices.Delete(c.followers, 0, 1)
 	c.turns++
-	l.unfollow(next)
-	l.promote(next)
-	l.poke()
+	o.unfollow(next)
+	o.promote(next)
+	o.l.poke()
 }
 
 // promote lets a follower go when it is due.
-func (l *Lane) promote(f follower) {
+func (o *order) promote(f follower) {
 	if f.entry == nil {
-		l.lot.push(f.item)
+		o.l.retrying.lot.push(f.item)
 		return
 	}
-	l.makeReady(f.entry)
+	o.l.makeReady(f.entry)
 }

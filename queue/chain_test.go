@@ -133,13 +133,13 @@ func TestFollowersThatCannotBeParkedAreFew(t *testing.T) {
 		stuck = append(stuck, ofCall("stuck", n))
 	}
 	write(t, q, stuck...)
-	q.space.Pretend(0, nil) // nothing can be parked any more
+	q.store.Space.Pretend(0, nil) // nothing can be parked any more
 	next(t, l, 1)
 	none(t, l)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.following > 2*maxFollowers {
-		t.Errorf("got %d followers in memory, want %d at most", l.following, 2*maxFollowers)
+	if l.order.following > 2*maxFollowers {
+		t.Errorf("got %d followers in memory, want %d at most", l.order.following, 2*maxFollowers)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // stores keeps its true time, as what was stored before a step has.
 func setClock(q *Queue) *atomic.Int64 {
 	ahead := &atomic.Int64{}
-	q.clock.Wall = func(now time.Time) int64 { return now.UnixNano() + ahead.Load() }
+	q.store.Clock.Wall = func(now time.Time) int64 { return now.UnixNano() + ahead.Load() }
 	return ahead
 }
 

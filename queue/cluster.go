@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,6 +13,7 @@ import (
 	"callrelay/queue/engine"
 	"callrelay/queue/journal"
 	"callrelay/queue/record"
+	"callrelay/queue/spool"
 )
 
 const (
@@ -31,22 +31,13 @@ const (
 // A connection that breaks is never mended, for what was on its way over it is
 // lost: the engine is replaced, as after a write error.
 type cluster struct {
+	keeper
+	shares
+	siteCounts
+
 	q       *Queue
-	lease   lease
-	confirm string // where acknowledgements are confirmed
-
 	payload payload
-
-	spool *spool        // nil: nothing is taken while the cluster is away
-	seen  atomic.Uint64 // a sequence of EVENTS: what is sent from now on lies behind it
-
-	terms   atomic.Uint64 // as keeper so far
-	current atomic.Uint64 // term; 0: not the keeper
-	parked  sync.Mutex    // held while the keeper's parked records are taken up or given up
-	follow  jetstream.ConsumeContext
-	engine  *engine.Engine // that the current term began with
-
-	watch keeping
+	spool   *spool.Spool // nil: nothing is taken while the cluster is away
 }
 
 // keeping is since when nobody keeps the site.
@@ -56,13 +47,16 @@ type keeping struct {
 }
 
 func newCluster(q *Queue) *cluster {
-	return &cluster{q: q, confirm: engine.InboxPrefix(engine.OwnUser) + "." + engine.NewPassword()[:16]}
+	c := &cluster{q: q}
+	c.keeper.c, c.shares.c, c.siteCounts.c = c, c, c
+	c.confirm = engine.InboxPrefix(engine.OwnUser) + "." + engine.NewPassword()[:16]
+	return c
 }
 
 // load opens the spool, if there shall be one.
 func (c *cluster) load(ctx context.Context) (err error) {
-	if c.q.o.Spool {
-		c.spool, err = openSpool(ctx, c)
+	if c.q.store.Options.Spool {
+		c.spool, err = spool.Open(ctx, c.q.store, c.seen.Load)
 	}
 	return err
 }
@@ -73,68 +67,67 @@ func (c *cluster) take(g *journal.Group) {
 		return
 	}
 	if c.spool != nil {
-		c.spool.take(g)
+		c.spool.Take(g)
 		return
 	}
-	c.q.events.Room()
-	c.q.pressure.MakeWay(c.q.space, g.Size(), c.q.closed)
-	c.q.take(g)
+	c.q.store.TakeSoon(g)
 }
 
-func (c *cluster) fall() {
+// Fall implements [journal.Ground].
+func (c *cluster) Fall() {
 	if c.spool != nil {
-		c.spool.fall()
+		c.spool.Fall()
 	}
 }
 
-func (c *cluster) bridge() *spool { return c.spool }
+func (c *cluster) bridge() *spool.Spool { return c.spool }
 
-// patience is long enough for servers that are being started too, and then for
+// Patience is long enough for servers that are being started too, and then for
 // them to agree on a leader; else there are others.
-func (c *cluster) patience() (open, start time.Duration) {
+func (c *cluster) Patience() (open, start time.Duration) {
 	if c.spool != nil {
 		return 0, engine.RequestTimeout // it takes events meanwhile
 	}
 	return openPatience, engine.RequestTimeout
 }
 
-// shape has most servers store what is to last, and know the ids of the window.
-func (c *cluster) shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig {
+// Shape has most servers store what is to last, and know the ids of the window.
+func (c *cluster) Shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig {
 	for i := range streams {
 		s := &streams[i]
-		s.Replicas, s.PersistMode = c.q.o.Replicas, jetstream.DefaultPersistMode
+		s.Replicas, s.PersistMode = c.q.store.Options.Replicas, jetstream.DefaultPersistMode
 		if s.Name == record.Events {
 			s.FirstSeq = movedRoom + 1
 		}
 		if s.Discard == jetstream.DiscardNew {
-			s.Duplicates = c.q.o.DedupWindow
+			s.Duplicates = c.q.store.Options.DedupWindow
 		}
 	}
-	return append(streams, leaseConfig(c.q.o))
+	return append(streams, leaseConfig(c.q.store.Options))
 }
 
 // serve leaves a lane to its first Next, for its consumer takes a while.
-func (c *cluster) serve(*Lane, *engine.Engine) {}
+func (s *shares) serve(*Lane, *engine.Engine) {}
 
 // own waits until this relay is the keeper, unless another one is, and until
 // what a relay had in hand that was killed comes again, before all that is new.
-func (c *cluster) own(ctx context.Context) error {
-	for deadline := time.Now().Add(leaseExpiry + leaseHold); !c.keeps(); engine.Pause(ctx, tendInterval) {
+func (k *keeper) own(ctx context.Context) error {
+	for deadline := time.Now().Add(leaseExpiry + leaseHold); !k.keeps(); engine.Pause(ctx, tendInterval) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("site %q is %w", c.q.o.Site, record.ErrBusy)
+			return fmt.Errorf("site %q is %w", k.c.q.store.Options.Site, record.ErrBusy)
 		}
 	}
-	eng := c.q.engine.Load()
+	eng := k.c.q.store.Engine()
 	if eng == nil {
 		return record.ErrUnavailable
 	}
 	known, err := eng.Consumers(ctx)
 	for _, info := range known {
 		if info.NumAckPending > 0 {
-			engine.Pause(ctx, c.q.o.Seams.AckWait+time.Second)
+			engine.Pause(ctx, k.c.q.store.Options.Seams.AckWait+time.Second)
 			break
 		}
 	}
@@ -142,28 +135,27 @@ func (c *cluster) own(ctx context.Context) error {
 }
 
 // settled waits until every acknowledgement is confirmed.
-func (c *cluster) settled(ctx context.Context) error {
-	for deadline := time.Now().Add(engine.RequestTimeout); c.unconfirmed(); engine.Pause(ctx, 5*time.Millisecond) {
+func (s *shares) settled(ctx context.Context) error {
+	for deadline := time.Now().Add(engine.RequestTimeout); s.unconfirmed(); engine.Pause(ctx, 5*time.Millisecond) {
 		if ctx.Err() != nil || time.Now().After(deadline) {
 			return fmt.Errorf("%w: acknowledgements are not confirmed", record.ErrUnavailable)
 		}
 	}
-	return c.q.deleteGone(ctx)
+	return s.c.q.retries.deleteGone(ctx)
 }
 
-func (c *cluster) disk() string { return "" }
-func (c *cluster) alone() bool  { return false }
+func (c *cluster) alone() bool { return false }
 
-func (c *cluster) removed(context.Context, *engine.Engine, string) {}
+func (n *siteCounts) removed(context.Context, *engine.Engine, string) {}
 
-// start connects to any of the servers.
-func (c *cluster) start(ctx context.Context) (*engine.Engine, error) {
+// Start connects to any of the servers.
+func (c *cluster) Start(ctx context.Context) (*engine.Engine, error) {
 	if c.lease.id == "" {
 		if err := c.identify(); err != nil {
 			return nil, err
 		}
 	}
-	eng, err := engine.Connect(c.q.o)
+	eng, err := engine.Connect(c.q.store.Options)
 	if err != nil {
 		return nil, err
 	}
@@ -181,8 +173,8 @@ func (c *cluster) start(ctx context.Context) (*engine.Engine, error) {
 
 // lost replaces the engine after one of its connections broke.
 func (c *cluster) lost(eng *engine.Engine) {
-	if c.q.engine.Load() == eng {
-		c.q.fail(errors.New("connection to the cluster is lost"))
+	if c.q.store.Engine() == eng {
+		c.q.store.Fail(errors.New("connection to the cluster is lost"))
 	}
 }
 
@@ -199,13 +191,13 @@ func (c *cluster) identify() error {
 	return err
 }
 
-// recover becomes the keeper if there is none.
-func (c *cluster) recover(ctx context.Context, eng *engine.Engine, first bool) error {
+// Recover becomes the keeper if there is none.
+func (c *cluster) Recover(ctx context.Context, eng *engine.Engine, first bool) error {
 	last, err := eng.LastSeq(ctx, record.Events)
 	if err != nil {
 		return err
 	}
-	if c.spool == nil || !c.spool.bridges() { // else something behind may be in doubt
+	if c.spool == nil || !c.spool.Bridges() { // else something behind may be in doubt
 		c.seen.Store(last)
 	}
 	names, err := eng.ConsumerNames(ctx)
@@ -216,22 +208,26 @@ func (c *cluster) recover(ctx context.Context, eng *engine.Engine, first bool) e
 	return err
 }
 
-// attachAll leaves each lane to its first use: two hundred consumers take a
+// Serve leaves each lane to its first use: two hundred consumers take a
 // cluster a while, and intake need not wait for them.
-func (c *cluster) attachAll(ctx context.Context, eng *engine.Engine) error {
+func (c *cluster) Serve(ctx context.Context, eng *engine.Engine) error {
 	for name := range eng.Served {
 		c.q.lane(name)
 	}
 	for _, l := range c.q.allLanes() {
 		l.mu.Lock()
-		l.feed = feed{average: l.feed.average, waiting: l.feed.waiting, elsewhere: l.feed.elsewhere}
+		l.pull.feed = feed{average: l.pull.feed.average, waiting: l.pull.feed.waiting, elsewhere: l.pull.feed.elsewhere}
 		l.mu.Unlock()
 		l.poke()
 	}
 	return nil
 }
 
-func (c *cluster) probe() error { return nil }
+// Probe implements [journal.Ground].
+func (c *cluster) Probe() error { return nil }
+
+// Lose implements [journal.Ground].
+func (c *cluster) Lose(stream string) int { return c.q.lose(stream) }
 
 // run tends what was taken, and the lease, until ctx ends.
 func (c *cluster) run(ctx context.Context) {
@@ -244,13 +240,13 @@ func (c *cluster) run(ctx context.Context) {
 	})
 	work.Go(func() { c.every(ctx, tendInterval, c.tend) })
 	if c.spool != nil {
-		work.Go(func() { c.spool.run(ctx) })
+		work.Go(func() { c.spool.Run(ctx) })
 	}
 	work.Wait()
 }
 
 func (c *cluster) every(ctx context.Context, interval time.Duration, do func(context.Context, *engine.Engine)) {
-	for eng := range c.q.engines(ctx, interval) {
+	for eng := range c.q.store.Engines(ctx, interval) {
 		if eng == nil {
 			c.expire()
 			continue
@@ -268,15 +264,15 @@ func (c *cluster) every(ctx context.Context, interval time.Duration, do func(con
 func (c *cluster) close(ctx context.Context, eng *engine.Engine) (err error) {
 	defer c.stepDown()
 	if c.spool != nil {
-		defer func() { err = errors.Join(err, c.spool.close(ctx)) }()
+		defer func() { err = errors.Join(err, c.spool.Close()) }()
 	}
 	if eng == nil || eng.Down() {
 		return nil
 	}
 	for _, l := range c.q.allLanes() {
 		l.mu.Lock()
-		if l.feed.sub != nil {
-			_ = l.feed.sub.Unsubscribe() // or it would get what is given back
+		if l.pull.feed.sub != nil {
+			_ = l.pull.feed.sub.Unsubscribe() // or it would get what is given back
 		}
 		l.mu.Unlock()
 	}
@@ -289,7 +285,7 @@ func (c *cluster) close(ctx context.Context, eng *engine.Engine) (err error) {
 	}
 	for _, l := range c.q.allLanes() {
 		l.mu.Lock()
-		for _, e := range l.inHand() {
+		for _, e := range l.tally.inHand() {
 			c.refuse(eng, e)
 		}
 		l.mu.Unlock()
@@ -299,9 +295,9 @@ func (c *cluster) close(ctx context.Context, eng *engine.Engine) (err error) {
 	return err
 }
 
-// read asks the leader of the stream, for a follower may not have a record yet.
+// Read asks the leader of the stream, for a follower may not have a record yet.
 // That a delivery is gone is believed of a leader that knows of later ones.
-func (c *cluster) read(ctx context.Context, eng *engine.Engine, stream string, seq uint64) (*nats.Msg, error) {
+func (c *cluster) Read(ctx context.Context, eng *engine.Engine, stream string, seq uint64) (*nats.Msg, error) {
 	m, _, err := eng.GetStored(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
 	if !errors.Is(err, record.ErrNotFound) || stream != record.Retry {
 		return m, err
@@ -313,7 +309,8 @@ func (c *cluster) read(ctx context.Context, eng *engine.Engine, stream string, s
 	return nil, record.ErrNotFound
 }
 
-func (c *cluster) writer(ctx context.Context, eng *engine.Engine, stream string) (journal.Writer, error) {
+// Writer implements [journal.Ground].
+func (c *cluster) Writer(ctx context.Context, eng *engine.Engine, stream string) (journal.Writer, error) {
 	p, err := journal.NewPublisher(ctx, eng, stream)
 	if err == nil {
 		p.Strict = stream == record.Events && c.spool != nil

@@ -22,12 +22,12 @@ func TestACopyInTheSameCommitSharesTheFateOfTheFirst(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = q.Close(context.Background()) }) // it has lost its stream
 	write(t, q, sample("crm", 0))
-	q.engine.Load().Pub.Close() // what is written now gets nowhere
+	q.store.Engine().Pub.Close() // what is written now gets nowhere
 	newGroup := func(n int) *journal.Group {
 		return &journal.Group{Recs: []record.Record{sample("crm", n)}, Done: func(error) {}}
 	}
 	first, copied, known := newGroup(1), newGroup(1), newGroup(0)
-	q.events.Commit([]*journal.Group{first, copied, known})
+	q.store.Events.Commit([]*journal.Group{first, copied, known})
 	if first.Err == nil || copied.Err == nil {
 		t.Errorf("got %v for the first and %v for its copy, want an error for both", first.Err, copied.Err)
 	}
@@ -43,12 +43,12 @@ func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 	q := open(t, o)
 	write(t, q, records("crm", 0, 5)...)
 	third := next(t, q.Lane("crm"), 3)[2]
-	if _, err := q.park(third, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
+	if _, err := q.parking.park(third, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	shut(t, q)
 	for _, name := range []string{"floors.0", "floors.1"} { // as if the crash came before they were saved
-		if err := os.Truncate(q.folder.Path(name), 0); err != nil {
+		if err := os.Truncate(q.store.Folder.Path(name), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,9 +58,9 @@ func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 	eventually(t, "all records have come from the stream", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return l.feed.waiting == 0
+		return l.pull.feed.waiting == 0
 	})
-	if got := q.snapshot().Lanes["crm"]; got.High != 1 || !slices.Equal(got.Open, []uint64{1}) {
+	if got := q.saving.snapshot().Lanes["crm"]; got.High != 1 || !slices.Equal(got.Open, []uint64{1}) {
 		t.Errorf("saved floor: high %d, open %d; the second record, still owed, would be taken for finished", got.High, got.Open)
 	}
 	for _, e := range next(t, l, 3) {
@@ -81,9 +81,9 @@ func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
 	write(t, q, records("crm", 0, 3)...)
 	for n := range 3 { // as after the window, on a clock that was set back
 		r := sample("crm", n)
-		q.events.CommitMu.Lock()
-		q.events.Recent.Forget(q.events.Recent.Hash(r.Key()))
-		q.events.CommitMu.Unlock()
+		q.store.Events.CommitMu.Lock()
+		q.store.Events.Recent.Forget(q.store.Events.Recent.Hash(r.Key()))
+		q.store.Events.CommitMu.Unlock()
 	}
 	write(t, q, records("crm", 0, 5)...)
 	got := map[string]int{}

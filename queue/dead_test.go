@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/queue/dead"
 	"callrelay/queue/engine"
 	"callrelay/queue/record"
 )
@@ -58,7 +59,7 @@ func TestFullQueueRefusesAndKeepsWhatItHas(t *testing.T) {
 		} else if !errors.Is(err, record.ErrFull) {
 			t.Fatalf("got %v, want ErrFull", err)
 		}
-		return err != nil && q.deadSpace.Take(sweepBatch*4000, time.Now()) != nil
+		return err != nil && q.store.DeadSpace.Take(sweepBatch*4000, time.Now()) != nil
 	})
 	if err := q.Health(); err != nil {
 		t.Errorf("health: %v", err)
@@ -91,7 +92,7 @@ func TestManyLettersAreReplayedInParts(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(testContext(t))
 	n, err := q.Replay(ctx, record.Filter{Service: "crm"}, func(record.Letter) { stop() }) // stopped in the middle
-	if n == 0 && err == nil || n > replayBatch {
+	if n == 0 && err == nil || n > dead.ReplayBatch {
 		t.Errorf("stopped replay: %d and %v", n, err)
 	}
 	again, err := q.Replay(testContext(t), record.Filter{Service: "crm"}, nil)
@@ -217,7 +218,7 @@ func TestASlowReaderOutlastsItsConsumer(t *testing.T) {
 	if _, err := q.Sweep(testContext(t), "crm", time.Now(), record.Death{Reason: "expired"}); err != nil {
 		t.Fatal(err)
 	}
-	eng, n := q.engine.Load(), 0
+	eng, n := q.store.Engine(), 0
 	err := q.Letters(testContext(t), record.Filter{}, func(record.Letter) bool {
 		if n++; n == 10 { // as JetStream does with one that nobody asks any more
 			s, err := eng.JS.Stream(testContext(t), eng.Name(record.Dead))

@@ -72,7 +72,7 @@ func (e *Entry) Park(p Parking) error {
 	if e.over.Load() {
 		return nil
 	}
-	item, err := e.lane.q.park(e, p)
+	item, err := e.lane.q.parking.park(e, p)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (e *Entry) Bury(d record.Death) error {
 	if e.over.Load() {
 		return nil
 	}
-	if err := e.lane.q.bury(e, d); err != nil {
+	if err := e.lane.q.burial.bury(e, d); err != nil {
 		return err
 	}
 	// A crash here repeats the delivery, beside its dead letter.

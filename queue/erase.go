@@ -24,7 +24,7 @@ const erasePasses = 10
 
 // Scan passes every record of every stream to visit.
 func (q *Queue) Scan(ctx context.Context, visit func(*record.Stored)) error {
-	eng := q.engine.Load()
+	eng := q.store.Engine()
 	if eng == nil {
 		return record.ErrUnavailable
 	}
@@ -45,10 +45,10 @@ func (q *Queue) Scan(ctx context.Context, visit func(*record.Stored)) error {
 // A crash or an error in between leaves some of the records; erasing again
 // removes them.
 func (q *Queue) Erase(ctx context.Context, dry bool, match func(*record.Stored) bool) (Erased, error) {
-	q.moving.Lock()
-	defer q.moving.Unlock()
+	q.store.Moving.Lock()
+	defer q.store.Moving.Unlock()
 	e := &erasure{
-		q: q, eng: q.engine.Load(), dry: dry, match: match, next: map[string]uint64{},
+		q: q, eng: q.store.Engine(), dry: dry, match: match, next: map[string]uint64{},
 		done: Erased{Records: map[string]int{}, Owed: map[string]int{}},
 	}
 	if e.eng == nil {
@@ -83,7 +83,7 @@ type found map[string]map[uint64]bool
 // pass goes once through what the pass before has not seen, and returns how
 // many records it erased.
 func (e *erasure) pass(ctx context.Context) (int, error) {
-	if err := e.q.logs.flush(ctx); err != nil {
+	if err := e.q.Flush(ctx); err != nil {
 		return 0, err
 	}
 	n := 0
@@ -128,7 +128,7 @@ func (e *erasure) find(ctx context.Context, stream string) (found, error) {
 func (e *erasure) owed(stream, service string, seq uint64) bool {
 	switch stream {
 	case record.Events:
-		return e.q.lane(service).owes(seq)
+		return e.q.lane(service).eraser.owes(seq)
 	case record.Retry:
 		return e.q.retries.needs(seq) || !e.q.base.keeps()
 	}
@@ -147,13 +147,13 @@ func (e *erasure) remove(ctx context.Context, stream, service string, seqs map[u
 	default:
 		return e.erase(ctx, stream, service, seqs)
 	}
-	inFlight, items, unsent := l.letGo(g)
+	inFlight, items, unsent := l.eraser.letGo(g)
 	e.done.InFlight += inFlight
 	if err := e.erase(ctx, stream, service, seqs); err != nil {
 		return err
 	}
 	for _, item := range items {
-		e.q.forgetParked(item)
+		e.q.retries.finish(item)
 	}
 	if unsent { // JetStream tells how many are left
 		return e.q.base.attach(ctx, l, e.eng)
@@ -167,7 +167,7 @@ const eraseBatch = 16
 
 func (e *erasure) erase(ctx context.Context, stream, service string, seqs map[uint64]bool) error {
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(seqs)), eraseBatch) {
-		err := e.q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error { return eng.EraseEach(ctx, stream, part) })
+		err := e.q.store.Remove(ctx, func(ctx context.Context, eng *engine.Engine) error { return eng.EraseEach(ctx, stream, part) })
 		if err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func (e *erasure) erase(ctx context.Context, stream, service string, seqs map[ui
 func (e *erasure) end() {
 	for _, l := range e.q.allLanes() {
 		l.mu.Lock()
-		l.erasing = erasing{}
+		l.eraser.erasing = erasing{}
 		l.mu.Unlock()
 	}
 }

@@ -20,7 +20,7 @@ type erasedRecords struct {
 }
 
 // erased tells the other relays, which may have fetched the records already.
-func (c *cluster) erased(eng *engine.Engine, stream, service string, seqs []uint64) {
+func (s *shares) erased(eng *engine.Engine, stream, service string, seqs []uint64) {
 	var r erasedRecords
 	switch stream {
 	case record.Events:
@@ -36,19 +36,19 @@ func (c *cluster) erased(eng *engine.Engine, stream, service string, seqs []uint
 }
 
 // letGo drops what another relay of the site has erased.
-func (c *cluster) letGo(m *nats.Msg) {
+func (s *shares) letGo(m *nats.Msg) {
 	var r erasedRecords
 	if json.Unmarshal(m.Data, &r) != nil {
 		return
 	}
-	c.q.moving.RLock() // an erasure of this relay comes first
-	defer c.q.moving.RUnlock()
-	l := c.q.lane(record.ServiceOf(m.Subject))
-	_, items, _ := l.letGo(erasing{stored: record.SetOf(r.Stored), parked: record.SetOf(r.Parked)})
+	s.c.q.store.Moving.RLock() // an erasure of this relay comes first
+	defer s.c.q.store.Moving.RUnlock()
+	l := s.c.q.lane(record.ServiceOf(m.Subject))
+	_, items, _ := l.eraser.letGo(erasing{stored: record.SetOf(r.Stored), parked: record.SetOf(r.Parked)})
 	for _, item := range items {
-		c.q.forgetParked(item)
+		s.c.q.retries.finish(item)
 	}
 	l.mu.Lock()
-	l.erasing = erasing{} // what is gone comes no more
+	l.eraser.erasing = erasing{} // what is gone comes no more
 	l.mu.Unlock()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
 	"callrelay/queue/lane"
 	"callrelay/queue/record"
 )
@@ -58,6 +59,12 @@ type feed struct {
 	elsewhere int       // parked deliveries that the keeper has taken up; used in a cluster
 }
 
+// puller gets a lane its records, from the consumer of its service.
+type puller struct {
+	l    *Lane
+	feed feed
+}
+
 // until is how long to wait for JetStream at most.
 func (f *feed) until(now time.Time) time.Duration {
 	if now.Before(f.pausedTo) {
@@ -77,16 +84,16 @@ func (f *feed) unanswered(now time.Time) bool {
 
 // nudge makes Next look again when a request was lost, and the consumer anew when
 // a delivery was.
-func (l *Lane) nudge(now time.Time) {
-	l.mu.Lock()
-	lost := l.feed.unanswered(now)
-	gap := !l.feed.gap.IsZero() && now.Sub(l.feed.gap) > gapPatience
-	l.mu.Unlock()
+func (p *puller) nudge(now time.Time) {
+	p.l.mu.Lock()
+	lost := p.feed.unanswered(now)
+	gap := !p.feed.gap.IsZero() && now.Sub(p.feed.gap) > gapPatience
+	p.l.mu.Unlock()
 	if gap {
-		l.reattach()
+		p.reattach()
 	}
 	if lost {
-		l.poke()
+		p.l.poke()
 	}
 }
 
@@ -95,100 +102,100 @@ func (l *Lane) nudge(now time.Time) {
 // In one run of the server the lane always listens at the same place, since a
 // request on its way may be answered by the consumer after the one it was meant
 // for.
-func (l *Lane) attach(ctx context.Context, eng *engine.Engine) error {
-	l.q.events.CommitMu.Lock() // so that no record is counted twice, or not at all
-	defer l.q.events.CommitMu.Unlock()
+func (p *puller) attach(ctx context.Context, eng *engine.Engine) error {
+	p.l.q.store.Events.CommitMu.Lock() // so that no record is counted twice, or not at all
+	defer p.l.q.store.Events.CommitMu.Unlock()
 	s, err := eng.Stream(ctx, record.Events)
-	if err == nil && !l.q.events.Same(s) {
-		err = errReplaced
+	if err == nil && !p.l.q.store.Events.Same(s) {
+		err = journal.ErrReplaced
 	}
 	if err != nil {
-		return fmt.Errorf("attach lane %s: %w", l.name, err)
+		return fmt.Errorf("attach lane %s: %w", p.l.name, err)
 	}
-	return l.attachAt(ctx, eng, s.CachedInfo().State.LastSeq)
+	return p.attachAt(ctx, eng, s.CachedInfo().State.LastSeq)
 }
 
 // attachAt does so while nothing is stored behind last.
-func (l *Lane) attachAt(ctx context.Context, eng *engine.Engine, last uint64) error {
-	l.mu.Lock()
-	l.win.Clamp(last)
-	l.lot.clamp(last)
-	start, sub := l.win.Floor()+1, l.feed.sub
-	if l.feed.eng != eng || l.feed.renew {
+func (p *puller) attachAt(ctx context.Context, eng *engine.Engine, last uint64) error {
+	p.l.mu.Lock()
+	p.l.win.Clamp(last)
+	p.l.retrying.lot.clamp(last)
+	start, sub := p.l.win.Floor()+1, p.feed.sub
+	if p.feed.eng != eng || p.feed.renew {
 		sub = nil
 	}
-	l.mu.Unlock()
-	pending, err := l.makeConsumer(ctx, eng.JS, start)
+	p.l.mu.Unlock()
+	pending, err := p.makeConsumer(ctx, eng.JS, start)
 	if err == nil && sub == nil {
-		sub, err = eng.NC.Subscribe(eng.NC.NewInbox(), l.arrive)
+		sub, err = eng.NC.Subscribe(eng.NC.NewInbox(), p.arrive)
 	}
 	if err != nil {
-		return fmt.Errorf("attach lane %s: %w", l.name, err)
+		return fmt.Errorf("attach lane %s: %w", p.l.name, err)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if old := l.feed.sub; old != nil && old != sub {
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	if old := p.feed.sub; old != nil && old != sub {
 		_ = old.Unsubscribe()
 	}
-	l.attached(feed{
+	p.attached(feed{
 		eng: eng, sub: sub, least: minFetch, most: maxFetch, patience: fetchExpires,
 		waiting: pending, counted: last,
 	})
-	l.fresh, l.shadows = keepTaken(l.fresh, l.win.High), 0
-	for _, e := range l.fresh {
+	p.l.fresh, p.l.shadows = keepTaken(p.l.fresh, p.l.win.High), 0
+	for _, e := range p.l.fresh {
 		if e.shadow {
-			l.shadows++
+			p.l.shadows++
 		}
 	}
-	l.poke()
+	p.l.poke()
 	return nil
 }
 
 // attached takes up a new feed in place of the old one.
-func (l *Lane) attached(f feed) {
-	f.size, f.average, f.counted = f.least, l.feed.average, max(f.counted, l.feed.counted)
-	l.feed = f
+func (p *puller) attached(f feed) {
+	f.size, f.average, f.counted = f.least, p.feed.average, max(f.counted, p.feed.counted)
+	p.feed = f
 }
 
 // reattach makes the consumer anew after it vanished, as when an operator
 // deleted it or its stream.
-func (l *Lane) reattach() {
-	l.mu.Lock()
-	eng := l.feed.eng
-	needless := l.feed.attaching || eng == nil || eng != l.q.engine.Load()
-	l.feed.attaching = l.feed.attaching || !needless
-	l.mu.Unlock()
+func (p *puller) reattach() {
+	p.l.mu.Lock()
+	eng := p.feed.eng
+	needless := p.feed.attaching || eng == nil || eng != p.l.q.store.Engine()
+	p.feed.attaching = p.feed.attaching || !needless
+	p.l.mu.Unlock()
 	if needless {
 		return
 	}
-	l.q.background(func(ctx context.Context) {
-		l.q.o.Log.Warn("consumer rebuilt", "service", l.name)
-		if err := l.q.base.attach(ctx, l, eng); errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, errReplaced) {
-			l.q.fail(err) // a restart of the server makes it again, and has the lanes begin anew
+	p.l.q.store.Background(func(ctx context.Context) {
+		p.l.q.store.Log.Warn("consumer rebuilt", "service", p.l.name)
+		if err := p.l.q.base.attach(ctx, p.l, eng); errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, journal.ErrReplaced) {
+			p.l.q.store.Fail(err) // a restart of the server makes it again, and has the lanes begin anew
 		} else if err != nil {
-			l.q.o.Log.Error("consumer not rebuilt", "service", l.name, "err", err)
-			l.mu.Lock()
-			l.feed.attaching = false
-			l.mu.Unlock()
+			p.l.q.store.Log.Error("consumer not rebuilt", "service", p.l.name, "err", err)
+			p.l.mu.Lock()
+			p.feed.attaching = false
+			p.l.mu.Unlock()
 		}
 	})
 }
 
 // attachOnce attaches a lane that never was. When that fails, the first Next
 // tries again.
-func (l *Lane) attachOnce(eng *engine.Engine) {
-	l.mu.Lock()
-	fresh := l.feed.eng == nil && !l.feed.attaching
-	l.feed.attaching = l.feed.attaching || fresh
-	l.mu.Unlock()
+func (p *puller) attachOnce(eng *engine.Engine) {
+	p.l.mu.Lock()
+	fresh := p.feed.eng == nil && !p.feed.attaching
+	p.feed.attaching = p.feed.attaching || fresh
+	p.l.mu.Unlock()
 	if !fresh {
 		return
 	}
-	if err := l.q.base.attach(l.q.ctx, l, eng); err != nil {
-		l.q.o.Log.Warn("consumer not created yet", "service", l.name, "err", err)
-		l.mu.Lock()
-		l.feed.attaching = false
-		l.mu.Unlock()
+	if err := p.l.q.base.attach(p.l.q.store.Ctx, p.l, eng); err != nil {
+		p.l.q.store.Log.Warn("consumer not created yet", "service", p.l.name, "err", err)
+		p.l.mu.Lock()
+		p.feed.attaching = false
+		p.l.mu.Unlock()
 	}
 }
 
@@ -198,41 +205,41 @@ func (l *Lane) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.era++
-	l.win, l.fresh, l.shadows, l.moved, l.restored = lane.Window{}, nil, 0, true, 0
-	l.feed, l.lot.over, l.peeked = feed{average: l.feed.average}, nil, peek{}
-	l.trimmedTo, l.trimmedAt = 0, time.Time{}
+	l.win, l.fresh, l.shadows, l.moved, l.order.restored = lane.Window{}, nil, 0, true, 0
+	l.pull.feed, l.retrying.lot.over, l.tally.peeked = feed{average: l.pull.feed.average}, nil, peek{}
+	l.trims.to, l.trims.at = 0, time.Time{}
 	l.acks.forget()
 }
 
-// loseParked forgets what lay in RETRY, and returns how much. What is in flight
+// lose forgets what lay in RETRY, and returns how much. What is in flight
 // or ready of it has its body, and goes on.
-func (l *Lane) loseParked() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lost := l.lot.Len() + l.unread
-	l.lot, l.unread = parkingLot{}, 0
-	for call, c := range l.chains {
+func (r *retrying) lose() int {
+	r.l.mu.Lock()
+	defer r.l.mu.Unlock()
+	lost := r.lot.Len() + r.unread
+	r.lot, r.unread = parkingLot{}, 0
+	for call, c := range r.l.order.chains {
 		before := len(c.followers)
 		c.followers = slices.DeleteFunc(c.followers, func(f follower) bool { return f.item != nil })
 		lost += before - len(c.followers)
-		c.turns = l.holders(call)
+		c.turns = r.l.order.holders(call)
 		if c.turns == 0 {
 			c.turns = 1
-			l.advance(call)
+			r.l.order.advance(call)
 		}
 	}
 	return lost
 }
 
 // holders is how many entries of a call have the turn, but for parked ones.
-func (l *Lane) holders(call string) int {
+func (o *order) holders(call string) int {
 	n := 0
-	for e := range l.out {
+	for e := range o.l.out {
 		if e.Call == call {
 			n++
 		}
 	}
-	for _, e := range l.ready {
+	for _, e := range o.l.ready {
 		if e.Call == call {
 			n++
 		}
@@ -252,15 +259,15 @@ func keepTaken(fresh []*Entry, high uint64) []*Entry {
 }
 
 // arrive takes what JetStream sends to the lane.
-func (l *Lane) arrive(m *nats.Msg) {
-	l.mu.Lock()
-	stale := m.Sub != l.feed.sub
-	l.mu.Unlock()
+func (p *puller) arrive(m *nats.Msg) {
+	p.l.mu.Lock()
+	stale := m.Sub != p.feed.sub
+	p.l.mu.Unlock()
 	if stale {
 		return // of an earlier run of the server
 	}
 	if len(m.Data) == 0 && m.Header.Get("Status") != "" {
-		l.requestEnded(m.Header)
+		p.requestEnded(m.Header)
 		return
 	}
 	at, ok := record.ParsePlace(m.Reply)
@@ -272,10 +279,10 @@ func (l *Lane) arrive(m *nats.Msg) {
 		stored = accepted // it came by way of a spool
 	}
 	e := &Entry{
-		Record: record.Read(m), Seq: at.Seq, Accepted: l.q.clock.Moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(record.HeadReplayed) != "",
-		lane: l, ack: m.Reply,
+		Record: record.Read(m), Seq: at.Seq, Accepted: p.l.q.store.Clock.Moment(stored, time.Now()), stored: stored, Replayed: m.Header.Get(record.HeadReplayed) != "",
+		lane: p.l, ack: m.Reply,
 	}
-	l.q.base.accept(l, e, at)
+	p.l.q.base.accept(p.l, e, at)
 }
 
 // accept queues a delivered entry, unless it was finished before. The shadow of a parked one is queued too: its sequence is finished in its
@@ -285,12 +292,12 @@ func (l *Lane) arrive(m *nats.Msg) {
 // One whose predecessor did not come is not taken: the window would take that one
 // for finished. An earlier consumer sent it, or the consumer is made anew soon,
 // see nudge; it comes again in either case.
-func (l *Lane) accept(e *Entry, nth uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.poke() // also for a known one: the next may have to be asked for
-	f := &l.feed
-	e.era = l.era
+func (p *puller) accept(e *Entry, nth uint64) {
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	defer p.l.poke() // also for a known one: the next may have to be asked for
+	f := &p.feed
+	e.era = p.l.era
 	f.asked = max(f.asked-1, 0)
 	if nth > f.nth+1 {
 		if f.gap.IsZero() {
@@ -307,57 +314,57 @@ func (l *Lane) accept(e *Entry, nth uint64) {
 		}
 	}
 	f.arrived = max(f.arrived, e.Seq)
-	if l.erasing.has(e) {
+	if p.l.eraser.erasing.has(e) {
 		return
 	}
-	if e.Seq <= l.win.High {
-		l.win.Passed(e.Seq)
-		if !l.win.Take(e.Seq) {
+	if e.Seq <= p.l.win.High {
+		p.l.win.Passed(e.Seq)
+		if !p.l.win.Take(e.Seq) {
 			return
 		}
 	}
-	at, found := slices.BinarySearchFunc(l.fresh, e, bySeq)
+	at, found := slices.BinarySearchFunc(p.l.fresh, e, bySeq)
 	if found {
 		return
 	}
-	if e.shadow = l.lot.tookOver(e); e.shadow {
-		l.shadows++
+	if e.shadow = p.l.retrying.lot.tookOver(e); e.shadow {
+		p.l.shadows++
 	} else {
-		l.lot.released(e.Seq) // of another record
+		p.l.retrying.lot.released(e.Seq) // of another record
 	}
-	l.fresh = slices.Insert(l.fresh, at, e)
+	p.l.fresh = slices.Insert(p.l.fresh, at, e)
 }
 
 // count notes that a record was stored.
-func (l *Lane) count(seq uint64, size int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if seq <= l.feed.counted {
+func (p *puller) count(seq uint64, size int64) {
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	if seq <= p.feed.counted {
 		return
 	}
-	l.feed.counted = seq
-	l.feed.average = (l.feed.average*7 + size) / 8
-	if seq > l.feed.arrived {
-		l.feed.waiting++
+	p.feed.counted = seq
+	p.feed.average = (p.feed.average*7 + size) / 8
+	if seq > p.feed.arrived {
+		p.feed.waiting++
 	}
 }
 
 // requestEnded reads JetStream's word that a request found less than it asked
 // for, or that the consumer is gone.
-func (l *Lane) requestEnded(h nats.Header) {
-	l.mu.Lock()
+func (p *puller) requestEnded(h nats.Header) {
+	p.l.mu.Lock()
 	missing := int(record.HeadInt(h, "Nats-Pending-Messages"))
 	if missing == 0 {
-		missing = l.feed.asked
+		missing = p.feed.asked
 	}
-	l.feed.asked = max(l.feed.asked-missing, 0)
+	p.feed.asked = max(p.feed.asked-missing, 0)
 	gone := h.Get("Status") == "503" || h.Get("Description") == "Consumer Deleted"
 	if gone {
-		l.feed.pausedTo = time.Now().Add(reattachPause)
+		p.feed.pausedTo = time.Now().Add(reattachPause)
 	}
-	l.mu.Unlock()
+	p.l.mu.Unlock()
 	if gone {
-		l.reattach()
+		p.reattach()
 	}
-	l.poke()
+	p.l.poke()
 }

@@ -14,11 +14,11 @@ import (
 
 // makeConsumer creates the consumer and returns how many records it will
 // deliver.
-func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start uint64) (int, error) {
+func (p *puller) makeConsumer(ctx context.Context, js jetstream.JetStream, start uint64) (int, error) {
 	cfg := jetstream.ConsumerConfig{
-		Durable:       l.name,
-		Description:   "deliveries owed to service " + l.name,
-		FilterSubject: "events." + l.name + ".>",
+		Durable:       p.l.name,
+		Description:   "deliveries owed to service " + p.l.name,
+		FilterSubject: "events." + p.l.name + ".>",
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:   start,
 		AckPolicy:     jetstream.AckNonePolicy, // the lane decides what is tried again,
@@ -26,7 +26,7 @@ func (l *Lane) makeConsumer(ctx context.Context, js jetstream.JetStream, start u
 	}
 	c, err := js.CreateConsumer(ctx, record.Events, cfg)
 	if errors.Is(err, jetstream.ErrConsumerExists) || err == nil && used(c.CachedInfo()) {
-		if err := js.DeleteConsumer(ctx, record.Events, l.name); err != nil {
+		if err := js.DeleteConsumer(ctx, record.Events, p.l.name); err != nil {
 			return 0, err
 		}
 		c, err = js.CreateConsumer(ctx, record.Events, cfg)
@@ -52,29 +52,24 @@ type request struct {
 }
 
 // fetch asks JetStream for more when few records are left.
-func (l *Lane) fetch(now time.Time) {
-	if eng := l.q.engine.Load(); eng != nil {
-		l.attachOnce(eng)
+func (p *puller) fetch(now time.Time) {
+	if eng := p.l.q.store.Engine(); eng != nil {
+		p.attachOnce(eng)
 	}
-	if r, ok := l.want(now); ok {
-		l.ask(r)
+	if r, ok := p.want(now); ok {
+		p.ask(r)
 	}
-}
-
-// fetchBytes is what each lane may hold in advance.
-func (q *Queue) fetchBytes() int {
-	return min(max(allFetchBytes/max(int(q.laneCount.Load()), 1), minFetchBytes), maxFetchBytes)
 }
 
 // want says what to ask for, and counts it as on its way.
-func (l *Lane) want(now time.Time) (request, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f := &l.feed
+func (p *puller) want(now time.Time) (request, bool) {
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	f := &p.feed
 	if f.unanswered(now) {
 		f.asked = 0
 	}
-	if f.eng == nil || l.crowded() || now.Before(f.pausedTo) || !l.q.base.wants(l) {
+	if f.eng == nil || p.l.order.crowded() || now.Before(f.pausedTo) || !p.l.q.base.wants(p.l) {
 		return request{}, false
 	}
 	switch since := now.Sub(f.last); {
@@ -87,18 +82,18 @@ func (l *Lane) want(now time.Time) (request, bool) {
 	if f.recall > 0 {
 		size, f.recall = min(f.recall, f.most), 0
 	}
-	n := max(min(size, l.q.fetchBytes()/int(f.average)), 1)
+	n := max(min(size, p.l.q.fetchBytes()/int(f.average)), 1)
 	f.last, f.expires = now, now.Add(f.patience+fetchGrace)
 	f.asked += n
 	return request{f.eng, f.sub.Subject, n, f.patience}, true
 }
 
-func (l *Lane) ask(r request) {
+func (p *puller) ask(r request) {
 	body := make([]byte, 0, 64)
 	body = append(body, `{"batch":`...)
 	body = strconv.AppendInt(body, int64(r.size), 10)
 	body = append(body, `,"expires":`...)
 	body = strconv.AppendInt(body, int64(r.patience), 10)
 	body = append(body, '}')
-	_ = r.eng.NC.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+r.eng.Name(record.Events)+"."+l.name, r.inbox, body)
+	_ = r.eng.NC.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+r.eng.Name(record.Events)+"."+p.l.name, r.inbox, body)
 }

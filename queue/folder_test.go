@@ -60,7 +60,7 @@ func TestBusyListenerIsAnError(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	first := open(t, engine.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
-	_, err := Open(testContext(t), engine.Options{Dir: t.TempDir(), Listen: first.engine.Load().Address()})
+	_, err := Open(testContext(t), engine.Options{Dir: t.TempDir(), Listen: first.store.Engine().Address()})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v", err)
 	}

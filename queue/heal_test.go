@@ -100,13 +100,13 @@ func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 	write(t, q, sample("crm", 0))
 	l := q.Lane("crm")
 	e := next(t, l, 1)[0]
-	slow := slowWriter{q.retry.Out, make(chan struct{}), make(chan struct{})}
-	q.retry.Out = slow
+	slow := slowWriter{q.store.Retry.Out, make(chan struct{}), make(chan struct{})}
+	q.store.Retry.Out = slow
 	parked := make(chan error)
 	go func() { parked <- e.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}) }()
 	<-slow.stored
-	q.fail(errors.New("the disk is slow"))
-	eventually(t, "the server is stopped", func() bool { return q.engine.Load() == nil })
+	q.store.Fail(errors.New("the disk is slow"))
+	eventually(t, "the server is stopped", func() bool { return q.store.Engine() == nil })
 	for deadline := time.Now().Add(time.Second); q.Health() != nil && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
@@ -124,7 +124,7 @@ func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 	eventually(t, "the parked one is known", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return l.lot.Len() == 1
+		return l.retrying.lot.Len() == 1
 	})
 	l.Wake(WakeAll)
 	if again := next(t, l, 1)[0]; again.ID != e.ID || again.Attempts != 1 {
@@ -135,10 +135,10 @@ func TestRestartWaitsForACommitThatIsUnderWay(t *testing.T) {
 func TestCommitterThatEndedTakesNothingAfterARestart(t *testing.T) {
 	t.Parallel()
 	q := open(t, engine.Options{Dir: t.TempDir()})
-	out := q.retry.Out
+	out := q.store.Retry.Out
 	shut(t, q)
-	q.retry.Attach(out) // as a heal does that Close overtook
-	if _, err := q.retry.Write(sample("crm", 1), nil, ""); !errors.Is(err, record.ErrUnavailable) {
+	q.store.Retry.Attach(out) // as a heal does that Close overtook
+	if _, err := q.store.Retry.Write(sample("crm", 1), nil, ""); !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
@@ -180,13 +180,13 @@ func TestAFrozenStreamIsNoticedThoughNobodyWrites(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, engine.Options{Dir: dir})
 	write(t, q, records("crm", 0, 3)...)
-	frozen := q.engine.Load()
+	frozen := q.store.Engine()
 	breakWrites(t, dir, record.Events)
-	_ = q.remove(testContext(t), func(ctx context.Context, eng *engine.Engine) error { // the deletion cannot be written
+	_ = q.store.Remove(testContext(t), func(ctx context.Context, eng *engine.Engine) error { // the deletion cannot be written
 		return eng.DeleteEach(ctx, record.Events, []uint64{2})
 	})
 	eventually(t, "the queue takes records again", func() bool {
-		eng := q.engine.Load()
+		eng := q.store.Engine()
 		return eng != nil && eng != frozen && q.Health() == nil
 	})
 	write(t, q, sample("crm", 3))
@@ -198,7 +198,7 @@ func TestADiskThatCannotBeWrittenIsNoticedThoughNobodyWrites(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, engine.Options{Dir: dir})
 	var mend []func()
-	for _, slot := range q.floors.Slots {
+	for _, slot := range q.saving.file.Slots {
 		fd, name := int(slot.Fd()), slot.Name()
 		mend = append(mend, func() { reopen(t, fd, name, unix.O_RDWR) })
 		reopen(t, fd, name, unix.O_RDONLY)

@@ -57,7 +57,7 @@ func TestACopyIsNoWayIntoTheStreams(t *testing.T) {
 	if answer := copyRequest(t, h, 0); strings.Contains(answer, "error") {
 		t.Fatal(answer)
 	}
-	own, flow := q.engine.Load(), "$JS.FC.EVENTS.hub=x.a"
+	own, flow := q.store.Engine(), "$JS.FC.EVENTS.hub=x.a"
 	heard, err := own.NC.SubscribeSync(flow)
 	if err != nil {
 		t.Fatal(err)

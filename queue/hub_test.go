@@ -182,7 +182,7 @@ func TestHubMayOnlyCopyAndReplay(t *testing.T) {
 // streamsOf says what the streams of a queue hold, and which consumers.
 func streamsOf(t testing.TB, q *Queue) string {
 	t.Helper()
-	eng, text := q.engine.Load(), ""
+	eng, text := q.store.Engine(), ""
 	for _, name := range []string{record.Events, record.Retry, record.Dead, record.Attempts, record.Debug} {
 		s, err := eng.Stream(t.Context(), name)
 		if err != nil {
@@ -255,7 +255,7 @@ func TestEdgeTakesAndDeliversWhileItsHubIsAway(t *testing.T) {
 	hub := h.operator()
 	edgesAre(t, hub, "berlin linked 1+0")
 
-	q.fail(errors.New("as after a write error"))
+	q.store.Fail(errors.New("as after a write error"))
 	eventually(t, "its own server runs again", func() bool { return q.Health() == nil })
 	write(t, q, sample("crm", 501))
 	edgesAre(t, hub, "berlin linked 2+0")

@@ -19,52 +19,47 @@ type Lane struct {
 	q    *Queue
 	name string
 
-	mu     sync.Mutex
-	win    lane.Window
-	fresh  []*Entry          // from JetStream, not handed out yet, ascending
-	ready  []*Entry          // given back or come to their turn, ascending; they go first
-	out    map[*Entry]bool   // in flight
-	lot    parkingLot        // in RETRY, by the time they come due
-	chains map[string]*chain // by call; nil: the lane is not ordered
-	moved  bool              // the window changed since it was saved
-	feed   feed
-	acks   acks // used in a cluster
-	stall  stall
+	mu    sync.Mutex
+	win   lane.Window
+	fresh []*Entry        // from JetStream, not handed out yet, ascending
+	ready []*Entry        // given back or come to their turn, ascending; they go first
+	out   map[*Entry]bool // in flight
+	moved bool            // the window changed since it was saved
+	acks  acks            // used in a cluster
+	stall stall
 
-	retriesTurn bool   // whether a due retry goes before a fresh entry
-	following   int    // entries in memory that wait in chains
-	shadows     int    // of fresh
-	restored    uint64 // see awaitsEarlier
-	era         int    // how often EVENTS was replaced
-	unread      int    // what is parked and not read yet, see [loading]
-	wokenAll    bool   // so is this: Wake came meanwhile
-	wokenHeld   bool
-	spilling    bool // some of them are being parked
-
-	trimmedTo uint64 // what was purged last
-	trimmedAt time.Time
-	peeked    peek
-
-	erasing erasing // what an erasure removes just now
+	retriesTurn bool // whether a due retry goes before a fresh entry
+	shadows     int  // of fresh
+	era         int  // how often EVENTS was replaced
 
 	notify chan struct{} // holds a token when there is something to look at
+
+	order    order
+	pull     puller
+	retrying retrying
+	tally    tally
+	eraser   eraser
+	sweeper  sweeper
+	trims    laneTrim
 }
 
 func newLane(q *Queue, name string) *Lane {
-	return &Lane{q: q, name: name, out: map[*Entry]bool{}, feed: feed{average: 1024}, notify: make(chan struct{}, 1)}
+	l := &Lane{q: q, name: name, out: map[*Entry]bool{}, pull: puller{feed: feed{average: 1024}}, notify: make(chan struct{}, 1)}
+	l.order.l, l.pull.l, l.retrying.l, l.tally.l, l.eraser.l, l.sweeper.l, l.trims.l, l.stall.l = l, l, l, l, l, l, l, l
+	return l
 }
 
 // Next hands out between 1 and max entries: those given back first, then due
 // retries and fresh ones in turn. It blocks until there is one, and returns
 // ctx's error when that ends first.
 func (l *Lane) Next(ctx context.Context, max int) ([]*Entry, error) {
-	l.await(+1)
-	defer l.await(-1)
+	l.stall.await(+1)
+	defer l.stall.await(-1)
 	for {
 		now := time.Now()
 		entries, due := l.take(max, now)
-		l.fetch(now)
-		entries = append(entries, l.load(ctx, due)...)
+		l.pull.fetch(now)
+		entries = append(entries, l.retrying.load(ctx, due)...)
 		if len(entries) > 0 {
 			return entries, nil
 		}
@@ -88,8 +83,8 @@ const (
 // Wake makes parked entries come due now.
 func (l *Lane) Wake(w Wake) {
 	l.mu.Lock()
-	l.lot.wake(w == WakeAll, time.Now())
-	l.wokenAll, l.wokenHeld = l.wokenAll || w == WakeAll, l.wokenHeld || w == WakeHeld
+	l.retrying.lot.wake(w == WakeAll, time.Now())
+	l.retrying.wokenAll, l.retrying.wokenHeld = l.retrying.wokenAll || w == WakeAll, l.retrying.wokenHeld || w == WakeHeld
 	l.mu.Unlock()
 	l.poke()
 }
@@ -101,7 +96,7 @@ func (l *Lane) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-l.q.closed:
+	case <-l.q.store.Closed:
 		return record.ErrUnavailable
 	case <-l.notify:
 	case <-timer.C:
@@ -113,8 +108,8 @@ func (l *Lane) wait(ctx context.Context) error {
 func (l *Lane) until(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wait := l.feed.until(now)
-	if due, ok := l.lot.next(); ok && !l.awaitsEarlier() {
+	wait := l.pull.feed.until(now)
+	if due, ok := l.retrying.lot.next(); ok && !l.order.awaitsEarlier() {
 		wait = min(wait, due.Sub(now))
 	}
 	return max(wait, 0)
@@ -127,11 +122,11 @@ func (l *Lane) take(max int, now time.Time) (entries []*Entry, due []*parked) {
 	defer l.mu.Unlock()
 	for len(entries)+len(due) < max {
 		l.retriesTurn = !l.retriesTurn
-		if item := l.dueItem(now, l.retriesTurn); item != nil {
+		if item := l.retrying.due(now, l.retriesTurn); item != nil {
 			due = append(due, item)
 		} else if e := l.turn(); e != nil {
 			entries = append(entries, l.hand(e))
-		} else if item := l.dueItem(now, true); item != nil {
+		} else if item := l.retrying.due(now, true); item != nil {
 			due = append(due, item)
 		} else {
 			break
@@ -145,16 +140,16 @@ func (l *Lane) take(max int, now time.Time) (entries []*Entry, due []*parked) {
 
 func (l *Lane) hand(e *Entry) *Entry {
 	l.out[e] = true
-	l.stall = stall{callers: l.stall.callers, eng: l.stall.eng, since: time.Now()}
+	l.stall = stall{l: l, callers: l.stall.callers, eng: l.stall.eng, since: time.Now()}
 	return e
 }
 
-// dueItem takes a parked entry that is due, if it may go now.
-func (l *Lane) dueItem(now time.Time, may bool) *parked {
-	if !may || len(l.ready) > 0 || !l.q.base.keeps() || !l.q.base.open(l) || l.awaitsEarlier() {
+// due takes a parked entry that is due, if it may go now.
+func (r *retrying) due(now time.Time, may bool) *parked {
+	if !may || len(r.l.ready) > 0 || !r.l.q.base.keeps() || !r.l.q.base.open(r.l) || r.l.order.awaitsEarlier() {
 		return nil
 	}
-	return l.lot.pop(now)
+	return r.lot.pop(now)
 }
 
 // turn takes the next entry in memory whose turn it is, or returns nil.
@@ -164,7 +159,7 @@ func (l *Lane) turn() *Entry {
 		l.ready[0], l.ready = nil, l.ready[1:]
 		return e
 	}
-	for len(l.fresh) > 0 && !l.crowded() && l.q.base.open(l) {
+	for len(l.fresh) > 0 && !l.order.crowded() && l.q.base.open(l) {
 		if e := l.nextFresh(); e != nil {
 			return e
 		}
@@ -180,16 +175,16 @@ func (l *Lane) nextFresh() *Entry {
 	if e.Seq > l.win.High {
 		l.win.Take(e.Seq)
 		l.moved = true
-		l.q.stir()
+		l.q.saving.stir()
 	}
-	mayGo := !e.shadow && (l.chains == nil || l.queueUp(e))
+	mayGo := !e.shadow && (l.order.chains == nil || l.order.queueUp(e))
 	if e.shadow {
 		l.shadows--
-		l.lot.released(e.Seq)
+		l.retrying.lot.released(e.Seq)
 		l.leave(e)
 	}
-	if e.Seq >= l.restored {
-		l.restored = 0
+	if e.Seq >= l.order.restored {
+		l.order.restored = 0
 	}
 	if !mayGo {
 		return nil
@@ -199,25 +194,25 @@ func (l *Lane) nextFresh() *Entry {
 
 // load reads the bodies of due entries. One that cannot be read now is tried
 // again soon; one that is gone was removed by an operator.
-func (l *Lane) load(ctx context.Context, due []*parked) []*Entry {
+func (r *retrying) load(ctx context.Context, due []*parked) []*Entry {
 	var entries []*Entry
 	for _, item := range due {
-		e, err := l.q.unpark(ctx, l, item)
-		l.mu.Lock()
+		e, err := r.l.q.parking.unpark(ctx, r.l, item)
+		r.l.mu.Lock()
 		switch {
-		case err == nil && !l.erasing.has(e):
-			entries = append(entries, l.hand(e))
+		case err == nil && !r.l.eraser.erasing.has(e):
+			entries = append(entries, r.l.hand(e))
 		case errors.Is(err, errAnother):
-			l.advance(item.call)
+			r.l.order.advance(item.call)
 		case err == nil || errors.Is(err, record.ErrNotFound):
-			l.q.forgetParked(item)
-			l.advance(item.call)
+			r.l.q.retries.finish(item)
+			r.l.order.advance(item.call)
 		default:
-			l.stall.unread = err
+			r.l.stall.unread = err
 			item.due = journal.SinceBegan(time.Now().Add(retryRead))
-			l.lot.push(item)
+			r.lot.push(item)
 		}
-		l.mu.Unlock()
+		r.l.mu.Unlock()
 	}
 	return entries
 }
@@ -230,7 +225,7 @@ func (l *Lane) release(e *Entry) {
 	l.mu.Lock()
 	delete(l.out, e)
 	l.leave(e)
-	l.advance(e.Call)
+	l.order.advance(e.Call)
 	stored := e.era == l.era
 	l.mu.Unlock()
 	if stored || e.item != nil {
@@ -243,8 +238,8 @@ func (l *Lane) exchange(e *Entry, item *parked) {
 	l.mu.Lock()
 	delete(l.out, e)
 	l.leave(e)
-	if l.q.owns(item) {
-		l.lot.push(item)
+	if l.q.parking.owns(item) {
+		l.retrying.lot.push(item)
 	}
 	stored := e.era == l.era
 	l.mu.Unlock()
@@ -263,7 +258,7 @@ func (l *Lane) giveBack(e *Entry) {
 	}
 	l.mu.Lock()
 	delete(l.out, e)
-	if e.item == nil || l.q.owns(e.item) {
+	if e.item == nil || l.q.parking.owns(e.item) {
 		l.makeReady(again)
 	}
 	l.mu.Unlock()
@@ -280,14 +275,14 @@ func (l *Lane) leave(e *Entry) {
 	if e.item == nil && e.era == l.era {
 		l.win.Done(e.Seq)
 		l.moved = true
-		l.q.stir()
+		l.q.saving.stir()
 	}
 }
 
 // settle tells the streams that an entry is done with.
 func (l *Lane) settle(e *Entry) {
 	if e.item != nil {
-		l.q.forgetParked(e.item)
+		l.q.retries.finish(e.item)
 		return
 	}
 	l.q.base.settle(l, e)

@@ -19,7 +19,7 @@ import (
 // deleteStream does as an operator may.
 func deleteStream(t *testing.T, q *Queue, stream string) {
 	t.Helper()
-	err := q.engine.Load().JS.DeleteStream(testContext(t), stream)
+	err := q.store.Engine().JS.DeleteStream(testContext(t), stream)
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) { // the queue is quick to restart
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func deleteStream(t *testing.T, q *Queue, stream string) {
 func parkAs(t *testing.T, q *Queue, r record.Record, origin uint64) {
 	t.Helper()
 	e := &Entry{Record: r, Seq: origin, stored: time.Now().UnixNano()}
-	if _, err := q.retry.Write(r, parkNote(e, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}, ""), ""); err != nil {
+	if _, err := q.store.Retry.Write(r, parkNote(e, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}, ""), ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -77,13 +77,13 @@ func TestWhatWasRefusedIsGoneAfterARestart(t *testing.T) {
 	t.Parallel()
 	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, sample("crm", 0))
-	eng := q.engine.Load()
+	eng := q.store.Engine()
 	for range 3 {
 		if _, err := eng.JS.Publish(testContext(t), "events.crm.post_call", []byte("refused")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	q.fail(errors.New("the disk reports an error"))
+	q.store.Fail(errors.New("the disk reports an error"))
 	eventually(t, "the queue takes records again", func() bool { return q.Health() == nil })
 	write(t, q, sample("crm", 1))
 	if got := ids(next(t, q.Lane("crm"), 2)); !slices.Equal(got, []string{"crm-0", "crm-1"}) {
@@ -101,11 +101,11 @@ type failingOnce struct {
 	failed atomic.Bool
 }
 
-func (b *failingOnce) attachAll(ctx context.Context, eng *engine.Engine) error {
+func (b *failingOnce) Serve(ctx context.Context, eng *engine.Engine) error {
 	if b.failed.CompareAndSwap(false, true) {
-		b.q.fail(errors.New("again"))
+		b.q.store.Fail(errors.New("again"))
 	}
-	return b.base.attachAll(ctx, eng)
+	return b.base.Serve(ctx, eng)
 }
 
 func TestAFailureDuringARestartCausesAnother(t *testing.T) {
@@ -113,10 +113,10 @@ func TestAFailureDuringARestartCausesAnother(t *testing.T) {
 	q := open(t, engine.Options{Dir: t.TempDir()})
 	b := &failingOnce{base: q.base, q: q}
 	var engines []*engine.Engine
-	q.base = b
-	q.fail(errors.New("made up"))
+	q.store.Ground = b
+	q.store.Fail(errors.New("made up"))
 	eventually(t, "the queue takes records again", func() bool {
-		if eng := q.engine.Load(); eng != nil && !slices.Contains(engines, eng) && b.failed.Load() {
+		if eng := q.store.Engine(); eng != nil && !slices.Contains(engines, eng) && b.failed.Load() {
 			engines = append(engines, eng)
 		}
 		return q.Health() == nil
@@ -152,7 +152,7 @@ func TestDeliveriesStayWithTheirServiceWhenRetryIsMadeAnew(t *testing.T) {
 		}
 		e.Finish()
 	}
-	losses := q.Losses()
+	losses := q.store.Lost.List()
 	if len(losses) != 1 || losses[0].Stream != record.Retry || losses[0].Records != 3 {
 		t.Errorf("losses: %v, want the 3 of RETRY", losses)
 	}
@@ -173,7 +173,7 @@ func TestAParkedRecordThatIsAnotherOneIsNotHandedOut(t *testing.T) {
 	}
 	l := q.Lane("crm")
 	l.mu.Lock()
-	l.lot.items[0].seq, l.lot.items[1].seq = l.lot.items[1].seq, l.lot.items[0].seq
+	l.retrying.lot.items[0].seq, l.retrying.lot.items[1].seq = l.retrying.lot.items[1].seq, l.retrying.lot.items[0].seq
 	l.mu.Unlock()
 	l.Wake(WakeAll)
 	none(t, l)
@@ -187,7 +187,7 @@ func TestWhatIsUnderWayEndsNothingInAStreamMadeAnew(t *testing.T) {
 	l := q.Lane("crm")
 	old := next(t, l, 2)
 	deleteStream(t, q, record.Events)
-	eventually(t, "the loss is noticed", func() bool { q.Stats(); return len(q.Losses()) == 1 && q.Health() == nil })
+	eventually(t, "the loss is noticed", func() bool { q.Stats(); return len(q.store.Lost.List()) == 1 && q.Health() == nil })
 	write(t, q, records("crm", 10, 15)...)
 	if got := ids(next(t, l, 2)); got[0] != "crm-10" {
 		t.Errorf("got %v", got)
@@ -195,7 +195,7 @@ func TestWhatIsUnderWayEndsNothingInAStreamMadeAnew(t *testing.T) {
 	for _, e := range old {
 		e.Finish() // their sequences are those of crm-10 and crm-11 now
 	}
-	if p := q.currentFloors().Lanes["crm"]; len(p.Open) != 2 {
+	if p := q.saving.current().Lanes["crm"]; len(p.Open) != 2 {
 		t.Errorf("open are %v up to %d, want those of the two that are in flight", p.Open, p.High)
 	}
 	if s := q.Stats().Services["crm"]; s.InFlight != 2 || s.Waiting != 3 {
@@ -209,7 +209,7 @@ func TestTheOldestIsNoneThatAnOperatorPurged(t *testing.T) {
 	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
 	eventually(t, "the oldest is known", func() bool { return !q.Stats().Services["crm"].Oldest.IsZero() })
-	s, err := q.engine.Load().JS.Stream(testContext(t), record.Events)
+	s, err := q.store.Engine().JS.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}

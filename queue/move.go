@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"callrelay/queue/engine"
 	"callrelay/queue/journal"
 	"callrelay/queue/record"
+	"callrelay/queue/spool"
 )
 
 // Moved is what a move has brought over.
@@ -75,7 +74,7 @@ func (m *move) run(ctx context.Context, from, to engine.Options) (err error) {
 	if m.src.base.alone() {
 		m.here = m.src
 	}
-	if err := m.here.folder.LoadJSON(moveState, &m.state); err != nil {
+	if err := m.here.store.Folder.LoadJSON(moveState, &m.state); err != nil {
 		return err
 	}
 	if m.state.Doubts == nil {
@@ -100,13 +99,13 @@ func (m *move) run(ctx context.Context, from, to engine.Options) (err error) {
 // its own when they are old.
 func (m *move) end(ctx context.Context) error {
 	if m.src.base.alone() {
-		err := m.src.remove(ctx, func(ctx context.Context, eng *engine.Engine) error { return eng.Purge(ctx, record.Events, "", 0) })
+		err := m.src.store.Remove(ctx, func(ctx context.Context, eng *engine.Engine) error { return eng.Purge(ctx, record.Events, "", 0) })
 		if err != nil {
 			return err
 		}
 	}
 	m.state.Next, m.state.Doubts = 0, nil
-	return m.here.folder.SaveJSON(moveState, m.state)
+	return m.here.store.Folder.SaveJSON(moveState, m.state)
 }
 
 // embeddedDir is the folder of an embedded queue; empty: it is none.
@@ -119,19 +118,11 @@ func embeddedDir(o engine.Options) string {
 
 // spoolIsEmpty refuses to move beside records that are still to be forwarded.
 func spoolIsEmpty(ctx context.Context, dir string) error {
-	dir = filepath.Join(dir, spoolFolder)
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		return nil
+	n, err := spool.Held(ctx, dir)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("the spool in %s holds events that are to be forwarded to the cluster first", dir)
 	}
-	q, err := openAs(ctx, engine.Options{Dir: dir}, inside{unserved: true})
-	if err != nil {
-		return err
-	}
-	n, err := q.engine.Load().ServiceCounts(ctx, record.Events)
-	if err == nil && len(n) > 0 {
-		err = fmt.Errorf("%s holds events that are to be forwarded to the cluster first", dir)
-	}
-	return errors.Join(err, q.Close(ctx))
+	return err
 }
 
 // openToMove opens a queue and makes room below its first sequence, which it
@@ -141,9 +132,9 @@ func openToMove(ctx context.Context, o engine.Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := q.engine.Load().Stream(ctx, record.Events)
+	s, err := q.store.Engine().Stream(ctx, record.Events)
 	if err == nil && s.CachedInfo().State.Msgs == 0 && s.CachedInfo().State.FirstSeq <= movedRoom {
-		err = q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+		err = q.store.Remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
 			return eng.Purge(ctx, record.Events, "", movedRoom+1)
 		})
 		if err == nil { // it counts the sequences
@@ -161,7 +152,7 @@ func openToMove(ctx context.Context, o engine.Options) (*Queue, error) {
 
 // letters moves the dead letters.
 func (m *move) letters(ctx context.Context) error {
-	_, err := m.src.eachBatch(ctx, record.Filter{Batch: moveBatch}, func(letters []record.Letter) error {
+	_, err := m.src.EachBatch(ctx, record.Filter{Batch: moveBatch}, func(letters []record.Letter) error {
 		g := &journal.Group{}
 		for i := range letters {
 			l := &letters[i]
@@ -170,7 +161,7 @@ func (m *move) letters(ctx context.Context) error {
 			g.Keys = append(g.Keys, moveKey(&l.Record, record.Dead, l.Seq))
 		}
 		m.moved.Letters += len(letters)
-		return m.put(ctx, m.dst.dead, g)
+		return m.put(ctx, m.dst.store.Dead, g)
 	})
 	return err
 }
@@ -196,11 +187,11 @@ func (m *move) deliveries(ctx context.Context) error {
 				return fmt.Errorf("service %s: %w", l.name, err)
 			}
 		}
-		eng := m.src.engine.Load()
+		eng := m.src.store.Engine()
 		if eng == nil {
 			return record.ErrUnavailable
 		}
-		if err := m.src.ask(ctx, eng); err != nil {
+		if err := m.src.cached.ask(ctx, eng); err != nil {
 			return err
 		}
 		owed := false
@@ -220,8 +211,8 @@ func (m *move) deliveries(ctx context.Context) error {
 // before the others.
 func (m *move) lane(ctx context.Context, l *Lane) error {
 	l.mu.Lock()
-	items := l.lot.items
-	l.lot.items = nil
+	items := l.retrying.lot.items
+	l.retrying.lot.items = nil
 	l.mu.Unlock()
 	slices.SortFunc(items, func(a, b *parked) int {
 		return cmp.Or(cmp.Compare(a.origin, b.origin), cmp.Compare(a.seq, b.seq))
@@ -231,9 +222,9 @@ func (m *move) lane(ctx context.Context, l *Lane) error {
 			return err
 		}
 	}
-	l.fetch(time.Now()) // what a killed relay had in hand comes only to who asks
+	l.pull.fetch(time.Now()) // what a killed relay had in hand comes only to who asks
 	for {
-		entries, err := l.old(ctx, time.Now().Add(engine.Never), moveBatch)
+		entries, err := l.sweeper.old(ctx, time.Now().Add(engine.Never), moveBatch)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
@@ -255,7 +246,7 @@ func (m *move) entries(ctx context.Context, entries []*Entry) error {
 		g.Keys = append(g.Keys, moveKey(&e.Record, record.Events, e.Seq))
 	}
 	m.moved.Owed += len(entries)
-	if err := m.put(ctx, m.dst.events, g); err != nil {
+	if err := m.put(ctx, m.dst.store.Events, g); err != nil {
 		return err
 	}
 	for _, e := range entries {
@@ -274,7 +265,7 @@ func (m *move) settle(ctx context.Context) error {
 func (m *move) park(ctx context.Context, service string, items []*parked) error {
 	g := &journal.Group{}
 	for _, item := range items {
-		found, err := m.src.getParked(ctx, service, item)
+		found, err := m.src.parking.get(ctx, service, item)
 		if errors.Is(err, record.ErrNotFound) {
 			continue // an operator removed it
 		}
@@ -291,11 +282,11 @@ func (m *move) park(ctx context.Context, service string, items []*parked) error 
 		return fmt.Errorf("more than %d deliveries wait for another attempt", movedRoom)
 	}
 	m.moved.Parked += len(g.Recs)
-	if err := m.put(ctx, m.dst.retry, g); err != nil {
+	if err := m.put(ctx, m.dst.store.Retry, g); err != nil {
 		return err
 	}
 	for _, item := range items {
-		m.src.forgetParked(item)
+		m.src.retries.finish(item)
 	}
 	return m.settle(ctx)
 }
@@ -312,7 +303,7 @@ func parkedNote(h nats.Header, origin int64) record.Note {
 // put stores a group in the other queue, but what is there already. What was in
 // doubt of earlier groups is settled, but for what was in a crash.
 func (m *move) put(ctx context.Context, c *journal.Committer, g *journal.Group) error {
-	d, eng := m.state.Doubts[c.Stream], m.dst.engine.Load()
+	d, eng := m.state.Doubts[c.Stream], m.dst.store.Engine()
 	if eng == nil {
 		return record.ErrUnavailable
 	}
@@ -328,7 +319,7 @@ func (m *move) put(ctx context.Context, c *journal.Committer, g *journal.Group) 
 		return err
 	}
 	d.Add(last, g)
-	if err := m.here.folder.SaveJSON(moveState, m.state); err != nil {
+	if err := m.here.store.Folder.SaveJSON(moveState, m.state); err != nil {
 		return err
 	}
 	result := make(chan error, 1)

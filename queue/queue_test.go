@@ -158,7 +158,7 @@ func TestRecordsLieWhereTheNatsCLIFindsThem(t *testing.T) {
 		{record.Events, "events.crm.post_call", own},
 		{record.Dead, "dead.crm.rejected", given},
 	} {
-		eng := q.engine.Load()
+		eng := q.store.Engine()
 		m, _, err := eng.GetStored(t.Context(), want.stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, eng.Subject(want.subject)))
 		if err != nil {
 			t.Fatalf("%s: %v", want.subject, err)

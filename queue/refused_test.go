@@ -42,13 +42,13 @@ func TestWhatCannotBeStoredElsewhereStaysInFlight(t *testing.T) {
 		stream func(*Queue) *journal.Committer
 		end    func(*Queue, *Entry) error
 	}{
-		{"parked", func(q *Queue) *journal.Committer { return q.retry }, func(_ *Queue, e *Entry) error {
+		{"parked", func(q *Queue) *journal.Committer { return q.store.Retry }, func(_ *Queue, e *Entry) error {
 			return e.Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)})
 		}},
-		{"buried", func(q *Queue) *journal.Committer { return q.dead }, func(_ *Queue, e *Entry) error {
+		{"buried", func(q *Queue) *journal.Committer { return q.store.Dead }, func(_ *Queue, e *Entry) error {
 			return e.Bury(record.Death{Reason: "rejected"})
 		}},
-		{"swept", func(q *Queue) *journal.Committer { return q.dead }, func(q *Queue, e *Entry) error {
+		{"swept", func(q *Queue) *journal.Committer { return q.store.Dead }, func(q *Queue, e *Entry) error {
 			e.Return()
 			_, err := q.Sweep(t.Context(), "crm", time.Now(), record.Death{Reason: "expired"})
 			return err
@@ -82,7 +82,7 @@ func TestALetterThatIsNotPutBackIsKept(t *testing.T) {
 	if err := next(t, l, 1)[0].Bury(record.Death{Reason: "rejected"}); err != nil {
 		t.Fatal(err)
 	}
-	again := refuses(q.events)
+	again := refuses(q.store.Events)
 	if n, err := q.Replay(testContext(t), record.Filter{}, nil); n != 0 || !errors.Is(err, record.ErrFull) {
 		t.Errorf("put back %d, %v; want none", n, err)
 	}
@@ -98,7 +98,7 @@ func TestWhatWasRefusedIsNotKnown(t *testing.T) {
 	t.Parallel()
 	q := open(t, engine.Options{Dir: t.TempDir()})
 	l := q.Lane("crm")
-	again := refuses(q.events)
+	again := refuses(q.store.Events)
 	if err := q.Write(testContext(t), records("crm", 0, 3)); !errors.Is(err, record.ErrFull) {
 		t.Errorf("got %v, want that it is refused", err)
 	}
@@ -119,7 +119,7 @@ func TestASequenceGivenAgainIsNotTakenForFinished(t *testing.T) {
 	l.mu.Lock()
 	l.win.Restore(l.win.High+5, nil)
 	l.mu.Unlock()
-	if err := l.attach(testContext(t), q.engine.Load()); err != nil {
+	if err := l.pull.attach(testContext(t), q.store.Engine()); err != nil {
 		t.Fatal(err)
 	}
 	write(t, q, sample("crm", 1))
@@ -138,10 +138,10 @@ func TestTheFloorsKeepWhichRetriesAreFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := next(t, l, 1)[0]
-	q.moving.Lock() // nothing is deleted meanwhile
+	q.store.Moving.Lock() // nothing is deleted meanwhile
 	e.Finish()
-	gone := q.currentFloors().Gone
-	q.moving.Unlock()
+	gone := q.saving.current().Gone
+	q.store.Moving.Unlock()
 	if len(gone) != 1 || gone[0] != e.item.seq {
 		t.Errorf("got %v, want the one that is finished", gone)
 	}
@@ -164,12 +164,12 @@ func TestAPurgeOfFinishedRetriesLeavesWhatIsNeeded(t *testing.T) {
 		}
 	}
 	done := next(t, l, finished)
-	q.moving.Lock() // all together, or they go one by one
+	q.store.Moving.Lock() // all together, or they go one by one
 	for _, e := range done {
 		e.Finish()
 	}
-	q.moving.Unlock()
-	if err := q.deleteGone(testContext(t)); err != nil {
+	q.store.Moving.Unlock()
+	if err := q.retries.deleteGone(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
 	l.Wake(WakeAll)
@@ -180,7 +180,7 @@ func TestTheEmbeddedServerSyncsBeforeItAcknowledges(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, engine.Options{Dir: t.TempDir()})
-	eng := q.engine.Load()
+	eng := q.store.Engine()
 	config := eng.Server.JetStreamConfig()
 	if !config.SyncAlways || config.SyncInterval > 5*time.Minute {
 		t.Errorf("sync always %v, every %v: what is acknowledged is lost, or the folder grows", config.SyncAlways, config.SyncInterval)

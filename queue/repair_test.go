@@ -22,7 +22,7 @@ func TestVanishedConsumerIsRebuilt(t *testing.T) {
 	for _, e := range entries[:20] {
 		e.Finish()
 	}
-	js := q.engine.Load().JS
+	js := q.store.Engine().JS
 	if err := js.DeleteConsumer(testContext(t), record.Events, "crm"); err != nil {
 		t.Fatal(err)
 	}
@@ -50,12 +50,12 @@ func TestVanishedConsumerIsRebuilt(t *testing.T) {
 func TestWhatAReplacedConsumerHadSentIsNotCountedTwice(t *testing.T) {
 	t.Parallel()
 	l := newLane(nil, "crm")
-	l.feed.waiting, l.feed.counted = 4, 6
+	l.pull.feed.waiting, l.pull.feed.counted = 4, 6
 	for _, sent := range []struct{ seq, nth uint64 }{{3, 3}, {4, 4}, {5, 5}, {3, 1}, {4, 2}, {5, 3}} {
-		l.accept(&Entry{Record: sample("crm", 0), Seq: sent.seq, lane: l}, sent.nth)
+		l.pull.accept(&Entry{Record: sample("crm", 0), Seq: sent.seq, lane: l}, sent.nth)
 	}
-	if l.feed.waiting != 1 || len(l.fresh) != 3 {
-		t.Errorf("got %d waiting and %d fresh, want 1 and 3", l.feed.waiting, len(l.fresh))
+	if l.pull.feed.waiting != 1 || len(l.fresh) != 3 {
+		t.Errorf("got %d waiting and %d fresh, want 1 and 3", l.pull.feed.waiting, len(l.fresh))
 	}
 }
 
@@ -87,7 +87,7 @@ func TestPurgedRecordsWaitNoMore(t *testing.T) {
 	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 5)...)
 	q.Lane("crm")
-	s, err := q.engine.Load().JS.Stream(testContext(t), record.Events)
+	s, err := q.store.Engine().JS.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,9 +112,9 @@ func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 	eventually(t, "all that was asked for has come", func() bool { // or what is left is sent at once
 		q.lane("crm").mu.Lock()
 		defer q.lane("crm").mu.Unlock()
-		return q.lane("crm").feed.asked == 0
+		return q.lane("crm").pull.feed.asked == 0
 	})
-	s, err := q.engine.Load().JS.Stream(testContext(t), record.Events)
+	s, err := q.store.Engine().JS.Stream(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 		q.lane("crm").mu.Lock()
 		defer q.lane("crm").mu.Unlock()
 		sent = len(q.lane("crm").fresh)
-		return q.lane("crm").feed.waiting == 5
+		return q.lane("crm").pull.feed.waiting == 5
 	})
 	if got := q.Stats().Services["other"].Waiting; got != 2 {
 		t.Errorf("the other service: got %d waiting, want 2", got)
@@ -145,7 +145,7 @@ func TestRecordsOfOneServiceThatArePurgedWaitNoMore(t *testing.T) {
 // stored counts the records of EVENTS.
 func stored(t *testing.T, q *Queue) int {
 	t.Helper()
-	counts, err := q.engine.Load().SubjectCounts(testContext(t), record.Events)
+	counts, err := q.store.Engine().SubjectCounts(testContext(t), record.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func stored(t *testing.T, q *Queue) int {
 func TestOnlyWhatIsFinishedAndOldIsTrimmed(t *testing.T) {
 	t.Parallel()
 	q := open(t, engine.Options{Dir: t.TempDir()})
-	eng := q.engine.Load()
+	eng := q.store.Engine()
 	write(t, q, records("stuck", 0, 1)...)
 	write(t, q, records("crm", 0, 30)...)
 	write(t, q, records("orphan", 0, 2)...)
@@ -168,17 +168,17 @@ func TestOnlyWhatIsFinishedAndOldIsTrimmed(t *testing.T) {
 	for _, e := range entries[:20] {
 		e.Finish()
 	}
-	if err := q.trim(testContext(t), eng, time.Hour); err != nil || stored(t, q) != 33 {
+	if err := q.trimmer.trim(testContext(t), eng, time.Hour); err != nil || stored(t, q) != 33 {
 		t.Errorf("trimmed what is young: %v, %d left", err, stored(t, q))
 	}
-	if err := q.trim(testContext(t), eng, 0); err != nil || stored(t, q) != 13 {
+	if err := q.trimmer.trim(testContext(t), eng, 0); err != nil || stored(t, q) != 13 {
 		t.Errorf("%v, %d left, want the 13 unfinished", err, stored(t, q))
 	}
 	for _, e := range entries[20:] {
 		e.Finish()
 	}
 	next(t, q.Lane("stuck"), 1)[0].Finish()
-	if err := q.trim(testContext(t), eng, 0); err != nil || stored(t, q) != 2 {
+	if err := q.trimmer.trim(testContext(t), eng, 0); err != nil || stored(t, q) != 2 {
 		t.Errorf("%v, %d left, want the 2 of the orphan", err, stored(t, q))
 	}
 	if got := ids(next(t, q.Lane("orphan"), 2)); got[0] != "orphan-0" {
@@ -229,7 +229,7 @@ func TestConsumerShowsWhatIsPending(t *testing.T) {
 	q := open(t, engine.Options{Dir: t.TempDir()})
 	write(t, q, records("crm", 0, 2*minFetch)...)
 	l := q.Lane("crm")
-	js := q.engine.Load().JS
+	js := q.store.Engine().JS
 	info := func() *jetstream.ConsumerInfo {
 		c, err := js.Consumer(testContext(t), record.Events, "crm")
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 // retries knows which records of RETRY are still needed, and removes those
 // that are not.
 type retries struct {
+	q     *Queue
 	mu    sync.Mutex
 	known lane.Window // open: needed
 	gone  []uint64    // not needed, not deleted yet
@@ -30,6 +31,9 @@ type retries struct {
 	era      int  // how often RETRY was replaced
 	wake     chan struct{}
 }
+
+// parking stores deliveries in RETRY and reads them back.
+type parking struct{ q *Queue }
 
 // parkNote is what is stored beside a parked record.
 func parkNote(e *Entry, p Parking, stamp string) record.Note {
@@ -46,62 +50,62 @@ func parkNote(e *Entry, p Parking, stamp string) record.Note {
 }
 
 // park stores e in RETRY and returns when that is on disk.
-func (q *Queue) park(e *Entry, p Parking) (*parked, error) {
-	if err := q.room(record.SizeOf(&e.Record)); err != nil {
+func (s *parking) park(e *Entry, p Parking) (*parked, error) {
+	if err := s.q.store.Room(record.SizeOf(&e.Record)); err != nil {
 		return nil, err
 	}
-	term := q.base.term()
-	seq, err := q.retry.Write(e.Record, parkNote(e, p, q.base.stamp(term)), "")
+	term := s.q.base.term()
+	seq, err := s.q.store.Retry.Write(e.Record, parkNote(e, p, s.q.base.stamp(term)), "")
 	if err != nil {
 		return nil, fmt.Errorf("park delivery: %w", err)
 	}
-	return q.keepParked(e, p, seq, term), nil
+	return s.keep(e, p, seq, term), nil
 }
 
 // parkAll parks entries of an ordered lane behind the heads of their calls.
-func (q *Queue) parkAll(entries []*Entry) ([]*parked, error) {
+func (s *parking) parkAll(entries []*Entry) ([]*parked, error) {
 	result := make(chan error, 1)
 	g := &journal.Group{Seqs: make([]uint64, len(entries)), Keys: make([]string, len(entries)), Done: func(err error) { result <- err }}
 	var size int64
-	term := q.base.term()
+	term := s.q.base.term()
 	for _, e := range entries {
 		g.Recs = append(g.Recs, e.Record)
-		g.Notes = append(g.Notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}, q.base.stamp(term)))
+		g.Notes = append(g.Notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}, s.q.base.stamp(term)))
 		size += record.SizeOf(&e.Record)
 	}
-	if err := q.room(size); err != nil {
+	if err := s.q.store.Room(size); err != nil {
 		return nil, err
 	}
-	q.retry.Add(g)
+	s.q.store.Retry.Add(g)
 	if err := <-result; err != nil {
 		return nil, fmt.Errorf("park deliveries: %w", err)
 	}
 	items := make([]*parked, len(entries))
 	for i, e := range entries {
-		items[i] = q.keepParked(e, Parking{Due: time.UnixMilli(0)}, g.Seqs[i], term)
+		items[i] = s.keep(e, Parking{Due: time.UnixMilli(0)}, g.Seqs[i], term)
 	}
 	return items, nil
 }
 
-func (q *Queue) keepParked(e *Entry, p Parking, seq, term uint64) *parked {
-	q.retries.keep(seq)
+func (s *parking) keep(e *Entry, p Parking, seq, term uint64) *parked {
+	s.q.retries.keep(seq)
 	return &parked{
-		seq: seq, era: q.retries.current(), origin: e.Seq, due: journal.SinceBegan(p.Due), accepted: e.stored,
+		seq: seq, era: s.q.retries.current(), origin: e.Seq, due: journal.SinceBegan(p.Due), accepted: e.stored,
 		size: record.SizeOf(&e.Record), key: record.Hash(&e.Record), call: e.Call, held: p.Held, term: term,
 	}
 }
 
 // owns reports whether a parked record is still this relay's to hand out.
-func (q *Queue) owns(item *parked) bool { return item.term != 0 && item.term == q.base.term() }
+func (s *parking) owns(item *parked) bool { return item.term != 0 && item.term == s.q.base.term() }
 
 // unpark reads a parked entry back. It returns ErrNotFound when it is gone.
-func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, error) {
-	m, err := q.getParked(ctx, l.name, item)
+func (s *parking) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, error) {
+	m, err := s.get(ctx, l.name, item)
 	if err != nil {
 		return nil, err
 	}
 	return &Entry{
-		Record: recordOfParked(m), Seq: item.origin, Accepted: q.clock.Moment(item.accepted, time.Now()), stored: item.accepted, Attempts: int(record.HeadInt(m.Header, record.HeadAttempts)),
+		Record: recordOfParked(m), Seq: item.origin, Accepted: s.q.store.Clock.Moment(item.accepted, time.Now()), stored: item.accepted, Attempts: int(record.HeadInt(m.Header, record.HeadAttempts)),
 		Replayed: m.Header.Get(record.HeadReplayed) != "", lane: l, item: item,
 	}, nil
 }
@@ -109,17 +113,17 @@ func (q *Queue) unpark(ctx context.Context, l *Lane, item *parked) (*Entry, erro
 // errAnother means that another record lies where one was parked.
 var errAnother = errors.New("another record lies there")
 
-// getParked reads a record of RETRY, and holds it against what is known of it. A
+// get reads a record of RETRY, and holds it against what is known of it. A
 // stream that was made anew gives its sequences again.
-func (q *Queue) getParked(ctx context.Context, service string, item *parked) (*nats.Msg, error) {
-	m, err := q.get(ctx, record.Retry, item.seq)
+func (s *parking) get(ctx context.Context, service string, item *parked) (*nats.Msg, error) {
+	m, err := s.q.store.Get(ctx, record.Retry, item.seq)
 	if err != nil {
 		return nil, err
 	}
 	if r := record.Read(m); r.Service != service || record.Hash(&r) != item.key {
 		err = fmt.Errorf("%s: record %d: %w", record.Retry, item.seq, errAnother)
-		q.o.Log.Error("parked delivery is gone", "service", service, "err", err)
-		q.fail(err)
+		s.q.store.Log.Error("parked delivery is gone", "service", service, "err", err)
+		s.q.store.Fail(err)
 		return nil, err
 	}
 	return m, nil
@@ -131,21 +135,12 @@ func recordOfParked(m *nats.Msg) record.Record {
 	return r
 }
 
-// get reads one record of a stream.
-func (q *Queue) get(ctx context.Context, stream string, seq uint64) (*nats.Msg, error) {
-	eng := q.engine.Load()
-	if eng == nil {
-		return nil, record.ErrUnavailable
-	}
-	return q.base.read(ctx, eng, stream, seq)
-}
-
-// forgetParked removes a finished entry from RETRY, a little later and together
+// finish removes a finished entry from RETRY, a little later and together
 // with others. Until then it is in the list of what is gone, which is saved with
 // the floors.
-func (q *Queue) forgetParked(item *parked) {
-	q.retries.forget(item)
-	q.stir()
+func (r *retries) finish(item *parked) {
+	r.q.retries.forget(item)
+	r.q.saving.stir()
 }
 
 // keep notes that a record is needed, and reports whether that is new.
@@ -239,16 +234,16 @@ func (r *retries) forget(item *parked) {
 	}
 }
 
-// sweepRetry deletes what is gone from RETRY until the queue closes.
-func (q *Queue) sweepRetry(ctx context.Context) {
+// sweep deletes what is gone from RETRY until the queue closes.
+func (r *retries) sweep(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-q.retries.wake:
+		case <-r.q.retries.wake:
 		}
-		if err := q.deleteGone(ctx); err != nil {
-			q.o.Log.Debug("finished retries not deleted yet", "err", err)
+		if err := r.deleteGone(ctx); err != nil {
+			r.q.store.Log.Debug("finished retries not deleted yet", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -260,21 +255,21 @@ func (q *Queue) sweepRetry(ctx context.Context) {
 
 // deleteGone deletes what is gone: with one purge what is below everything
 // that is needed, when that is much, and the rest one by one.
-func (q *Queue) deleteGone(ctx context.Context) error {
-	q.moving.RLock()
-	defer q.moving.RUnlock()
-	q.retries.mu.Lock()
-	gone := record.Ascending(q.retries.gone)
-	floor := q.retries.known.Floor()
-	q.retries.mu.Unlock()
+func (r *retries) deleteGone(ctx context.Context) error {
+	r.q.store.Moving.RLock()
+	defer r.q.store.Moving.RUnlock()
+	r.q.retries.mu.Lock()
+	gone := record.Ascending(r.q.retries.gone)
+	floor := r.q.retries.known.Floor()
+	r.q.retries.mu.Unlock()
 	if len(gone) == 0 {
 		return nil
 	}
 	below := 0
-	if q.base.alone() && q.loading.over.Load() { // else what lies between may be needed
+	if r.q.base.alone() && r.q.loading.over.Load() { // else what lies between may be needed
 		below, _ = slices.BinarySearch(gone, floor+1)
 	}
-	err := q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+	err := r.q.store.Remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
 		rest := gone
 		if below > engine.DeletesInFlight {
 			if err := eng.Purge(ctx, record.Retry, "", floor+1); err != nil {
@@ -285,8 +280,8 @@ func (q *Queue) deleteGone(ctx context.Context) error {
 		return eng.DeleteEach(ctx, record.Retry, rest)
 	})
 	if err == nil {
-		q.retries.deleted(gone)
-		q.stir()
+		r.q.retries.deleted(gone)
+		r.q.saving.stir()
 	}
 	return err
 }
@@ -308,16 +303,16 @@ func (r *retries) needs(seq uint64) bool {
 	return r.known.IsOut(seq)
 }
 
-// parkedIn reads a record that JetStream sent without its body. It comes due as
+// read reads a record that JetStream sent without its body. It comes due as
 // long after it was parked as it was to, however the clock was set since.
-func (q *Queue) parkedIn(m *nats.Msg, at record.Place, term uint64) *parked {
+func (s *parking) read(m *nats.Msg, at record.Place, term uint64) *parked {
 	h, r := m.Header, recordOfParked(m)
 	due := journal.SinceBegan(time.UnixMilli(0))
 	if wanted := record.HeadInt(h, record.HeadDue); wanted != 0 {
-		due = journal.SinceBegan(q.clock.Moment(at.At.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.At)
+		due = journal.SinceBegan(s.q.store.Clock.Moment(at.At.UnixNano(), time.Now())) + time.UnixMilli(wanted).Sub(at.At)
 	}
 	return &parked{
-		seq: at.Seq, era: q.retries.current(), origin: uint64(record.HeadInt(h, record.HeadOrigin)), due: due, accepted: record.HeadInt(h, record.HeadAccepted),
+		seq: at.Seq, era: s.q.retries.current(), origin: uint64(record.HeadInt(h, record.HeadOrigin)), due: due, accepted: record.HeadInt(h, record.HeadAccepted),
 		size: record.SizeOf(&r) + record.HeadInt(h, "Nats-Msg-Size"), key: record.Hash(&r), call: r.Call, held: h.Get(record.HeadHeld) != "", term: term,
 	}
 }

@@ -2,7 +2,10 @@ package queue
 
 import (
 	"context"
+	"io/fs"
 
+	"callrelay/queue/archive"
+	"callrelay/queue/dead"
 	"callrelay/queue/doctor"
 	"callrelay/queue/engine"
 	"callrelay/queue/hub"
@@ -30,6 +33,16 @@ type (
 	Letter = record.Letter
 	// Filter selects dead letters.
 	Filter = record.Filter
+	// Loss is a stream that was deleted or made anew, and what it held.
+	Loss = journal.Loss
+	// Stream names what [Queue.History] reads.
+	Stream = dead.Stream
+	// Logged is one record of ATTEMPTS or DEBUG.
+	Logged = dead.Logged
+	// Manifest says what a backup holds.
+	Manifest = archive.Manifest
+	// ManifestPart is how a file of a backup is known to be whole.
+	ManifestPart = archive.ManifestPart
 	// Death is why a delivery is given up.
 	Death = record.Death
 )
@@ -86,8 +99,25 @@ func Examine(ctx context.Context, o Options, services []string) ([]Finding, erro
 	return doctor.Examine(ctx, o, services)
 }
 
+// ManifestFile is written last: a backup without it is not whole.
+const ManifestFile = archive.ManifestFile
+
+// ErrNotEmpty says that a folder to restore into holds something.
+var ErrNotEmpty = archive.ErrNotEmpty
+
+// Restore fills an empty or missing folder from a backup, see [archive.Restore].
+func Restore(ctx context.Context, o Options, from fs.FS) (Manifest, error) {
+	return archive.Restore(ctx, o, from)
+}
+
 // OpenHub links to a hub as its operator, see [hub.Open].
 func OpenHub(ctx context.Context, o HubOptions) (*Hub, error) { return hub.Open(ctx, o) }
+
+// What [Queue.History] reads, see package dead.
+const (
+	Attempts = dead.Attempts
+	Debug    = dead.Debug
+)
 
 // How bad a [Finding] is.
 const (

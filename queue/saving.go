@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"callrelay/queue/lane"
@@ -20,24 +21,32 @@ const (
 	floorProbe = 5 * time.Second
 )
 
-// saveFloors saves the floors while they move, and seldom while they do not.
-func (q *Queue) saveFloors(ctx context.Context) {
+// saving keeps the floors of all lanes on disk.
+type saving struct {
+	q       *Queue
+	file    *lane.FloorFile // nil in a cluster
+	mu      sync.Mutex      // held while it is written
+	stirred chan struct{}   // holds a token when the floors moved
+}
+
+// run saves the floors while they move, and seldom while they do not.
+func (s *saving) run(ctx context.Context) {
 	probe := time.NewTicker(floorProbe)
 	defer probe.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-q.stirred:
-			q.followFloors(ctx)
+		case <-s.stirred:
+			s.follow(ctx)
 		case <-probe.C:
-			q.failOn(q.saveNow())
+			s.failOn(s.save())
 		}
 	}
 }
 
-// followFloors saves the floors until they rest.
-func (q *Queue) followFloors(ctx context.Context) {
+// follow saves the floors until they rest.
+func (s *saving) follow(ctx context.Context) {
 	timer := time.NewTimer(floorNote)
 	defer timer.Stop()
 	for synced := time.Now(); ; {
@@ -47,15 +56,15 @@ func (q *Queue) followFloors(ctx context.Context) {
 		case <-timer.C:
 		}
 		start := time.Now()
-		moved := q.floorsMoved()
+		moved := s.moved()
 		if moved {
-			q.failOn(q.noteNow())
+			s.failOn(s.note())
 		}
 		timer.Reset(max(floorNote, floorNoteRest*time.Since(start)))
 		if start.Sub(synced) < floorInterval {
 			continue
 		}
-		q.failOn(q.syncNow())
+		s.failOn(s.sync())
 		if !moved {
 			return
 		}
@@ -63,45 +72,45 @@ func (q *Queue) followFloors(ctx context.Context) {
 	}
 }
 
-// saveNow returns when the floors are on disk as they are. Nobody else writes
+// save returns when the floors are on disk as they are. Nobody else writes
 // them meanwhile: the last to be written is to be the newest.
-func (q *Queue) saveNow() error {
-	q.saving.Lock()
-	defer q.saving.Unlock()
-	return q.floors.Save(q.snapshot())
+func (s *saving) save() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file.Save(s.snapshot())
 }
 
-func (q *Queue) noteNow() error {
-	q.saving.Lock()
-	defer q.saving.Unlock()
-	return q.floors.Write(q.snapshot())
+func (s *saving) note() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file.Write(s.snapshot())
 }
 
-func (q *Queue) syncNow() error {
-	q.saving.Lock()
-	defer q.saving.Unlock()
-	return q.floors.Sync()
+func (s *saving) sync() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file.Sync()
 }
 
-func (q *Queue) failOn(err error) {
+func (s *saving) failOn(err error) {
 	if err != nil {
-		q.fail(err)
+		s.q.store.Fail(err)
 	}
 }
 
 // stir has the floors saved soon.
-func (q *Queue) stir() {
+func (s *saving) stir() {
 	select {
-	case q.stirred <- struct{}{}:
+	case s.stirred <- struct{}{}:
 	default:
 	}
 }
 
-func (q *Queue) floorsMoved() bool {
-	q.retries.mu.Lock()
-	moved := q.retries.moved
-	q.retries.mu.Unlock()
-	for _, l := range q.allLanes() {
+func (s *saving) moved() bool {
+	s.q.retries.mu.Lock()
+	moved := s.q.retries.moved
+	s.q.retries.mu.Unlock()
+	for _, l := range s.q.allLanes() {
 		if moved {
 			break
 		}
@@ -113,34 +122,34 @@ func (q *Queue) floorsMoved() bool {
 }
 
 // snapshot collects the floors and counts them as saved.
-func (q *Queue) snapshot() lane.Floors {
-	for _, l := range q.allLanes() {
+func (s *saving) snapshot() lane.Floors {
+	for _, l := range s.q.allLanes() {
 		l.mu.Lock()
 		l.moved = false // before they are collected: what moves meanwhile is saved again
 		l.mu.Unlock()
 	}
-	q.retries.mu.Lock()
-	q.retries.moved = false
-	q.retries.mu.Unlock()
-	return q.currentFloors()
+	s.q.retries.mu.Lock()
+	s.q.retries.moved = false
+	s.q.retries.mu.Unlock()
+	return s.current()
 }
 
-// currentFloors collects the floors.
-func (q *Queue) currentFloors() lane.Floors {
+// current collects the floors.
+func (s *saving) current() lane.Floors {
 	fl := lane.Floors{Lanes: map[string]lane.Progress{}}
-	released, shadowed := q.retries.released(), false
-	for _, l := range q.allLanes() {
+	released, shadowed := s.q.retries.released(), false
+	for _, l := range s.q.allLanes() {
 		l.mu.Lock()
 		fl.Lanes[l.name] = lane.Progress{High: l.win.High, Open: l.win.Unfinished(nil)}
-		shadowed = shadowed || len(l.lot.over)+l.shadows > 0
+		shadowed = shadowed || len(l.retrying.lot.over)+l.shadows > 0
 		l.mu.Unlock()
 	}
-	q.retries.mu.Lock()
-	fl.Gone = record.Ascending(q.retries.gone)
+	s.q.retries.mu.Lock()
+	fl.Gone = record.Ascending(s.q.retries.gone)
 	if !shadowed {
-		q.retries.parkedTo = max(q.retries.parkedTo, released)
+		s.q.retries.parkedTo = max(s.q.retries.parkedTo, released)
 	}
-	fl.Parked = q.retries.parkedTo
-	q.retries.mu.Unlock()
+	fl.Parked = s.q.retries.parkedTo
+	s.q.retries.mu.Unlock()
 	return fl
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
 	"callrelay/queue/record"
 )
 
@@ -14,9 +15,10 @@ func TestCloseWhileNothingCanBeWrittenIsNotClean(t *testing.T) {
 	for _, down := range []error{nil, record.ErrUnavailable} {
 		dir := t.TempDir()
 		q := open(t, engine.Options{Dir: dir})
-		q.downMu.Lock()
-		q.down = down
-		q.downMu.Unlock()
+		if down != nil {
+			q.store.Ground = unwritable{q.base}
+			q.store.Fail(down)
+		}
 		if err := q.Close(testContext(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -31,6 +33,11 @@ func TestCloseWhileNothingCanBeWrittenIsNotClean(t *testing.T) {
 	}
 }
 
+// unwritable is a base whose folder cannot be written.
+type unwritable struct{ base }
+
+func (unwritable) Probe() error { return record.ErrUnavailable }
+
 // TestMarkLeftBehindIsNobodys stands for a start that was killed between the
 // marking of a stream and the removal of the mark.
 func TestMarkLeftBehindIsNobodys(t *testing.T) {
@@ -39,9 +46,9 @@ func TestMarkLeftBehindIsNobodys(t *testing.T) {
 	q := open(t, engine.Options{Dir: dir})
 	write(t, q, records("crm", 0, 1)...)
 	for _, stream := range []string{record.Events, record.Retry} {
-		r := record.Record{Service: markService, Event: "mark"}
+		r := record.Record{Service: journal.MarkService, Event: "mark"}
 		at := record.Subject(stream, &r, record.Note{record.HeadReason, "mark"})
-		if _, err := q.engine.Load().JS.Publish(testContext(t), at, nil); err != nil {
+		if _, err := q.store.Engine().JS.Publish(testContext(t), at, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

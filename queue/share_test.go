@@ -121,7 +121,7 @@ func TestWhatOneRelayErasesNoOtherDelivers(t *testing.T) {
 		l := b.lane("crm")
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return !slices.ContainsFunc(append(l.inHand(), l.ready...), func(e *Entry) bool { return e.Call == gone })
+		return !slices.ContainsFunc(append(l.tally.inHand(), l.ready...), func(e *Entry) bool { return e.Call == gone })
 	})
 	for _, e := range next(t, b.Lane("crm"), 5) {
 		if e.Call != kept {
@@ -145,14 +145,14 @@ func TestAnExaminationLooksAtTheCluster(t *testing.T) {
 				t.Errorf("a fault: %s: %s", f.What, f.Text)
 			}
 		}
-		for _, want := range []string{"ok EVENTS-" + q.o.Site + ": 7 records of ", fmt.Sprintf("on %d server", q.o.Replicas), "ok service crm: 7 owed, 0 parked"} {
+		for _, want := range []string{"ok EVENTS-" + q.store.Options.Site + ": 7 records of ", fmt.Sprintf("on %d server", q.store.Options.Replicas), "ok service crm: 7 owed, 0 parked"} {
 			if !strings.Contains(all.String(), want) {
 				t.Errorf("nothing of %q in\n%s", want, all.String())
 			}
 		}
 	}
 	check(q.Examine(testContext(t), []string{"crm"}))
-	o := q.o
+	o := q.store.Options
 	shut(t, q)
 	list, err := doctor.Examine(testContext(t), o, []string{"crm"})
 	if err != nil {

@@ -201,7 +201,7 @@ func (w *world) live(dir string) string {
 	}
 	work.Go(func() {
 		for trimmer.pause(ctx, 500) {
-			if eng := q.engine.Load(); eng != nil {
+			if eng := q.store.Engine(); eng != nil {
 				_ = q.base.trim(ctx, eng, 0)
 			}
 		}
@@ -237,15 +237,15 @@ func (w *world) crash(q *Queue, dir string, power bool) string {
 	w.alive = false
 	w.forgetUnsaved()
 	w.note("", fmt.Sprint("crash, of the power ", power))
-	q.saving.Lock()
-	defer q.saving.Unlock()
+	q.saving.mu.Lock()
+	defer q.saving.mu.Unlock()
 	if err := os.CopyFS(next, os.DirFS(dir)); err != nil {
 		w.t.Fatal(err)
 	}
 	if power {
 		w.fault.PowerCut()
-		if q.floors.Dirty && w.rand.IntN(2) == 0 { // torn
-			name := filepath.Join(next, filepath.Base(q.floors.Slots[q.floors.Current].Name()))
+		if q.saving.file.Dirty && w.rand.IntN(2) == 0 { // torn
+			name := filepath.Join(next, filepath.Base(q.saving.file.Slots[q.saving.file.Current].Name()))
 			if info, err := os.Stat(name); err == nil {
 				_ = os.Truncate(name, w.rand.Int64N(info.Size()+1))
 			}

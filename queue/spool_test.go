@@ -34,7 +34,12 @@ func (w wires) set(cut bool) {
 // wired returns a cluster and the wires through which it is reached.
 func wired(t testing.TB) (queuetest.Place, wires) {
 	t.Helper()
-	p := queuetest.Server(t, t.TempDir())
+	return wire(t, queuetest.Server(t, t.TempDir()))
+}
+
+// wire returns the place through wires of its own.
+func wire(t testing.TB, p queuetest.Place) (queuetest.Place, wires) {
+	t.Helper()
 	var all wires
 	p.Servers = slices.Clone(p.Servers)
 	for i, server := range p.Servers {
@@ -87,18 +92,18 @@ func TestALostClusterIsRefusedSoonAndNothingGrows(t *testing.T) {
 	eventually(t, "health says so", func() bool { return q.Health() != nil })
 	held.Finish() // its acknowledgement waits, too
 	runtime.GC()
-	before, size := runtime.NumGoroutine(), treeSize(q.o.Dir)
+	before, size := runtime.NumGoroutine(), treeSize(q.store.Options.Dir)
 	for n := range 2000 {
 		refuse(n * 10)
 	}
 	if after := runtime.NumGoroutine(); after > before+10 {
 		t.Errorf("%d goroutines, there were %d", after, before)
 	}
-	waiting, bytes := q.events.Waits()
+	waiting, bytes := q.store.Events.Waits()
 	if waiting != 0 || bytes != 0 {
 		t.Errorf("%d records of %d bytes are kept in memory", waiting, bytes)
 	}
-	if now := treeSize(q.o.Dir); now > size {
+	if now := treeSize(q.store.Options.Dir); now > size {
 		t.Errorf("the folder grew from %d to %d bytes", size, now)
 	}
 	ways.set(false)
@@ -189,7 +194,7 @@ func TestAClosedSpoolHoldsNothing(t *testing.T) {
 	p, _ := wired(t)
 	q := openIn(t, p, engine.Options{Dir: t.TempDir(), Spool: true})
 	shut(t, q)
-	q.base.bridge().fall()
+	q.base.bridge().Fall()
 	if err := q.Write(testContext(t), []record.Record{sample("crm", 0)}); !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("got %v, want an answer", err)
 	}
@@ -283,7 +288,7 @@ func TestASpoolSurvivesKills(t *testing.T) {
 	ways.set(false)
 	q := openIn(t, p, engine.Options{Dir: task.Dir, Spool: true})
 	eventually(t, "all is forwarded", func() bool { return q.Degraded() == nil })
-	stored, err := q.engine.Load().ServiceCounts(testContext(t), record.Events)
+	stored, err := q.store.Engine().ServiceCounts(testContext(t), record.Events)
 	if err != nil || stored["crm"] < task.From {
 		t.Fatalf("%d of %d acknowledged records are there: %v", stored["crm"], task.From, err)
 	}

@@ -66,14 +66,16 @@ func collect(t testing.TB, l *Lane, n int) {
 func TestAnOrderedLaneGetsWhatADeadKeeperHadBehindALongBacklog(t *testing.T) {
 	t.Parallel()
 	p, stalls := queuetest.Server(t, t.TempDir()), make(chan string, 1)
-	a, b := noticing(t, time.Hour, stalls, p), noticing(t, time.Hour, stalls, p) // it needs no help
+	toA, cable := wire(t, p)
+	toB, cableB := wire(t, p)
+	a, b := noticing(t, time.Hour, stalls, toA), noticing(t, time.Hour, stalls, toB) // it needs no help
 	for _, q := range []*Queue{a, b} {
 		q.Lane("crm").SetOrdered(true)
 	}
 	eventually(t, "a keeper", func() bool { return a.base.keeps() || b.base.keeps() })
 	keeper, other := a, b
 	if b.base.keeps() {
-		keeper, other = b, a
+		keeper, other, cable = b, a, cableB
 	}
 	all := records("crm", 0, 1600)
 	for i := range all {
@@ -81,12 +83,11 @@ func TestAnOrderedLaneGetsWhatADeadKeeperHadBehindALongBacklog(t *testing.T) {
 	}
 	write(t, other, all[:1]...)
 	next(t, keeper.Lane("crm"), 1) // in flight, and never finished
-	keeper.cancel()                // dead: it renews and says nothing any more
-	keeper.engine.Load().NC.Close()
+	cable.set(true)                // dead: it renews and says nothing any more
 	for i := 1; i < len(all); i += 100 {
 		write(t, other, all[i:min(i+100, len(all))]...)
 	}
-	eng := other.engine.Load()
+	eng := other.store.Engine()
 	if _, err := eng.JS.Publish(testContext(t), eng.Subject(leaseSubject), nil); err != nil {
 		t.Fatal(err) // the lease is free sooner than by itself
 	}
@@ -96,7 +97,7 @@ func TestAnOrderedLaneGetsWhatADeadKeeperHadBehindALongBacklog(t *testing.T) {
 // rob has somebody else take deliveries from the consumer of crm.
 func rob(t *testing.T, q *Queue, n int) {
 	t.Helper()
-	eng := q.engine.Load()
+	eng := q.store.Engine()
 	sub, err := eng.NC.SubscribeSync(eng.NC.NewInbox())
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +132,7 @@ func TestALaneThatStandsStillBeginsAnew(t *testing.T) {
 		write(t, q, sample("crm", 0))
 		next(t, l, 1)[0].Finish()
 		l.mu.Lock()
-		_ = l.feed.sub.Unsubscribe()
+		_ = l.pull.feed.sub.Unsubscribe()
 		l.mu.Unlock()
 		write(t, q, records("crm", 1, 50)...)
 	}
@@ -186,7 +187,7 @@ func TestAConsumerThatAnOperatorPausedStandsStillAndIsLeftAlone(t *testing.T) {
 	l := q.Lane("crm")
 	write(t, q, sample("crm", 0))
 	next(t, l, 1)[0].Finish()
-	eng := q.engine.Load()
+	eng := q.store.Engine()
 	if _, err := eng.JS.PauseConsumer(testContext(t), eng.Name(record.Events), "crm", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +224,7 @@ func TestALaneThatOwesNothingDoesNotStandStill(t *testing.T) {
 	if err := entries[1].Park(Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(testContext(t), 3*q.o.Seams.StalledAfter/2)
+	ctx, cancel := context.WithTimeout(testContext(t), 3*q.store.Options.Seams.StalledAfter/2)
 	defer cancel()
 	if _, err := l.Next(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("next: %v, want nothing", err)
@@ -243,7 +244,7 @@ func TestASiteThatNobodyKeepsIsSeenAndBeginsAnew(t *testing.T) {
 	l := q.Lane("crm")
 	l.SetOrdered(true)
 	eventually(t, "a keeper", q.base.keeps)
-	eng := q.engine.Load()
+	eng := q.store.Engine()
 	if err := eng.JS.DeleteStream(testContext(t), eng.Name(record.Leases)); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.Fatal(err)
 	}

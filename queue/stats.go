@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
 	"callrelay/queue/record"
 )
 
@@ -16,71 +17,69 @@ const statsInterval = time.Second
 
 // statsCache holds what was last asked of JetStream.
 type statsCache struct {
+	q *Queue
+
 	mu    sync.Mutex
 	at    time.Time
 	bytes int64
 	dead  map[string]map[string]int
 	high  bool
 
-	removed map[string]removal // by stream
-}
-
-// removal tells whether records were removed from a stream.
-type removal struct {
-	first   uint64 // sequence that is there
-	deleted int    // above it
+	removed map[string]journal.Removal // by stream
 }
 
 // Stats returns what the queue holds, at most a second old. Services that have
 // records but that nobody serves are there too.
 func (q *Queue) Stats() record.Stats {
-	q.refresh(q.ctx, time.Now())
+	q.cached.refresh(q.store.Ctx, time.Now())
 	q.cached.mu.Lock()
-	s := record.Stats{Bytes: q.cached.bytes, MaxBytes: q.o.MaxBytes, High: q.cached.high, Services: map[string]record.ServiceStats{}}
+	s := record.Stats{Bytes: q.cached.bytes, MaxBytes: q.store.Options.MaxBytes, High: q.cached.high, Services: map[string]record.ServiceStats{}}
 	for service, reasons := range q.cached.dead {
 		s.Services[service] = record.ServiceStats{Dead: reasons}
 	}
 	q.cached.mu.Unlock()
 	for _, l := range q.allLanes() {
-		q.peekOldest(q.ctx, l)
-		one := l.stats()
+		q.cached.peekOldest(q.store.Ctx, l)
+		one := l.tally.stats()
 		one.Dead = s.Services[l.name].Dead
 		s.Services[l.name] = one
 	}
 	if b := q.base.bridge(); b != nil {
-		b.addTo(&s, b.count(q.ctx))
+		b.AddTo(q.store.Ctx, &s)
 	}
 	return s
 }
 
 // stats counts what the lane holds.
-func (l *Lane) stats() record.ServiceStats {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (t *tally) stats() record.ServiceStats {
+	t.l.mu.Lock()
+	defer t.l.mu.Unlock()
 	s := record.ServiceStats{
-		Waiting:  l.q.base.waiting(l),
-		InFlight: len(l.out),
-		Parked:   len(l.lot.items) + l.feed.elsewhere + l.unread,
+		Waiting:  t.l.q.base.waiting(t.l),
+		InFlight: len(t.l.out),
+		Parked:   len(t.l.retrying.lot.items) + t.l.pull.feed.elsewhere + t.l.retrying.unread,
 	}
-	for _, c := range l.chains {
+	for _, c := range t.l.order.chains {
 		for _, f := range c.followers {
 			if f.item != nil {
 				s.Parked++
 			}
 		}
 	}
-	s.Bytes = int64(s.Waiting+s.InFlight+s.Parked) * int64(l.feed.average)
-	s.Oldest, s.Stalled = l.oldest(), l.stall.why != ""
+	s.Bytes = int64(s.Waiting+s.InFlight+s.Parked) * int64(t.l.pull.feed.average)
+	s.Oldest, s.Stalled = t.oldest(), t.l.stall.why != ""
 	return s
 }
 
 // held is how many fresh entries the lane, which is locked, has in memory and
 // not in flight.
-func (l *Lane) held() int { return len(l.fresh) - l.shadows + len(l.ready) + l.following }
+func (t *tally) held() int {
+	return len(t.l.fresh) - t.l.shadows + len(t.l.ready) + t.l.order.following
+}
 
 // oldest is when the oldest unfinished delivery was accepted, as far as the
 // lane has seen it.
-func (l *Lane) oldest() time.Time {
+func (t *tally) oldest() time.Time {
 	now := time.Now()
 	var at time.Time
 	see := func(t time.Time) {
@@ -88,22 +87,28 @@ func (l *Lane) oldest() time.Time {
 			at = t
 		}
 	}
-	for e := range l.out {
+	for e := range t.l.out {
 		see(e.Accepted)
 	}
-	for _, e := range l.ready {
+	for _, e := range t.l.ready {
 		see(e.Accepted)
 	}
-	if len(l.fresh) > 0 {
-		see(l.fresh[0].Accepted)
+	if len(t.l.fresh) > 0 {
+		see(t.l.fresh[0].Accepted)
 	}
-	for _, item := range l.lot.items {
-		see(l.q.clock.Moment(item.accepted, now))
+	for _, item := range t.l.retrying.lot.items {
+		see(t.l.q.store.Clock.Moment(item.accepted, now))
 	}
-	if l.peeked.seq > l.win.High && l.feed.waiting > 0 {
-		see(l.peeked.at)
+	if t.peeked.seq > t.l.win.High && t.l.pull.feed.waiting > 0 {
+		see(t.peeked.at)
 	}
 	return at
+}
+
+// tally counts what a lane holds.
+type tally struct {
+	l      *Lane
+	peeked peek
 }
 
 // peek is the first record that a lane has not been sent yet.
@@ -114,12 +119,12 @@ type peek struct {
 
 // peekOldest looks at the first waiting record of a lane that has nothing in
 // memory, as while its endpoint is down.
-func (q *Queue) peekOldest(ctx context.Context, l *Lane) {
+func (s *statsCache) peekOldest(ctx context.Context, l *Lane) {
 	l.mu.Lock()
 	from := l.win.High + 1
-	needless := l.feed.waiting <= 0 || len(l.fresh)+len(l.ready)+len(l.out) > 0 || l.peeked.seq >= from
+	needless := l.pull.feed.waiting <= 0 || len(l.fresh)+len(l.ready)+len(l.out) > 0 || l.tally.peeked.seq >= from
 	l.mu.Unlock()
-	eng := q.engine.Load()
+	eng := s.q.store.Engine()
 	if needless || eng == nil {
 		return
 	}
@@ -132,36 +137,31 @@ func (q *Queue) peekOldest(ctx context.Context, l *Lane) {
 		return
 	}
 	l.mu.Lock()
-	l.peeked = peek{seq, at}
+	l.tally.peeked = peek{seq, at}
 	l.mu.Unlock()
 }
 
 // refresh asks JetStream when its last word is too old.
-func (q *Queue) refresh(ctx context.Context, now time.Time) {
-	q.cached.mu.Lock()
-	fresh := now.Sub(q.cached.at) < statsInterval
+func (s *statsCache) refresh(ctx context.Context, now time.Time) {
+	s.q.cached.mu.Lock()
+	fresh := now.Sub(s.q.cached.at) < statsInterval
 	if !fresh {
-		q.cached.at = now
+		s.q.cached.at = now
 	}
-	q.cached.mu.Unlock()
-	eng := q.engine.Load()
+	s.q.cached.mu.Unlock()
+	eng := s.q.store.Engine()
 	if fresh || eng == nil {
 		return
 	}
-	if err := q.ask(ctx, eng); err != nil {
-		q.o.Log.Debug("stream state not read", "err", err)
+	if err := s.ask(ctx, eng); err != nil {
+		s.q.store.Log.Debug("stream state not read", "err", err)
 	}
 }
 
-func (q *Queue) ask(ctx context.Context, eng *engine.Engine) error {
-	sizes, removed := map[string]int64{}, map[string]removal{}
-	for _, name := range []string{record.Events, record.Retry, record.Dead} {
-		s, err := eng.Stream(ctx, name)
-		if q.watchStreams(name, s, err); err != nil {
-			return err
-		}
-		state := s.CachedInfo().State
-		sizes[name], removed[name] = int64(state.Bytes), removal{state.FirstSeq, state.NumDeleted}
+func (s *statsCache) ask(ctx context.Context, eng *engine.Engine) error {
+	bytes, removed, err := s.q.store.Measure(ctx, eng)
+	if err != nil {
+		return err
 	}
 	counts, err := eng.SubjectCounts(ctx, record.Dead)
 	if err != nil {
@@ -175,24 +175,21 @@ func (q *Queue) ask(ctx context.Context, eng *engine.Engine) error {
 		}
 		letters[service][subject[strings.LastIndexByte(subject, '.')+1:]] = int(n)
 	}
-	if err := q.base.count(ctx, eng); err != nil {
+	if err := s.q.base.count(ctx, eng); err != nil {
 		return err
 	}
-	bytes := sizes[record.Events] + sizes[record.Retry]
-	q.space.Count(bytes)
-	q.deadSpace.Count(sizes[record.Dead])
-	q.cached.mu.Lock()
-	q.cached.bytes, q.cached.dead, q.cached.removed = bytes, letters, removed
-	q.cached.mu.Unlock()
+	s.q.cached.mu.Lock()
+	s.q.cached.bytes, s.q.cached.dead, s.q.cached.removed = bytes, letters, removed
+	s.q.cached.mu.Unlock()
 	return nil
 }
 
 // recount corrects the counts of lanes some of whose waiting records an operator
 // may have purged.
-func (q *Queue) recount(ctx context.Context, eng *engine.Engine) {
-	for _, l := range q.allLanes() {
-		if err := l.recount(ctx, eng); err != nil && ctx.Err() == nil {
-			q.o.Log.Debug("waiting records not counted anew", "service", l.name, "err", err)
+func (s *statsCache) recount(ctx context.Context, eng *engine.Engine) {
+	for _, l := range s.q.allLanes() {
+		if err := l.pull.recount(ctx, eng); err != nil && ctx.Err() == nil {
+			s.q.store.Log.Debug("waiting records not counted anew", "service", l.name, "err", err)
 		}
 	}
 }
@@ -200,24 +197,24 @@ func (q *Queue) recount(ctx context.Context, eng *engine.Engine) {
 // recount asks the lane's consumer what it has still to send. What it has sent
 // and the lane has not seen yet counts as waiting too; no commit runs meanwhile,
 // so that no record is counted twice.
-func (l *Lane) recount(ctx context.Context, eng *engine.Engine) error {
-	l.q.events.CommitMu.Lock()
-	defer l.q.events.CommitMu.Unlock()
-	l.mu.Lock()
-	needless := l.feed.eng != eng || l.feed.waiting <= 0
-	l.peeked = peek{} // it may be gone
-	l.mu.Unlock()
+func (p *puller) recount(ctx context.Context, eng *engine.Engine) error {
+	p.l.q.store.Events.CommitMu.Lock()
+	defer p.l.q.store.Events.CommitMu.Unlock()
+	p.l.mu.Lock()
+	needless := p.feed.eng != eng || p.feed.waiting <= 0
+	p.l.tally.peeked = peek{} // it may be gone
+	p.l.mu.Unlock()
 	if needless {
 		return nil
 	}
-	info, err := eng.Consumer(ctx, l.name)
+	info, err := eng.Consumer(ctx, p.l.name)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.feed.eng == eng {
-		l.feed.waiting = max(int(info.NumPending)+int(info.Delivered.Consumer)-int(l.feed.nth), 0)
+	p.l.mu.Lock()
+	defer p.l.mu.Unlock()
+	if p.feed.eng == eng {
+		p.feed.waiting = max(int(info.NumPending)+int(info.Delivered.Consumer)-int(p.feed.nth), 0)
 	}
 	return nil
 }

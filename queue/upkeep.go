@@ -2,34 +2,41 @@ package queue
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"callrelay/queue/engine"
 	"callrelay/queue/record"
 )
 
+// siteCounts knows what a site owes, whichever relay has it in hand.
+type siteCounts struct {
+	c    *cluster
+	seen atomic.Uint64 // a sequence of EVENTS: what is sent from now on lies behind it
+}
+
 // waiting is what the site owes, whichever relay has it in hand, without what is
 // in flight here.
-func (c *cluster) waiting(l *Lane) int {
+func (s *siteCounts) waiting(l *Lane) int {
 	waits := l.acks.unfinished()
 	for e := range l.out {
 		if e.item == nil {
 			waits--
 		}
 	}
-	return max(waits, l.held())
+	return max(waits, l.tally.held())
 }
 
-func (c *cluster) stored(r *record.Record, seq uint64) {
-	c.seen.Store(max(c.seen.Load(), seq)) // the committer alone tells
-	l := c.q.lane(r.Service)
-	l.count(seq, record.SizeOf(r))
+func (s *siteCounts) stored(r *record.Record, seq uint64) {
+	s.seen.Store(max(s.seen.Load(), seq)) // the committer alone tells
+	l := s.c.q.lane(r.Service)
+	l.pull.count(seq, record.SizeOf(r))
 	l.acks.stored()
 }
 
 // count tells each lane what the site has for it.
-func (c *cluster) count(ctx context.Context, eng *engine.Engine) error {
-	for _, l := range c.q.allLanes() {
+func (s *siteCounts) count(ctx context.Context, eng *engine.Engine) error {
+	for _, l := range s.c.q.allLanes() {
 		l.acks.beginCount()
 	}
 	known, err := eng.Consumers(ctx)
@@ -45,18 +52,18 @@ func (c *cluster) count(ctx context.Context, eng *engine.Engine) error {
 		return err
 	}
 	for service := range stored {
-		c.q.lane(service)
+		s.c.q.lane(service)
 	}
-	for _, l := range c.q.allLanes() {
+	for _, l := range s.c.q.allLanes() {
 		info, served := known[l.name]
 		if !served {
 			info.NumPending = uint64(stored[l.name])
 		}
 		l.acks.endCount(int(info.NumPending) + info.NumAckPending)
 		l.mu.Lock()
-		l.feed.waiting, l.feed.elsewhere = int(info.NumPending), 0
-		if !c.keeps() {
-			l.feed.elsewhere = parked[l.name]
+		l.pull.feed.waiting, l.pull.feed.elsewhere = int(info.NumPending), 0
+		if !s.c.keeps() {
+			l.pull.feed.elsewhere = parked[l.name]
 		}
 		l.mu.Unlock()
 	}
@@ -65,10 +72,10 @@ func (c *cluster) count(ctx context.Context, eng *engine.Engine) error {
 
 // trim purges up to the floors that the consumers have. A consumer's leader may
 // not know the end of the stream, so the head is purged only where it is old.
-func (c *cluster) trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error {
-	c.q.moving.RLock()
-	defer c.q.moving.RUnlock()
-	cutoff, err := c.q.cutoff(ctx, eng, keep)
+func (s *siteCounts) trim(ctx context.Context, eng *engine.Engine, keep time.Duration) error {
+	s.c.q.store.Moving.RLock()
+	defer s.c.q.store.Moving.RUnlock()
+	cutoff, err := s.c.q.trimmer.cutoff(ctx, eng, keep)
 	if err != nil {
 		return err
 	}
@@ -87,7 +94,7 @@ func (c *cluster) trim(ctx context.Context, eng *engine.Engine, keep time.Durati
 		}
 	}
 	if keep >= trimInterval {
-		if err := c.q.trimHead(ctx, eng, head); err != nil {
+		if err := s.c.q.trimmer.head(ctx, eng, head); err != nil {
 			return err
 		}
 	}
@@ -95,7 +102,7 @@ func (c *cluster) trim(ctx context.Context, eng *engine.Engine, keep time.Durati
 		info := known[service]
 		finished := n - int(info.NumPending) - info.NumAckPending
 		to := min(info.AckFloor.Stream+1, cutoff)
-		if info.Name == "" || finished <= 0 || (finished < worthTrimming && keep > 0) || !c.q.lane(service).trimDue(to, time.Now(), keep == 0) {
+		if info.Name == "" || finished <= 0 || (finished < worthTrimming && keep > 0) || !s.c.q.lane(service).trims.due(to, time.Now(), keep == 0) {
 			continue
 		}
 		if err := eng.Purge(ctx, record.Events, "events."+service+".>", to); err != nil {

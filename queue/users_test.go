@@ -104,7 +104,7 @@ func TestNobodyElseGetsIn(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	t.Parallel()
 	q := open(t, engine.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
-	url := "nats://" + q.engine.Load().Address()
+	url := "nats://" + q.store.Engine().Address()
 	for _, option := range []nats.Option{nil, nats.UserInfo("relay", ""), nats.UserInfo("inspect", "inspect"), nats.Token("x")} {
 		if nc, err := nats.Connect(url, option); err == nil {
 			nc.Close()

@@ -14,6 +14,8 @@ const module = "callrelay"
 var rules = []struct{ of, imports string }{
 	{"config", ""},
 	{"queue", ""},
+	{"queue/archive", "queue/engine queue/journal queue/lane queue/record"},
+	{"queue/dead", "queue/engine queue/journal queue/record"},
 	{"queue/doctor", "queue/engine queue/journal queue/lane queue/record"},
 	{"queue/engine", "queue/record"},
 	{"queue/hub", "queue/engine queue/record"},
@@ -21,6 +23,7 @@ var rules = []struct{ of, imports string }{
 	{"queue/lane", "queue/engine"},
 	{"queue/queuetest", ""},
 	{"queue/record", ""},
+	{"queue/spool", "queue/engine queue/journal queue/record"},
 	{"relay", "relay/command"},
 	{"relay/call", "render"},
 	{"relay/command", "config queue relay/call relay/daemon relay/deliver relay/manual relay/printable relay/recordings relay/route relay/source/freeswitch relay/unixsock relay/web render scripts/examples/services"},

@@ -70,7 +70,7 @@ func nextChunk(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
 	return sub.NextMsgWithContext(ctx)
 }
 
-// sendChunks sends what JetStream restores a stream from, and an empty chunk at
+// Restore sends what JetStream restores a stream from, and an empty chunk at
 // the end, which is answered once the stream is there.
 func (c copier) Restore(ctx context.Context, subject string, data io.Reader) error {
 	chunk := make([]byte, 512<<10)

@@ -68,7 +68,7 @@ func (s *Space) fits(size int64, now time.Time) error {
 	switch {
 	case s.measure != nil && s.free-size <= 0:
 		return fmt.Errorf("%w: the disk has no free space but the reserve", record.ErrFull)
-	case s.used+s.written+size > s.max:
+	case size > 0 && s.used+s.written+size > s.max:
 		return fmt.Errorf("%w: %d of %d bytes are used", record.ErrFull, s.used+s.written, s.max)
 	}
 	return nil

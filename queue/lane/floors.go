@@ -100,8 +100,11 @@ func (f *FloorFile) Sync() error {
 	return nil
 }
 
-// Close closes the slots as they are.
+// Close closes the slots as they are; nil: there are none.
 func (f *FloorFile) Close() {
+	if f == nil {
+		return
+	}
 	for _, slot := range f.Slots {
 		if slot != nil {
 			_ = slot.Close()

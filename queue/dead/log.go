@@ -1,4 +1,4 @@
-package queue
+package dead
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
 	"callrelay/queue/record"
 )
 
@@ -41,9 +42,10 @@ type Logged struct {
 // logbookLen is how many records may wait to be logged; more are dropped.
 const logbookLen = 4096
 
-// logbook writes ATTEMPTS and DEBUG on the side: nothing waits for it.
-type logbook struct {
-	q     *Queue
+// Log writes ATTEMPTS and DEBUG on the side: nothing waits for it. It is safe for
+// concurrent use.
+type Log struct {
+	s     *journal.Store
 	lines chan logLine
 }
 
@@ -53,37 +55,42 @@ type logLine struct {
 	flushed chan struct{} // not nil: only tells that the lines before are written
 }
 
-func newLogbook(q *Queue) *logbook { return &logbook{q: q, lines: make(chan logLine, logbookLen)} }
+// NewLog returns a log that is written for as long as the store is open.
+func NewLog(s *journal.Store) *Log {
+	l := &Log{s: s, lines: make(chan logLine, logbookLen)}
+	s.Background(l.run)
+	return l
+}
 
-func (b *logbook) add(subject string, body []byte) {
+func (l *Log) add(subject string, body []byte) {
 	select {
-	case b.lines <- logLine{subject: subject, body: body}:
+	case l.lines <- logLine{subject: subject, body: body}:
 	default:
 	}
 }
 
-func (b *logbook) run(ctx context.Context) {
+func (l *Log) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case line := <-b.lines:
+		case line := <-l.lines:
 			if line.flushed != nil {
 				close(line.flushed)
-			} else if eng := b.q.engine.Load(); eng != nil && !b.q.space.Spent(time.Now()) { // a full disk must not reach JetStream
+			} else if eng := l.s.Engine(); eng != nil && !l.s.Space.Spent(time.Now()) { // a full disk must not reach JetStream
 				_ = eng.Log.Publish(eng.Subject(line.subject), line.body)
 			}
 		}
 	}
 }
 
-// flush returns when the server has all lines that were added before.
-func (b *logbook) flush(ctx context.Context) error {
+// Flush returns when the server has all lines that were added before.
+func (l *Log) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, engine.RequestTimeout)
 	defer cancel()
 	flushed := make(chan struct{})
 	select {
-	case b.lines <- logLine{flushed: flushed}:
+	case l.lines <- logLine{flushed: flushed}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -91,10 +98,10 @@ func (b *logbook) flush(ctx context.Context) error {
 	case <-flushed:
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-b.q.closed:
+	case <-l.s.Closed:
 		return record.ErrUnavailable
 	}
-	if eng := b.q.engine.Load(); eng != nil {
+	if eng := l.s.Engine(); eng != nil {
 		return eng.Log.FlushWithContext(ctx)
 	}
 	return record.ErrUnavailable
@@ -102,17 +109,17 @@ func (b *logbook) flush(ctx context.Context) error {
 
 // LogAttempt keeps what was tried. It never blocks; under pressure the record
 // is dropped. The body must not be changed afterwards.
-func (q *Queue) LogAttempt(service, outcome string, body []byte) {
-	q.logs.add("attempts."+service+"."+outcome, body)
+func (l *Log) LogAttempt(service, outcome string, body []byte) {
+	l.add("attempts."+service+"."+outcome, body)
 }
 
 // LogDebug keeps a transcript, in the same way.
-func (q *Queue) LogDebug(service string, body []byte) { q.logs.add("debug."+service, body) }
+func (l *Log) LogDebug(service string, body []byte) { l.add("debug."+service, body) }
 
 // History returns up to max records of a service, newest first; an empty
 // service means all.
-func (q *Queue) History(ctx context.Context, stream Stream, service string, max int) ([]Logged, error) {
-	eng := q.engine.Load()
+func (l *Log) History(ctx context.Context, stream Stream, service string, max int) ([]Logged, error) {
+	eng := l.s.Engine()
 	if eng == nil {
 		return nil, record.ErrUnavailable
 	}
@@ -131,8 +138,8 @@ func (q *Queue) History(ctx context.Context, stream Stream, service string, max 
 
 // Between passes the records of a service that were kept from one time to another
 // to visit, oldest first, until it returns false.
-func (q *Queue) Between(ctx context.Context, stream Stream, service string, from, to time.Time, visit func(Logged) bool) error {
-	eng := q.engine.Load()
+func (l *Log) Between(ctx context.Context, stream Stream, service string, from, to time.Time, visit func(Logged) bool) error {
+	eng := l.s.Engine()
 	if eng == nil {
 		return record.ErrUnavailable
 	}
@@ -168,8 +175,8 @@ func readLogged(m *nats.Msg, at time.Time) Logged {
 
 // Follow passes the attempts of a service, or of all for an empty one, to
 // visit as they are logged, until ctx ends.
-func (q *Queue) Follow(ctx context.Context, service string, visit func(Logged)) error {
-	eng := q.engine.Load()
+func (l *Log) Follow(ctx context.Context, service string, visit func(Logged)) error {
+	eng := l.s.Engine()
 	if eng == nil {
 		return record.ErrUnavailable
 	}

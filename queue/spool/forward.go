@@ -1,9 +1,10 @@
-package queue
+package spool
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,17 +16,18 @@ import (
 )
 
 const (
-	forwardBatch = 500
-	forwardBytes = 4 << 20
+	forwardBatch  = 500
+	forwardBytes  = 4 << 20
+	countInterval = time.Second // how old a count may be
 )
 
 // forwardAll moves what is spooled into the cluster, in order, until nothing is
 // left.
-func (s *spool) forwardAll(ctx context.Context) error {
+func (s *Spool) forwardAll(ctx context.Context) error {
 	for {
-		eng := s.c.q.engine.Load()
-		if eng == nil || s.c.q.downErr() != nil {
-			return errors.Join(record.ErrUnavailable, s.c.q.downErr())
+		eng := s.to.Engine()
+		if eng == nil || s.to.Down() != nil {
+			return errors.Join(record.ErrUnavailable, s.to.Down())
 		}
 		n, err := s.forward(ctx, eng)
 		if err != nil || n == 0 {
@@ -36,8 +38,8 @@ func (s *spool) forwardAll(ctx context.Context) error {
 
 // forward moves one batch and returns how many records it had. They are removed
 // here once the cluster has them; a crash in between leaves them in doubt.
-func (s *spool) forward(ctx context.Context, eng *engine.Engine) (int, error) {
-	g, last, err := s.local.oldest(ctx)
+func (s *Spool) forward(ctx context.Context, eng *engine.Engine) (int, error) {
+	g, last, err := oldest(ctx, s.local)
 	if err != nil || len(g.Recs) == 0 {
 		return 0, err
 	}
@@ -51,13 +53,13 @@ func (s *spool) forward(ctx context.Context, eng *engine.Engine) (int, error) {
 			err = s.note(end, g)
 		}
 		if err == nil {
-			err = s.c.q.append(ctx, g)
+			err = s.to.Put(ctx, g)
 		}
 		if err != nil {
 			return 0, fmt.Errorf("forward: %w", err)
 		}
 	}
-	err = s.local.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+	err = s.local.Remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
 		return eng.Purge(ctx, record.Events, "", last+1)
 	})
 	if err == nil {
@@ -67,19 +69,19 @@ func (s *spool) forward(ctx context.Context, eng *engine.Engine) (int, error) {
 }
 
 // note saves that groups are about to be sent, or were, behind a sequence.
-func (s *spool) note(after uint64, groups ...*journal.Group) error {
+func (s *Spool) note(after uint64, groups ...*journal.Group) error {
 	if len(groups) == 0 {
 		return nil
 	}
 	s.noted = true
 	s.doubt.Add(after, groups...)
-	return s.c.q.folder.SaveJSON(spoolState, s.doubt)
+	return s.to.Folder.SaveJSON(spoolState, s.doubt)
 }
 
 // oldest returns the first records of EVENTS, with when they were accepted, and
 // the sequence of the last of them.
-func (q *Queue) oldest(ctx context.Context) (*journal.Group, uint64, error) {
-	eng := q.engine.Load()
+func oldest(ctx context.Context, from *journal.Store) (*journal.Group, uint64, error) {
+	eng := from.Engine()
 	if eng == nil {
 		return nil, 0, record.ErrUnavailable
 	}
@@ -96,8 +98,9 @@ func (q *Queue) oldest(ctx context.Context) (*journal.Group, uint64, error) {
 	return g, last, err
 }
 
-// spoolCount is what the spool held when it was looked at last.
-type spoolCount struct {
+// counted is what the spool held when it was looked at last.
+type counted struct {
+	mu       sync.Mutex
 	at       time.Time
 	services map[string]spooled
 }
@@ -108,30 +111,21 @@ type spooled struct {
 	oldest  time.Time
 }
 
-// count returns what is spooled, by service, at most a second old.
-func (s *spool) count(ctx context.Context) map[string]spooled {
-	s.mu.Lock()
-	counted, off := s.counted, s.mode == spoolOff
-	s.mu.Unlock()
-	now := time.Now()
-	switch {
-	case off:
-		return nil
-	case now.Sub(counted.at) < statsInterval:
-		return counted.services
+// by returns what is spooled, by service, at most a second old.
+func (c *counted) by(ctx context.Context, local *journal.Store) map[string]spooled {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) < countInterval {
+		return c.services
 	}
-	services, err := s.look(ctx)
-	if err != nil {
-		return counted.services
+	if services, err := look(ctx, local); err == nil {
+		c.at, c.services = time.Now(), services
 	}
-	s.mu.Lock()
-	s.counted = spoolCount{now, services}
-	s.mu.Unlock()
-	return services
+	return c.services
 }
 
-func (s *spool) look(ctx context.Context) (map[string]spooled, error) {
-	eng := s.local.engine.Load()
+func look(ctx context.Context, local *journal.Store) (map[string]spooled, error) {
+	eng := local.Engine()
 	if eng == nil {
 		return nil, record.ErrUnavailable
 	}
@@ -148,9 +142,12 @@ func (s *spool) look(ctx context.Context) (map[string]spooled, error) {
 	return services, err
 }
 
-// addTo adds what is spooled to what waits.
-func (s *spool) addTo(stats *record.Stats, services map[string]spooled) {
-	for service, n := range services {
+// AddTo adds what is spooled to what waits.
+func (s *Spool) AddTo(ctx context.Context, stats *record.Stats) {
+	if !s.Bridges() {
+		return
+	}
+	for service, n := range s.counted.by(ctx, s.local) {
 		one := stats.Services[service]
 		one.Waiting += n.records
 		if one.Oldest.IsZero() || n.oldest.Before(one.Oldest) {
@@ -162,8 +159,8 @@ func (s *spool) addTo(stats *record.Stats, services map[string]spooled) {
 }
 
 // total is how many records are spooled.
-func (s *spool) total(ctx context.Context) (int, error) {
-	services, err := s.look(ctx)
+func total(ctx context.Context, local *journal.Store) (int, error) {
+	services, err := look(ctx, local)
 	n := 0
 	for _, one := range services {
 		n += one.records

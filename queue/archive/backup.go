@@ -1,4 +1,4 @@
-package queue
+package archive
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
 	"callrelay/queue/lane"
 	"callrelay/queue/record"
 )
@@ -42,17 +43,18 @@ type ManifestPart struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Backup writes the streams, the floors and the saved states, each to the
-// writer that create returns for a path; the one before is then complete. The
+// Backup writes the streams, the floors, as they are told, and the saved states,
+// each to the writer that create returns for a path; the one before is then
+// complete. The
 // queue works on meanwhile, but for replays, erasures and trimming, which wait.
 //
 // Nothing that is owed is missing from it: the floors are taken first and the
 // streams in the order in which deliveries move. What was delivered while it ran
 // may be delivered again after a restore.
-func (q *Queue) Backup(ctx context.Context, create func(path string) (io.Writer, error)) (Manifest, error) {
-	q.moving.Lock()
-	defer q.moving.Unlock()
-	b := &backup{q: q, create: create, m: Manifest{
+func Backup(ctx context.Context, s *journal.Store, floors func() lane.Floors, create func(path string) (io.Writer, error)) (Manifest, error) {
+	s.Moving.Lock()
+	defer s.Moving.Unlock()
+	b := &backup{s: s, floors: floors, create: create, m: Manifest{
 		Format: engine.FormatVersion, Made: time.Now().UTC(), Streams: map[string]engine.StreamState{}, Files: map[string]ManifestPart{},
 	}}
 	if err := b.write(ctx); err != nil {
@@ -63,20 +65,21 @@ func (q *Queue) Backup(ctx context.Context, create func(path string) (io.Writer,
 
 // backup is one that is being written.
 type backup struct {
-	q      *Queue
+	s      *journal.Store
+	floors func() lane.Floors
 	create func(path string) (io.Writer, error)
 	m      Manifest
 }
 
 func (b *backup) write(ctx context.Context) error {
-	eng := b.q.engine.Load()
+	eng := b.s.Engine()
 	if eng == nil {
 		return record.ErrUnavailable
 	}
-	if !b.q.base.alone() {
+	if len(b.s.Options.Servers) > 0 {
 		return errors.New("the queue is a NATS cluster, which has backups of its own: nats stream backup, for each stream of the site")
 	}
-	if err := b.file(floorsFile, lane.EncodeFloors(nil, 1, b.q.currentFloors())); err != nil {
+	if err := b.file(floorsFile, lane.EncodeFloors(nil, 1, b.floors())); err != nil {
 		return err
 	}
 	for _, stream := range record.Order {
@@ -100,7 +103,7 @@ func (b *backup) write(ctx context.Context) error {
 
 // states writes what the relay has saved under names.
 func (b *backup) states() error {
-	list, err := os.ReadDir(b.q.folder.Path(stateFolder))
+	list, err := os.ReadDir(b.s.Folder.Path(stateFolder))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -108,7 +111,7 @@ func (b *backup) states() error {
 		if !engine.StateName.MatchString(file.Name()) {
 			continue // one that is being written
 		}
-		data, err := b.q.Load(file.Name())
+		data, err := b.s.Folder.Load(file.Name())
 		if err == nil {
 			err = b.file(path.Join(stateFolder, file.Name()), data)
 		}

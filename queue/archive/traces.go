@@ -1,4 +1,4 @@
-package queue
+package archive
 
 import (
 	"bytes"
@@ -6,14 +6,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"callrelay/queue/engine"
 )
 
 // Traces returns how many files of the folder hold one of the texts still.
 // Records that were delivered, replayed or expired before they were erased leave
 // their bytes behind until JetStream writes their file again.
-func (q *Queue) Traces(ctx context.Context, texts []string) (int, error) {
+func Traces(ctx context.Context, f *engine.Folder, texts []string) (int, error) {
 	n := 0
-	err := filepath.WalkDir(q.folder.Dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(f.Dir, func(path string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

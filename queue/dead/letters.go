@@ -1,4 +1,4 @@
-package queue
+package dead
 
 import (
 	"cmp"
@@ -17,61 +17,24 @@ import (
 	"callrelay/queue/record"
 )
 
-// deathNote is what is stored beside a dead letter.
-func deathNote(e *Entry, d record.Death) record.Note {
-	n := record.Note{}.With(record.HeadReason, d.Reason).With(record.HeadEvent, e.Event).WithInt(record.HeadAccepted, e.stored).
-		WithInt(record.HeadBuried, time.Now().UnixNano()).WithInt(record.HeadAttempts, int64(d.Attempts)).WithInt(record.HeadStatus, int64(d.Status)).With(record.HeadError, d.Error)
-	if e.Replayed {
-		n = n.With(record.HeadReplayed, "1")
-	}
-	return n
-}
+// Book is the dead letters. It is safe for concurrent use.
+type Book struct{ s *journal.Store }
 
-// bury stores e in DEAD and returns when that is on disk.
-func (q *Queue) bury(e *Entry, d record.Death) error {
-	if err := q.deadSpace.Take(record.SizeOf(&e.Record), time.Now()); err != nil {
-		return fmt.Errorf("bury delivery: %w", err)
-	}
-	if _, err := q.dead.Write(e.Record, deathNote(e, d), ""); err != nil {
-		return fmt.Errorf("bury delivery: %w", err)
-	}
-	return nil
-}
-
-// buryAll stores many in DEAD, all or none.
-func (q *Queue) buryAll(entries []*Entry, d record.Death) error {
-	result := make(chan error, 1)
-	g := &journal.Group{Keys: make([]string, len(entries)), Done: func(err error) { result <- err }}
-	var size int64
-	for _, e := range entries {
-		size += record.SizeOf(&e.Record)
-		own := d
-		own.Attempts = max(d.Attempts, e.Attempts)
-		g.Recs = append(g.Recs, e.Record)
-		g.Notes = append(g.Notes, deathNote(e, own))
-	}
-	if err := q.deadSpace.Take(size, time.Now()); err != nil {
-		return fmt.Errorf("bury deliveries: %w", err)
-	}
-	q.dead.Add(g)
-	if err := <-result; err != nil {
-		return fmt.Errorf("bury deliveries: %w", err)
-	}
-	return nil
-}
+// NewBook returns those of a store.
+func NewBook(s *journal.Store) *Book { return &Book{s} }
 
 // Letters passes the dead letters that match to visit, oldest first, until it
 // returns false.
-func (q *Queue) Letters(ctx context.Context, f record.Filter, visit func(record.Letter) bool) error {
-	eng := q.engine.Load()
+func (b *Book) Letters(ctx context.Context, f record.Filter, visit func(record.Letter) bool) error {
+	eng := b.s.Engine()
 	if eng == nil {
 		return record.ErrUnavailable
 	}
 	if len(f.Seqs) > 0 {
-		return q.lettersBySeq(ctx, f, visit)
+		return b.lettersBySeq(ctx, f, visit)
 	}
 	if f.Newest > 0 {
-		return q.newestLetters(ctx, eng, f, visit)
+		return b.newestLetters(ctx, eng, f, visit)
 	}
 	cfg := jetstream.ConsumerConfig{FilterSubject: f.Subject(), DeliverPolicy: jetstream.DeliverAllPolicy}
 	if !f.Since.IsZero() {
@@ -84,7 +47,7 @@ func (q *Queue) Letters(ctx context.Context, f record.Filter, visit func(record.
 }
 
 // newestLetters reads the end of DEAD, and more of it until enough match.
-func (q *Queue) newestLetters(ctx context.Context, eng *engine.Engine, f record.Filter, visit func(record.Letter) bool) error {
+func (b *Book) newestLetters(ctx context.Context, eng *engine.Engine, f record.Filter, visit func(record.Letter) bool) error {
 	s, err := eng.Stream(ctx, record.Dead)
 	if err != nil {
 		return err
@@ -118,9 +81,9 @@ func (q *Queue) newestLetters(ctx context.Context, eng *engine.Engine, f record.
 	}
 }
 
-func (q *Queue) lettersBySeq(ctx context.Context, f record.Filter, visit func(record.Letter) bool) error {
+func (b *Book) lettersBySeq(ctx context.Context, f record.Filter, visit func(record.Letter) bool) error {
 	for _, seq := range record.Ascending(f.Seqs) {
-		m, err := q.get(ctx, record.Dead, seq)
+		m, err := b.s.Get(ctx, record.Dead, seq)
 		if errors.Is(err, record.ErrNotFound) {
 			continue
 		}
@@ -136,24 +99,24 @@ func (q *Queue) lettersBySeq(ctx context.Context, f record.Filter, visit func(re
 	return nil
 }
 
-// replayBatch is how many letters go back together, and replayBytes about how
+// ReplayBatch is how many records go back together, and ReplayBytes about how
 // much: a batch costs a few milliseconds, however small it is.
 const (
-	replayBatch = 1000
-	replayBytes = 4 << 20
+	ReplayBatch = 1000
+	ReplayBytes = 4 << 20
 )
 
 // Replay puts the letters that match back: each is stored in EVENTS again, and
 // only then removed. It returns how many. It may be stopped anywhere and run
 // again; what was put back but not removed yet is then recognised for as long
 // as [Options].DedupWindow, and else delivered once more. each may be nil.
-func (q *Queue) Replay(ctx context.Context, f record.Filter, each func(record.Letter)) (int, error) {
+func (b *Book) Replay(ctx context.Context, f record.Filter, each func(record.Letter)) (int, error) {
 	pace := rate.NewLimiter(rate.Inf, 1)
 	if f.Rate > 0 { // a tenth of a second's worth at a time
 		f.Batch = cmp.Or(f.Batch, max(1, f.Rate/10))
 		pace = rate.NewLimiter(rate.Limit(f.Rate), 1)
 	}
-	return q.eachBatch(ctx, f, func(letters []record.Letter) error {
+	return b.EachBatch(ctx, f, func(letters []record.Letter) error {
 		g := &journal.Group{}
 		for i := range letters {
 			l := &letters[i]
@@ -161,7 +124,7 @@ func (q *Queue) Replay(ctx context.Context, f record.Filter, each func(record.Le
 			g.Notes = append(g.Notes, record.Note{record.HeadReplayed, "1"})
 			g.Keys = append(g.Keys, fmt.Sprintf("%s/replay/%d", l.Key(), l.Seq))
 		}
-		if err := q.append(ctx, g); err != nil {
+		if err := b.s.Put(ctx, g); err != nil {
 			return err
 		}
 		for i := range letters {
@@ -174,43 +137,27 @@ func (q *Queue) Replay(ctx context.Context, f record.Filter, each func(record.Le
 	})
 }
 
-// append stores a group in EVENTS and waits for it.
-func (q *Queue) append(ctx context.Context, g *journal.Group) error {
-	if err := q.room(g.Size()); err != nil {
-		return err
-	}
-	result := make(chan error, 1)
-	g.Done = func(err error) { result <- err }
-	q.events.Add(g)
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // DropLetters removes the letters that match for good and returns how many.
-func (q *Queue) DropLetters(ctx context.Context, f record.Filter) (int, error) {
-	return q.eachBatch(ctx, f, func([]record.Letter) error { return nil })
+func (b *Book) DropLetters(ctx context.Context, f record.Filter) (int, error) {
+	return b.EachBatch(ctx, f, func([]record.Letter) error { return nil })
 }
 
-// eachBatch passes the letters that match to use, some at a time, and removes
+// EachBatch passes the letters that match to use, some at a time, and removes
 // them once it returned nil.
-func (q *Queue) eachBatch(ctx context.Context, f record.Filter, use func([]record.Letter) error) (int, error) {
-	n, bytes, size := 0, 0, cmp.Or(f.Batch, replayBatch)
+func (b *Book) EachBatch(ctx context.Context, f record.Filter, use func([]record.Letter) error) (int, error) {
+	n, bytes, size := 0, 0, cmp.Or(f.Batch, ReplayBatch)
 	var batch []record.Letter
 	var failed error
 	flush := func() {
-		if failed = q.moveBatch(ctx, f, batch, use); failed == nil {
+		if failed = b.moveBatch(ctx, f, batch, use); failed == nil {
 			n += len(batch)
 			batch, bytes = batch[:0], 0
 		}
 	}
-	err := q.Letters(ctx, f, func(l record.Letter) bool {
+	err := b.Letters(ctx, f, func(l record.Letter) bool {
 		batch = append(batch, l)
 		bytes += len(l.Body)
-		if len(batch) >= size || bytes >= replayBytes {
+		if len(batch) >= size || bytes >= ReplayBytes {
 			flush()
 		}
 		return failed == nil
@@ -221,20 +168,20 @@ func (q *Queue) eachBatch(ctx context.Context, f record.Filter, use func([]recor
 	return n, cmp.Or(failed, err)
 }
 
-func (q *Queue) moveBatch(ctx context.Context, f record.Filter, batch []record.Letter, use func([]record.Letter) error) error {
-	q.moving.RLock()
-	defer q.moving.RUnlock()
+func (b *Book) moveBatch(ctx context.Context, f record.Filter, batch []record.Letter, use func([]record.Letter) error) error {
+	b.s.Moving.RLock()
+	defer b.s.Moving.RUnlock()
 	if err := use(batch); err != nil {
 		return err
 	}
-	return q.removeLetters(ctx, f, batch)
+	return b.removeLetters(ctx, f, batch)
 }
 
 // removeLetters removes a batch from DEAD: in one go when there is nothing but
 // what matches before its end. JetStream could purge one subject of several, too,
 // but reads the whole stream for that.
-func (q *Queue) removeLetters(ctx context.Context, f record.Filter, letters []record.Letter) error {
-	return q.remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
+func (b *Book) removeLetters(ctx context.Context, f record.Filter, letters []record.Letter) error {
+	return b.s.Remove(ctx, func(ctx context.Context, eng *engine.Engine) error {
 		if f.Whole() && eng.HoldsOnly(ctx, record.Dead, f.Subject()) {
 			return eng.Purge(ctx, record.Dead, "", letters[len(letters)-1].Seq+1)
 		}

@@ -1,4 +1,4 @@
-package queue
+package spool
 
 import (
 	"context"
@@ -21,15 +21,16 @@ const spoolState = "spool"
 
 const spoolTick = 100 * time.Millisecond
 
-// spool takes records into an embedded queue while the cluster is away, and
+// Spool takes records into an embedded queue while the cluster is away, and
 // forwards them when it is back. As long as it holds any, new ones go behind
 // them: so the order in which they came is kept. It is safe for concurrent use.
 //
 // The cluster's committer answers in order what it was given, so a change is made
 // in this way: what comes is held, until all that was given is answered.
-type spool struct {
-	c     *cluster
-	local *Queue
+type Spool struct {
+	to    *journal.Store // the cluster's
+	seen  func() uint64  // a sequence of EVENTS there: what is sent from now on lies behind it
+	local *journal.Store
 	doubt journal.Doubt
 	noted bool // something of it is saved
 
@@ -38,12 +39,11 @@ type spool struct {
 	sent    int              // groups that the cluster's committer has not answered
 	writing int              // groups that the embedded queue has not answered
 	lost    []*journal.Group // not stored in the cluster, or not for sure, in order
-	held    []*journal.Group // that came during a change, in order
-	bytes   int64            // of these
+	held    holding          // what came during a change
 	closed  bool
 
 	wake    chan struct{} // holds a token when there is something to do
-	counted spoolCount
+	counted counted
 }
 
 // spoolMode is where records go.
@@ -56,38 +56,40 @@ const (
 	spoolEnding                   // nowhere, until the last of that is forwarded
 )
 
-// openSpool opens the embedded queue of a spool. What it holds is forwarded
-// first.
-func openSpool(ctx context.Context, c *cluster) (*spool, error) {
-	o := c.q.o
-	local, err := openAs(ctx, engine.Options{
+// Open opens the embedded queue of a spool, in the folder of a store that stands
+// on a cluster. What it holds is forwarded first. seen returns a sequence of
+// EVENTS there, behind which all lies that is sent from now on.
+func Open(ctx context.Context, to *journal.Store, seen func() uint64) (*Spool, error) {
+	s := &Spool{to: to, seen: seen, wake: make(chan struct{}, 1)}
+	o := to.Options
+	var err error
+	s.local, err = openLocal(ctx, engine.Options{
 		Dir: filepath.Join(o.Dir, spoolFolder), MaxBytes: o.MaxBytes, DedupWindow: o.DedupWindow, Log: o.Log,
-	}, inside{unserved: true, claims: c.q.events.Claims})
+	}, to.Events.Claims)
 	if err != nil {
 		return nil, err
 	}
-	s := &spool{c: c, local: local, wake: make(chan struct{}, 1)}
-	err = c.q.folder.LoadJSON(spoolState, &s.doubt)
+	err = to.Folder.LoadJSON(spoolState, &s.doubt)
 	s.noted = len(s.doubt.Keys) > 0
 	held := 0
 	if err == nil {
-		held, err = s.total(ctx)
+		held, err = total(ctx, s.local)
 	}
 	if held > 0 {
 		s.mode = spoolOn
 	}
 	if err != nil {
-		return nil, errors.Join(err, local.Close(ctx))
+		return nil, errors.Join(err, closeLocal(s.local))
 	}
 	return s, nil
 }
 
-// take brings a group where it belongs.
-func (s *spool) take(g *journal.Group) {
-	if s.bridges() {
-		s.local.events.Room()
+// Take brings a group where it belongs.
+func (s *Spool) Take(g *journal.Group) {
+	if s.Bridges() {
+		s.local.Events.Room()
 	} else {
-		s.c.q.events.Room()
+		s.to.Events.Room()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,13 +104,13 @@ func (s *spool) take(g *journal.Group) {
 }
 
 // send gives a group to the cluster's committer.
-func (s *spool) send(g *journal.Group) {
+func (s *Spool) send(g *journal.Group) {
 	s.sent++
-	s.c.q.take(&journal.Group{Recs: g.Recs, Done: func(err error) { s.answered(g, err) }})
+	s.to.Take(&journal.Group{Recs: g.Recs, Done: func(err error) { s.answered(g, err) }})
 }
 
 // answered is told what became of a group that was sent.
-func (s *spool) answered(g *journal.Group, err error) {
+func (s *Spool) answered(g *journal.Group, err error) {
 	s.mu.Lock()
 	s.sent--
 	lost := errors.Is(err, record.ErrUnavailable) && !s.closed
@@ -124,9 +126,9 @@ func (s *spool) answered(g *journal.Group, err error) {
 }
 
 // store gives a group to the embedded queue.
-func (s *spool) store(g *journal.Group) {
+func (s *Spool) store(g *journal.Group) {
 	s.writing++
-	s.local.take(&journal.Group{Recs: g.Recs, Done: func(err error) {
+	s.local.Take(&journal.Group{Recs: g.Recs, Done: func(err error) {
 		s.mu.Lock()
 		s.writing--
 		s.mu.Unlock()
@@ -135,49 +137,70 @@ func (s *spool) store(g *journal.Group) {
 	}})
 }
 
-func (s *spool) hold(g *journal.Group) {
+func (s *Spool) hold(g *journal.Group) {
 	if s.closed {
 		go g.Done(fmt.Errorf("%w: closed", record.ErrUnavailable))
 		return
 	}
-	if s.bytes+g.Size() > engine.MaxWaitingBytes && len(s.held) > 0 {
-		go g.Done(fmt.Errorf("%w: %d groups wait to be spooled", record.ErrFull, len(s.held)))
-		return
-	}
-	s.held = append(s.held, g)
-	s.bytes += g.Size()
+	s.held.add(g)
 }
 
-// fall is told that the cluster is lost, before its committers refuse anything.
-func (s *spool) fall() {
+// holding is groups that wait, in order.
+type holding struct {
+	groups []*journal.Group
+	bytes  int64
+}
+
+func (h *holding) add(g *journal.Group) {
+	if h.bytes+g.Size() > engine.MaxWaitingBytes && len(h.groups) > 0 {
+		go g.Done(fmt.Errorf("%w: %d groups wait to be spooled", record.ErrFull, len(h.groups)))
+		return
+	}
+	h.groups = append(h.groups, g)
+	h.bytes += g.Size()
+}
+
+// release passes on what was held.
+func (h *holding) release(pass func(*journal.Group)) {
+	for _, g := range h.groups {
+		pass(g)
+	}
+	*h = holding{}
+}
+
+// Fall is told that the cluster is lost, before its committers refuse anything.
+func (s *Spool) Fall() {
 	s.mu.Lock()
 	s.turn()
 	s.mu.Unlock()
 	s.poke()
 }
 
-func (s *spool) turn() {
+func (s *Spool) turn() {
 	if s.mode == spoolOff {
 		s.mode = spoolTurning
 	}
 }
 
-// bridges reports whether records go elsewhere than into the cluster.
-func (s *spool) bridges() bool {
+// Health returns nil when the spool can take records, and else why not.
+func (s *Spool) Health() error { return s.local.Health() }
+
+// Bridges reports whether records go elsewhere than into the cluster.
+func (s *Spool) Bridges() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mode != spoolOff
 }
 
-func (s *spool) poke() {
+func (s *Spool) poke() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// run does what is to be done until ctx ends.
-func (s *spool) run(ctx context.Context) {
+// Run does what is to be done until ctx ends.
+func (s *Spool) Run(ctx context.Context) {
 	tick := time.NewTicker(spoolTick)
 	defer tick.Stop()
 	for said := ""; ; {
@@ -189,7 +212,7 @@ func (s *spool) run(ctx context.Context) {
 		}
 		err := s.step(ctx)
 		if err != nil && err.Error() != said && ctx.Err() == nil {
-			s.c.q.o.Log.Warn("spooled events not forwarded yet", "err", err)
+			s.to.Log.Warn("spooled events not forwarded yet", "err", err)
 		}
 		if said = ""; err != nil {
 			said = err.Error()
@@ -197,14 +220,14 @@ func (s *spool) run(ctx context.Context) {
 	}
 }
 
-func (s *spool) step(ctx context.Context) error {
+func (s *Spool) step(ctx context.Context) error {
 	s.mu.Lock()
 	mode, answered := s.mode, s.sent == 0
 	s.mu.Unlock()
 	switch {
 	case mode == spoolTurning && answered:
 		return s.begin()
-	case mode == spoolOn && s.c.q.downErr() == nil:
+	case mode == spoolOn && s.to.Down() == nil:
 		return s.end(ctx)
 	}
 	return nil
@@ -213,11 +236,11 @@ func (s *spool) step(ctx context.Context) error {
 // begin puts what the cluster did not store into the embedded queue, and behind
 // it what came meanwhile. What the cluster may have stored nevertheless is
 // looked for before it is forwarded.
-func (s *spool) begin() error {
+func (s *Spool) begin() error {
 	s.mu.Lock()
 	lost := s.lost
 	s.mu.Unlock()
-	err := s.note(s.c.seen.Load(), lost...)
+	err := s.note(s.seen(), lost...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, g := range lost {
@@ -228,22 +251,14 @@ func (s *spool) begin() error {
 		s.store(g)
 	}
 	s.lost, s.mode = nil, spoolOn
-	s.release(s.store)
-	s.c.q.o.Log.Warn("the cluster is away, events are spooled", "err", s.c.q.downErr())
+	s.held.release(s.store)
+	s.to.Log.Warn("the cluster is away, events are spooled", "err", s.to.Down())
 	return err
-}
-
-// release passes on what was held.
-func (s *spool) release(pass func(*journal.Group)) {
-	for _, g := range s.held {
-		pass(g)
-	}
-	s.held, s.bytes = nil, 0
 }
 
 // end forwards what is spooled, and then holds what comes for as long as the
 // last of it takes.
-func (s *spool) end(ctx context.Context) error {
+func (s *Spool) end(ctx context.Context) error {
 	if err := s.forwardAll(ctx); err != nil {
 		return err
 	}
@@ -256,26 +271,26 @@ func (s *spool) end(ctx context.Context) error {
 	}
 	if err == nil && s.noted {
 		s.doubt, s.noted = journal.Doubt{}, false
-		err = s.c.q.folder.SaveJSON(spoolState, s.doubt)
+		err = s.to.Folder.SaveJSON(spoolState, s.doubt)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
-		err = s.c.q.downErr() // later it is told to fall
+		err = s.to.Down() // later it is told to fall
 	}
 	if err != nil {
 		s.mode = spoolOn
-		s.release(s.store)
+		s.held.release(s.store)
 		return err
 	}
 	s.mode = spoolOff
-	s.release(s.send)
-	s.c.q.o.Log.Info("spooled events are forwarded")
+	s.held.release(s.send)
+	s.to.Log.Info("spooled events are forwarded")
 	return nil
 }
 
 // settle waits until the embedded queue has answered all it was given.
-func (s *spool) settle(ctx context.Context) error {
+func (s *Spool) settle(ctx context.Context) error {
 	for {
 		s.mu.Lock()
 		writing := s.writing
@@ -291,15 +306,15 @@ func (s *spool) settle(ctx context.Context) error {
 	}
 }
 
-// close ends what waits with an error, once the committers have ended.
-func (s *spool) close(ctx context.Context) error {
+// Close ends what waits with an error, once the committers have ended.
+func (s *Spool) Close() error {
 	s.mu.Lock()
 	s.closed = true
-	left := append(s.lost, s.held...)
-	s.lost, s.held = nil, nil
+	left := append(s.lost, s.held.groups...)
+	s.lost, s.held = nil, holding{}
 	s.mu.Unlock()
 	for _, g := range left {
 		g.Done(fmt.Errorf("%w: closed", record.ErrUnavailable))
 	}
-	return s.local.Close(ctx)
+	return closeLocal(s.local)
 }

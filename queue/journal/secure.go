@@ -1,4 +1,4 @@
-package queue
+package journal
 
 import (
 	"context"
@@ -11,12 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"callrelay/queue/engine"
-	"callrelay/queue/journal"
 	"callrelay/queue/record"
 )
 
-// markService is whose a mark is: no service has a name like it.
-const markService = "="
+// MarkService is whose a mark is: no service has a name like it.
+const MarkService = "="
 
 // disownStep is how many bytes of a failed commit are deleted for each record that
 // is overwritten: less than a file of JetStream holds.
@@ -25,33 +24,33 @@ const disownStep = 1 << 20
 // secure makes durable what a process that was killed, or closed while nothing
 // could be written, had written without an acknowledgement: from here on it is
 // taken for stored.
-func (q *Queue) secure(ctx context.Context, eng *engine.Engine) error {
-	if err := unix.Syncfs(int(q.folder.Lock.Fd())); err != nil {
+func (e Embedded) secure(ctx context.Context, eng *engine.Engine) error {
+	if err := unix.Syncfs(int(e.Store.Folder.Lock.Fd())); err != nil {
 		return fmt.Errorf("sync queue: %w", err)
 	}
-	if err := q.mark(ctx, eng); err != nil {
+	if err := e.mark(ctx, eng); err != nil {
 		return err
 	}
-	return q.folder.SyncNames()
+	return e.Store.Folder.SyncNames()
 }
 
 // disown removes what was written and not acknowledged before JetStream was
 // started anew: whoever sent it was refused, and sends it again. After an error
 // of the disk its bytes may be in memory alone, though a later sync succeeds: a
 // power cut would lose them, and what is stored behind them.
-func (q *Queue) disown(ctx context.Context, eng *engine.Engine) error {
-	for _, c := range q.committers() {
-		if err := q.disownTail(ctx, eng, c); err != nil {
+func (e Embedded) disown(ctx context.Context, eng *engine.Engine) error {
+	for _, c := range e.Store.committers() {
+		if err := e.disownTail(ctx, eng, c); err != nil {
 			return fmt.Errorf("remove what was refused from %s: %w", c.Stream, err)
 		}
 	}
-	if err := q.mark(ctx, eng); err != nil {
+	if err := e.mark(ctx, eng); err != nil {
 		return err
 	}
-	return q.folder.SyncNames()
+	return e.Store.Folder.SyncNames()
 }
 
-func (q *Queue) disownTail(ctx context.Context, eng *engine.Engine, c *journal.Committer) error {
+func (e Embedded) disownTail(ctx context.Context, eng *engine.Engine, c *Committer) error {
 	c.CommitMu.Lock() // a commit that began over the server before is over, and counted, from here on
 	durable := c.Durable
 	c.CommitMu.Unlock()
@@ -80,11 +79,11 @@ func (q *Queue) disownTail(ctx context.Context, eng *engine.Engine, c *journal.C
 // mark stores a record in each stream and overwrites it: for that JetStream
 // writes anew the file that ends the stream, and syncs it, whatever it was in
 // doubt of before.
-func (q *Queue) mark(ctx context.Context, eng *engine.Engine) error {
-	if q.space.Take(0, time.Now()) != nil {
+func (e Embedded) mark(ctx context.Context, eng *engine.Engine) error {
+	if e.Store.Space.Take(0, time.Now()) != nil {
 		return nil // the disk is full, and was written to long ago
 	}
-	for _, c := range q.committers() {
+	for _, c := range e.Store.committers() {
 		last, err := eng.LastSeq(ctx, c.Stream)
 		if err != nil {
 			return err
@@ -92,7 +91,7 @@ func (q *Queue) mark(ctx context.Context, eng *engine.Engine) error {
 		if last == 0 {
 			continue
 		}
-		r := record.Record{Service: markService, Event: "mark"}
+		r := record.Record{Service: MarkService, Event: "mark"}
 		at := record.Subject(c.Stream, &r, record.Note{record.HeadReason, "mark"})
 		if err := removeMarks(ctx, eng, c.Stream, at); err != nil { // of a start that was cut short
 			return err
