@@ -158,7 +158,7 @@ func (a *app) rootCommand() *cobra.Command {
 		"configuration file (default $RELAY_CONFIG, relay.toml, /etc/relay/relay.toml)")
 	root.PersistentFlags().StringVar(&a.socket, "socket", "",
 		"admin socket of the running relay (default $RELAY_ADMIN_SOCKET, or what the configuration says)")
-	a.addCommands(root)
+	addCommands(a, root)
 	return root
 }
 

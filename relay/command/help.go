@@ -36,7 +36,7 @@ type group struct {
 }
 
 // addCommands puts all commands below root, each under its heading.
-func (a *app) addCommands(root *cobra.Command) {
+func addCommands(a *app, root *cobra.Command) {
 	for _, g := range groups() {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
 		for _, command := range g.commands {

@@ -206,14 +206,14 @@ func (p *Daemon) source(c config.Source) callsource.Source {
 	if r := p.first.Config.Recordings; r != nil {
 		o.RecordingsDir = r.Dir
 	}
-	return p.sourceTypes()[c.Type](o)
+	return sourceTypes(p.ledger)[c.Type](o)
 }
 
 // sourceTypes makes a source of each type.
-func (p *Daemon) sourceTypes() map[string]func(callsource.Options) callsource.Source {
+func sourceTypes(ledger *freeswitch.Ledger) map[string]func(callsource.Options) callsource.Source {
 	return map[string]func(callsource.Options) callsource.Source{
 		config.SourceAsterisk:   func(o callsource.Options) callsource.Source { return asterisk.New(o) },
-		config.SourceFreeSWITCH: func(o callsource.Options) callsource.Source { return freeswitch.NewSource(o, p.ledger) },
+		config.SourceFreeSWITCH: func(o callsource.Options) callsource.Source { return freeswitch.NewSource(o, ledger) },
 	}
 }
 
