@@ -168,6 +168,7 @@ func serverOptions(f *Folder, o Options) (*natsserver.Options, error) {
 		DisableJetStreamBanner: true,
 		MaxPayload:             8 << 20,
 		MaxConn:                maxClients,
+		MaxClosedClients:       16, // remembered; strangers come and go by the thousand
 	}
 	if o.Listen == "" {
 		return opts, nil
@@ -278,7 +279,7 @@ func (e *Engine) Address() string {
 
 // maxClients bounds who is connected to the server, strangers among them: those
 // have two seconds to show who they are.
-const maxClients = 256
+const maxClients = 128
 
 // refusedSaid are how the server says that it let somebody not in.
 var refusedSaid = []string{"authentication error", "maximum connections exceeded", "maximum authentication"}

@@ -256,7 +256,7 @@ func (p *Daemon) front(aborted context.Context) []part {
 
 // back are the parts that show and serve; they stop when nothing is in flight.
 func (p *Daemon) back() []part {
-	parts := []part{{"admin socket", p.socket.run}}
+	parts := []part{{"garbage collector", paceCollector}, {"admin socket", p.socket.run}}
 	if p.server != nil {
 		parts = append(parts, part{"admin listener", p.server.Run})
 	}

@@ -1,10 +1,13 @@
 package daemon
 
 import (
+	"context"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +30,41 @@ func limitMemory() {
 	if limit > 0 {
 		debug.SetMemoryLimit(limit)
 	}
+}
+
+// leastGarbage may always gather between two collections, in bytes: a small heap
+// is not collected for less.
+const leastGarbage = 8 << 20
+
+// paceCollector keeps the heap close to what is in use, until ctx ends: what
+// floods and backlogs make the relay hold counts once and a half, not twice.
+// GOGC goes before.
+func paceCollector(ctx context.Context) error {
+	if os.Getenv("GOGC") != "" {
+		<-ctx.Done()
+		return nil
+	}
+	inUse := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for percent := 0; ; {
+		metrics.Read(inUse)
+		if next := garbagePercent(inUse[0].Value.Uint64()); next != percent {
+			percent = next
+			debug.SetGCPercent(percent)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// garbagePercent is GOGC for so many bytes in use: Go's custom for a small heap,
+// half of that for a large one.
+func garbagePercent(inUse uint64) int {
+	return int(min(max(100*leastGarbage/max(inUse, 1), 50), 100))
 }
 
 // groupLimit is the limit of the process's control group in bytes, 0 for none.

@@ -102,10 +102,10 @@ var longAgo = time.Unix(1, 0)
 
 // overflow refuses a connection beyond the limit, without ever waiting for it.
 // A peer that has not spoken yet is taken to speak HTTP.
-func (s *Server) overflow(c net.Conn) {
+func (s *Server) overflow(c net.Conn, sent []byte) {
 	s.refuse(errConnections)
 	line := appendRefusal(nil, errConnections)
-	if isLine(limit.Peek(c)) {
+	if isLine(sent) {
 		_, _ = c.Write(line)
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 )
 
 // readBuffer is how much is read from the socket at a time, in bytes.
-const readBuffer = 8 << 10
+const readBuffer = 4 << 10
 
 // lineIntake takes events as lines, on the socket.
 type lineIntake struct{ *Server }
@@ -26,41 +25,40 @@ type lineIntake struct{ *Server }
 // the relay stops, and every event taken is answered.
 func (s lineIntake) serveLines(ctx context.Context, c *limit.Conn) {
 	share := s.bytes.Of(c.Peer)
-	out := newOutbox(ctx, share)
-	var writing sync.WaitGroup
-	writing.Go(func() {
-		out.write(c)
-		_ = c.Close() // ends the reading too, should the peer be gone
-	})
+	out := newOutbox(ctx, c, share)
 	lines := newLineReader(ctx, c, share, &s.lines.stops)
 	for {
 		line, err := lines.next(decodeOptions(s.table().Config, false).MaxEvent)
 		if _, refused := errors.AsType[*call.Error](err); err != nil && !refused {
 			break
 		}
-		if !s.takeLine(c, out, line, err, lines.spent) {
+		if len(line) == 0 && err == nil {
+			continue // an empty line says nothing
+		}
+		if !s.takeLine(c, out, lines, line, err) {
 			break
 		}
 	}
 	lines.spent()
-	out.close()
-	writing.Wait()
+	out.finish()
 }
 
 // takeLine takes one line, or refuses it when err says so. It returns false
-// when there is nobody to answer any more.
-func (s lineIntake) takeLine(c *limit.Conn, out *outbox, line []byte, err error, spent func()) bool {
-	if len(line) == 0 && err == nil {
-		return true // an empty line says nothing
+// when there is nobody to answer any more. Room for the answer is taken before
+// the event is decoded: a peer that takes no answers waits with its line alone.
+func (s lineIntake) takeLine(c *limit.Conn, out *outbox, lines *lineReader, line []byte, err error) bool {
+	a := &answer{held: int64(answerBytes + len(line))}
+	if lines.leave(a.held) != nil {
+		return false
 	}
-	a := &answer{}
 	if err == nil {
 		err = s.collect(&a.batch, s.table(), line, false)
 	}
-	spent() // before room is wanted for the answer: who waits for it must hold nothing
+	lines.spent()
 	if err != nil {
 		s.refuse(err)
-		return out.add(&answer{refusal: appendRefusal(nil, err), done: true})
+		a.refusal, a.done = appendRefusal(nil, err), true
+		return out.add(a)
 	}
 	if !out.add(a) {
 		return false
@@ -79,7 +77,7 @@ func (s lineIntake) takeLine(c *limit.Conn, out *outbox, line []byte, err error,
 // lineReader reads lines of bounded length.
 type lineReader struct {
 	r    *bufio.Reader
-	long []byte // a line that is longer than the reader's buffer
+	long *bytes.Buffer // a line that is longer than the reader's buffer; nil: there is none
 
 	ctx   context.Context // of the server: none is waited for after its end
 	conn  *limit.Conn
@@ -100,7 +98,7 @@ func newLineReader(ctx context.Context, c *limit.Conn, share limit.Share, stops 
 func (l *lineReader) Read(p []byte) (int, error) {
 	var deadline time.Time
 	switch {
-	case l.r.Buffered() > 0 || len(l.long) > 0:
+	case l.r.Buffered() > 0 || l.long != nil:
 		if l.until.IsZero() {
 			l.until = time.Now().Add(requestTimeout)
 		}
@@ -115,11 +113,26 @@ func (l *lineReader) Read(p []byte) (int, error) {
 	return l.conn.Read(p)
 }
 
+// leave makes the bytes that a long line took into n, or takes them for a short
+// one. They are for the caller to give back.
+func (l *lineReader) leave(n int64) error {
+	if l.held == 0 {
+		return l.share.Take(l.ctx, n)
+	}
+	l.share.Shrink(l.held, n)
+	l.held = 0
+	return nil
+}
+
 // spent gives back what a long line took. The line is not valid any more.
 func (l *lineReader) spent() {
+	if l.long != nil {
+		release(l.long)
+		l.long = nil
+	}
 	if l.held > 0 {
 		l.share.Give(l.held)
-		l.held, l.long = 0, nil
+		l.held = 0
 	}
 }
 
@@ -146,19 +159,20 @@ func (l *lineReader) next(most int64) ([]byte, error) {
 // collect reads the rest of a line that begins with part. Of one that exceeds
 // the limit it keeps only so much that it still does.
 func (l *lineReader) collect(part []byte, most int64) ([]byte, error) {
-	l.held = most
+	l.held = most + answerBytes // for its answer, too
 	if err := l.share.Take(l.ctx, l.held); err != nil {
 		l.held = 0
 		return nil, err
 	}
-	l.long = append(l.long[:0], part...)
+	l.long = buffers.Get().(*bytes.Buffer)
+	_, _ = l.long.Write(part)
 	for {
 		part, err := l.r.ReadSlice('\n')
-		if int64(len(l.long)) <= most {
-			l.long = append(l.long, part...)
+		if int64(l.long.Len()) <= most {
+			_, _ = l.long.Write(part)
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
-			return l.long, err
+			return l.long.Bytes(), err
 		}
 	}
 }

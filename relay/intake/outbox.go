@@ -24,27 +24,26 @@ type answer struct {
 	batch   batch
 	refusal []byte // the line that refuses the event; nil: it is accepted
 	done    bool   // the answer is settled
+	held    int64  // bytes of its peer's share
 }
 
-// held is what the answer takes of its peer's share, in bytes.
-func (a *answer) held() int64 { return int64(answerBytes + a.batch.bytes) }
-
-// outbox holds the answers of one connection in the order of its lines.
+// outbox holds the answers of one connection in the order of its lines. They are
+// written by a goroutine that is there while the first of them is settled.
 type outbox struct {
 	ctx   context.Context
+	conn  net.Conn
 	share limit.Share
 
 	mu      sync.Mutex
-	room    sync.Cond // for another answer
-	ready   sync.Cond // the first answer is settled, or there will be no more
+	changed sync.Cond // some were written, or none can be any more
 	answers []*answer
-	closed  bool // no answer is added any more
+	writing bool
 	broken  bool // no answer can be written any more
 }
 
-func newOutbox(ctx context.Context, share limit.Share) *outbox {
-	o := &outbox{ctx: ctx, share: share}
-	o.room.L, o.ready.L = &o.mu, &o.mu
+func newOutbox(ctx context.Context, c net.Conn, share limit.Share) *outbox {
+	o := &outbox{ctx: ctx, conn: c, share: share}
+	o.changed.L = &o.mu
 	return o
 }
 
@@ -52,23 +51,35 @@ func newOutbox(ctx context.Context, share limit.Share) *outbox {
 // taken, or their peer holds too much. It returns false when the peer takes
 // none, or the relay stops.
 func (o *outbox) add(a *answer) bool {
-	if o.share.Take(o.ctx, a.held()) != nil {
+	if !o.fit(a) {
 		return false
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for !o.broken && len(o.answers) >= maxAhead {
-		o.room.Wait()
+		o.changed.Wait()
 	}
 	if o.broken {
-		o.share.Give(a.held())
+		o.share.Give(a.held)
 		return false
 	}
 	o.answers = append(o.answers, a)
-	if a.done {
-		o.ready.Signal()
-	}
+	o.begin()
 	return true
+}
+
+// fit makes what an answer holds what it takes, which may be more than its line
+// did. All is given back before more is wanted: those who wait hold nothing.
+func (o *outbox) fit(a *answer) bool {
+	want := int64(answerBytes + a.batch.bytes)
+	if want <= a.held {
+		o.share.Shrink(a.held, want)
+		a.held = want
+		return true
+	}
+	o.share.Give(a.held)
+	a.held = want
+	return o.share.Take(o.ctx, want) == nil
 }
 
 // settle gives an answer its outcome. It does not wait for the peer: it is
@@ -77,52 +88,57 @@ func (o *outbox) settle(a *answer, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if a.done = true; o.broken {
-		o.share.Give(a.held())
+		o.share.Give(a.held)
 		return
 	}
 	if err != nil {
 		a.refusal = appendRefusal(nil, err)
 	}
 	a.batch.records = nil
-	if len(o.answers) > 0 && o.answers[0] == a {
-		o.ready.Signal()
+	o.begin()
+}
+
+// begin starts to write when the first answer is settled; o.mu is held.
+func (o *outbox) begin() {
+	if !o.writing && len(o.answers) > 0 && o.answers[0].done {
+		o.writing = true
+		go o.write()
 	}
 }
 
-// close says that no answer will be added.
-func (o *outbox) close() {
+// finish returns when all answers are written, or none can be any more.
+func (o *outbox) finish() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.closed = true
-	o.ready.Signal()
+	for o.writing || len(o.answers) > 0 {
+		o.changed.Wait()
+	}
 }
 
 // writers are for as long as there is something to write.
 var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, readBuffer) }}
 
-// write writes the answers as they are settled, until the outbox is closed and
-// empty or the peer takes no more. It flushes when no further answer is ready.
-func (o *outbox) write(c net.Conn) {
+// write writes the answers that are settled. It ends the connection when the
+// peer takes none.
+func (o *outbox) write() {
+	buf := writers.Get().(*bufio.Writer)
+	defer writers.Put(buf)
+	buf.Reset(hasty{o.conn})
 	var line []byte
-	for {
-		ready := o.take(nil, true)
-		if len(ready) == 0 {
-			return
+	for ready := o.take(nil, false); len(ready) > 0; {
+		for _, a := range ready {
+			line = a.append(line[:0])
+			_, _ = buf.Write(line) // Flush returns the error
 		}
-		buf := writers.Get().(*bufio.Writer)
-		buf.Reset(hasty{c})
-		for ; len(ready) > 0; ready = o.take(ready[:0], false) {
-			for _, a := range ready {
-				line = a.append(line[:0])
-				_, _ = buf.Write(line) // Flush returns the error
-			}
+		if ready = o.take(ready[:0], false); len(ready) > 0 {
+			continue
 		}
-		err := buf.Flush()
-		writers.Put(buf)
-		if err != nil {
+		if buf.Flush() != nil {
 			o.fail()
+			_ = o.conn.Close() // ends the reading too
 			return
 		}
+		ready = o.take(ready, true)
 	}
 }
 
@@ -134,17 +150,14 @@ func (h hasty) Write(p []byte) (int, error) {
 	return h.Conn.Write(p)
 }
 
-// take moves some settled answers at the front to dst. With wait, it
-// returns none only when there will be no more.
-func (o *outbox) take(dst []*answer, wait bool) []*answer {
+// take moves some settled answers at the front to dst. When there are none and
+// last is true, nothing is being written any more.
+func (o *outbox) take(dst []*answer, last bool) []*answer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for wait && !o.settled() {
-		o.ready.Wait()
-	}
 	n := 0
 	for n < min(len(o.answers), takenAtOnce) && o.answers[n].done {
-		o.share.Give(o.answers[n].held())
+		o.share.Give(o.answers[n].held)
 		n++
 	}
 	dst = append(dst, o.answers[:n]...)
@@ -152,32 +165,23 @@ func (o *outbox) take(dst []*answer, wait bool) []*answer {
 	if o.answers = o.answers[n:]; len(o.answers) == 0 {
 		o.answers = nil
 	}
-	if n > 0 {
-		o.room.Signal()
-	}
+	o.writing = n > 0 || !last
+	o.changed.Signal()
 	return dst
-}
-
-// settled reports whether the first answer can be written, or there will be none.
-func (o *outbox) settled() bool {
-	if len(o.answers) == 0 {
-		return o.closed
-	}
-	return o.answers[0].done
 }
 
 // fail says that the peer takes no more answers.
 func (o *outbox) fail() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.broken = true
+	o.broken, o.writing = true, false
 	for _, a := range o.answers {
 		if a.done { // the others are when they are settled
-			o.share.Give(a.held())
+			o.share.Give(a.held)
 		}
 	}
 	o.answers = nil
-	o.room.Signal()
+	o.changed.Signal()
 }
 
 // append appends the line that answers.

@@ -74,7 +74,9 @@ func TestOverflowAnswersInThePeersWords(t *testing.T) {
 	} {
 		here, there := pair(t)
 		_, _ = here.Write([]byte(test.sent))
-		r.overflow(there)
+		sent := make([]byte, len(test.sent))
+		_, _ = io.ReadFull(there, sent)
+		r.overflow(there, sent)
 		_ = there.Close()
 		got, _ := io.ReadAll(here)
 		if !bytes.HasPrefix(got, []byte(test.want)) {

@@ -46,3 +46,7 @@ func (s Share) Take(ctx context.Context, n int64) error { return s.sem.Acquire(c
 
 // Give returns what was taken by one Take.
 func (s Share) Give(n int64) { s.sem.Release(min(n, s.max)) }
+
+// Shrink gives back a part of what was taken by one Take of n bytes, so that
+// rest stay, which are not more.
+func (s Share) Shrink(n, rest int64) { s.sem.Release(min(n, s.max) - min(rest, s.max)) }

@@ -124,15 +124,13 @@ func (c *Conn) hurry() {
 // Busy answers a peer that speaks HTTP that there is no place for it, without
 // waiting.
 func Busy(c net.Conn, body []byte) {
-	Peek(c)
 	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"+
 		"Retry-After: %d\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", retryAfter, len(body), body)
 }
 
-// Peek takes some of what has arrived, without waiting for more. Taking it keeps
-// the close from looking like a failure to the peer.
-func Peek(c net.Conn) []byte {
+// arrived reads what has come by a connection, without waiting for more.
+func arrived(c net.Conn, buf []byte) []byte {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return nil
@@ -141,7 +139,6 @@ func Peek(c net.Conn) []byte {
 	if err != nil {
 		return nil
 	}
-	buf := make([]byte, 4<<10)
 	n := 0
 	_ = raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), buf, unix.MSG_DONTWAIT) })
 	return buf[:max(n, 0)]

@@ -15,7 +15,7 @@ const (
 	Silence   = 10 * time.Second // to send the head of a request
 	HeadBytes = 16 << 10         // of a head; what is longer is for the server to refuse
 	freeHead  = 1 << 10          // bytes of a head that every connection may have
-	longHeads = 4 << 20          // bytes that all heads may have beyond that
+	longHeads = 1 << 20          // bytes that all heads may have beyond that
 	maxPorch  = 64               // connections of peers that may not come in
 	maxPause  = time.Second      // after a failed accept
 )
@@ -31,9 +31,9 @@ type Options struct {
 	// Whole reports whether a server can begin with what has come. Nil: at the
 	// end of an HTTP head.
 	Whole func(head []byte) bool
-	// Refuse answers a peer for which there is no place. It must not wait. Nil:
-	// it gets 503.
-	Refuse func(net.Conn)
+	// Refuse answers a peer for which there is no place, given what it has sent
+	// already. It must not wait, nor keep that. Nil: the peer gets 503.
+	Refuse func(c net.Conn, sent []byte)
 
 	// Crowd says that peers cannot be distinguished well enough for each to have
 	// its own share: a newcomer then takes the place of the connection of its own
@@ -64,7 +64,7 @@ func Listen(inner net.Listener, o Options) *Listener {
 		o.Whole = WholeHead
 	}
 	if o.Refuse == nil {
-		o.Refuse = func(c net.Conn) { Busy(c, []byte("too many connections\n")) }
+		o.Refuse = func(c net.Conn, _ []byte) { Busy(c, []byte("too many connections\n")) }
 	}
 	if o.Peer == nil {
 		o.Peer = func(c net.Conn) (string, bool) { return Address(c.RemoteAddr().String()).String(), true }
@@ -133,14 +133,25 @@ func (l *Listener) admit(inner net.Conn) {
 	_ = inner.SetReadDeadline(time.Now().Add(Silence))
 	victim, ok := c.room.enter(c)
 	if victim != nil {
-		victim.displace(l.o.Refuse)
+		victim.displace(l.refuse)
 	}
 	if !ok {
-		l.o.Refuse(inner)
+		l.refuse(inner)
 		_ = inner.Close()
 		return
 	}
 	l.running.Go(func() { l.await(c) })
+}
+
+// sent are buffers for what peers have sent that are refused, who may be many.
+var sent = sync.Pool{New: func() any { return new([4 << 10]byte) }}
+
+// refuse answers a peer for which there is no place. Taking what it has sent
+// keeps the close from looking like a failure to it.
+func (l *Listener) refuse(c net.Conn) {
+	buf := sent.Get().(*[4 << 10]byte)
+	defer sent.Put(buf)
+	l.o.Refuse(c, arrived(c, buf[:]))
 }
 
 // await gives a connection out once its head has come whole, or has become too
@@ -161,7 +172,7 @@ func (l *Listener) await(c *Conn) {
 		}
 		if err == nil && len(head) == cap(head) {
 			if head = l.grow(c, head); head == nil {
-				l.o.Refuse(c.Conn)
+				l.refuse(c.Conn)
 				err = net.ErrClosed
 			}
 		}

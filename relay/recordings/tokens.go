@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 	indexedFolders = 1 << 8
 	relistAfter    = time.Second // a folder is not listed more often
 	namesAtATime   = 4 << 10
+	nameChunk      = 64 << 10 // bytes
 	listsAtOnce    = 2
 )
 
@@ -134,7 +136,7 @@ type tokenFolder struct {
 	kept  bool // it was listed
 
 	listing sync.Mutex   // held while the folder is listed: others wait for it
-	names   []byte       // of the files, a zero byte behind each
+	names   [][]byte     // of the files, a zero byte behind each, in chunks: as one it would be copied while it grows
 	entries []tokenEntry // in the order of their ids
 	changed time.Time    // the folder's own time, when it was listed
 	listed  time.Time
@@ -143,7 +145,7 @@ type tokenFolder struct {
 // tokenEntry is one file: as little of it as finds it, for there may be many.
 type tokenEntry struct {
 	id uint64 // the first bytes of its [pathID]
-	at uint32 // in names
+	at uint32 // in names: the chunk, and the place in it
 }
 
 func shortID(id pathID) uint64 { return binary.BigEndian.Uint64(id[:]) }
@@ -155,7 +157,8 @@ func (f *tokenFolder) find(dir string, ids []pathID) (string, bool) {
 	for _, id := range ids {
 		i, _ := slices.BinarySearchFunc(f.entries, tokenEntry{id: shortID(id)}, byID)
 		for ; i < len(f.entries) && f.entries[i].id == shortID(id); i++ {
-			name, _, _ := bytes.Cut(f.names[f.entries[i].at:], []byte{0})
+			at := f.entries[i].at
+			name, _, _ := bytes.Cut(f.names[at/nameChunk][at%nameChunk:], []byte{0})
 			if whole := path.Join(dir, string(name)); link.PathID(whole) == id {
 				return whole, true
 			}
@@ -180,19 +183,22 @@ func (f *tokenFolder) list(t *tree, dir string) bool {
 	if err != nil || !info.IsDir() || info.ModTime().Equal(f.changed) && f.listed.Sub(f.changed) > relistAfter {
 		return false
 	}
-	names, entries := make([]byte, 0, len(f.names)), make([]tokenEntry, 0, len(f.entries))
-	for err == nil {
+	names, entries := [][]byte{make([]byte, 0, nameChunk)}, make([]tokenEntry, 0, len(f.entries))
+	whole := []byte(strings.TrimSuffix(path.Join(dir, "x"), "x")) // and then a name, in the same place for all of them
+	for prefix := len(whole); err == nil; {
 		var some []string
 		some, err = file.Readdirnames(namesAtATime)
 		for _, name := range some {
 			if len(entries) == cap(entries) {
 				entries = slices.Grow(entries, len(entries)+namesAtATime)
 			}
-			entries = append(entries, tokenEntry{shortID(link.PathID(path.Join(dir, name))), uint32(len(names))})
-			if len(names)+len(name) >= cap(names) { // doubled, so that what is left behind is small, too
-				names = slices.Grow(names, len(names)+len(name)+1)
+			last := len(names) - 1
+			if len(names[last])+len(name) >= nameChunk {
+				names, last = append(names, make([]byte, 0, nameChunk)), last+1
 			}
-			names = append(append(names, name...), 0)
+			whole = append(whole[:prefix], name...)
+			entries = append(entries, tokenEntry{shortID(link.PathID(whole)), uint32(last*nameChunk + len(names[last]))})
+			names[last] = append(append(names[last], name...), 0)
 		}
 	}
 	if !errors.Is(err, io.EOF) {

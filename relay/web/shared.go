@@ -10,7 +10,7 @@ const (
 	adminConnections = 256                    // on the admin listener, and on the admin socket
 	sharedFor        = 250 * time.Millisecond // that a page without the token is shown again
 	maxVisitors      = 64                     // streams of live pages at a time, with the token and without
-	maxScrapes       = 8                      // metrics being written at a time
+	maxScrapes       = 2                      // metrics being written at a time
 	answerTimeout    = 10 * time.Second       // for a client to take some of an answer
 )
 

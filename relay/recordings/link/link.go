@@ -218,7 +218,7 @@ func (l Link) PathIDs(keys []Key) [][tokenBytes]byte {
 
 // PathID names a path in 128 bits. It is no secret: an index of paths holds
 // for all keys and slices.
-func PathID(path string) [tokenBytes]byte {
+func PathID[T string | []byte](path T) [tokenBytes]byte {
 	sum := sha256.Sum256([]byte(path))
 	return [tokenBytes]byte(sum[:tokenBytes])
 }

@@ -10,8 +10,8 @@ import (
 var binary string // the relay
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv("STRANGERS_SOCKET"); path != "" {
-		crowdSocket(path)
+	if network := os.Getenv("STRANGERS_NETWORK"); network != "" {
+		crowdChild(network, os.Getenv("STRANGERS_ADDRESS"))
 		return
 	}
 	os.Exit(trial.RunTests(m, &binary))

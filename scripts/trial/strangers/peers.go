@@ -59,7 +59,7 @@ func crowd(ctx context.Context, network, address string, kinds []kind, each int)
 					k.visit(ctx, network, address)
 					select {
 					case <-ctx.Done():
-					case <-time.After(200 * time.Millisecond):
+					case <-time.After(time.Second):
 					}
 				}
 			})
