@@ -28,7 +28,7 @@ func TestALimitedEndpointIsGivenWhatItTakes(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		}
 	})
-	r := rigged(t, service("crm", rc.URL, ""))
+	r := rigged(t, service("crm", rc.URL, "retry_schedule = [\"500ms\"]"))
 	began := time.Now()
 	r.owe("crm", names("e", events)...)
 	r.until("all are delivered", func() bool { return r.status("crm").Delivered == events })
@@ -37,6 +37,27 @@ func TestALimitedEndpointIsGivenWhatItTakes(t *testing.T) {
 	}
 	if s := r.status("crm"); s.Breaker != BreakerClosed {
 		t.Errorf("breaker %s", s.Breaker)
+	}
+}
+
+// An endpoint that is not known to limit shortens no delay by its Retry-After,
+// even when it took something just before.
+func TestRetryAfterShortensNoDelay(t *testing.T) {
+	rc := newReceiver(t)
+	r := rigged(t, service("crm", rc.URL, "retry_schedule = [\"500ms\"]"))
+	r.owe("crm", "first")
+	r.until("the first is delivered", func() bool { return r.status("crm").Delivered == 1 })
+	rc.respond(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Relay-Attempt") == "1" {
+			w.Header().Set("Retry-After", "0.01")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	})
+	r.owe("crm", "second")
+	r.until("the second is delivered", func() bool { return r.status("crm").Delivered == 2 })
+	requests := rc.requests()
+	if pause := requests[2].at.Sub(requests[1].at); pause < 400*time.Millisecond {
+		t.Errorf("tried again after %s, want the schedule's 500 ms less a fifth", pause)
 	}
 }
 

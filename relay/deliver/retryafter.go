@@ -51,6 +51,7 @@ const recently = 10 * time.Second
 type rest struct {
 	over  func()       // called at the end
 	until atomic.Int64 // in Unix nanoseconds; 0: it does not rest
+	asked atomic.Int64 // when the endpoint asked for one last
 	took  atomic.Int64 // when the endpoint took something last
 }
 
@@ -81,8 +82,11 @@ func (r *rest) end() { r.until.Store(0) }
 // success notes that the endpoint has taken something.
 func (r *rest) success() { r.took.Store(time.Now().UnixNano()) }
 
-// limits reports whether an endpoint that asks for so long a rest takes what
-// comes more slowly: it did not long ago.
-func (r *rest) limits(asked time.Duration) bool {
-	return time.Now().UnixNano()-r.took.Load() < int64(2*asked+recently)
+// limits notes that the endpoint asks for so long a rest, and reports whether it
+// only takes what comes more slowly: it took something not long ago, and since
+// it asked for a rest before.
+func (r *rest) limits(wanted time.Duration) bool {
+	now, took := time.Now().UnixNano(), r.took.Load()
+	before := r.asked.Swap(now)
+	return before != 0 && took > before && now-took < int64(2*wanted+recently)
 }
