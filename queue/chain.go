@@ -198,7 +198,7 @@ func (o *order) spill(ctx context.Context) {
 	}
 	o.l.mu.Unlock()
 	slices.SortFunc(waiting, bySeq)
-	items, err := o.l.q.parking.parkAll(waiting)
+	items, err := o.l.q.parking.park(waiting, behind)
 	if err != nil {
 		select {
 		case <-ctx.Done():
@@ -213,6 +213,9 @@ func (o *order) spill(ctx context.Context) {
 	o.l.mu.Unlock()
 	o.l.poke()
 }
+
+// behind is how what follows waits in RETRY: only for its turn.
+func behind(e *Entry) Parking { return Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)} }
 
 // replaceFollowers puts parked entries in the places of those in memory. One
 // that got its turn meanwhile stays where it is, and its copy goes.

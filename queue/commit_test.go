@@ -43,7 +43,7 @@ func TestAParkedEntryDoesNotHideThoseBeforeIt(t *testing.T) {
 	q := open(t, o)
 	write(t, q, records("crm", 0, 5)...)
 	third := next(t, q.Lane("crm"), 3)[2]
-	if _, err := q.parking.park(third, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}); err != nil {
+	if _, err := q.parking.park([]*Entry{third}, func(*Entry) Parking { return Parking{Attempts: 1, Due: time.Now().Add(time.Hour)} }); err != nil {
 		t.Fatal(err)
 	}
 	shut(t, q)

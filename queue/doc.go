@@ -5,8 +5,8 @@
 // Its one idea: records lie in an embedded NATS JetStream, and one committer per
 // stream writes together whatever arrived while the last write ran, and JetStream
 // has acknowledged all of it before anybody is told. What a service has done is
-// kept by this package itself, as a floor per [Lane], and not by JetStream's
-// acknowledgements, which cost an fsync each or do not survive a crash.
+// kept by this package itself, as a floor per [Lane]. JetStream's consumers are
+// told nothing of it: to acknowledge costs an fsync each or does not survive a crash.
 //
 // Guarantees. A record whose commit was reported as done is handed out at
 // least once until its [Entry] is finished or buried, also after kill -9 or a
@@ -33,7 +33,7 @@
 //     What was parked is known again by its id, not by its sequence alone.
 //   - Floors. What is done is a floor per lane and what is open above it, saved
 //     every 100 ms in one record; consumers are kept in memory and made anew.
-//   - Ids. A ring and a table remember up to [MaxIDs], in 30 bytes each.
+//   - Ids. Up to [MaxIDs] are remembered, in about 40 bytes each.
 //   - Start. The newest ids and what was parked since the floors were saved are
 //     read before anything is taken, the rest beside the work, see loading.
 //   - Time. What waits goes by the monotonic clock, see [journal.Clock].
@@ -59,7 +59,10 @@
 // waits for its hub.
 //
 // Its rooms, each importing only those before it: record, what is stored; engine,
-// the folder and JetStream; journal, which writes; lane, what is finished; hub, a
-// central NATS; doctor, which looks through all. Lanes, dead letters, the spool, the
-// cluster and the archive are still in this folder. NATS types do not leave it.
+// the folder and JetStream; journal, the streams, what writes them and what heals
+// them; lane, what is finished; dead, dead letters and the record of attempts; spool,
+// while a cluster is away; hub, a central NATS; archive, backup and restore; doctor,
+// which looks through all. In this folder is what hands out: the lanes of an
+// embedded queue and of a cluster, with what an erasure, a replay and a move need
+// of them. NATS types do not leave it.
 package queue

@@ -72,13 +72,13 @@ func (e *Entry) Park(p Parking) error {
 	if e.over.Load() {
 		return nil
 	}
-	item, err := e.lane.q.parking.park(e, p)
+	items, err := e.lane.q.parking.park([]*Entry{e}, func(*Entry) Parking { return p })
 	if err != nil {
 		return err
 	}
 	// A crash here leaves the delivery in both streams; the parked one wins.
 	if e.over.CompareAndSwap(false, true) {
-		e.lane.exchange(e, item)
+		e.lane.exchange(e, items[0])
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (e *Entry) Bury(d record.Death) error {
 	if e.over.Load() {
 		return nil
 	}
-	if err := e.lane.q.burial.bury(e, d); err != nil {
+	if err := e.lane.q.burial.bury([]*Entry{e}, d); err != nil {
 		return err
 	}
 	// A crash here repeats the delivery, beside its dead letter.

@@ -138,7 +138,7 @@ func TestCommitterThatEndedTakesNothingAfterARestart(t *testing.T) {
 	out := q.store.Retry.Out
 	shut(t, q)
 	q.store.Retry.Attach(out) // as a heal does that Close overtook
-	if _, err := q.store.Retry.Write(sample("crm", 1), nil, ""); !errors.Is(err, record.ErrUnavailable) {
+	if err := q.store.Retry.Store(&journal.Group{Recs: []record.Record{sample("crm", 1)}}); !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }

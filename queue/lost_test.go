@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
 	"callrelay/queue/queuetest"
 	"callrelay/queue/record"
 )
@@ -29,7 +30,8 @@ func deleteStream(t *testing.T, q *Queue, stream string) {
 func parkAs(t *testing.T, q *Queue, r record.Record, origin uint64) {
 	t.Helper()
 	e := &Entry{Record: r, Seq: origin, stored: time.Now().UnixNano()}
-	if _, err := q.store.Retry.Write(r, parkNote(e, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}, ""), ""); err != nil {
+	g := &journal.Group{Recs: []record.Record{r}, Notes: []record.Note{parkNote(e, Parking{Attempts: 1, Due: time.Now().Add(time.Hour)}, "")}, Keys: []string{""}}
+	if err := q.store.Retry.Store(g); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -157,20 +157,13 @@ func (m *move) letters(ctx context.Context) error {
 		for i := range letters {
 			l := &letters[i]
 			g.Recs = append(g.Recs, l.Record)
-			g.Notes = append(g.Notes, letterNote(l))
+			g.Notes = append(g.Notes, l.Note())
 			g.Keys = append(g.Keys, moveKey(&l.Record, record.Dead, l.Seq))
 		}
 		m.moved.Letters += len(letters)
 		return m.put(ctx, m.dst.store.Dead, g)
 	})
 	return err
-}
-
-// letterNote is what is stored beside a letter.
-func letterNote(l *record.Letter) record.Note {
-	return record.Note{}.With(record.HeadReason, l.Reason).With(record.HeadEvent, l.Event).WithInt(record.HeadAccepted, l.Accepted.UnixNano()).
-		WithInt(record.HeadBuried, l.Buried.UnixNano()).WithInt(record.HeadAttempts, int64(l.Attempts)).WithInt(record.HeadStatus, int64(l.Status)).
-		With(record.HeadError, l.Error)
 }
 
 // moveKey is what a moved record is recognised by.
@@ -238,11 +231,8 @@ func (m *move) lane(ctx context.Context, l *Lane) error {
 func (m *move) entries(ctx context.Context, entries []*Entry) error {
 	g := &journal.Group{}
 	for _, e := range entries {
-		n := record.Note{}.WithInt(record.HeadAccepted, e.stored)
-		if e.Replayed {
-			n = n.With(record.HeadReplayed, "1")
-		}
-		g.Recs, g.Notes = append(g.Recs, e.Record), append(g.Notes, n)
+		g.Recs = append(g.Recs, e.Record)
+		g.Notes = append(g.Notes, record.Note{}.WithInt(record.HeadAccepted, e.stored).WithFlag(record.HeadReplayed, e.Replayed))
 		g.Keys = append(g.Keys, moveKey(&e.Record, record.Events, e.Seq))
 	}
 	m.moved.Owed += len(entries)
@@ -322,8 +312,5 @@ func (m *move) put(ctx context.Context, c *journal.Committer, g *journal.Group) 
 	if err := m.here.store.Folder.SaveJSON(moveState, m.state); err != nil {
 		return err
 	}
-	result := make(chan error, 1)
-	g.Done = func(err error) { result <- err }
-	c.Add(g)
-	return <-result
+	return c.Store(g)
 }

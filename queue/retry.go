@@ -37,62 +37,35 @@ type parking struct{ q *Queue }
 
 // parkNote is what is stored beside a parked record.
 func parkNote(e *Entry, p Parking, stamp string) record.Note {
-	n := record.Note{}.With(record.HeadEvent, e.Event).WithInt(record.HeadAccepted, e.stored).WithInt(record.HeadOrigin, int64(e.Seq)).
+	return record.Note{}.With(record.HeadEvent, e.Event).WithInt(record.HeadAccepted, e.stored).WithInt(record.HeadOrigin, int64(e.Seq)).
 		WithInt(record.HeadAttempts, int64(p.Attempts)).WithInt(record.HeadDue, p.Due.UnixMilli()).
-		WithInt(record.HeadStatus, int64(p.Status)).With(record.HeadReason, p.Reason)
-	if p.Held {
-		n = n.With(record.HeadHeld, "1")
-	}
-	if e.Replayed {
-		n = n.With(record.HeadReplayed, "1")
-	}
-	return n.With(record.HeadKeeper, stamp)
+		WithInt(record.HeadStatus, int64(p.Status)).With(record.HeadReason, p.Reason).
+		WithFlag(record.HeadHeld, p.Held).WithFlag(record.HeadReplayed, e.Replayed).With(record.HeadKeeper, stamp)
 }
 
-// park stores e in RETRY and returns when that is on disk.
-func (s *parking) park(e *Entry, p Parking) (*parked, error) {
-	if err := s.q.store.Room(record.SizeOf(&e.Record)); err != nil {
-		return nil, err
-	}
-	term := s.q.base.term()
-	seq, err := s.q.store.Retry.Write(e.Record, parkNote(e, p, s.q.base.stamp(term)), "")
-	if err != nil {
-		return nil, fmt.Errorf("park delivery: %w", err)
-	}
-	return s.keep(e, p, seq, term), nil
-}
-
-// parkAll parks entries of an ordered lane behind the heads of their calls.
-func (s *parking) parkAll(entries []*Entry) ([]*parked, error) {
-	result := make(chan error, 1)
-	g := &journal.Group{Seqs: make([]uint64, len(entries)), Keys: make([]string, len(entries)), Done: func(err error) { result <- err }}
-	var size int64
+// park stores entries in RETRY, all or none, and returns when that is on disk.
+func (s *parking) park(entries []*Entry, how func(*Entry) Parking) ([]*parked, error) {
+	g := &journal.Group{Seqs: make([]uint64, len(entries)), Keys: make([]string, len(entries))}
 	term := s.q.base.term()
 	for _, e := range entries {
-		g.Recs = append(g.Recs, e.Record)
-		g.Notes = append(g.Notes, parkNote(e, Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)}, s.q.base.stamp(term)))
-		size += record.SizeOf(&e.Record)
+		g.Recs, g.Notes = append(g.Recs, e.Record), append(g.Notes, parkNote(e, how(e), s.q.base.stamp(term)))
 	}
-	if err := s.q.store.Room(size); err != nil {
+	if err := s.q.store.Room(g.Size()); err != nil {
 		return nil, err
 	}
-	s.q.store.Retry.Add(g)
-	if err := <-result; err != nil {
-		return nil, fmt.Errorf("park deliveries: %w", err)
+	if err := s.q.store.Retry.Store(g); err != nil {
+		return nil, fmt.Errorf("park: %w", err)
 	}
 	items := make([]*parked, len(entries))
 	for i, e := range entries {
-		items[i] = s.keep(e, Parking{Due: time.UnixMilli(0)}, g.Seqs[i], term)
+		s.q.retries.keep(g.Seqs[i])
+		p := how(e)
+		items[i] = &parked{
+			seq: g.Seqs[i], era: s.q.retries.current(), origin: e.Seq, due: journal.SinceBegan(p.Due), accepted: e.stored,
+			size: record.SizeOf(&e.Record), key: record.Hash(&e.Record), call: e.Call, held: p.Held, term: term,
+		}
 	}
 	return items, nil
-}
-
-func (s *parking) keep(e *Entry, p Parking, seq, term uint64) *parked {
-	s.q.retries.keep(seq)
-	return &parked{
-		seq: seq, era: s.q.retries.current(), origin: e.Seq, due: journal.SinceBegan(p.Due), accepted: e.stored,
-		size: record.SizeOf(&e.Record), key: record.Hash(&e.Record), call: e.Call, held: p.Held, term: term,
-	}
 }
 
 // owns reports whether a parked record is still this relay's to hand out.

@@ -31,7 +31,7 @@ func (b *burial) sweep(ctx context.Context, service string, before time.Time, li
 		if len(entries) == 0 || err != nil {
 			return n, err
 		}
-		if err := b.buryAll(entries, d); err != nil {
+		if err := b.bury(entries, d); err != nil {
 			for _, e := range entries {
 				e.Return()
 			}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,7 +33,16 @@ func (b *Book) Letters(ctx context.Context, f record.Filter, visit func(record.L
 		return b.lettersBySeq(ctx, f, visit)
 	}
 	if f.Newest > 0 {
-		return b.newestLetters(ctx, eng, f, visit)
+		found, err := engine.ReadNewest(ctx, eng, record.Dead, f.Subject(), f.Newest, func(m *nats.Msg, at record.Place) (record.Letter, bool) {
+			l := record.ReadLetter(m, at.Seq, at.At)
+			return l, f.Matches(&l)
+		})
+		for _, l := range found {
+			if !visit(l) {
+				break
+			}
+		}
+		return err
 	}
 	cfg := jetstream.ConsumerConfig{FilterSubject: f.Subject(), DeliverPolicy: jetstream.DeliverAllPolicy}
 	if !f.Since.IsZero() {
@@ -44,41 +52,6 @@ func (b *Book) Letters(ctx context.Context, f record.Filter, visit func(record.L
 		l := record.ReadLetter(m, at.Seq, at.At)
 		return !f.Matches(&l) || visit(l)
 	})
-}
-
-// newestLetters reads the end of DEAD, and more of it until enough match.
-func (b *Book) newestLetters(ctx context.Context, eng *engine.Engine, f record.Filter, visit func(record.Letter) bool) error {
-	s, err := eng.Stream(ctx, record.Dead)
-	if err != nil {
-		return err
-	}
-	state := s.CachedInfo().State
-	for window := uint64(f.Newest); ; window *= 8 {
-		from := state.FirstSeq
-		if state.LastSeq > window {
-			from = max(from, state.LastSeq-window+1)
-		}
-		var found []record.Letter
-		cfg := jetstream.ConsumerConfig{FilterSubject: f.Subject(), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1)}
-		err := eng.Read(ctx, record.Dead, cfg, func(m *nats.Msg, at record.Place) bool {
-			if l := record.ReadLetter(m, at.Seq, at.At); f.Matches(&l) {
-				found = append(found, l)
-			}
-			return true
-		})
-		if err != nil {
-			return err
-		}
-		if len(found) < f.Newest && from > state.FirstSeq {
-			continue
-		}
-		for _, l := range slices.Backward(found[max(0, len(found)-f.Newest):]) {
-			if !visit(l) {
-				break
-			}
-		}
-		return nil
-	}
 }
 
 func (b *Book) lettersBySeq(ctx context.Context, f record.Filter, visit func(record.Letter) bool) error {

@@ -123,17 +123,9 @@ func (l *Log) History(ctx context.Context, stream Stream, service string, max in
 	if eng == nil {
 		return nil, record.ErrUnavailable
 	}
-	start, err := eng.StartOfLast(ctx, stream.name(), stream.filter(service), max)
-	if err != nil {
-		return nil, err
-	}
-	cfg := jetstream.ConsumerConfig{FilterSubject: stream.filter(service), DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: start}
-	var found []Logged
-	err = eng.Read(ctx, stream.name(), cfg, func(m *nats.Msg, at record.Place) bool {
-		found = append(found, readLogged(m, at.At))
-		return true
+	return engine.ReadNewest(ctx, eng, stream.name(), stream.filter(service), max, func(m *nats.Msg, at record.Place) (Logged, bool) {
+		return readLogged(m, at.At), true
 	})
-	return newestFirst(found, max), err
 }
 
 // Between passes the records of a service that were kept from one time to another
@@ -147,14 +139,6 @@ func (l *Log) Between(ctx context.Context, stream Stream, service string, from, 
 	return eng.Read(ctx, stream.name(), cfg, func(m *nats.Msg, at record.Place) bool {
 		return !at.At.After(to) && visit(readLogged(m, at.At))
 	})
-}
-
-func newestFirst(found []Logged, max int) []Logged {
-	found = found[len(found)-min(len(found), max):]
-	for i, j := 0, len(found)-1; i < j; i, j = i+1, j-1 {
-		found[i], found[j] = found[j], found[i]
-	}
-	return found
 }
 
 func (s Stream) filter(service string) string {

@@ -103,25 +103,6 @@ func (c counter) CountFrom(ctx context.Context, stream, filter string, from uint
 	return int(made.CachedInfo().NumPending), nil
 }
 
-// StartOfLast finds a sequence from which a stream has at least n records of the
-// filter, or all, looking back from its end in growing steps.
-func (c counter) StartOfLast(ctx context.Context, stream, filter string, n int) (uint64, error) {
-	s, err := c.Stream(ctx, stream)
-	if err != nil {
-		return 0, fmt.Errorf("read stream %s: %w", stream, err)
-	}
-	state := s.CachedInfo().State
-	for back := uint64(n); ; back *= 8 {
-		if state.LastSeq < state.FirstSeq+back {
-			return max(state.FirstSeq, 1), nil
-		}
-		start := state.LastSeq - back + 1
-		if found, err := c.CountFrom(ctx, stream, filter, start); err != nil || found >= n {
-			return start, err
-		}
-	}
-}
-
 // StreamState is what a stream held.
 type StreamState struct {
 	Messages uint64 `json:"messages"`

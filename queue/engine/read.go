@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -180,4 +181,32 @@ func (r reader) Scan(ctx context.Context, stream string, from uint64, visit func
 		visit(s, at.Seq)
 		return true
 	})
+}
+
+// ReadNewest returns the last n of what take makes of the records of a filter, the
+// newest first. It looks back from the end of the stream in growing steps.
+func ReadNewest[T any](ctx context.Context, e *Engine, stream, filter string, n int, take func(*nats.Msg, record.Place) (T, bool)) ([]T, error) {
+	s, err := e.Stream(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	state := s.CachedInfo().State
+	for back := uint64(n); ; back *= 8 {
+		from := max(state.FirstSeq, 1)
+		if state.LastSeq >= back {
+			from = max(from, state.LastSeq-back+1)
+		}
+		var found []T
+		cfg := jetstream.ConsumerConfig{FilterSubject: filter, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from}
+		err := e.Read(ctx, stream, cfg, func(m *nats.Msg, at record.Place) bool {
+			if one, ok := take(m, at); ok {
+				found = append(found, one)
+			}
+			return true
+		})
+		if err != nil || len(found) >= n || from <= state.FirstSeq {
+			slices.Reverse(found)
+			return found[:min(len(found), n)], err
+		}
+	}
 }

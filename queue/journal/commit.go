@@ -54,8 +54,8 @@ type Committer struct {
 	Out      Writer
 	Recent   *recent[struct{}] // ids seen lately; nil: duplicates are not looked for
 	Claims   *Claims           // nil: what ids stand for does not matter here
-	Created  time.Time
-	Durable  uint64 // the last sequence that was acknowledged, or that there was at the first start
+	created  time.Time
+	durable  uint64 // the last sequence that was acknowledged, or that there was at the first start
 	drafts   []Draft
 }
 
@@ -123,13 +123,12 @@ func (c *Committer) Add(g *Group) {
 	}
 }
 
-// Write adds one record and waits until it is stored. It returns where.
-func (c *Committer) Write(rec record.Record, n record.Note, key string) (uint64, error) {
+// Store adds a group and waits until it is stored, or is not.
+func (c *Committer) Store(g *Group) error {
 	result := make(chan error, 1)
-	g := &Group{Recs: []record.Record{rec}, Notes: []record.Note{n}, Keys: []string{key}, Seqs: make([]uint64, 1), Done: func(err error) { result <- err }}
+	g.Done = func(err error) { result <- err }
 	c.Add(g)
-	err := <-result
-	return g.Seqs[0], err
+	return <-result
 }
 
 // Run commits until stop is closed. What waits then is committed first.
@@ -264,7 +263,7 @@ func (c *Committer) store(drafts []Draft) error {
 			c.forget(d)
 			continue
 		}
-		c.Durable = max(c.Durable, d.seq)
+		c.durable = max(c.durable, d.seq)
 		if d.Group.Seqs != nil {
 			d.Group.Seqs[d.index] = d.seq
 		}
@@ -294,7 +293,7 @@ func (c *Committer) forget(d *Draft) {
 // Same reports whether a stream is the one that the queue knows; its commitMu is
 // held.
 func (c *Committer) Same(s jetstream.Stream) bool {
-	return c.Created.IsZero() || c.Created.Equal(s.CachedInfo().Created)
+	return c.created.IsZero() || c.created.Equal(s.CachedInfo().Created)
 }
 
 // longLock is a lock that is held while others are waited for. To wait for it is

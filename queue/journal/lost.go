@@ -97,9 +97,9 @@ func (s *Store) identify(ctx context.Context, eng *engine.Engine) error {
 		}
 		created, last := stream.CachedInfo().Created, stream.CachedInfo().State.LastSeq
 		c.CommitMu.Lock()
-		replaced := !c.Created.IsZero() && !c.Created.Equal(created)
-		if c.Created.IsZero() || replaced {
-			c.Created, c.Durable = created, last
+		replaced := !c.created.IsZero() && !c.created.Equal(created)
+		if c.created.IsZero() || replaced {
+			c.created, c.durable = created, last
 		}
 		c.CommitMu.Unlock()
 		if replaced {

@@ -52,7 +52,7 @@ func (e Embedded) disown(ctx context.Context, eng *engine.Engine) error {
 
 func (e Embedded) disownTail(ctx context.Context, eng *engine.Engine, c *Committer) error {
 	c.CommitMu.Lock() // a commit that began over the server before is over, and counted, from here on
-	durable := c.Durable
+	durable := c.durable
 	c.CommitMu.Unlock()
 	var overwrite, remove []uint64
 	last, size := uint64(0), int64(disownStep)

@@ -78,6 +78,13 @@ func ReadLetter(m *nats.Msg, seq uint64, at time.Time) Letter {
 	}
 }
 
+// Note is what is stored beside a letter.
+func (l *Letter) Note() Note {
+	return Note{}.With(HeadReason, l.Reason).With(HeadEvent, l.Event).WithInt(HeadAccepted, l.Accepted.UnixNano()).
+		WithInt(HeadBuried, l.Buried.UnixNano()).WithInt(HeadAttempts, int64(l.Attempts)).WithInt(HeadStatus, int64(l.Status)).
+		With(HeadError, l.Error)
+}
+
 // ReasonOverflow is the reason of dead letters that the queue makes itself.
 const ReasonOverflow = "overflow"
 

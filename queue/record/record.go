@@ -74,6 +74,14 @@ func (n Note) WithInt(key string, value int64) Note {
 	return append(n, key, strconv.FormatInt(value, 10))
 }
 
+// WithFlag does so for what is either so or not.
+func (n Note) WithFlag(key string, set bool) Note {
+	if !set {
+		return n
+	}
+	return append(n, key, "1")
+}
+
 // SizeOf estimates what a record takes on disk.
 func SizeOf(r *Record) int64 {
 	return int64(len(r.Body) + len(r.Service)*2 + len(r.Event) + len(r.ID)*2 + len(r.Call) + len(r.Segment) + len(r.Scope) + len(r.Claim) + 200)

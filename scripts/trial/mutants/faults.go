@@ -15,9 +15,9 @@ var faults = []fault{
 	{"a parked record hides another of its sequence", "AParkedCopy|ALotForgets", "return found && key == record.Hash(&e.Record)", "return found || key == record.Hash(&e.Record)"},
 
 	// Nothing is let go before it is stored elsewhere.
-	{"Park fails and the delivery is finished", "WhatCannotBeStoredElsewhere", "item, err := e.lane.q.parking.park(e, p) if err != nil { return err }", "item, err := e.lane.q.parking.park(e, p)\nif err != nil {\ne.Finish()\nreturn nil\n}"},
-	{"Bury fails and the delivery is finished", "WhatCannotBeStoredElsewhere", "if err := e.lane.q.burial.bury(e, d); err != nil { return err }", "_ = e.lane.q.burial.bury(e, d)"},
-	{"what cannot be buried is swept all the same", "WhatCannotBeStoredElsewhere", "if err := b.buryAll(entries, d); err != nil {", "if err := b.buryAll(entries, d); false && err != nil {"},
+	{"Park fails and the delivery is finished", "WhatCannotBeStoredElsewhere", "items, err := e.lane.q.parking.park([]*Entry{e}, func(*Entry) Parking { return p }) if err != nil { return err }", "items, err := e.lane.q.parking.park([]*Entry{e}, func(*Entry) Parking { return p })\nif err != nil {\ne.Finish()\nreturn nil\n}"},
+	{"Bury fails and the delivery is finished", "WhatCannotBeStoredElsewhere", "if err := e.lane.q.burial.bury([]*Entry{e}, d); err != nil { return err }", "_ = e.lane.q.burial.bury([]*Entry{e}, d)"},
+	{"what cannot be buried is swept all the same", "WhatCannotBeStoredElsewhere", "if err := b.bury(entries, d); err != nil {", "if err := b.bury(entries, d); false && err != nil {"},
 	{"letters that were not put back are removed", "ALetterThatIsNotPutBack", "if err := b.s.Put(ctx, g); err != nil { return err }", "_ = b.s.Put(ctx, g)"},
 	{"a purge of retries takes one too many", "APurgeOfFinishedRetries", "eng.Purge(ctx, record.Retry, \"\", floor+1)", "eng.Purge(ctx, record.Retry, \"\", floor+2)"},
 	{"finished retries are not kept in the floors", "TheFloorsKeepWhichRetries", "fl.Gone = record.Ascending(s.q.retries.gone)", "fl.Gone = nil"},
