@@ -140,7 +140,8 @@ func (l *Lane) take(max int, now time.Time) (entries []*Entry, due []*parked) {
 
 func (l *Lane) hand(e *Entry) *Entry {
 	l.out[e] = true
-	l.stall = stall{l: l, callers: l.stall.callers, eng: l.stall.eng, since: time.Now()}
+	w := &l.stall
+	w.since, w.times, w.lost, w.unread, w.why = time.Now(), 0, 0, nil, ""
 	return e
 }
 
