@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"callrelay/queue/engine"
@@ -37,6 +39,41 @@ func TestCloseWhileNothingCanBeWrittenIsNotClean(t *testing.T) {
 type unwritable struct{ base }
 
 func (unwritable) Probe() error { return record.ErrUnavailable }
+
+// TestWhatAKilledProcessWroteIsMadeDurable: it may have been killed between the
+// write and the sync of a record, which the next start takes for stored.
+func TestWhatAKilledProcessWroteIsMadeDurable(t *testing.T) {
+	t.Parallel()
+	f := newFaulty(1)
+	o := engine.Options{Dir: t.TempDir(), Seams: engine.Seams{JetStream: func() engine.JetStream {
+		f.Start()
+		return f
+	}}}
+	q, err := Open(testContext(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, q, records("crm", 0, 2)...)
+	killed := filepath.Join(t.TempDir(), "killed")
+	if err := os.CopyFS(killed, os.DirFS(o.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, q)
+	f.mu.Lock()
+	f.streams[record.Events].durable = 1
+	f.mu.Unlock()
+	o.Dir = killed
+	q, err = Open(testContext(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shut(t, q)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s := f.streams[record.Events]; s.durable < 2 {
+		t.Errorf("a power cut may still take the record %d of %d", s.durable+1, s.last)
+	}
+}
 
 // TestMarkLeftBehindIsNobodys stands for a start that was killed between the
 // marking of a stream and the removal of the mark.

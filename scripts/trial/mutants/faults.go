@@ -7,7 +7,7 @@ var faults = []fault{
 	{"acknowledged before it is committed", "WhatWasRefused|FailedWriteIsReported", "c.Commit(groups[:n]) c.release(groups[:n]) for _, g := range groups[:n] { g.Done(g.Err) }", "for _, g := range groups[:n] {\ng.Done(nil)\n}\nc.Commit(groups[:n])\nc.release(groups[:n])"},
 	{"a missing acknowledgement is no error", "WhatNoServerTakesIsRefused|NoSchedule", "number, ack, err := p.await(first, deadline) if err != nil { return err }", "number, ack, err := p.await(first, deadline)\nif err != nil {\nreturn nil\n}"},
 	{"the sequences of a batch are not its records'", "NoSchedule|ParkedEntriesComeDue", "d.seq = ack.Seq - uint64(last-i)", "d.seq = ack.Seq + uint64(last-i)"},
-	{"what a killed process wrote is not made durable", "", "return e.secure(ctx, eng)", "return nil"},
+	{"what a killed process wrote is not made durable", "WhatAKilledProcessWrote", "return e.secure(ctx, eng)", "return nil"},
 	{"floors are never synced", "", "if err := unix.Fdatasync(int(f.Slots[f.Current].Fd())); err != nil {", "if err := func(int) error { _ = unix.Getpid; return nil }(int(f.Slots[f.Current].Fd())); err != nil {"},
 	{"floors are written to one slot", "FloorsSurviveATornWrite", "f.Current, f.Dirty = 1-f.Current, false", "f.Dirty = false"},
 	{"what was refused is believed after a restart", "WhatWasRefusedIsGone", "return e.disown(ctx, eng)", "return nil"},
