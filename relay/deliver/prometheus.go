@@ -51,40 +51,37 @@ func (x *exposition) counted(names []string, services map[string]*serviceMetrics
 
 // gauges say how things are, from the status.
 func (x *exposition) gauges(list []Status, now time.Time) {
-	x.family("relay_pending", "gauge", "Deliveries not finished: waiting, in flight and retrying.")
-	for _, s := range list {
-		x.plain("relay_pending", s.Name, float64(s.Waiting+s.InFlight+s.Retrying))
-	}
-	x.family("relay_oldest_seconds", "gauge", "Age of the oldest delivery that is not finished, counted from its acceptance.")
-	for _, s := range list {
-		oldest := 0.0
-		if !s.Oldest.IsZero() {
-			oldest = max(now.Sub(s.Oldest).Seconds(), 0)
-		}
-		x.plain("relay_oldest_seconds", s.Name, oldest)
-	}
-	x.family("relay_retrying", "gauge", "Deliveries that wait for another attempt.")
-	for _, s := range list {
-		x.plain("relay_retrying", s.Name, float64(s.Retrying))
-	}
-	x.family("relay_waiting_for_recording", "gauge", "Deliveries that wait for their recording to be complete.")
-	for _, s := range list {
-		x.plain("relay_waiting_for_recording", s.Name, float64(s.ForRecording))
-	}
+	x.each(list, "relay_pending", "Deliveries not finished: waiting, in flight and retrying.",
+		func(s Status) float64 { return float64(s.Waiting + s.InFlight + s.Retrying) })
+	x.each(list, "relay_oldest_seconds", "Age of the oldest delivery that is not finished, counted from its acceptance.",
+		func(s Status) float64 {
+			if s.Oldest.IsZero() {
+				return 0
+			}
+			return max(now.Sub(s.Oldest).Seconds(), 0)
+		})
+	x.each(list, "relay_retrying", "Deliveries that wait for another attempt.",
+		func(s Status) float64 { return float64(s.Retrying) })
+	x.each(list, "relay_waiting_for_recording", "Deliveries that wait for their recording to be complete.",
+		func(s Status) float64 { return float64(s.ForRecording) })
 	x.states(list)
-	x.family("relay_stalled", "gauge", "Whether the service is owed deliveries, may deliver, and has made no attempt for half a minute (1).")
+	x.each(list, "relay_stalled", "Whether the service is owed deliveries, may deliver, and has made no attempt for half a minute (1).",
+		func(s Status) float64 {
+			if s.Stalled {
+				return 1
+			}
+			return 0
+		})
+	guarded := slices.DeleteFunc(slices.Clone(list), func(s Status) bool { return s.State == StateOrphaned })
+	x.each(guarded, "relay_breaker_state", "Circuit breaker of the endpoint: 0 closed, 1 half-open, 2 open.",
+		func(s Status) float64 { return breakerValue(s.Breaker) })
+}
+
+// each writes a gauge with the value of every service.
+func (x *exposition) each(list []Status, name, help string, value func(Status) float64) {
+	x.family(name, "gauge", help)
 	for _, s := range list {
-		stalled := 0.0
-		if s.Stalled {
-			stalled = 1
-		}
-		x.plain("relay_stalled", s.Name, stalled)
-	}
-	x.family("relay_breaker_state", "gauge", "Circuit breaker of the endpoint: 0 closed, 1 half-open, 2 open.")
-	for _, s := range list {
-		if s.State != StateOrphaned {
-			x.plain("relay_breaker_state", s.Name, breakerValue(s.Breaker))
-		}
+		x.plain(name, s.Name, value(s))
 	}
 }
 
@@ -115,8 +112,8 @@ func (x *exposition) letters(list []Status, gone map[string]map[string]int) {
 }
 
 func (x *exposition) lettersOf(service string, dead map[string]int) {
-	for _, reason := range Reasons() {
-		x.labelled("relay_dead_letters", "reason", reason, service, uint64(dead[reason]))
+	for _, reason := range reasons {
+		x.labelled("relay_dead_letters", "reason", reason.Name, service, uint64(dead[reason.Name]))
 	}
 }
 

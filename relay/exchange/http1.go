@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // target is how the requests to a URL begin, and where they go.
@@ -118,25 +120,13 @@ func plainFields(lines string) (Headers, bool) {
 	for lines != "" {
 		line, rest, _ := strings.Cut(lines, "\r\n")
 		name, value, found := strings.Cut(line, ":")
-		if !found || !isToken(name) || strings.ContainsAny(value, "\r\n\x00") {
+		if !found || !httpguts.ValidHeaderFieldName(name) || strings.ContainsAny(value, "\r\n\x00") {
 			return nil, false
 		}
 		h = append(h, Field{name, strings.Trim(value, " \t")})
 		lines = rest
 	}
 	return h, true
-}
-
-// isToken reports whether text may be the name of a field.
-func isToken(text string) bool {
-	for i := range len(text) {
-		c := text[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c >= '0' && c <= '9' || c == '_' {
-			continue
-		}
-		return false
-	}
-	return text != ""
 }
 
 // plainLength is how long the body is. It is not ok where more than a

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // FuzzReadPlain holds that an answer which is read here means the same to
@@ -66,7 +68,7 @@ func FuzzAppendHead(f *testing.F) {
 	f.Add("http://a/%2F?", "X", "a\r\nY: 1\r\n\r\n", "abc")
 	f.Fuzz(func(t *testing.T, link, name, value, body string) {
 		u, err := url.Parse(link)
-		if err != nil || u.Scheme != "http" || u.Host == "" || u.Opaque != "" || !isToken(name) || !isASCII(u.Host) {
+		if err != nil || u.Scheme != "http" || u.Host == "" || u.Opaque != "" || !httpguts.ValidHeaderFieldName(name) || !isASCII(u.Host) {
 			return
 		}
 		a := &Attempt{Method: "POST", URL: u, Header: Headers{{name, value}}, Body: []byte(body)}
