@@ -179,7 +179,7 @@ func (a *app) printServices(services []web.Service, now time.Time, p painter) {
 			fmt.Sprintf("%.0f", s.PerMinute), web.Latency(s.P99), p.count(s.DeadLetters()),
 		)
 		if s.ForRecording > 0 {
-			t.add(fmt.Sprintf("  %s for its recording", counted(s.ForRecording, "delivery waits", "deliveries wait")))
+			t.add("  " + counted(s.ForRecording, "delivery waits for its recording", "deliveries wait for their recordings"))
 		}
 	}
 	t.print(a.out)

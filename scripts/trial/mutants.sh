@@ -68,10 +68,12 @@ parts relay/call/names.go 'tags\("[a-z_ ]+"\)' 'nil' $call
 rows render/filter.go '^var filters' '^\t[a-zA-Z]+\("' ./render
 parts render/filter.go ', (strings\.To|strings\.Trim|new|number|asJSON|boolean|digest|\(\*instant\))[A-Za-z0-9().]*\),$' ', nil),' ./render
 rows render/body.go '^var bodyKinds' '^\t\{' ./render ./relay/route
+parts config/service.go ' default:"[^"]*"' '' ./config
+parts config/config.go ' default:"[^"]*"' '' ./config
 parts config/service.go ',body`' '`' ./relay/route
 parts config/binding.go ',scope`' '`' ./config ./relay/route
 
-rows relay/deliver/reason.go '^var reasons' '^\t\{' ./relay/deliver
+rows relay/deliver/judge.go '^var reasons' '^\t\{' ./relay/deliver
 rows relay/deliver/state.go '^var serviceStates' '^\t\{' ./relay/deliver
 rows relay/deliver/state.go '^var breakerStates' '^\t\{' ./relay/deliver
 parts relay/deliver/state.go '(Well|Ill), "' 'Doubtful, "' ./relay/deliver
