@@ -30,8 +30,8 @@ type Machine interface {
 	Dropped(lost Loss) []Event       // says that events did not fit in the spool
 	Miss(format string, args ...any) // counts what could not be turned
 	Missed() (count int, last string)
-	Calls() int       // in progress
-	Heard() time.Time // the last stamp; zero: none yet
+	Calls() int           // in progress
+	LastStamp() time.Time // the last stamp; zero: none yet
 }
 
 // A Session is one connection to a call server.
@@ -98,7 +98,7 @@ func (s *Collector) Run(ctx context.Context) error {
 
 // sessions keeps a session going.
 func (s *Collector) sessions(ctx context.Context, reason string) {
-	pause, from := MinBackoff, s.lastHeard()
+	pause, from := MinBackoff, s.lastStamp()
 	for ctx.Err() == nil {
 		session := s.connect(reason, from)
 		err := session.Run(ctx)
@@ -107,7 +107,7 @@ func (s *Collector) sessions(ctx context.Context, reason string) {
 		}
 		s.disconnected(err)
 		if session.Settled() {
-			reason, from, pause = GapDisconnect, s.lastHeard(), MinBackoff
+			reason, from, pause = GapDisconnect, s.lastStamp(), MinBackoff
 		}
 		Wait(ctx, jitter(pause))
 		pause = min(2*pause, MaxBackoff)

@@ -50,8 +50,8 @@ func (r *Reporter) Miss(format string, args ...any) {
 // Missed is how much that is, and why the last of it.
 func (r *Reporter) Missed() (int, string) { return r.missed, r.problem }
 
-// Heard is the last stamp.
-func (r *Reporter) Heard() time.Time { return r.Last }
+// LastStamp is the last stamp.
+func (r *Reporter) LastStamp() time.Time { return r.Last }
 
 // Dropped raises what did not fit in the spool.
 func (r *Reporter) Dropped(lost Loss) []Event {

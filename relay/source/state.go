@@ -42,7 +42,7 @@ func (s *Collector) restore() (reason string) {
 	}
 	s.machine.Restored()
 	for _, body := range kept.Pending {
-		s.spool.put(Reread(body, s.machine.Heard()))
+		s.spool.put(Reread(body, s.machine.LastStamp()))
 	}
 	return GapRestart
 }

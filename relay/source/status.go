@@ -45,10 +45,10 @@ func (s *Collector) Status() Status {
 	return status
 }
 
-func (s *Collector) lastHeard() time.Time {
+func (s *Collector) lastStamp() time.Time {
 	s.Lock()
 	defer s.Unlock()
-	return s.machine.Heard()
+	return s.machine.LastStamp()
 }
 
 // Connected notes that there is a connection.

@@ -213,9 +213,9 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// born is when the channel was made of which the id is the Uniqueid or
+// parseID says when the channel was made of which the id is the Uniqueid or
 // Linkedid, [systemname-]seconds.serial.
-func born(id string) (sec, serial int64, ok bool) {
+func parseID(id string) (sec, serial int64, ok bool) {
 	if _, rest, found := cutLast(id, "-"); found {
 		id = rest
 	}
@@ -228,7 +228,7 @@ func born(id string) (sec, serial int64, ok bool) {
 // older reports whether the call a began before the call b, as their Linkedids
 // say.
 func older(a, b string) bool {
-	aSec, aSerial, aOK := born(a)
-	bSec, bSerial, bOK := born(b)
+	aSec, aSerial, aOK := parseID(a)
+	bSec, bSerial, bOK := parseID(b)
 	return aOK && bOK && (aSec < bSec || aSec == bSec && aSerial < bSerial)
 }

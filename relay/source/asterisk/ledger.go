@@ -11,7 +11,7 @@ import (
 // Bounds of what the tracker remembers.
 const (
 	maxCalls = 20_000 // in progress; beyond it the oldest is forgotten and counted
-	maxPast  = 1_000  // ended, for events that come late
+	maxEnded = 1_000  // ended, for events that come late
 )
 
 // ledger is the calls that are known, and their legs: who began each, whom it
@@ -21,7 +21,7 @@ type ledger struct {
 	reporter
 	phones  phones
 	calls   map[string]*call
-	past    []*call // ended ones, oldest first
+	ended   []*call // ended ones, oldest first
 	tallies map[string]tally
 	dials   bool      // dials are heard: a phone that is called or calls is seen as one
 	since   time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
@@ -54,7 +54,7 @@ func (t *ledger) join(p party, at time.Time) *leg {
 		return l
 	}
 	l := &leg{ID: p.ID, Channel: p.Channel, Number: p.Number, Name: p.Name}
-	t.enrol(l, t.callOf(p.Linked, at))
+	t.addLeg(l, t.callOf(p.Linked, at))
 	t.add(l)
 	if c := l.call; l.ID == c.ID {
 		c.From, c.Phone = l.device(), t.phones.is(l.device())
@@ -140,11 +140,11 @@ func (t *ledger) callOf(linked string, at time.Time) *call {
 	if c := t.calls[linked]; c != nil {
 		return c
 	}
-	if c := t.revive(linked); c != nil {
+	if c := t.reopen(linked); c != nil {
 		return c
 	}
 	c := &call{Call: source.Call{ID: linked, Rang: []string{}, Wanted: len(t.Queues) == 0}, Legs: map[string]*leg{}}
-	sec, _, ok := born(linked)
+	sec, _, ok := parseID(linked)
 	if c.Doubt = ok && sec < t.since.Unix(); !c.Doubt {
 		c.Start = at
 	}
@@ -153,7 +153,7 @@ func (t *ledger) callOf(linked string, at time.Time) *call {
 	return c
 }
 
-func (t *ledger) enrol(l *leg, c *call) {
+func (t *ledger) addLeg(l *leg, c *call) {
 	l.call = c
 	c.Legs[l.ID] = l
 }
@@ -164,7 +164,7 @@ func (t *ledger) enrol(l *leg, c *call) {
 // calls of their own.
 func (t *ledger) move(l *leg, linked string, at time.Time) {
 	to := t.calls[linked]
-	ended := slices.ContainsFunc(t.past, func(c *call) bool { return c.ID == linked })
+	ended := slices.ContainsFunc(t.ended, func(c *call) bool { return c.ID == linked })
 	if l.call.Login || ended || to != nil && to.Login {
 		return
 	}
@@ -175,7 +175,7 @@ func (t *ledger) move(l *leg, linked string, at time.Time) {
 func (t *ledger) transfer(l *leg, to *call, at time.Time) {
 	from := l.call
 	delete(from.Legs, l.ID)
-	t.enrol(l, to)
+	t.addLeg(l, to)
 	if from.alive() > 0 {
 		return
 	}
@@ -202,22 +202,22 @@ func (t *ledger) end(c *call, at time.Time) {
 		t.End(&c.Call, e, c.Queue, at)
 	}
 	delete(t.calls, c.ID)
-	t.past = append(t.past, c)
-	if len(t.past) > maxPast {
-		t.forget(t.past[0])
-		t.past = t.past[1:]
+	t.ended = append(t.ended, c)
+	if len(t.ended) > maxEnded {
+		t.forget(t.ended[0])
+		t.ended = t.ended[1:]
 	}
 }
 
-// revive brings an ended call back that has a new leg: its end was told too
+// reopen brings an ended call back that has a new leg: its end was told too
 // early, because not all of its legs show in the events of this login.
-func (t *ledger) revive(linked string) *call {
-	i := slices.IndexFunc(t.past, func(c *call) bool { return c.ID == linked })
+func (t *ledger) reopen(linked string) *call {
+	i := slices.IndexFunc(t.ended, func(c *call) bool { return c.ID == linked })
 	if i < 0 {
 		return nil
 	}
-	c := t.past[i]
-	t.past = slices.Delete(t.past, i, i+1)
+	c := t.ended[i]
+	t.ended = slices.Delete(t.ended, i, i+1)
 	t.calls[linked] = c
 	return c
 }
@@ -290,8 +290,8 @@ func (t *ledger) callFor(l *leg) *call {
 	if c := t.calls[l.Segment.Call]; c != nil {
 		return c
 	}
-	if i := slices.IndexFunc(t.past, func(c *call) bool { return c.ID == l.Segment.Call }); i >= 0 {
-		return t.past[i]
+	if i := slices.IndexFunc(t.ended, func(c *call) bool { return c.ID == l.Segment.Call }); i >= 0 {
+		return t.ended[i]
 	}
 	return l.call
 }

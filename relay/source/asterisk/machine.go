@@ -30,7 +30,7 @@ func newMachine(name string, queues, patterns []string, folder string) *machine 
 func (m *machine) apply(ev ami.Message, at time.Time) []source.Event {
 	m.overdue(at)
 	m.hearing.hear(ev)
-	m.turn(ev, at)
+	m.translate(ev, at)
 	return m.Raised()
 }
 
@@ -43,8 +43,8 @@ func (m *machine) tick(at time.Time) []source.Event {
 	return m.Raised()
 }
 
-// turn is the table of what each manager event means.
-func (m *machine) turn(ev ami.Message, at time.Time) {
+// translate is the table of what each manager event means.
+func (m *machine) translate(ev ami.Message, at time.Time) {
 	switch name := ev.Event(); name {
 	case "Newchannel":
 		m.leg(ev, "", at)

@@ -136,7 +136,7 @@ func (t *tracker) knows(claim, linked string, o offer) bool {
 	past := func(c *call) bool {
 		return slices.ContainsFunc(c.Past, func(s *segment) bool { return is(s, c) })
 	}
-	return slices.ContainsFunc(slices.Collect(maps.Values(t.calls)), past) || slices.ContainsFunc(t.past, past)
+	return slices.ContainsFunc(slices.Collect(maps.Values(t.calls)), past) || slices.ContainsFunc(t.ended, past)
 }
 
 // of reports whether a queue means the segment when it names an agent.

@@ -27,7 +27,7 @@ func (m *registry) leg(id string, ev esl.Event, at time.Time) *leg {
 		case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "RECORD_STOP", "CHANNEL_UNBRIDGE":
 			return nil
 		}
-		l = m.born(id, ev, at)
+		l = m.newLeg(id, ev, at)
 	}
 	l.stale = false
 	m.learn(l, ev)
@@ -60,8 +60,8 @@ func deviceOf(ev esl.Event) string {
 	return cmp.Or(userOf(ev.Get("variable_presence_id")), dialled, userOf(ev.Get("variable_cc_agent")))
 }
 
-// born makes a leg known, and its call when it is a caller's.
-func (m *registry) born(id string, ev esl.Event, at time.Time) *leg {
+// newLeg makes a leg known, and its call when it is a caller's.
+func (m *registry) newLeg(id string, ev esl.Event, at time.Time) *leg {
 	l := &leg{ID: id, Channel: ev.Get("Channel-Name"), Half: ev.Get("variable_other_loopback_leg_uuid"), Created: at}
 	if created := ev.Time("Caller-Channel-Created-Time"); !created.IsZero() && ev.Name() != "CHANNEL_CREATE" {
 		l.Created = created

@@ -100,7 +100,7 @@ func (v *survey) found(m *machine, ev esl.Event) {
 	id := ev.Get("Unique-ID")
 	l := m.legs[id]
 	if l == nil {
-		l = m.born(id, ev, ev.Stamp())
+		l = m.newLeg(id, ev, ev.Stamp())
 		l.record(m.files.below(ev.Get("variable_relay_recording")), l.Created)
 	}
 	l.stale = false
