@@ -23,7 +23,7 @@ func TestStatusShowsAllThatMayBeWrong(t *testing.T) {
 		Gone:    map[string]map[string]int{"old": {"removed": 3}},
 		Unbound: &web.Unbound{Count: 2, Event: "call_end", Scope: "queue sales", At: now},
 	}
-	for _, name := range strings.Fields("a b c d e f g h i j") {
+	for name := range strings.FieldsSeq("a b c d e f g h i j") {
 		st.Services = append(st.Services, web.Service{Name: name, State: "active", Breaker: "open", HeldBy: "breaker open", Waiting: 1, ForRecording: 2, Oldest: now.Add(-time.Minute)})
 	}
 	st.Judge()
