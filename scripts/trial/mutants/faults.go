@@ -20,7 +20,7 @@ var faults = []fault{
 	{"what cannot be buried is swept all the same", "WhatCannotBeStoredElsewhere", "if err := b.bury(entries, d); err != nil {", "if err := b.bury(entries, d); false && err != nil {"},
 	{"letters that were not put back are removed", "ALetterThatIsNotPutBack", "if err := b.s.Put(ctx, g); err != nil { return err }", "_ = b.s.Put(ctx, g)"},
 	{"a purge of retries takes one too many", "APurgeOfFinishedRetries", "eng.Purge(ctx, record.Retry, \"\", floor+1)", "eng.Purge(ctx, record.Retry, \"\", floor+2)"},
-	{"finished retries are not kept in the floors", "TheFloorsKeepWhichRetries", "fl.Gone = record.Ascending(s.q.retries.gone)", "fl.Gone = nil"},
+	{"finished retries are not kept in the floors", "TheFloorsKeepWhichRetries", "fl.Gone = record.Ascending(s.q.retries.gone)", "fl.Gone = record.Ascending(nil)"},
 
 	// Room is made, and asked for.
 	{"a purge that fails is no failure", "PurgeForWhichThereIsNoRoom", " || code == codeFailed {", " {\n_ = codeFailed"},
