@@ -54,6 +54,7 @@ soap.operation = "Record"
 		{"plain headers", plain.Headers, []Field{{Name: "X-A", Value: "1"}, {Name: "X-B", Value: "2"}}},
 		{"plain bearer", plain.Auth.Bearer.Value(), "default"},
 		{"plain failures", plain.Breaker.Failures, 7},
+		{"connections are kept", plain.KeepAlive, true},
 		{"times need a zone", plain.Timezone != nil && c.Intake.Timezone != nil, true},
 		{"plain ratio", plain.Breaker.Ratio, 0.5},
 		{"plain tls", *plain.TLS, TLS{ServerName: "shared.example.com", MinVersion: "1.3"}},
