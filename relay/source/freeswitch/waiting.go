@@ -42,7 +42,7 @@ func (v *stay) of(member string, do func(*stay)) {
 }
 
 // enter takes a caller into a queue.
-func (m *machine) enter(c *call, queue, member string, at time.Time) {
+func (m *registry) enter(c *call, queue, member string, at time.Time) {
 	c.Visits++
 	c.Visit = &stay{N: c.Visits, Queue: queue, Member: member, Joined: source.Later(at, c.Start)}
 	c.Wanted = c.Wanted || m.Wants(queue, &c.Call)
@@ -54,7 +54,7 @@ func (m *machine) enter(c *call, queue, member string, at time.Time) {
 }
 
 // leave lets a caller go whom nobody answered.
-func (m *machine) leave(c *call, result string, at time.Time) {
+func (m *registry) leave(c *call, result string, at time.Time) {
 	c.Visit.Left, c.Visit.Result = source.Later(at, c.Visit.Joined), result
 	m.queued(c, "queue_abandon", result, at)
 }
