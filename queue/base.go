@@ -14,7 +14,7 @@ import (
 // base is what the queue stands on, the embedded server or a cluster: all that
 // differs between the two is here.
 type base interface {
-	journal.Ground
+	journal.Backend
 	sharing
 	// load takes up what the folder holds, once.
 	load(ctx context.Context) error
@@ -113,7 +113,7 @@ func (b *embedded) load(context.Context) error {
 	return nil
 }
 
-// Start implements [journal.Ground].
+// Start implements [journal.Backend].
 func (b *embedded) Start(ctx context.Context) (*engine.Engine, error) {
 	if b.q.hub == nil {
 		return b.Embedded.Start(ctx)
@@ -128,7 +128,7 @@ func (b *solo) keeps() bool              { return true }
 func (b *solo) term() uint64             { return embeddedTerm }
 func (b *solo) stamp(uint64) string      { return "" }
 
-// Recover implements [journal.Ground].
+// Recover implements [journal.Backend].
 func (b *embedded) Recover(ctx context.Context, eng *engine.Engine, first bool) error {
 	err := b.Embedded.Recover(ctx, eng, first)
 	if err == nil && first {
@@ -137,7 +137,7 @@ func (b *embedded) Recover(ctx context.Context, eng *engine.Engine, first bool) 
 	return err
 }
 
-// Serve implements [journal.Ground].
+// Serve implements [journal.Backend].
 func (b *embedded) Serve(ctx context.Context, eng *engine.Engine) error {
 	if err := b.q.attachLanes(ctx, eng); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (b *embedded) Serve(ctx context.Context, eng *engine.Engine) error {
 	return b.q.cached.ask(ctx, eng)
 }
 
-// Lose implements [journal.Ground].
+// Lose implements [journal.Backend].
 func (b *embedded) Lose(stream string) int { return b.q.lose(stream) }
 
 func (b *solo) serve(l *Lane, eng *engine.Engine) { l.pull.attachOnce(eng) }

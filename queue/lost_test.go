@@ -115,7 +115,7 @@ func TestAFailureDuringARestartCausesAnother(t *testing.T) {
 	q := open(t, engine.Options{Dir: t.TempDir()})
 	b := &failingOnce{base: q.base, q: q}
 	var engines []*engine.Engine
-	q.store.Ground = b
+	q.store.Backend = b
 	q.store.Fail(errors.New("made up"))
 	eventually(t, "the queue takes records again", func() bool {
 		if eng := q.store.Engine(); eng != nil && !slices.Contains(engines, eng) && b.failed.Load() {

@@ -20,7 +20,7 @@ import (
 type Queue struct {
 	*dead.Book // dead letters
 	*dead.Log  // attempts and transcripts
-	hall       // lanes
+	laneSet
 
 	store   *journal.Store
 	base    base
@@ -50,10 +50,10 @@ func Open(ctx context.Context, o engine.Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{Book: dead.NewBook(store), Log: dead.NewLog(store), store: store, hall: hall{lanes: map[string]*Lane{}}}
+	q := &Queue{Book: dead.NewBook(store), Log: dead.NewLog(store), store: store, laneSet: laneSet{lanes: map[string]*Lane{}}}
 	q.saving = saving{q: q, stirred: make(chan struct{}, 1)}
 	q.retries, q.parking, q.cached = retries{q: q, wake: make(chan struct{}, 1)}, parking{q}, statsCache{q: q}
-	q.hall.q, q.burial.q, q.watch.q, q.upkeep.q, q.trimmer.q = q, q, q, q, q
+	q.laneSet.q, q.burial.q, q.watch.q, q.upkeep.q, q.trimmer.q = q, q, q, q, q
 	q.base = newBase(q)
 	q.loading = newLoading(q)
 	store.Events.OnStored = q.base.stored

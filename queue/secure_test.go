@@ -18,7 +18,7 @@ func TestCloseWhileNothingCanBeWrittenIsNotClean(t *testing.T) {
 		dir := t.TempDir()
 		q := open(t, engine.Options{Dir: dir})
 		if down != nil {
-			q.store.Ground = unwritable{q.base}
+			q.store.Backend = unwritable{q.base}
 			q.store.Fail(down)
 		}
 		if err := q.Close(testContext(t)); err != nil {

@@ -1,6 +1,6 @@
 // Package journal is the streams that keep what is promised. A [Store] has them, and
 // a [Runner] starts the JetStream below anew when writing failed; what it stands on
-// is a [Ground]. After a crash or an error of the disk nothing is believed that was
+// is a [Backend]. After a crash or an error of the disk nothing is believed that was
 // not read back, see [Embedded].
 //
 // It writes through one [Committer] per stream, which commits together

@@ -12,19 +12,19 @@ import (
 	"callrelay/queue/engine"
 )
 
-// Embedded is the part of a [Ground] that is the same for every store with a
+// Embedded is the part of a [Backend] that is the same for every store with a
 // server of its own, over its folder.
 type Embedded struct{ Store *Store }
 
-// Patience implements [Ground].
+// Patience implements [Backend].
 func (e Embedded) Patience() (open, start time.Duration) { return 0, 0 }
 
-// Start implements [Ground].
+// Start implements [Backend].
 func (e Embedded) Start(ctx context.Context) (*engine.Engine, error) {
 	return engine.Start(ctx, e.Store.Folder, e.Store.Options, nil)
 }
 
-// Shape implements [Ground].
+// Shape implements [Backend].
 func (e Embedded) Shape(streams []jetstream.StreamConfig) []jetstream.StreamConfig { return streams }
 
 // Recover believes what the streams hold only when that is sure to be on disk.
@@ -38,7 +38,7 @@ func (e Embedded) Recover(ctx context.Context, eng *engine.Engine, first bool) e
 	return nil
 }
 
-// Writer implements [Ground].
+// Writer implements [Backend].
 func (e Embedded) Writer(ctx context.Context, eng *engine.Engine, stream string) (Writer, error) {
 	p, err := NewPublisher(ctx, eng, stream)
 	if err == nil {
@@ -47,13 +47,13 @@ func (e Embedded) Writer(ctx context.Context, eng *engine.Engine, stream string)
 	return p, err
 }
 
-// Read implements [Ground].
+// Read implements [Backend].
 func (e Embedded) Read(ctx context.Context, eng *engine.Engine, stream string, seq uint64) (*nats.Msg, error) {
 	m, _, err := eng.GetDirect(ctx, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
 	return m, err
 }
 
-// Fall implements [Ground].
+// Fall implements [Backend].
 func (e Embedded) Fall() {}
 
 // Probe writes to the folder as the server would.

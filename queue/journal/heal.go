@@ -26,7 +26,7 @@ type Runner struct {
 	Options engine.Options
 	Log     *slog.Logger
 	Folder  *engine.Folder
-	Ground  Ground          // what it stands on
+	Backend Backend         // what it stands on
 	Ctx     context.Context // of the goroutines; ended by the close of the store
 
 	adopt  func(ctx context.Context, eng *engine.Engine, first bool) error // takes up a JetStream that was started
@@ -49,13 +49,13 @@ func newRunner(ctx context.Context, o engine.Options, f *engine.Folder, adopt fu
 	return r
 }
 
-// Open starts over a ground, with some patience with servers that are being
+// Open starts over a backend, with some patience with servers that are being
 // started too. After an error the store may be failed, and tries again, or
 // released.
-func (r *Runner) Open(ctx context.Context, ground Ground) error {
-	r.Ground = ground
+func (r *Runner) Open(ctx context.Context, backend Backend) error {
+	r.Backend = backend
 	began := time.Now()
-	patience, _ := ground.Patience()
+	patience, _ := backend.Patience()
 	for {
 		err := r.start(ctx, true)
 		if err == nil || time.Since(began) >= patience || ctx.Err() != nil {
@@ -69,7 +69,7 @@ func (r *Runner) Open(ctx context.Context, ground Ground) error {
 // start starts the server and brings everything into step with what it has
 // stored. It runs at Open, and again after a write error is over.
 func (r *Runner) start(ctx context.Context, first bool) error {
-	eng, err := r.Ground.Start(ctx)
+	eng, err := r.Backend.Start(ctx)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (r *Runner) Fail(err error) {
 	if !first {
 		return
 	}
-	r.Ground.Fall()
+	r.Backend.Fall()
 	r.refuse(down)
 	r.Log.Error("queue stopped taking events", "err", err)
 	r.broken <- struct{}{}
@@ -172,7 +172,7 @@ func (r *Runner) restart(ctx context.Context, last *string) bool {
 	if eng := r.engine.Swap(nil); eng != nil {
 		eng.Stop()
 	}
-	if err := r.Ground.Probe(); err != nil {
+	if err := r.Backend.Probe(); err != nil {
 		return false
 	}
 	r.mu.Lock()
@@ -208,7 +208,7 @@ func (r *Runner) upAgain() error {
 
 // restartIn starts within the time that a start may take here.
 func (r *Runner) restartIn(ctx context.Context) error {
-	if _, limit := r.Ground.Patience(); limit > 0 {
+	if _, limit := r.Backend.Patience(); limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()

@@ -133,5 +133,5 @@ func (s *Store) lose(stream string) {
 		s.Events.Claims.Reset()
 		s.Events.CommitMu.Unlock()
 	}
-	s.Lost.add(Loss{stream, time.Now(), s.Ground.Lose(stream)})
+	s.Lost.add(Loss{stream, time.Now(), s.Backend.Lose(stream)})
 }

@@ -63,22 +63,22 @@ func NewStore(ctx context.Context, o engine.Options, claims *Claims) (*Store, er
 
 // adopt brings everything into step with what a JetStream has stored.
 func (s *Store) adopt(ctx context.Context, eng *engine.Engine, first bool) error {
-	if err := engine.EnsureStreams(ctx, eng, s.Ground.Shape(engine.StreamConfigs(s.Options))); err != nil {
+	if err := engine.EnsureStreams(ctx, eng, s.Backend.Shape(engine.StreamConfigs(s.Options))); err != nil {
 		return err
 	}
 	if err := s.identify(ctx, eng); err != nil {
 		return err
 	}
-	if err := s.Ground.Recover(ctx, eng, first); err != nil {
+	if err := s.Backend.Recover(ctx, eng, first); err != nil {
 		return err
 	}
 	s.engine.Store(eng) // lanes hand out as soon as they are attached
-	if err := s.Ground.Serve(ctx, eng); err != nil {
+	if err := s.Backend.Serve(ctx, eng); err != nil {
 		return err
 	}
 	var outs [3]Writer
 	for i, c := range s.committers() {
-		out, err := s.Ground.Writer(ctx, eng, c.Stream)
+		out, err := s.Backend.Writer(ctx, eng, c.Stream)
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (s *Store) Get(ctx context.Context, stream string, seq uint64) (*nats.Msg, 
 	if eng == nil {
 		return nil, record.ErrUnavailable
 	}
-	return s.Ground.Read(ctx, eng, stream, seq)
+	return s.Backend.Read(ctx, eng, stream, seq)
 }
 
 // Remove runs an operation that deletes from a stream. One that JetStream could

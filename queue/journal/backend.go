@@ -10,8 +10,8 @@ import (
 	"callrelay/queue/engine"
 )
 
-// Ground is what a store stands on: an embedded server, or a cluster.
-type Ground interface {
+// Backend is what a store stands on: an embedded server, or a cluster.
+type Backend interface {
 	// Patience is how long the first start tries, and a later one may take; 0: the
 	// first tries once, a later one takes what it takes.
 	Patience() (open, start time.Duration)

@@ -12,8 +12,8 @@ import (
 	"callrelay/queue/record"
 )
 
-// hall holds the lanes of all services.
-type hall struct {
+// laneSet holds the lanes of all services.
+type laneSet struct {
 	q     *Queue
 	mu    sync.Mutex
 	lanes map[string]*Lane
@@ -21,37 +21,37 @@ type hall struct {
 }
 
 // lane returns the lane of a service, which may not be attached yet.
-func (h *hall) lane(service string) *Lane {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l := h.lanes[service]
+func (s *laneSet) lane(service string) *Lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.lanes[service]
 	if l == nil {
-		l = newLane(h.q, service)
-		h.lanes[service] = l
-		h.count.Add(1)
+		l = newLane(s.q, service)
+		s.lanes[service] = l
+		s.count.Add(1)
 	}
 	return l
 }
 
-func (h *hall) allLanes() []*Lane {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	lanes := make([]*Lane, 0, len(h.lanes))
-	for _, l := range h.lanes {
+func (s *laneSet) allLanes() []*Lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lanes := make([]*Lane, 0, len(s.lanes))
+	for _, l := range s.lanes {
 		lanes = append(lanes, l)
 	}
 	return lanes
 }
 
 // attachLanes attaches a lane for every service that has records, or had.
-func (h *hall) attachLanes(ctx context.Context, eng *engine.Engine) error {
+func (s *laneSet) attachLanes(ctx context.Context, eng *engine.Engine) error {
 	counts, err := eng.SubjectCounts(ctx, record.Events)
 	if err != nil {
 		return err
 	}
 	for subject := range counts {
 		if service := record.ServiceOf(subject); service != journal.MarkService {
-			h.lane(service)
+			s.lane(service)
 		}
 	}
 	last, err := eng.LastSeq(ctx, record.Events)
@@ -60,13 +60,13 @@ func (h *hall) attachLanes(ctx context.Context, eng *engine.Engine) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
-	for _, l := range h.allLanes() {
+	for _, l := range s.allLanes() {
 		g.Go(func() error { return l.pull.attachAt(ctx, eng, last) })
 	}
 	return g.Wait()
 }
 
 // fetchBytes is what each lane may hold in advance.
-func (h *hall) fetchBytes() int {
-	return min(max(allFetchBytes/max(int(h.count.Load()), 1), minFetchBytes), maxFetchBytes)
+func (s *laneSet) fetchBytes() int {
+	return min(max(allFetchBytes/max(int(s.count.Load()), 1), minFetchBytes), maxFetchBytes)
 }
