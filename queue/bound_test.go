@@ -83,21 +83,21 @@ func TestAFullDiskTakesHistoryAndThenRefuses(t *testing.T) {
 		write(t, q, heavy("crm", n))
 		next(t, l, 1)[0].Finish()
 	}
-	disk := func(free func(kept int) int64) {
-		q.store.Space.Pretend(q.store.Options.MaxBytes, func() (int64, int64, error) { return free(stored(t, q)) + 1<<20, 1 << 20, nil })
+	disk := func(free func() int64) {
+		q.store.Space.Pretend(q.store.Options.MaxBytes, func() (int64, int64, error) { return free() + 1<<20, 1 << 20, nil })
 	}
-	disk(func(kept int) int64 { // others have all but what the history takes
-		if kept > 0 {
+	disk(func() int64 { // others have all but what the history takes
+		if stored(t, q) > 0 {
 			return 0
 		}
 		return 2 << 20
 	})
 	write(t, q, heavy("crm", 100))
-	disk(func(int) int64 { return 0 })
+	disk(func() int64 { return 0 })
 	if err := q.Write(testContext(t), []record.Record{heavy("crm", 101)}); !errors.Is(err, record.ErrFull) {
 		t.Fatalf("got %v, want ErrFull: it owes what it holds", err)
 	}
-	disk(func(int) int64 { return 8 << 20 })
+	disk(func() int64 { return 8 << 20 })
 	write(t, q, heavy("crm", 102))
 	if got := ids(next(t, l, 2)); got[0] != "crm-100" || got[1] != "crm-102" {
 		t.Errorf("got %v", got)
