@@ -269,3 +269,17 @@ func TestNewestLettersComeFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsReadOfEmptyStreams: a stream that nothing was ever stored in has no
+// first record to look back to.
+func TestNothingIsReadOfEmptyStreams(t *testing.T) {
+	t.Parallel()
+	q := open(t, engine.Options{Dir: t.TempDir()})
+	tried, err1 := q.History(testContext(t), Attempts, "crm", 10)
+	seen, err2 := q.History(testContext(t), Debug, "crm", 10)
+	letters := 0
+	err3 := q.Letters(testContext(t), record.Filter{Newest: 10}, func(record.Letter) bool { letters++; return true })
+	if err := errors.Join(err1, err2, err3); err != nil || len(tried)+len(seen)+letters != 0 {
+		t.Errorf("got %v, %v and %d letters: %v", tried, seen, letters, err)
+	}
+}

@@ -191,8 +191,9 @@ func ReadNewest[T any](ctx context.Context, e *Engine, stream, filter string, n 
 		return nil, fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	state := s.CachedInfo().State
+	first := max(state.FirstSeq, 1) // 0 of a stream that nothing was ever stored in
 	for back := uint64(n); ; back *= 8 {
-		from := max(state.FirstSeq, 1)
+		from := first
 		if state.LastSeq >= back {
 			from = max(from, state.LastSeq-back+1)
 		}
@@ -204,7 +205,7 @@ func ReadNewest[T any](ctx context.Context, e *Engine, stream, filter string, n 
 			}
 			return true
 		})
-		if err != nil || len(found) >= n || from <= state.FirstSeq {
+		if err != nil || len(found) >= n || from == first {
 			slices.Reverse(found)
 			return found[:min(len(found), n)], err
 		}
