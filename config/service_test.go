@@ -57,6 +57,7 @@ soap.operation = "Record"
 		{"connections are kept", plain.KeepAlive, true},
 		{"times need a zone", plain.Timezone != nil && c.Intake.Timezone != nil, true},
 		{"plain ratio", plain.Breaker.Ratio, 0.5},
+		{"plain retry_on", plain.RetryOn.String(), "3xx, 401, 403, 404, 407, 408, 425, 429, 5xx"},
 		{"plain tls", *plain.TLS, TLS{ServerName: "shared.example.com", MinVersion: "1.3"}},
 		{"plain soap", plain.SOAP, (*SOAP)(nil)},
 		{"own group", own.Group, ""},
