@@ -177,7 +177,7 @@ func (a *address) append(dst []byte, r *run) ([]byte, error) {
 			return dst, err
 		}
 		if a.segments[i].guarded && dots(dst[start:]) {
-			return dst, &Error{Key: "url", Text: fmt.Sprintf("the path segment became %q, which leads elsewhere", dst[start+1:])}
+			return dst, &Error{Key: "url", Text: fmt.Sprintf("the path segment became %q, which leads elsewhere", string(dst[start+1:]))}
 		}
 	}
 	query := len(dst)

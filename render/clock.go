@@ -100,19 +100,25 @@ func parseWall(s string) (time.Time, string, bool) {
 	}
 	for i := range len(form) {
 		switch c := s[i]; {
-		case i == 10 && (c == 'T' || c == 't' || c == ' '):
-		case i != 10 && '0' <= form[i] && form[i] <= '9' && '0' <= c && c <= '9':
-		case i != 10 && c == form[i]:
+		case '0' <= form[i] && form[i] <= '9' && '0' <= c && c <= '9':
+		case form[i] == ' ' && (c == 'T' || c == 't' || c == ' '):
+		case form[i] != ' ' && c == form[i]:
 		default:
 			return time.Time{}, "", false
 		}
 	}
-	num := func(from, to int) int { n, _ := strconv.Atoi(s[from:to]); return n }
+	num := func(from, to int) (n int) {
+		for _, c := range []byte(s[from:to]) {
+			n = 10*n + int(c-'0')
+		}
+		return n
+	}
 	year, month, day := num(0, 4), num(5, 7), num(8, 10)
 	hour, minute, second := num(11, 13), num(14, 16), num(17, 19)
 	decimals, rest, ok := cutDecimals(s[len(form):])
 	t := time.Date(year, time.Month(month), day, hour, minute, second, int(fraction(decimals)), time.UTC)
-	ok = ok && t.Day() == day && t.Month() == time.Month(month) && hour < 24 && minute < 60 && second < 60
+	_, m, d := t.Date()
+	ok = ok && d == day && m == time.Month(month) && hour < 24 && minute < 60 && second < 60
 	return t, rest, ok
 }
 

@@ -96,12 +96,19 @@ func (t *tag) there(r *run) (name string, ok bool, err error) {
 	return v.text(), !v.missing(), nil
 }
 
+// carry notes that a file stands before a byte of the body.
+func (r *run) carry(at int, tag string) {
+	more := r.more()
+	more.files = append(more.files, File{at, tag})
+}
+
 // boundary parts the body. It is made for each, so that no value can hold it.
 func (r *run) boundary() string {
-	if r.random == "" {
-		r.random = "relay-" + strings.ToLower(rand.Text())
+	more := r.more()
+	if more.random == "" {
+		more.random = "relay-" + strings.ToLower(rand.Text())
 	}
-	return r.random
+	return more.random
 }
 
 func (m *multipart) size() int {
@@ -143,7 +150,7 @@ func (p part) append(dst []byte, r *run) (_ []byte, err error) {
 		dst, err = p.value.append(append(dst, "\r\n\r\n"...), r)
 	} else if name, ok, missing := p.file.there(r); ok {
 		dst = fmt.Appendf(dst, "; filename=\"%s\"\r\nContent-Type: %s\r\n\r\n", escapeName(name), r.values(p.file.name+".type").Text)
-		r.files = append(r.files, File{len(dst), p.file.name})
+		r.carry(len(dst), p.file.name)
 	} else {
 		r.omitted, err = true, missing
 	}
@@ -183,7 +190,7 @@ func (b fileBody) append(dst []byte, r *run) ([]byte, error) {
 	if err == nil && !ok {
 		err = b.fail(errNoFile)
 	}
-	r.files = append(r.files, File{len(dst), b.name})
+	r.carry(len(dst), b.name)
 	return dst, err
 }
 
@@ -191,20 +198,20 @@ var errNoFile = errors.New("there is no recording to send")
 
 // encode stands for a file in base64 until the body is complete.
 func (r *run) encode(t *tag) Value {
-	r.encoded = t.name
+	r.more().encoded = t.name
 	return Value{String, r.boundary()}
 }
 
 // cut takes out of a body what stands for a file in base64, and notes where.
 func (r *run) cut(body []byte) []byte {
-	if r.encoded == "" {
+	if r.seldom == nil || r.seldom.encoded == "" {
 		return body
 	}
 	parts := bytes.Split(body, []byte(r.boundary()))
 	body = body[:0]
 	for i, part := range parts {
 		if i > 0 {
-			r.files = append(r.files, File{len(body), r.encoded})
+			r.carry(len(body), r.seldom.encoded)
 		}
 		body = append(body, part...)
 	}

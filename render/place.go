@@ -96,17 +96,21 @@ func appendRune(dst []byte, r rune) []byte {
 
 // appendPercent percent-encodes all of s but the unreserved characters of RFC 3986.
 func appendPercent(dst []byte, s string, plus bool) []byte {
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case unreserved(c):
-			dst = append(dst, c)
-		case c == ' ' && plus:
+	done := 0
+	for i := range len(s) {
+		c := s[i]
+		if unreserved(c) {
+			continue
+		}
+		dst = append(dst, s[done:i]...)
+		if c == ' ' && plus {
 			dst = append(dst, '+')
-		default:
+		} else {
 			dst = append(dst, '%', hexDigits[c>>4], hexDigits[c&15])
 		}
+		done = i + 1
 	}
-	return dst
+	return append(dst, s[done:]...)
 }
 
 func unreserved(c byte) bool {

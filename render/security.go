@@ -53,7 +53,7 @@ func (s *security) append(dst []byte, r *run) []byte {
 	if s.digest {
 		kind, secret = passwordHash, s.hash(nonce, created)
 	}
-	r.mask = append(r.mask, secret)
+	r.more().mask = append(r.more().mask, secret)
 	return fmt.Appendf(dst, `<wsse:Security xmlns:wsse="%s" xmlns:wsu="%s"><wsse:UsernameToken>`+
 		`<wsse:Username>%s</wsse:Username><wsse:Password Type="%s">%s</wsse:Password>`+
 		`<wsse:Nonce EncodingType="%s">%s</wsse:Nonce><wsu:Created>%s</wsu:Created>`+

@@ -21,11 +21,11 @@ func (s sequence) append(dst []byte, r *run) ([]byte, error) {
 			continue
 		}
 		v, err := p.tag.value(r)
-		if errors.Is(err, errOmitted) {
-			dst = append(dst, omitted)
-			continue
-		}
 		if err != nil {
+			if errors.Is(err, errOmitted) {
+				dst = append(dst, omitted)
+				continue
+			}
 			return dst, err
 		}
 		if dst, err = p.place.append(dst, v.text()); err != nil {

@@ -20,21 +20,35 @@ type run struct {
 	values   Values
 	now      time.Time
 	mappings map[string]string
+	steps    *[]Step // nil unless traced
+	seldom   *seldom // nil until needed
 	reject   bool
-	steps    *[]Step  // nil unless traced
-	mask     []string // collects [Request.Mask]
-	body     []byte   // of the request, where a tag needs it
-	files    []File   // collects [Request.Files]
-	random   string   // the boundary, once there is one
-	encoded  string   // the tag of a file in base64 that was met; empty: none was
-	omitted  bool     // something is marked to be left out
+	omitted  bool // something is marked to be left out
+}
+
+// seldom is the part of a run's state that few templates need. It stands apart
+// because each delivery allocates a run.
+type seldom struct {
+	mask    []string // collects [Request.Mask]
+	files   []File   // collects [Request.Files]
+	body    []byte   // of the request, for a tag outside it
+	random  string   // the boundary, once there is one
+	encoded string   // the tag of a file in base64 that was met; empty: none was
+}
+
+// more returns the state that few templates need.
+func (r *run) more() *seldom {
+	if r.seldom == nil {
+		r.seldom = &seldom{}
+	}
+	return r.seldom
 }
 
 // value looks the tag up and applies mappings and filters.
 func (t *tag) value(r *run) (Value, error) {
 	raw := r.values(t.name)
 	if t.signs {
-		raw = Value{String, string(r.body)}
+		raw = Value{String, string(r.more().body)}
 	}
 	if t.omits && raw.missing() && !t.fallback {
 		r.omitted = true
@@ -47,8 +61,10 @@ func (t *tag) value(r *run) (Value, error) {
 		return Value{}, &Error{Key: t.key, Tag: t.source, Text: "the event lacks it"}
 	}
 	v := raw
-	if to, ok := r.mappings[v.Text]; ok && !v.missing() {
-		v = Value{String, to}
+	if r.mappings != nil && !v.missing() {
+		if to, ok := r.mappings[v.Text]; ok {
+			v = Value{String, to}
+		}
 	}
 	if t.encoded && !v.missing() {
 		v = r.encode(t)

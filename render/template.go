@@ -108,7 +108,7 @@ func (t *Template) render(r *run) (Request, error) {
 		if req.Body, err = t.bytes(r); err != nil {
 			return Request{}, err
 		}
-		r.body = req.Body
+		r.more().body = req.Body
 	}
 	if req.URL, err = t.url.render(r); err != nil {
 		return Request{}, err
@@ -138,7 +138,9 @@ func (t *Template) render(r *run) (Request, error) {
 			return Request{}, err
 		}
 	}
-	req.Mask, req.Files = r.mask, r.files
+	if r.seldom != nil {
+		req.Mask, req.Files = r.seldom.mask, r.seldom.files
+	}
 	return req, nil
 }
 
