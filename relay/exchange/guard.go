@@ -64,23 +64,21 @@ func (g guard) control(_ context.Context, _, address string, _ syscall.RawConn) 
 	return g.check(at)
 }
 
-// check returns an error that is errBlocked when the address may not be called.
+// check returns an error that is errBlocked when the address may not be called,
+// nor one that it may be translated to on its way.
 func (g guard) check(at netip.AddrPort) error {
 	addr := at.Addr().WithZone("").Unmap()
-	for _, a := range append(embedded(addr), addr) {
-		if slices.Contains(metadataAddrs, a) {
+	for _, a := range append([]netip.Addr{addr}, embedded(addr)...) {
+		if slices.ContainsFunc(metadataNets, func(n netip.Prefix) bool { return n.Contains(a) }) {
 			return fmt.Errorf("%w: %s is a cloud metadata address", ErrBlocked, addr)
 		}
-	}
-	if g.isOwn(netip.AddrPortFrom(addr, at.Port())) {
-		return fmt.Errorf("%w: %s is a listener of the relay itself", ErrBlocked, at)
-	}
-	if g.private {
-		return nil
-	}
-	for _, n := range privateNets {
-		if n.prefix.Contains(addr) {
-			return fmt.Errorf("%w: %s is %s (allow_private = false)", ErrBlocked, addr, n.what)
+		if g.isOwn(netip.AddrPortFrom(a, at.Port())) {
+			return fmt.Errorf("%w: %s is a listener of the relay itself", ErrBlocked, at)
+		}
+		for _, n := range privateNets {
+			if !g.private && n.prefix.Contains(a) {
+				return fmt.Errorf("%w: %s is %s (allow_private = false)", ErrBlocked, addr, n.what)
+			}
 		}
 	}
 	return nil

@@ -2,23 +2,25 @@ package exchange
 
 import "net/netip"
 
-// metadataAddrs are where clouds hand credentials to whoever asks from inside:
+// metadataNets are where clouds hand credentials to whoever asks from inside:
 // no service is ever there.
-var metadataAddrs = addrs(
-	"169.254.169.254",   // AWS, Azure, Google, DigitalOcean and most others
-	"169.254.170.2",     // AWS container credentials
-	"169.254.170.23",    // AWS pod identity
-	"169.254.0.23",      // Tencent
-	"100.100.100.200",   // Alibaba
-	"169.254.42.42",     // Scaleway
-	"168.63.129.16",     // Azure's host
-	"192.0.0.192",       // Oracle
-	"fd00:ec2::254",     // AWS
-	"fd00:ec2::23",      // AWS pod identity
-	"fd20:ce::254",      // Google
-	"fd00:42::42",       // Scaleway
-	"fd00:a9fe:a9fe::1", // Akamai
-	"fe80::a9fe:a9fe",   // OpenStack
+var metadataNets = prefixes(
+	"169.254.169.254/32",     // AWS, Azure, Google, DigitalOcean and most others
+	"169.254.170.2/32",       // AWS container credentials
+	"169.254.170.23/32",      // AWS pod identity
+	"169.254.0.23/32",        // Tencent
+	"100.100.100.200/32",     // Alibaba
+	"100.96.0.96/32",         // Volcengine
+	"169.254.42.42/32",       // Scaleway
+	"168.63.129.16/32",       // Azure's host
+	"192.0.0.0/24",           // Oracle, among addresses that are set apart for protocols
+	"fd00:ec2::254/128",      // AWS
+	"fd00:ec2::23/128",       // AWS pod identity
+	"fd20:ce::254/128",       // Google
+	"fd00:42::42/128",        // Scaleway
+	"fd00:c1::a9fe:a9fe/128", // Oracle
+	"fd00:a9fe:a9fe::1/128",  // Akamai
+	"fe80::a9fe:a9fe/128",    // OpenStack
 )
 
 // metadataNames are the names of those addresses, for proxies that resolve
@@ -58,7 +60,6 @@ var privateNets = []struct {
 	{netip.MustParsePrefix("224.0.0.0/4"), "multicast"},
 	{netip.MustParsePrefix("ff00::/8"), "multicast"},
 	{netip.MustParsePrefix("240.0.0.0/4"), "reserved or broadcast"},
-	{netip.MustParsePrefix("192.0.0.0/24"), "reserved"},
 	{netip.MustParsePrefix("192.0.2.0/24"), "for documentation"},
 	{netip.MustParsePrefix("198.51.100.0/24"), "for documentation"},
 	{netip.MustParsePrefix("203.0.113.0/24"), "for documentation"},
@@ -88,8 +89,13 @@ func embedded(addr netip.Addr) []netip.Addr {
 	switch {
 	case within(addr, "::/96"), within(addr, "::ffff:0:0:0/96"), within(addr, "64:ff9b::/96"):
 		return []netip.Addr{low}
-	case within(addr, "64:ff9b:1::/48"): // RFC 6052 skips byte 8 below a /48 prefix
-		return []netip.Addr{low, netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]})}
+	case within(addr, "64:ff9b:1::/48"): // below a prefix of 96, 48, 56 or 64 bits, which skip byte 8 (RFC 6052)
+		return []netip.Addr{
+			low,
+			netip.AddrFrom4([4]byte{b[6], b[7], b[9], b[10]}),
+			netip.AddrFrom4([4]byte{b[7], b[9], b[10], b[11]}),
+			netip.AddrFrom4([4]byte(b[9:13])),
+		}
 	case within(addr, "2002::/16"):
 		return []netip.Addr{netip.AddrFrom4([4]byte(b[2:6]))}
 	case within(addr, "2001::/32"): // Teredo flips the bits of the client's address
@@ -107,10 +113,10 @@ func within(addr netip.Addr, prefix string) bool {
 	return netip.MustParsePrefix(prefix).Contains(addr)
 }
 
-func addrs(texts ...string) []netip.Addr {
-	list := make([]netip.Addr, len(texts))
+func prefixes(texts ...string) []netip.Prefix {
+	list := make([]netip.Prefix, len(texts))
 	for i, text := range texts {
-		list[i] = netip.MustParseAddr(text)
+		list[i] = netip.MustParsePrefix(text)
 	}
 	return list
 }
