@@ -9,12 +9,14 @@ import (
 // sets returns the canonical name of the header that carries the credentials, or
 // "" when none does.
 func (a *Auth) sets() string {
-	switch {
+	switch kinds := a.configured(); {
+	case len(kinds) != 1:
+		return ""
 	case a.Header != nil:
 		return textproto.CanonicalMIMEHeaderKey(a.Header.Name)
 	case a.JWT != nil && a.JWT.Query == "":
 		return textproto.CanonicalMIMEHeaderKey(a.JWT.Header)
-	case a.Basic != nil || a.Bearer.Set() || a.OAuth2 != nil || a.AWS != nil:
+	case kinds[0].Tag.Get("sets") == "Authorization":
 		return "Authorization"
 	}
 	return ""
@@ -50,14 +52,22 @@ func (c serviceChecks) checkAuth(at place, s *Service) {
 // kinds returns the kinds that are configured.
 func (a *Auth) kinds() []string {
 	var kinds []string
+	for _, field := range a.configured() {
+		kind, _ := tomlKey(field)
+		kinds = append(kinds, kind)
+	}
+	return kinds
+}
+
+func (a *Auth) configured() []reflect.StructField {
+	var fields []reflect.StructField
 	v := reflect.ValueOf(a).Elem()
 	for i := range v.NumField() {
 		if !v.Field(i).IsZero() {
-			kind, _ := tomlKey(v.Type().Field(i))
-			kinds = append(kinds, kind)
+			fields = append(fields, v.Type().Field(i))
 		}
 	}
-	return kinds
+	return fields
 }
 
 func (f rules) user(at place, user string, password Secret) {

@@ -69,15 +69,17 @@ type Rate struct {
 	PerDay    int     // in any 24 hours; 0: no limit
 }
 
-// Auth is how the relay shows an endpoint who it is. At most one is set.
+// Auth is how the relay shows an endpoint who it is. At most one is set. What
+// stands behind sets is the header that carries it: "own" where the kind names it,
+// "none" where there is none.
 type Auth struct {
-	Basic  *Basic      `toml:"basic"`
-	Header *HeaderAuth `toml:"header"`
-	Bearer Secret      `toml:"bearer" secret:"header"`
-	OAuth2 *OAuth2     `toml:"oauth2"`
-	JWT    *JWT        `toml:"jwt"`
-	WSSE   *WSSE       `toml:"wsse"`
-	AWS    *AWS        `toml:"aws"`
+	Basic  *Basic      `toml:"basic" sets:"Authorization"`
+	Header *HeaderAuth `toml:"header" sets:"own"`
+	Bearer Secret      `toml:"bearer" secret:"header" sets:"Authorization"`
+	OAuth2 *OAuth2     `toml:"oauth2" sets:"Authorization"`
+	JWT    *JWT        `toml:"jwt" sets:"own"`
+	WSSE   *WSSE       `toml:"wsse" sets:"none"`
+	AWS    *AWS        `toml:"aws" sets:"Authorization"`
 }
 
 // Basic is HTTP basic authentication.

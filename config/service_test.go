@@ -123,3 +123,32 @@ func TestServiceBodyIsTheOneGiven(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryAuthSaysWhichHeaderItSets(t *testing.T) {
+	for field := range reflect.TypeFor[Auth]().Fields() {
+		if set := field.Tag.Get("sets"); set != "Authorization" && set != "own" && set != "none" {
+			t.Errorf("%s sets %q, want Authorization, own or none", field.Name, set)
+		}
+	}
+}
+
+func TestAuthSetsItsHeader(t *testing.T) {
+	for _, c := range []struct {
+		auth Auth
+		want string
+	}{
+		{Auth{}, ""},
+		{Auth{Basic: &Basic{User: "u"}}, "Authorization"},
+		{Auth{Header: &HeaderAuth{Name: "x-api-key"}}, "X-Api-Key"},
+		{Auth{Bearer: NewSecret("x")}, "Authorization"},
+		{Auth{OAuth2: &OAuth2{}}, "Authorization"},
+		{Auth{JWT: &JWT{Header: "authorization"}}, "Authorization"},
+		{Auth{JWT: &JWT{Header: "Authorization", Query: "token"}}, ""},
+		{Auth{WSSE: &WSSE{User: "u"}}, ""},
+		{Auth{AWS: &AWS{Region: "eu"}}, "Authorization"},
+	} {
+		if got := c.auth.sets(); got != c.want {
+			t.Errorf("%+v sets %q, want %q", c.auth, got, c.want)
+		}
+	}
+}
