@@ -11,7 +11,7 @@ var faults = []fault{
 	{"floors are never synced", "", "if err := unix.Fdatasync(int(f.Slots[f.Current].Fd())); err != nil {", "if err := func(int) error { _ = unix.Getpid; return nil }(int(f.Slots[f.Current].Fd())); err != nil {"},
 	{"floors are written to one slot", "FloorsSurviveATornWrite", "f.Current, f.Dirty = 1-f.Current, false", "f.Dirty = false"},
 	{"what was refused is believed after a restart", "WhatWasRefusedIsGone", "return e.disown(ctx, eng)", "return nil"},
-	{"what the floors know is not cut to the end of the stream", "ASequenceGivenAgain", "l.win.Clamp(last)", "_ = last"},
+	{"what the floors know is not cut to the end of the stream", "ASequenceGivenAgain", "p.l.win.Clamp(last)", "_ = last"},
 	{"a parked record hides another of its sequence", "AParkedCopy|ALotForgets", "return found && key == record.Hash(&e.Record)", "return found || key == record.Hash(&e.Record)"},
 
 	// Nothing is let go before it is stored elsewhere.
