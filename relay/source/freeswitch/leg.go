@@ -21,7 +21,7 @@ type leg struct {
 	Standby     bool      // it stands, and serves one caller after the other
 	Created     time.Time // zero: before the source listened
 	Rang        bool      // agent_ring was raised
-	Bridged     bool      // it was in a conversation
+	Spoke       time.Time // it has begun to hear somebody, the last time; zero: never
 	Serves      string    // the leg of the agent who talks with this one
 	Held        time.Time // it has put its peer on hold since then
 	Hung        time.Time

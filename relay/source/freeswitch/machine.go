@@ -29,6 +29,9 @@ var channelEvents = []string{
 // within milliseconds, unless mod_json_cdr holds the leg.
 const patience = 2 * time.Second
 
+// tick is how far apart two stamps of one moment may be.
+const tick = 100 * time.Millisecond
+
 // machine turns the events of the event socket into call events. It does no
 // I/O and reads no clock. It is not safe for concurrent use.
 type machine struct {
@@ -118,9 +121,10 @@ func (m *machine) hangup(l *leg, ev esl.Event, at time.Time) {
 	if !l.Hung.IsZero() {
 		return
 	}
+	cause, c := ev.Get("Hangup-Cause"), m.calls[l.Call]
+	m.unheard(l, m.legs[ev.Get("variable_last_bridge_to")], ev.Time("Caller-Channel-Bridged-Time"))
 	l.Hung = at
 	l.end(at)
-	cause, c := ev.Get("Hangup-Cause"), m.calls[l.Call]
 	if s := l.Segment; s != nil {
 		s.Transferred = moved(ev.Get("variable_transfer_disposition"))
 	}
@@ -130,7 +134,7 @@ func (m *machine) hangup(l *leg, ev esl.Event, at time.Time) {
 	if c != nil && l.Owner {
 		c.End = at
 	}
-	if c != nil && !l.Owner && !l.Bridged {
+	if c != nil && !l.Owner && l.Spoke.IsZero() {
 		c.Cause = cause
 		if l.Rang {
 			m.ringing("agent_ring_end", c, l, ringResult(cause), at)

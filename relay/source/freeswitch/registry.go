@@ -19,13 +19,17 @@ type registry struct {
 }
 
 // leg returns the leg an event speaks of, made known if it was not. One that
-// is heard of only when it ends was nobody's.
+// is heard of only when it ends, and was in no conversation, was nobody's.
 func (m *registry) leg(id string, ev esl.Event, at time.Time) *leg {
 	l := m.legs[id]
 	if l == nil {
 		switch ev.Name() {
-		case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "RECORD_STOP", "CHANNEL_UNBRIDGE":
+		case "CHANNEL_HANGUP_COMPLETE", "RECORD_STOP", "CHANNEL_UNBRIDGE":
 			return nil
+		case "CHANNEL_HANGUP":
+			if ev.Time("Caller-Channel-Bridged-Time").IsZero() {
+				return nil
+			}
 		}
 		l = m.newLeg(id, ev, at)
 	}
@@ -41,6 +45,9 @@ func (m *registry) learn(l *leg, ev esl.Event) {
 	}
 	if ev.Get("variable_cc_side") == "agent" && l.Agent == "" {
 		l.Queue, l.Agent, l.Member = queueName(ev.Get("variable_cc_queue")), ev.Get("variable_cc_agent"), ev.Get("variable_cc_member_session_uuid")
+		if member := m.legs[l.Member]; member != nil {
+			m.waits(m.calls[member.Call], ev)
+		}
 	}
 	name := cmp.Or(ev.Get("variable_relay_agent_username"), ev.Get("variable_effective_caller_id_name"))
 	if name != "" && l.Device != "" && (len(m.names) < maxNames || m.names[l.Device] != "") {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -117,7 +118,7 @@ func (n *session) take(m esl.Message, now time.Time) error {
 	}
 	if done := len(n.asked) == 0 && len(n.next) == 0; !n.settled && (done || now.Sub(n.began) > askTimeout) {
 		n.settled = true
-		s.Put(n.survey.settle(s.machine, n.reason, n.from))
+		s.Put(n.survey.settle(s.machine, n.reason, n.from, n.began))
 	}
 	s.Touch()
 	if now.Sub(n.ping) > pingInterval {
@@ -149,7 +150,7 @@ func (n *session) answered(text string) error {
 	case command == askChannels:
 		return n.listed(text)
 	case command == askAgents:
-		n.survey.agents = text
+		n.survey.agents, n.survey.heard = text, maps.Clone(n.source.machine.heard)
 	case strings.HasPrefix(command, "uuid_dump ") && strings.HasPrefix(text, "{"):
 		ev, err := esl.Dump(text)
 		if err == nil {

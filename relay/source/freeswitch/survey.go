@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,9 @@ type survey struct {
 	since  time.Time // all is heard since then, by FreeSWITCH's clock
 	listed bool
 	dumps  []esl.Event
-	agents string
+	agents string         // how the agents did, empty: no answer
+	heard  map[string]int // how many of their calls were heard by then
+	joined map[string]int // and how many were found to go on
 }
 
 // begin notes once since when all is heard. What was alive before is in doubt.
@@ -49,17 +52,24 @@ func (v *survey) hear(ev esl.Event) {
 
 // settle compares what is known with what goes on, and returns what follows:
 // what began meanwhile, the ends of what is over, and a gap. On the first
-// start there is one only when something is missing.
-func (v *survey) settle(m *machine, reason string, from time.Time) []source.Event {
+// start there is one only when something is missing. began is when it was
+// asked, by this machine's clock: it stands in for FreeSWITCH's when that has
+// said nothing since.
+func (v *survey) settle(m *machine, reason string, from, began time.Time) []source.Event {
 	defer func() { v.dumps, v.agents = nil, "" }()
 	now := m.Last
 	for _, ev := range v.dumps {
 		now = source.Later(now, ev.Stamp())
 	}
-	v.begin(m, now)
+	v.begin(m, source.Later(now, began))
 	g := source.Gap{Reason: reason, Checked: v.listed}
+	v.joined = map[string]int{}
 	if v.listed {
+		before := maps.Clone(m.heard)
 		v.join(m)
+		for agent, n := range m.heard { // what is found was answered before the agents' counters were read
+			v.joined[agent] = n - before[agent]
+		}
 		g.Ended = v.part(m)
 	}
 	g.Missing = v.count(m)
@@ -102,14 +112,15 @@ func (v *survey) found(m *machine, ev esl.Event) {
 	if l == nil {
 		l = m.newLeg(id, ev, ev.Stamp())
 		l.record(m.files.below(ev.Get("variable_relay_recording")), l.Created)
+		if ev.Get("Answer-State") != "answered" {
+			m.ring(l, l.Created)
+		}
 	}
 	l.stale = false
 	m.learn(l, ev)
-	c, queue := m.calls[id], queueName(ev.Get("variable_cc_queue"))
-	if ev.Get("variable_cc_side") != "member" || c == nil || c.Visit != nil && c.Visit.Member == ev.Get("variable_cc_member_uuid") {
-		return
+	if ev.Get("variable_cc_side") == "member" {
+		m.waits(m.calls[id], ev)
 	}
-	m.enter(c, queue, ev.Get("variable_cc_member_uuid"), seconds(ev.Get("variable_cc_queue_joined_epoch")))
 }
 
 // resumed takes two legs that hear each other since a moment in the gap.
@@ -183,12 +194,21 @@ func (v *survey) count(m *machine) (missing int) {
 		if name < 0 || answered < 0 || len(cells) <= max(name, answered) {
 			continue
 		}
+		agent := cells[name]
 		n, err := strconv.Atoi(cells[answered])
-		if before, known := m.tally[cells[name]]; known && err == nil && n >= before {
-			missing += max(n-before-m.heard[cells[name]], 0)
+		before, known := m.tally[agent]
+		if err != nil || !known && len(m.tally) >= maxNames {
+			continue
 		}
-		if err == nil && (len(m.tally) < maxNames || m.heard[cells[name]] > 0) {
-			m.tally[cells[name]], m.heard[cells[name]] = n, 0
+		switch {
+		case known && n < before: // it counts anew since a restart
+			missing += max(n-v.joined[agent], 0)
+		case known:
+			missing += max(n-before-v.heard[agent]-v.joined[agent], 0)
+		}
+		m.tally[agent] = n
+		if m.heard[agent] -= v.heard[agent] + v.joined[agent]; m.heard[agent] <= 0 {
+			delete(m.heard, agent)
 		}
 	}
 	return missing

@@ -11,7 +11,7 @@ func (m *machine) bridge(a, b *leg, at time.Time) {
 	if a == nil || b == nil || a.loopback() || b.loopback() {
 		return
 	}
-	a.Bridged, b.Bridged = true, true
+	a.Spoke, b.Spoke = at, at
 	for _, l := range []*leg{a, b} { // a caller who is with another agent now has left the one before
 		if agent := m.legs[l.Serves]; agent != nil && agent != a && agent != b {
 			agent.end(at)
@@ -37,6 +37,19 @@ func (m *machine) bridge(a, b *leg, at time.Time) {
 	}
 	if c.Direction != source.Inbound && caller.Device != "" && m.phone(caller) {
 		m.talk(c, other, caller, at)
+	}
+}
+
+// unheard takes the last bridge of a leg that hangs up, if nobody heard of it.
+func (m *machine) unheard(l, peer *leg, at time.Time) {
+	if !at.After(l.Spoke.Add(tick)) {
+		return
+	}
+	if c := m.calls[l.Call]; c != nil {
+		c.Doubt = true
+	}
+	if l.Spoke = at; peer != nil && !peer.Spoke.After(at.Add(tick)) {
+		m.bridge(l, peer, at)
 	}
 }
 

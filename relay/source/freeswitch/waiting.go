@@ -53,6 +53,16 @@ func (m *registry) enter(c *call, queue, member string, at time.Time) {
 	m.queued(c, "queue_enter", "", at)
 }
 
+// waits takes a caller into the queue that an event of a leg names, if nobody
+// heard him enter it.
+func (m *registry) waits(c *call, ev esl.Event) {
+	member, joined := ev.Get("variable_cc_member_uuid"), seconds(ev.Get("variable_cc_queue_joined_epoch"))
+	if c == nil || c.Visit != nil && (c.Visit.Member == member || joined.Before(c.Visit.Joined.Truncate(time.Second))) {
+		return
+	}
+	m.enter(c, queueName(ev.Get("variable_cc_queue")), member, joined)
+}
+
 // leave lets a caller go whom nobody answered.
 func (m *registry) leave(c *call, result string, at time.Time) {
 	c.Visit.Left, c.Visit.Result = source.Later(at, c.Visit.Joined), result

@@ -5,6 +5,8 @@
 //	go run ./scripts/trial/eventsocket -listen 127.0.0.1:8021 relay/source/freeswitch/testdata/esl/q_*.plain.gz
 //
 // Each round plays every transcript once, with channels and times of its own,
-// so that its calls are new ones. It answers show channels and uuid_dump with
-// nothing, and prints how many events it has sent, by name.
+// so that its calls are new ones. It sends what the client has subscribed to,
+// answers show channels, uuid_dump and callcenter_config agent list by what
+// goes on in the calls that it plays, and prints how many events it has sent,
+// by name.
 package main

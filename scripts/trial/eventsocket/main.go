@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -30,6 +31,7 @@ type options struct {
 	stall            time.Duration // in the middle of every thousandth event
 	cut              int           // close the connection in the middle of every so manyth event
 	away             time.Duration // before it listens again after a cut
+	restart          int           // every so manyth cut is a restart: all channels are gone
 	large            int           // bytes of an event that is sent once a round
 	first            int           // number of the first round: each has calls of its own
 	burst            time.Duration // play at the pace of the stamps, the copies begun within this time; 0: as fast as it goes
@@ -45,6 +47,7 @@ func main() {
 	flag.DurationVar(&o.stall, "stall", 0, "in the middle of every thousandth event")
 	flag.IntVar(&o.cut, "cut", 0, "cut the connection in the middle of every so manyth event")
 	flag.DurationVar(&o.away, "away", time.Second, "nobody listens so long after a cut")
+	flag.IntVar(&o.restart, "restart", 0, "every so manyth cut is a restart, with which all calls are gone")
 	flag.IntVar(&o.large, "large", 0, "bytes of an event that nobody wants, once a round")
 	flag.IntVar(&o.first, "first", 0, "number of the first round; the calls of a round are known by it")
 	flag.DurationVar(&o.burst, "burst", 0, "play at the true pace, all calls begun within this time")
@@ -59,9 +62,13 @@ func main() {
 // player plays events to one client after the other.
 type player struct {
 	options
+	*server
 	sent  map[string]int
 	count int
-	conn  net.Conn
+	clock time.Time // of the last event that was scored
+
+	writing sync.Mutex // held while a message goes out; guards conn
+	conn    net.Conn
 }
 
 func play(ctx context.Context, o options, files []string) error {
@@ -73,7 +80,7 @@ func play(ctx context.Context, o options, files []string) error {
 		}
 		transcripts = append(transcripts, events)
 	}
-	p := &player{options: o, sent: map[string]int{}}
+	p := &player{options: o, server: newServer(), sent: map[string]int{}}
 	defer p.tell()
 	if err := p.accept(ctx); err != nil {
 		return err
@@ -94,6 +101,9 @@ func (p *player) round(ctx context.Context, transcripts [][][]byte, round int) e
 		began = began.Add(3 * time.Second) // all is ready by then
 	}
 	for _, events := range transcripts {
+		if p.burst == 0 && p.clock.After(began) {
+			began = p.clock // time does not run back
+		}
 		for _, e := range p.score(events, round, began) {
 			pause(ctx, time.Until(e.due))
 			if err := p.send(ctx, e.body); err != nil {
@@ -102,8 +112,8 @@ func (p *player) round(ctx context.Context, transcripts [][][]byte, round int) e
 		}
 	}
 	if p.large > 0 {
-		body := "Event-Name: MESSAGE_QUERY\nEvent-Date-Timestamp: " + strconv.FormatInt(time.Now().UnixMicro(), 10) + "\nX: " + strings.Repeat("x", p.large) + "\n\n"
-		return p.send(ctx, []byte(body))
+		stamp := strconv.FormatInt(time.Now().UnixMicro(), 10)
+		return p.send(ctx, []byte("Event-Name: HEARTBEAT\nEvent-Date-Timestamp: "+stamp+"\nX: "+strings.Repeat("x", p.large)+"\n\n"))
 	}
 	return nil
 }
@@ -122,8 +132,10 @@ func (p *player) score(events [][]byte, round int, began time.Time) []note {
 		for copy := range p.together {
 			start := began.Add(p.burst / time.Duration(p.together) * time.Duration(copy))
 			e := note{body: renewed(event, round+copy, base, start)}
-			if stamp, err := strconv.ParseInt(field(e.body, "Event-Date-Timestamp"), 10, 64); err == nil && p.burst > 0 {
-				e.due = time.UnixMicro(stamp)
+			if stamp, err := strconv.ParseInt(field(e.body, "Event-Date-Timestamp"), 10, 64); err == nil {
+				if p.clock = time.UnixMicro(stamp); p.burst > 0 {
+					e.due = p.clock
+				}
 			}
 			all = append(all, e)
 		}
@@ -132,35 +144,53 @@ func (p *player) score(events [][]byte, round int, began time.Time) []note {
 	return all
 }
 
-// send writes one event, to the next client if this one is gone.
+// send writes one event, to the next client if this one is gone. What the
+// client has not subscribed to happens unsaid.
 func (p *player) send(ctx context.Context, body []byte) error {
 	if p.conn == nil {
 		if err := p.accept(ctx); err != nil {
 			return err
 		}
 	}
-	wire := fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)
-	p.count++
-	half := len(wire) / 2
-	_, err := p.conn.Write(wire[:half])
-	if p.stall > 0 && p.count%1000 == 0 {
-		pause(ctx, p.stall)
+	sent, whole := p.write(ctx, body)
+	if !sent {
+		return ctx.Err()
 	}
-	if p.cut > 0 && p.count%p.cut == 0 || err != nil {
+	if !whole {
 		p.conn.Close()
 		p.conn = nil
 		p.sent["cut off"]++
+		if p.restart > 0 && p.sent["cut off"]%p.restart == 0 {
+			p.sent["restarts"]++
+			p.halt()
+		}
 		pause(ctx, p.away)
 		return ctx.Err()
 	}
-	_, err = p.conn.Write(wire[half:])
 	p.sent[nameOf(body)]++
 	pause(ctx, p.pause)
-	if err != nil {
-		p.conn.Close()
-		p.conn = nil
-	}
 	return ctx.Err()
+}
+
+// write writes an event, or half of it before a cut. Every thousandth stalls.
+// It reports whether the client is to have it, and has it.
+func (p *player) write(ctx context.Context, body []byte) (sent, whole bool) {
+	p.writing.Lock() // no answer comes between what happens and what is said of it
+	defer p.writing.Unlock()
+	if !p.happens(body) {
+		return false, false
+	}
+	p.count++
+	wire := fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)
+	_, err := p.conn.Write(wire[:len(wire)/2])
+	if p.stall > 0 && p.count%1000 == 0 {
+		pause(ctx, p.stall)
+	}
+	if err != nil || p.cut > 0 && p.count%p.cut == 0 {
+		return true, false
+	}
+	_, err = p.conn.Write(wire[len(wire)/2:])
+	return true, err == nil
 }
 
 // accept waits for a client that has the password and has subscribed.
@@ -199,27 +229,25 @@ func (p *player) login(c net.Conn) bool {
 			fmt.Fprint(c, "Content-Type: command/reply\nReply-Text: -ERR invalid\n\nContent-Type: text/disconnect-notice\nContent-Length: 4\n\nbye\n")
 			return false
 		case strings.HasPrefix(command, "event "):
+			p.subscribe(command)
 			fmt.Fprint(c, "Content-Type: command/reply\nReply-Text: +OK event listener enabled plain\n\n")
-			for range 2 { // what the relay asks thereafter
-				for in.Scan() && in.Text() == "" {
-				}
-				p.answer(c, in.Text())
-			}
-			go func() {
-				_, _ = io.Copy(io.Discard, c) // further questions get no answer
-			}()
+			go p.converse(c, in)
 			return true
 		}
 	}
 	return false
 }
 
-func (p *player) answer(c net.Conn, command string) {
-	text := "-ERR no such command\n"
-	if strings.HasPrefix(command, "api show channels") {
-		text = `{"row_count":0}`
+// converse answers what the client asks beside the events.
+func (p *player) converse(c net.Conn, in *bufio.Scanner) {
+	for in.Scan() {
+		if command := in.Text(); command != "" {
+			p.writing.Lock()
+			text := p.answer(command)
+			fmt.Fprintf(c, "Content-Type: api/response\nContent-Length: %d\n\n%s", len(text), text)
+			p.writing.Unlock()
+		}
 	}
-	fmt.Fprintf(c, "Content-Type: api/response\nContent-Length: %d\n\n%s", len(text), text)
 }
 
 func (p *player) tell() {

@@ -1,0 +1,89 @@
+package freeswitch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"callrelay/relay/source/freeswitch/esl"
+)
+
+// A segment is reported once, whichever one event of its call is not heard:
+// what is heard later says what was. A consultation may become a call of its
+// own then.
+func TestAnEventIsNotHeard(t *testing.T) {
+	for scenario := range wanted(t) {
+		if scenario == "made_member_is_b_leg" || scenario == "made_old_callflow" || scenario == "uuid_transfer_as_readme" || scenario == "q_standby" {
+			continue
+		}
+		whole := slices.DeleteFunc(heard(t, scenario), func(ev esl.Event) bool {
+			return !slices.Contains(channelEvents, ev.Name()) && ev.Name() != ccEvent
+		})
+		stamp := whole[len(whole)-1].Stamp().Add(time.Minute).UnixMicro()
+		late := esl.Parse(fmt.Sprintf("Event-Name: HEARTBEAT\nEvent-Date-Timestamp: %d\n\n", stamp))
+		want := segmentsOf(play(t, testMachine(), whole))
+		for i, ev := range whole {
+			if scenario == "q_att_xfer_app" && ev.Name() == "CHANNEL_BRIDGE" {
+				continue // the agent consults on the same leg: its last bridge is another one
+			}
+			got := segmentsOf(play(t, testMachine(), append(slices.Delete(slices.Clone(whole), i, i+1), late)))
+			got = slices.DeleteFunc(got, func(s string) bool {
+				return !slices.ContainsFunc(want, func(w string) bool { return w[:4] == s[:4] })
+			})
+			if !slices.Equal(got, want) {
+				t.Errorf("%s without %s %s of %.4s:\n%q, want\n%q", scenario, ev.Name(), ev.Get("CC-Action"), ev.Get("Unique-ID"), got, want)
+			}
+		}
+	}
+}
+
+// segmentsOf says which segments ended: call, leg, agent, queue.
+func segmentsOf(events []map[string]any) []string {
+	var all []string
+	for _, e := range events {
+		if e["event"] == "agent_termination" {
+			all = append(all, fmt.Sprintf("%.4s %.4s %v %v", e["uii"], e["segment_id"], e["agent_id"], e["queue"]))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Calls of agents that are heard while FreeSWITCH is asked what goes on, or
+// that it says go on, are no missing ones later; those of a time without
+// connection are, also after it began to count anew.
+func TestCountersOfAgents(t *testing.T) {
+	m := testMachine()
+	table := func(n int) string { return fmt.Sprintf("name|calls_answered\n1001@default|%d\n+OK\n", n) }
+	gaps := func(answered, while int) (missing int) {
+		v := survey{listed: true, agents: table(answered), heard: map[string]int{"1001@default": m.heard["1001@default"]}}
+		m.heard["1001@default"] += while // before all channels are asked for
+		for _, o := range v.settle(m, "disconnected", time.Unix(1, 0), time.Unix(2, 0)) {
+			fmt.Sscan(strings.SplitN(string(o.Body), `"segments_missing":`, 2)[1], &missing) //nolint:errcheck // zero then
+		}
+		return missing
+	}
+	gaps(5, 2)
+	for _, step := range []struct{ answered, while, want int }{{7, 0, 0}, {9, 1, 2}, {10, 0, 0}, {3, 0, 3}, {4, 0, 1}} {
+		if got := gaps(step.answered, step.while); got != step.want {
+			t.Errorf("%d answered: %d missing, want %d", step.answered, got, step.want)
+		}
+	}
+}
+
+// A gap in which FreeSWITCH said nothing ends when it was asked.
+func TestGapWithoutAWord(t *testing.T) {
+	m := testMachine()
+	m.Last = time.Unix(100, 0)
+	var ids []string
+	for i := range 2 {
+		for _, o := range new(survey).settle(m, "disconnected", m.Last, time.Unix(200+int64(i), 0)) {
+			ids = append(ids, o.ID)
+		}
+	}
+	if len(ids) != 2 || ids[0] == ids[1] || !strings.Contains(ids[0], "100000000-200000000") {
+		t.Errorf("gaps %q, want two with ends of their own", ids)
+	}
+}
