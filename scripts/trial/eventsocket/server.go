@@ -30,7 +30,7 @@ func (s *server) subscribe(command string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wanted = map[string]bool{}
-	for _, name := range strings.FieldsSeq(command) {
+	for name := range strings.FieldsSeq(command) {
 		s.wanted[name] = true
 	}
 }
