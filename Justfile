@@ -88,6 +88,10 @@ package:
 try-package: package
     scripts/packaging/try
 
+# build the container with buildah and try it with podman, as root
+try-container:
+    scripts/packaging/try-container
+
 # check the alerts and the dashboard against a running relay
 monitoring:
     go test -count=1 -v ./scripts/monitoring

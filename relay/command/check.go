@@ -33,7 +33,11 @@ func (a *app) check(_ context.Context, strict bool) error {
 		for _, line := range problems.Lines() {
 			_, _ = fmt.Fprintln(a.err, line)
 		}
-		return fmt.Errorf("%s: %s", path, plural(len(problems), "problem"))
+		err := fmt.Errorf("%s: %s", path, plural(len(problems), "problem"))
+		if next := a.howToMend(); strings.HasPrefix(next, "relay init") {
+			return hintError{err, next}
+		}
+		return err
 	}
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +35,15 @@ func logTo(w io.Writer) io.Writer {
 func (a *app) run(ctx context.Context) error {
 	err := daemon.Serve(ctx, a.configPath(), a.version, logTo(a.err))
 	if problems := daemon.Problems(nil); errors.As(err, &problems) {
-		return hintError{err, "relay check -c " + a.configPath()}
+		return hintError{err, a.howToMend()}
 	}
 	return err
+}
+
+// howToMend is the command that goes on from a configuration with a problem.
+func (a *app) howToMend() string {
+	if _, err := os.Stat(a.configPath()); errors.Is(err, fs.ErrNotExist) {
+		return "relay init " + a.configPath()
+	}
+	return "relay check -c " + a.configPath()
 }

@@ -53,7 +53,7 @@ type Conn struct {
 // Dial connects and logs in. The error is [ErrRefused] when Asterisk does not
 // know the user or the secret. It never contains the secret.
 func Dial(ctx context.Context, o Options) (*Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, DialTimeout, fmt.Errorf("no answer within %s", DialTimeout))
 	defer cancel()
 	raw, err := dial(ctx, o)
 	if err != nil {
@@ -116,12 +116,14 @@ func without(secret, text string) string {
 // greeted reads the greeting, so that another service than a manager
 // interface is told apart from one that does not answer.
 func (c *Conn) greeted() error {
-	start, err := c.reader.lines.Peek(len(greeting))
-	if err != nil {
-		return err
-	}
-	if string(start) != greeting {
-		return errors.New("not a manager interface")
+	for n := range len(greeting) { // what says something shorter, and waits, is told apart too
+		start, err := c.reader.lines.Peek(n + 1)
+		if err != nil {
+			return err
+		}
+		if start[n] != greeting[n] {
+			return errors.New("not a manager interface")
+		}
 	}
 	line, _, err := c.reader.line()
 	if version, ok := strings.CutPrefix(string(line), greeting); ok && strings.HasPrefix(version, "1.") {

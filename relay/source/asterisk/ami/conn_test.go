@@ -93,6 +93,7 @@ func TestDialFails(t *testing.T) {
 	}{
 		{"wrong secret", hello, "Response: Error\r\nMessage: Authentication failed\r\n\r\n", "Authentication failed", true},
 		{"an old Asterisk", "Asterisk Call Manager/1.3\r\n", "", "too old", false},
+		{"another service that says little", "SSH-2.0-x\r\n", "", "not a manager interface", false},
 		{"another service", "SSH-2.0-OpenSSH_9.2 and more text\r\n", "", "not a manager interface", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
