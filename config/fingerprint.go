@@ -41,7 +41,7 @@ func (c *Config) Text() string {
 	return text.String()
 }
 
-const secretNames = `authoriz|cookie|token|secret|passw|pwd|api[-_]?key|signature`
+const secretNames = `authoriz|cookie|token|secret|passw|pwd|(?:api|auth|access|subscription)[-_]?key|signature`
 
 var (
 	secretField = regexp.MustCompile(`(?i)\["[^"]*(?:` + secretNames + `)[^"]*"\]$`)

@@ -20,6 +20,10 @@ const masked = "***"
 // every "a" of a transcript would hide all but the secret.
 const minSecret = 3
 
+// minPlain is that length for what is a secret by its name only: a shorter one
+// may be a word.
+const minPlain = 8
+
 // mask takes the secrets of a service out of what is shown, however they are
 // written there. Safe for concurrent use.
 type mask struct {
@@ -39,7 +43,7 @@ func newMask(s *config.Service) *mask {
 	}
 	_, credentials := exchange.Credentials(s)
 	_, token, _ := strings.Cut(credentials, " ")
-	texts := []string{token}
+	texts := append(plainSecrets(s), token)
 	for _, text := range s.Secrets() {
 		texts = append(texts, partsOf(text)...)
 	}
@@ -52,6 +56,22 @@ func newMask(s *config.Service) *mask {
 		m.secrets = append(m.secrets, newSecret(text))
 	}
 	return m
+}
+
+// plainSecrets are values that stand in the file as they are, where the name of
+// their header or parameter says that they are secrets.
+func plainSecrets(s *config.Service) []string {
+	var list []string
+	for _, f := range slices.Concat(s.Headers, s.Query) {
+		if secretName.MatchString(f.Name) {
+			list = append(list, f.Value)
+		}
+	}
+	for _, parameter := range queryKey.FindAllStringSubmatch(s.URL, -1) {
+		value, _ := url.QueryUnescape(parameter[2])
+		list = append(list, parameter[2], value)
+	}
+	return slices.DeleteFunc(list, func(v string) bool { return len(v) < minPlain || strings.Contains(v, "#") })
 }
 
 // partsOf returns a secret and what in it is one by itself: the key of a signing
@@ -80,13 +100,13 @@ var (
 	linkSignature = regexp.MustCompile(`(sig(?:=|%3[Dd]))[A-Za-z0-9_-]{16,}`)
 
 	// queryKey are parameters that hold secrets by their name.
-	queryKey = regexp.MustCompile(`(?i)([?&;](?:amp;)?[\w.-]*(?:token|secret|password|passwd|pwd|api_?-?key|signature)=)[^&;\s"'<>]+`)
+	queryKey = regexp.MustCompile(`(?i)([?&;](?:amp;)?[\w.-]*(?:token|secret|password|passwd|pwd|(?:api|auth|access|subscription)[-_]?key|signature)=)([^&;\s"'<>]+)`)
 
 	// wssePassword is a password or its digest in a WS-Security header.
 	wssePassword = regexp.MustCompile(`(?s)(<(?:\w+:)?Password\b[^>]*>)[^<]*`)
 
-	// secretHeader are headers that hold secrets by their name.
-	secretHeader = regexp.MustCompile(`(?i)authoriz|authenticat|cookie|token|secret|password|api-?key|signature`)
+	// secretName is a name of a header or parameter that holds a secret.
+	secretName = regexp.MustCompile(`(?i)authoriz|authenticat|cookie|token|secret|passw|pwd|(?:api|auth|access|subscription)[-_]?key|signature`)
 )
 
 // text returns a text without secrets: those of the service and the further
@@ -116,7 +136,7 @@ func (m *mask) headers(h exchange.Headers, further ...string) http.Header {
 	shown := make(http.Header, len(h))
 	for _, f := range h {
 		value := f.Value
-		if secretHeader.MatchString(f.Name) || m.named[textproto.CanonicalMIMEHeaderKey(f.Name)] {
+		if secretName.MatchString(f.Name) || m.named[textproto.CanonicalMIMEHeaderKey(f.Name)] {
 			value = maskValue(value)
 		}
 		shown[f.Name] = append(shown[f.Name], m.text(value, further...))

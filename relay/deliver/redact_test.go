@@ -131,6 +131,27 @@ func TestMaskKnowsEveryForm(t *testing.T) {
 	}
 }
 
+// TestMaskKnowsWhatIsASecretByItsName has an endpoint repeat values that stand in
+// the file as they are.
+func TestMaskKnowsWhatIsASecretByItsName(t *testing.T) {
+	s := tableOf(t, t.TempDir(), service("crm", "http://127.0.0.1/?api_key=in%2Burl-123&page=one-of-many&token=word",
+		`headers = { Ocp-Apim-Subscription-Key = "header-value-1", X-Token = "#agent_id#-of-the-event", X-Account = "an-account" }
+query = { access_token = "query-value-1" }`)).Service("crm")
+	m := newMask(&s.Service)
+	for text, want := range map[string]string{
+		"you sent in%2Burl-123":                                  "you sent ***",
+		"you sent IN+URL-123":                                    "you sent ***",
+		"you sent header-value-1":                                "you sent ***",
+		"you sent query-value-1":                                 "you sent ***",
+		"you sent 71756572792d76616c75652d31":                    "you sent ***",
+		"you sent an-account, one-of-many, a word, of-the-event": "you sent an-account, one-of-many, a word, of-the-event",
+	} {
+		if got := m.text(text); got != want {
+			t.Errorf("mask(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestMaskKnowsBase64 has a secret stand anywhere in what is encoded.
 func TestMaskKnowsBase64(t *testing.T) {
 	const text = "top-secret-of-a-service"

@@ -106,13 +106,21 @@ func TestNightIsReadAtOnce(t *testing.T) {
 	ctx := browse(t, chromium)
 	see(t, chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate("http://"+r.Admin+"/login"),
 		chromedp.SendKeys(`input[name=token]`, token+"\r"), chromedp.WaitVisible(`#services`)))
-	keep(t, ctx, "night.png")
-	for n, way := range ways {
-		see(t, chromedp.Do(ctx, chromedp.Navigate(fmt.Sprintf("http://%s/services/%s-%d", r.Admin, way.name, n))))
-		keep(t, ctx, fmt.Sprintf("night-%d-%s.png", n, way.name))
-		for _, want := range []string{way.says, "Failing for"} {
-			if !onScreen(t, ctx, want) {
-				t.Errorf("%s: %q is not on the first screen", way.name, want)
+	for _, screen := range []struct {
+		name          string
+		width, height int64
+	}{{"desktop", 1280, 900}, {"phone", 360, 780}} {
+		for _, path := range []string{"/", "/dead"} {
+			see(t, chromedp.Do(ctx, chromedp.EmulateViewport(screen.width, screen.height), chromedp.Navigate("http://"+r.Admin+path)))
+			keep(t, ctx, fmt.Sprintf("night-%s%s.png", screen.name, strings.ReplaceAll(path, "/", "-")))
+		}
+		for n, way := range ways {
+			see(t, chromedp.Do(ctx, chromedp.Navigate(fmt.Sprintf("http://%s/services/%s-%d", r.Admin, way.name, n))))
+			keep(t, ctx, fmt.Sprintf("night-%s-%d-%s.png", screen.name, n, way.name))
+			for _, want := range []string{way.says, "Failing for"} {
+				if !onScreen(t, ctx, want) {
+					t.Errorf("%s on a %s: %q is not on the first screen", way.name, screen.name, want)
+				}
 			}
 		}
 	}
