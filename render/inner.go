@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -86,7 +87,7 @@ func newHMAC(arg string, secrets map[string]string) (transform, error) {
 
 // signsBody reports whether a tag stands for the request's body.
 func (t token) signsBody() bool {
-	return t.name == bodyTag && len(t.filters) > 0 && t.filters[0].name == "hmac"
+	return t.name == bodyTag && slices.ContainsFunc(t.filters, func(f invocation) bool { return f.name == "hmac" })
 }
 
 var (
@@ -144,7 +145,7 @@ const omitted = '\x00'
 // errOmitted says that a value is left out.
 var errOmitted = errors.New("left out")
 
-var errOmit = errors.New("omit: the tag must be all of a JSON string, a form value, a header or the text of an XML element")
+var errOmit = errors.New("omit: the tag must be all of a JSON string within the document, a form value, a header or the text of an XML element")
 
 // omitJSON leaves out the members and elements that are marked.
 func omitJSON(text []byte) []byte {

@@ -158,6 +158,7 @@ func TestWhatIsAbsentCanBeLeftOut(t *testing.T) {
 		{"all members", Spec{Body: "json", Text: `{"b":"#b|omit#","c":"#c|omit#"}`}, `{}`},
 		{"elements", Spec{Body: "json", Text: `["#b|omit#", "#a#", "#c|omit#", 3, "#b|omit#"]`}, `[ "1", 3]`},
 		{"a number", Spec{Body: "json", Text: `{"b":"#b|number|omit#","a":"#a|omit|number#"}`}, `{"a":1}`},
+		{"what is always there", Spec{Body: "json", Text: `{"t":"#now|omit|time:unix#"}`}, `{"t":"1587513789"}`},
 		{"a default", Spec{Body: "json", Text: `{"b":"#b|default:x|omit#"}`}, `{"b":"x"}`},
 		{"beside script data", Spec{Body: "json", Text: `{"b":"#b|omit#"}`, AllScriptData: true}, `{"s":1}`},
 		{"what a script has, too", Spec{Body: "json", Text: `{"s":"#b|omit#","a":"#a#"}`, AllScriptData: true}, `{"a":"1","s":1}`},
@@ -182,6 +183,7 @@ func TestWhatIsAbsentCanBeLeftOut(t *testing.T) {
 	for _, spec := range []Spec{
 		{Body: "json", Text: `{"a":"x#b|omit#"}`},
 		{Body: "json", Text: `{"#b|omit#":1}`},
+		{Body: "json", Text: ` "#b|omit#" `},
 		{Body: "text", Text: "#b|omit#"},
 		{Body: "xml", Text: "<a>#b|omit#</a>"},
 		{Body: "xml", Text: `<a><b x="#b|omit#"/></a>`},
@@ -223,7 +225,7 @@ func TestMapReplacesWholeValues(t *testing.T) {
 func TestTheBodyIsSigned(t *testing.T) {
 	spec := Spec{
 		Secrets: map[string]string{"hub": "It's a Secret to Everybody"}, Body: "json", Text: `{"a":"#a#"}`, Query: []Field{{"s", "#body|hmac:hub:base64#"}},
-		Headers: []Field{{"X-Hub-Signature-256", "sha256=#body|hmac:hub#"}, {"X-Token", "#a|hmac:hub|upper#"}},
+		Headers: []Field{{"X-Hub-Signature-256", "sha256=#body|hmac:hub#"}, {"X-Token", "#a|hmac:hub|upper#"}, {"X-Upper", "#body|upper|hmac:hub#"}},
 	}
 	req := render(t, spec, map[string]Value{"a": {String, `"ü`}, "body": {String, "the event's own"}})
 	sum := func(text string) []byte {
@@ -236,6 +238,9 @@ func TestTheBodyIsSigned(t *testing.T) {
 	}
 	if got, want := req.Header[1].Value, strings.ToUpper(hex.EncodeToString(sum(`"ü`))); got != want {
 		t.Errorf("of a value %s, want %s", got, want)
+	}
+	if got, want := req.Header[2].Value, hex.EncodeToString(sum(strings.ToUpper(string(req.Body)))); got != want {
+		t.Errorf("behind another filter %s, want %s", got, want)
 	}
 	if u, _ := url.Parse(req.URL); u.Query().Get("s") != base64.StdEncoding.EncodeToString(sum(string(req.Body))) {
 		t.Errorf("URL %s", req.URL)

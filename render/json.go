@@ -86,7 +86,8 @@ func (s source) jsonProblem(err error) {
 // jsonString adds the string literal text[start:end] of the template to b.
 func (s source) jsonString(b *jsonBody, start, end int) {
 	name := strings.HasPrefix(strings.TrimLeft(s.text[end:], " \t\r\n"), ":")
-	seq := s.part(start+1, end-1, site{place: inString, unescape: unescapeJSON, whole: !name})
+	within := strings.TrimSpace(s.text) != s.text[start:end]
+	seq := s.part(start+1, end-1, site{place: inString, unescape: unescapeJSON, whole: within && !name})
 	if !name && len(seq) == 1 && seq[0].tag != nil && (seq[0].tag.typed || seq[0].tag.omits) {
 		if seq[0].place = inQuotes; seq[0].tag.typed {
 			seq[0].place = inText // the bare value

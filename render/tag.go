@@ -50,12 +50,12 @@ func (t *tag) value(r *run) (Value, error) {
 	if t.signs {
 		raw = Value{String, string(r.more().body)}
 	}
+	if raw.Kind == Absent && t.name == "now" {
+		raw = Value{String, r.now.Format(time.RFC3339Nano)}
+	}
 	if t.omits && raw.missing() && !t.fallback {
 		r.omitted = true
 		return Value{}, errOmitted
-	}
-	if raw.Kind == Absent && t.name == "now" {
-		raw = Value{String, r.now.Format(time.RFC3339Nano)}
 	}
 	if r.reject && raw.missing() && !t.fallback {
 		return Value{}, &Error{Key: t.key, Tag: t.source, Text: "the event lacks it"}

@@ -21,7 +21,8 @@ type Signed struct {
 	expires time.Duration
 }
 
-// NewSigned reads the key. The error does not quote it.
+// NewSigned reads the key and tries it: one of another curve, or too short, can be
+// read and not sign. The error does not quote it.
 func NewSigned(j *config.JWT) (*Signed, error) {
 	s := &Signed{method: jwt.GetSigningMethod(j.Alg), keyID: j.KeyID, expires: j.Expires}
 	text := []byte(j.Key.Value())
@@ -37,6 +38,9 @@ func NewSigned(j *config.JWT) (*Signed, error) {
 		s.key, err = jwt.ParseEdPrivateKeyFromPEM(text)
 	default:
 		s.key, err = jwt.ParseRSAPrivateKeyFromPEM(text)
+	}
+	if err == nil {
+		_, err = s.method.Sign("", s.key)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("jwt key for %s: %w", j.Alg, err)

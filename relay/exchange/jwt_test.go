@@ -81,3 +81,19 @@ func TestAKeyThatDoesNotFitIsNotQuoted(t *testing.T) {
 		}
 	}
 }
+
+func TestAKeyThatCannotSignIsRefusedBeforeAnEventNeedsIt(t *testing.T) {
+	curve, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for alg, key := range map[string]crypto.Signer{"ES256": curve, "PS512": short} {
+		if _, err := NewSigned(&config.JWT{Alg: alg, Key: config.NewSecret(pemKey(t, key))}); err == nil {
+			t.Errorf("%s: a key that does not fit it is taken", alg)
+		}
+	}
+}
