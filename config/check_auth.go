@@ -1,9 +1,13 @@
 package config
 
 import (
+	"errors"
 	"net/textproto"
 	"reflect"
+	"slices"
 	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // sets returns the canonical name of the header that carries the credentials, or
@@ -140,5 +144,38 @@ func (f rules) jwt(at place, j *JWT) {
 	}
 	if !headerName.MatchString(j.Header) {
 		f.report(at, "header", "header %q is not the name of a header", j.Header)
+	}
+}
+
+// SigningKey reads the key, and tries it: one of another curve, or one too short,
+// can be read and cannot sign. The error does not quote it.
+func (j *JWT) SigningKey() (method jwt.SigningMethod, key any, err error) {
+	method = jwt.GetSigningMethod(j.Alg)
+	text := []byte(j.Key.Value())
+	switch {
+	case method == nil:
+		return nil, nil, errors.New("is not known")
+	case strings.HasPrefix(j.Alg, "HS"):
+		key = text
+	case strings.HasPrefix(j.Alg, "ES"):
+		key, err = jwt.ParseECPrivateKeyFromPEM(text)
+	case j.Alg == "EdDSA":
+		key, err = jwt.ParseEdPrivateKeyFromPEM(text)
+	default:
+		key, err = jwt.ParseRSAPrivateKeyFromPEM(text)
+	}
+	if err == nil {
+		_, err = method.Sign("", key)
+	}
+	return method, key, err
+}
+
+// signingKey judges the key of a token, once it is resolved.
+func (j *JWT) signingKey(report reporter, at place) {
+	if !slices.Contains(JWTAlgs(), j.Alg) || j.Key.Value() == "" { // which is reported elsewhere
+		return
+	}
+	if _, _, err := j.SigningKey(); err != nil {
+		report(at, "key", "key cannot sign with %s, which wants a private key of its own kind in PEM form, not encrypted", j.Alg)
 	}
 }

@@ -38,6 +38,7 @@ type resolver struct {
 
 func (r *resolver) resolve() {
 	f := r.file
+	var resolved []func() // what is judged once all secrets are known
 	r.parts(func(part node) {
 		report := f.report
 		if s, ok := reflect.TypeAssert[*Service](part.value.Addr()); ok {
@@ -52,10 +53,17 @@ func (r *resolver) resolve() {
 				return false
 			case *TLS:
 				f.tlsFiles(report, n.at, n.key, value)
+			case *JWT:
+				if value != nil {
+					resolved = append(resolved, func() { value.signingKey(report, n.at.in(n.key)) })
+				}
 			}
 			return true
 		})
 	})
+	for _, judge := range resolved {
+		judge()
+	}
 	checks{r.Config, rules{f}}.checkOverlap()
 	warnings{r.Config}.warnUsers()
 	r.warnReadable()

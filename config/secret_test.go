@@ -2,7 +2,12 @@ package config
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"os"
@@ -193,6 +198,41 @@ func TestSecretCreatedByManyIsOne(t *testing.T) {
 	for _, v := range values {
 		if v != values[0] || v == "" {
 			t.Fatalf("several secrets: %q and %q", v, values[0])
+		}
+	}
+}
+
+// A key that cannot sign is a problem of the file: an event that needs it is too
+// late to find that out.
+func TestAKeyMustSign(t *testing.T) {
+	curve, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(curve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for alg, want := range map[string]string{
+		"ES384": "", "HS256": "",
+		"ES256": "key cannot sign with ES256", "RS256": "key cannot sign with RS256", "EdDSA": "key cannot sign with EdDSA",
+	} {
+		key := "{ alg = \"" + alg + "\", key = { file = \"" + path + "\" } }"
+		for where, auth := range map[string]string{
+			"auth.jwt.":              "auth.jwt = " + key,
+			"auth.oauth2.assertion.": "auth.oauth2 = { token_url = \"https://h/t\", grant = \"jwt_bearer\", assertion = " + key + " }",
+		} {
+			_, problems := load(t, "[[service]]\nname = \"crm\"\nurl = \"https://crm.example.com/\"\n"+auth)
+			switch {
+			case want == "" && len(problems) > 0:
+				t.Errorf("%s: %v", alg, problems)
+			case want != "" && (len(problems) != 1 || !strings.Contains(problems[0].String(), "relay.toml:4: service \"crm\": "+where+want)):
+				t.Errorf("%s: %v, want %s%s", alg, problems, where, want)
+			}
 		}
 	}
 }

@@ -66,6 +66,7 @@ type verdict struct {
 	gone       bool          // the endpoint asks never to be called again
 	local      error         // nothing was sent: the relay had no file descriptor left
 	limited    bool          // the endpoint is well, and takes nothing for retryAfter
+	paced      bool          // limited, and known to take more after that
 	spared     bool          // says nothing of how the endpoint is
 	unmade     bool          // nothing was sent: a reload came in between
 }

@@ -28,7 +28,7 @@ func TestALimitedEndpointIsGivenWhatItTakes(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		}
 	})
-	r := rigged(t, service("crm", rc.URL, "retry_schedule = [\"500ms\"]"))
+	r := rigged(t, service("crm", rc.URL, "retry_schedule = [\"500ms\", \"1h\"]")) // refused twice, it comes when the endpoint said
 	began := time.Now()
 	r.owe("crm", names("e", events)...)
 	r.until("all are delivered", func() bool { return r.status("crm").Delivered == events })

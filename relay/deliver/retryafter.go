@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"maps"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -51,8 +52,11 @@ const recently = 10 * time.Second
 type rest struct {
 	over  func()       // called at the end
 	until atomic.Int64 // in Unix nanoseconds; 0: it does not rest
-	asked atomic.Int64 // when the endpoint asked for one last
 	took  atomic.Int64 // when the endpoint took something last
+
+	mu     sync.Mutex
+	asked  int64 // when the endpoint asked for one last
+	limits bool  // it only takes what comes more slowly
 }
 
 // ask makes it last for so long at least.
@@ -82,11 +86,18 @@ func (r *rest) end() { r.until.Store(0) }
 // success notes that the endpoint has taken something.
 func (r *rest) success() { r.took.Store(time.Now().UnixNano()) }
 
-// limits notes that the endpoint asks for so long a rest, and reports whether it
-// only takes what comes more slowly: it took something not long ago, and since
-// it asked for a rest before.
-func (r *rest) limits(wanted time.Duration) bool {
-	now, took := time.Now().UnixNano(), r.took.Load()
-	before := r.asked.Swap(now)
-	return before != 0 && took > before && now-took < int64(2*wanted+recently)
+// refused notes that the endpoint asks an attempt for so long a rest, and reports
+// whether it only takes what comes more slowly: it took something not long ago,
+// and since it asked for a rest before. Attempts that were under way together
+// are told the same.
+func (r *rest) refused(began time.Time, wanted time.Duration) (limits bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if began.UnixNano() > r.asked {
+		now, took := time.Now().UnixNano(), r.took.Load()
+		r.limits = r.asked != 0 && took > r.asked && now-took < int64(2*wanted+recently)
+		r.asked = now
+	}
+	r.ask(wanted)
+	return r.limits
 }

@@ -125,7 +125,7 @@ func (r turn) attempt(t ticket) (after func()) {
 		t.done(result{err: errGivenUp})
 	case v.limited || v.spared: // which says only when to come again
 		if v.limited {
-			r.leaveAlone(v.retryAfter)
+			v.paced = r.leaveAlone(now, v.retryAfter)
 		}
 		t.done(result{err: errGivenUp})
 	case v.healthy():
@@ -175,7 +175,7 @@ func (r turn) retry(v verdict) {
 	}
 	now := time.Now()
 	pause := delay(s.service.RetrySchedule, d.attempts, v.retryAfter)
-	if v.limited && r.rest.limits(v.retryAfter) {
+	if v.paced {
 		pause = v.retryAfter // the service goes on then, this one first
 	}
 	pause = max(min(pause, d.accepted.Add(s.service.MaxAge).Sub(now)), 0) // it expires then
@@ -196,12 +196,13 @@ func (r turn) retry(v verdict) {
 }
 
 // leaveAlone has the service make no attempt for so long, and then begin with one
-// at a time.
-func (r turn) leaveAlone(d time.Duration) {
-	r.rest.ask(d)
+// at a time. It reports whether the endpoint only limits how much it takes.
+func (r turn) leaveAlone(began time.Time, d time.Duration) (limits bool) {
+	limits = r.rest.refused(began, d)
 	r.mu.Lock()
 	r.places = 1
 	r.mu.Unlock()
+	return limits
 }
 
 // ask remembers when the endpoint wants to see the delivery again at the

@@ -3,9 +3,7 @@ package exchange
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"callrelay/config"
@@ -21,31 +19,13 @@ type Signed struct {
 	expires time.Duration
 }
 
-// NewSigned reads the key and tries it: one of another curve, or too short, can be
-// read and not sign. The error does not quote it.
+// NewSigned reads the key. The error does not quote it.
 func NewSigned(j *config.JWT) (*Signed, error) {
-	s := &Signed{method: jwt.GetSigningMethod(j.Alg), keyID: j.KeyID, expires: j.Expires}
-	text := []byte(j.Key.Value())
-	var err error
-	switch {
-	case s.method == nil:
-		err = errors.New("is not known")
-	case strings.HasPrefix(j.Alg, "HS"):
-		s.key = text
-	case strings.HasPrefix(j.Alg, "ES"):
-		s.key, err = jwt.ParseECPrivateKeyFromPEM(text)
-	case j.Alg == "EdDSA":
-		s.key, err = jwt.ParseEdPrivateKeyFromPEM(text)
-	default:
-		s.key, err = jwt.ParseRSAPrivateKeyFromPEM(text)
-	}
-	if err == nil {
-		_, err = s.method.Sign("", s.key)
-	}
+	method, key, err := j.SigningKey()
 	if err != nil {
 		return nil, fmt.Errorf("jwt key for %s: %w", j.Alg, err)
 	}
-	return s, nil
+	return &Signed{method: method, key: key, keyID: j.KeyID, expires: j.Expires}, nil
 }
 
 // Token makes a token of claims, a JSON object, to which it adds when the token

@@ -46,9 +46,9 @@ func contradicts(resp *http.Response) bool {
 func readHead(r *bufio.Reader, request *http.Request) (*http.Response, int, error) {
 	for {
 		begin, _ := r.Peek(len("HTTP/1.1 200"))
+		_, code, _ := strings.Cut(string(begin), " ") // a copy: what is read next takes its place
 		resp, err := http.ReadResponse(r, request)
 		if err != nil {
-			_, code, _ := strings.Cut(string(begin), " ")
 			status, _ := plainStatus(code)
 			return nil, status, err
 		}

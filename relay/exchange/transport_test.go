@@ -135,11 +135,12 @@ func TestAnswersOfEveryShape(t *testing.T) {
 		{"after many interim ones", strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 500) + plain, "200 ok", true},
 		{"after interim ones for ever", strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 5000), "head is longer than 65536 bytes", false},
 		{"without a body that it says it has", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", "204 ", false},
-		{"with a head that cannot be read", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", "malformed MIME header", false},
+		{"with a head that cannot be read", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", "200 read answer: malformed MIME header", false},
 		{"with more behind it", plain + "HTTP/1.1 200 OK\r\n\r\n", "200 ok", false},
 		{"longer than is read", "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + strings.Repeat("x", 70_000), "200 " + strings.Repeat("x", 64<<10), false},
 		{"shorter than it says", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", "read answer with status 200: unexpected EOF", false},
-		{"with a head without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20), "head is longer than 65536 bytes", false},
+		{"with a head without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20), "200 read answer: its head is longer than 65536 bytes", false},
+		{"with more fields than are read", "HTTP/1.1 200 OK\r\n" + strings.Repeat("Set-Cookie: c="+strings.Repeat("x", 200)+"\r\n", 400) + "\r\n", "200 read answer: its head is longer", false},
 		{"of no HTTP", "SSH-2.0-OpenSSH_9.9\r\n\r\n", "malformed HTTP", false},
 		{"none", "", "unexpected EOF", false},
 	} {
@@ -152,7 +153,7 @@ func TestAnswersOfEveryShape(t *testing.T) {
 			reply, err := sendTo(t, s, w.Addr().String())
 			got := fmt.Sprintf("%d %s", reply.Status, reply.Body)
 			if err != nil {
-				got = err.Error()
+				got = fmt.Sprintf("%d %v", reply.Status, err)
 			}
 			if got != test.want && (err == nil || !strings.Contains(got, test.want)) {
 				t.Errorf("got %.100q, want %.100q", got, test.want)
