@@ -97,12 +97,15 @@ func hostOf(endpoint string) string {
 }
 
 func (p *Daemon) queueState() web.Queue {
-	s := p.queue.Stats()
+	return queueView(p.queue.Stats(), p.queue.Losses(), p.queue.Degraded())
+}
+
+func queueView(s queue.Stats, losses []queue.Loss, degraded error) web.Queue {
 	lost := 0
-	for _, l := range p.queue.Losses() {
+	for _, l := range losses {
 		lost += l.Records
 	}
-	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled, Lost: lost, Degraded: p.queue.Degraded() != nil}
+	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled, Lost: lost, Degraded: degraded != nil}
 }
 
 // feeds returns the bindings of a service in words, and its URL, of a
