@@ -135,6 +135,7 @@ var operational = group("operational",
 	integer("segments_found", "1", "segments in progress that were not known: their beginning is missing"),
 	integer("segments_missing", "1", "segments that began and ended unseen, as the queues count"),
 	integer("abandons_missing", "0", "callers who gave up unseen, as the queues count"),
+	integer("channels_unheard", "2", "further channels that came and went unseen, at most; each may have been a phone in conversation"),
 	integer("events_dropped", "0", "events that the relay did not take while the source's spool was full"),
 	truth("channels_compared", "true", "whether the call server said which channels are alive"),
 )

@@ -179,6 +179,7 @@ func (s *Collector) Put(events []Event) {
 	for _, o := range events {
 		if o.Name == callevent.Gap {
 			s.status.Gaps++
+			s.log.Warn("events of the call server may be missing", "gap", o.Body)
 		}
 		s.spool.put(o)
 	}

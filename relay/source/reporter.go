@@ -113,6 +113,7 @@ type Gap struct {
 	Found   int    `json:"segments_found"`    // in progress now, not known before: their beginning is missing
 	Missing int    `json:"segments_missing"`  // began and ended unseen, as the call server counts
 	Abandon int    `json:"abandons_missing"`  // callers who gave up unseen, likewise
+	Unheard int    `json:"channels_unheard"`  // further channels made and gone unheard, at most: each may have been a phone in conversation
 	Dropped int    `json:"events_dropped"`    // turned, but the relay took none and the spool was full
 	Checked bool   `json:"channels_compared"` // whether the call server told which channels are alive
 }
@@ -121,6 +122,6 @@ type Gap struct {
 func (r *Reporter) Gap(g Gap, from, to time.Time) {
 	g.ID = r.ID(callevent.Gap, strings.ReplaceAll(g.Reason, " ", "-"), Micros(from)+"-"+Micros(to))
 	g.Event, g.Source, g.From, g.To = callevent.Gap, r.Source, Written(from), Written(to)
-	g.Count = g.Ended + g.Found + g.Missing + g.Abandon + g.Dropped
+	g.Count = g.Ended + g.Found + g.Missing + g.Abandon + g.Unheard + g.Dropped
 	r.Raise(g.ID, g.Event, to, g)
 }

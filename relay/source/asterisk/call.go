@@ -16,7 +16,7 @@ type call struct {
 	Traced    bool     // the numbers are those of the caller's own leg
 	From      string   // the device that began it; empty: not seen
 	Phone     bool     // that is an agent's phone
-	Login     bool     // an agent waits in it for calls: it is no call itself
+	Login     bool     // an agent waits in it for calls, or somebody listens to another: it is no call itself
 	Guests    []string // legs of other calls with segments of this one
 	Queue     string   // the last one its caller entered, of those wanted
 	Left      string   // how a caller left a queue unserved, the last time

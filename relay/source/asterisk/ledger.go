@@ -23,6 +23,7 @@ type ledger struct {
 	calls   map[string]*call
 	ended   []*call // ended ones, oldest first
 	tallies map[string]tally
+	census  census
 	dials   bool      // dials are heard: a phone that is called or calls is seen as one
 	since   time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
 }
@@ -54,6 +55,7 @@ func (t *ledger) join(p party, at time.Time) *leg {
 		return l
 	}
 	l := &leg{ID: p.ID, Channel: p.Channel, Number: p.Number, Name: p.Name}
+	t.census.hear(l.ID)
 	t.addLeg(l, t.callOf(p.Linked, at))
 	t.add(l)
 	if c := l.call; l.ID == c.ID {

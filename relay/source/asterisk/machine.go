@@ -40,6 +40,7 @@ func (m *machine) tick(at time.Time) []source.Event {
 		m.Last = at
 	}
 	m.overdue(at)
+	afterGap{m}.recount(at)
 	return m.Raised()
 }
 
@@ -72,6 +73,10 @@ func (m *machine) translate(ev ami.Message, at time.Time) {
 	case "Pickup":
 		if l := m.leg(ev, "", at); l != nil {
 			l.Picked = true
+		}
+	case "ChanSpyStart":
+		if l := m.leg(ev, "Spyer", at); l != nil && l.ID == l.call.ID && !l.call.Connected {
+			l.call.Login = true
 		}
 	case "BlindTransfer":
 		m.transferEvent(ev, "Transferer", at)

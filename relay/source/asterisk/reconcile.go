@@ -23,10 +23,14 @@ type afterGap struct{ *machine }
 // gapUnseen is why nothing was heard of a segment that began and ended.
 const gapUnseen = "segment told only by its end"
 
+// gapChannels is why more is missing than the gap before it said.
+const gapChannels = "channels told only by the next one's number"
+
 // resume begins to listen again at a moment of Asterisk's clock. Until
 // [machine.reconcile], what was alive before the gap is in doubt.
 func (m afterGap) resume(since time.Time) {
 	m.since = since
+	m.census.begin()
 	for _, c := range m.calls {
 		c.Doubt = true
 	}
@@ -78,10 +82,24 @@ func (m afterGap) reconcile(reason string, from time.Time, channels, queues []am
 			g.Abandon += missed.Abandoned
 		}
 	}
+	// Behind a conversation that a queue counted there are two channels at least.
+	g.Unheard = max(m.census.unheard()-2*g.Missing-g.Abandon, 0)
 	if reason != source.GapStart || g.Found > 0 {
 		m.Gap(g, from, m.since)
 	}
 	return m.Raised()
+}
+
+// recount says how many more channels were made unheard, once the number of
+// the first one after a gap shows it.
+func (m afterGap) recount(at time.Time) {
+	if !m.census.settle(at) {
+		return
+	}
+	if n := m.census.unheard(); n > 0 {
+		m.Gap(source.Gap{Reason: gapChannels, Unheard: n, Checked: true}, time.Time{}, m.since)
+	}
+	m.census.Open = false
 }
 
 // unreconciled says that Asterisk did not tell which channels are alive: what

@@ -81,3 +81,26 @@ func FuzzUserEvent(f *testing.F) {
 		checkAccepted(t, testMachine().apply(ev, time.Unix(1, 0)))
 	})
 }
+
+// Who listens to a conversation, or speaks into it, makes no call: neither an
+// end nor a missed one is reported, and no segment.
+func TestSupervisor(t *testing.T) {
+	m := newMachine("pbx1", nil, nil, "")
+	at := time.Unix(1795000001, 0)
+	channel := func(event, prefix string, own ...ami.Header) ami.Message {
+		return append(ami.Message{
+			{Name: "Event", Value: event}, {Name: prefix + "Uniqueid", Value: "1795000001.5"}, {Name: prefix + "Linkedid", Value: "1795000001.5"},
+			{Name: prefix + "Channel", Value: "PJSIP/203-00000001"}, {Name: prefix + "CallerIDNum", Value: "203"}, {Name: prefix + "Exten", Value: "47201"},
+		}, own...)
+	}
+	for _, ev := range []ami.Message{
+		channel("Newchannel", ""), channel("ChanSpyStart", "Spyer", ami.Header{Name: "SpyeeUniqueid", Value: "1795000000.1"}), channel("ChanSpyStop", "Spyer"), channel("Hangup", ""),
+	} {
+		for _, o := range m.apply(ev, at) {
+			t.Errorf("%s: %s", ev.Event(), o.Body)
+		}
+	}
+	if m.Calls() != 0 {
+		t.Errorf("%d calls left", m.Calls())
+	}
+}

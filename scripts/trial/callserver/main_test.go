@@ -95,7 +95,7 @@ order = "call"
 json  = '''{"id":"#event_id#","event":"#event#","queue":"#queue#","uii":"#uii#","segment":"#segment_id#","agent":"#agent_id#",
 "name":"#agent_username#","ani":"#ani#","dnis":"#dnis#","reason":"#term_reason#","start":"#segment_start|time:unixms|number#","end":"#segment_end|time:unixms|number#",
 "seconds":"#agent_duration|number#","recording":"#recording_url#","perspective":"#sess_agent_perspective_recording_url#","state":"#recording_state#",
-"missing":"#segments_missing|number#","device":"#agent_device#","direction":"#direction#","callresult":"#call_result#","queueresult":"#queue_result#","ringresult":"#ring_result#","rang":"#rang#","file":"#recording#","order":"#order#"}'''
+"missing":"#segments_missing|number#","unheard":"#channels_unheard|number#","device":"#agent_device#","direction":"#direction#","callresult":"#call_result#","queueresult":"#queue_result#","ringresult":"#ring_result#","rang":"#rang#","file":"#recording#","order":"#order#"}'''
 
 [[binding]]
 event   = ["call_start", "queue_enter", "queue_abandon", "dequeue", "agent_connect", "agent_termination", "transfer_termination", "call_end", "post_call", "relay_gap", "agent_ring", "agent_ring_end", "call_missed", "sale"]
@@ -110,7 +110,7 @@ type webhook struct {
 	Seconds                                                                   float64
 	Recording, Perspective, State                                             string
 	Device, Direction, CallResult, QueueResult, RingResult, Rang, File, Order string
-	Missing                                                                   int
+	Missing, Unheard                                                          int
 }
 
 // webhooks are those that arrived. One that is repeated counts once.
