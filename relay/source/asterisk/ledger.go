@@ -55,7 +55,7 @@ func (t *ledger) join(p party, at time.Time) *leg {
 		return l
 	}
 	l := &leg{ID: p.ID, Channel: p.Channel, Number: p.Number, Name: p.Name}
-	t.census.hear(l.ID)
+	t.census.hear(l)
 	t.addLeg(l, t.callOf(p.Linked, at))
 	t.add(l)
 	if c := l.call; l.ID == c.ID {

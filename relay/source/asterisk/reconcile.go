@@ -93,13 +93,9 @@ func (m afterGap) reconcile(reason string, from time.Time, channels, queues []am
 // recount says how many more channels were made unheard, once the number of
 // the first one after a gap shows it.
 func (m afterGap) recount(at time.Time) {
-	if !m.census.settle(at) {
-		return
-	}
-	if n := m.census.unheard(); n > 0 {
+	if n := m.census.settle(at); n > 0 {
 		m.Gap(source.Gap{Reason: gapChannels, Unheard: n, Checked: true}, time.Time{}, m.since)
 	}
-	m.census.Open = false
 }
 
 // unreconciled says that Asterisk did not tell which channels are alive: what

@@ -7,12 +7,12 @@ type state struct {
 	Last    *time.Time
 	Calls   map[string]*call
 	Tallies map[string]tally
-	Census  *census
+	Census  census
 	Dials   *bool
 }
 
 // State implements [source.Machine].
-func (t *tracker) State() any { return &state{&t.Last, t.calls, t.tallies, &t.census, &t.dials} }
+func (t *tracker) State() any { return &state{&t.Last, t.calls, t.tallies, t.census, &t.dials} }
 
 // Restored implements [source.Machine].
 func (t *tracker) Restored() {

@@ -20,7 +20,7 @@ type tracker struct {
 }
 
 func newTracker(r reporter, p phones) tracker {
-	l := &ledger{graph: newGraph(), reporter: r, phones: p, calls: map[string]*call{}, tallies: map[string]tally{}}
+	l := &ledger{graph: newGraph(), reporter: r, phones: p, calls: map[string]*call{}, tallies: map[string]tally{}, census: census{}}
 	return tracker{ledger: l, waits: waits{ledger: l}, rings: rings{l}, tapes: tapes{l}, talks: talks{l, tapes{l}}}
 }
 

@@ -89,8 +89,12 @@ func TestSupervisor(t *testing.T) {
 	at := time.Unix(1795000001, 0)
 	channel := func(event, prefix string, own ...ami.Header) ami.Message {
 		return append(ami.Message{
-			{Name: "Event", Value: event}, {Name: prefix + "Uniqueid", Value: "1795000001.5"}, {Name: prefix + "Linkedid", Value: "1795000001.5"},
-			{Name: prefix + "Channel", Value: "PJSIP/203-00000001"}, {Name: prefix + "CallerIDNum", Value: "203"}, {Name: prefix + "Exten", Value: "47201"},
+			{Name: "Event", Value: event},
+			{Name: prefix + "Uniqueid", Value: "1795000001.5"},
+			{Name: prefix + "Linkedid", Value: "1795000001.5"},
+			{Name: prefix + "Channel", Value: "PJSIP/203-00000001"},
+			{Name: prefix + "CallerIDNum", Value: "203"},
+			{Name: prefix + "Exten", Value: "47201"},
 		}, own...)
 	}
 	for _, ev := range []ami.Message{
