@@ -34,7 +34,7 @@ func (a *app) check(_ context.Context, strict bool) error {
 			_, _ = fmt.Fprintln(a.err, line)
 		}
 		err := fmt.Errorf("%s: %s", path, plural(len(problems), "problem"))
-		if next := a.howToMend(); strings.HasPrefix(next, "relay init") {
+		if next := howToMend(path); strings.HasPrefix(next, "relay init") {
 			return hintError{err, next}
 		}
 		return err

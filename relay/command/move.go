@@ -46,7 +46,7 @@ func (a *app) moveCommand() *cobra.Command {
 func (a *app) move(ctx context.Context, to string) error {
 	c, problems := config.Look(a.configPath())
 	if c == nil || len(problems) > 0 {
-		return hintError{daemon.Problems(problems), a.howToMend()}
+		return hintError{daemon.Problems(problems), howToMend(a.configPath())}
 	}
 	if len(c.Queue.Servers) == 0 {
 		return hintError{errors.New("queue.servers names no cluster"), "[queue] servers = [...] in " + a.configPath() + ", also to come back from it"}

@@ -35,15 +35,15 @@ func logTo(w io.Writer) io.Writer {
 func (a *app) run(ctx context.Context) error {
 	err := daemon.Serve(ctx, a.configPath(), a.version, logTo(a.err))
 	if problems := daemon.Problems(nil); errors.As(err, &problems) {
-		return hintError{err, a.howToMend()}
+		return hintError{err, howToMend(a.configPath())}
 	}
 	return err
 }
 
 // howToMend is the command that goes on from a configuration with a problem.
-func (a *app) howToMend() string {
-	if _, err := os.Stat(a.configPath()); errors.Is(err, fs.ErrNotExist) {
-		return "relay init " + a.configPath()
+func howToMend(path string) string {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "relay init " + path
 	}
-	return "relay check -c " + a.configPath()
+	return "relay check -c " + path
 }

@@ -1,10 +1,8 @@
 package deliver
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"sync"
 
@@ -18,16 +16,12 @@ func (d *Deliverer) Paused(service string) (why string, paused bool) { return d.
 // restart. Attempts under way are finished; what waits is kept, and expires by
 // its max_age.
 func (d *Deliverer) Pause(service, why string) error {
-	return d.pause(slog.LevelInfo, service, why)
-}
-
-func (d *Deliverer) pause(level slog.Level, service, why string) error {
 	d.applying.Lock()
 	defer d.applying.Unlock()
 	if err := d.pauses.pause(service, why); err != nil {
 		return fmt.Errorf("pause %s: %w", service, err)
 	}
-	d.options.Log.Log(context.Background(), level, "service paused", "service", service, "why", why)
+	d.options.Log.Info("service paused", "service", service, "why", why)
 	if r := d.runner(service); r != nil {
 		r.hold(true)
 	}
@@ -55,9 +49,11 @@ func (d *Deliverer) gone(service string) {
 	if _, paused := d.pauses.of(service); paused {
 		return
 	}
-	if err := d.pause(slog.LevelError, service, why); err != nil { // nobody else goes on
+	if err := d.Pause(service, why); err != nil {
 		d.options.Log.Error("service not paused", "service", service, "err", err)
+		return
 	}
+	d.options.Log.Error("service held until relay resume", "service", service, "why", why)
 }
 
 // Probe has an open breaker let through an attempt now. While the breaker is

@@ -33,7 +33,9 @@ func TestGonePausesTheServiceAndSaysSo(t *testing.T) {
 	if n := len(r.letters("crm")); n != 0 {
 		t.Errorf("%d dead letters, want none", n)
 	}
-	r.until("the log says so", func() bool { return strings.Contains(r.log.String(), `level=ERROR msg="service paused"`) })
+	r.until("the log says so", func() bool {
+		return strings.Contains(r.log.String(), `level=ERROR msg="service held until relay resume"`)
+	})
 	rc.respond(nil)
 	r.restart(toml)
 	if s := r.status("crm"); s.State != StatePaused {
