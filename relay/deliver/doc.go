@@ -15,6 +15,12 @@
 // While a breaker is open its services fetch nothing and lose nothing; one
 // ordinary attempt of the oldest delivery is the probe that closes it again.
 //
+// The series of the services are counted and written in the text format of
+// Prometheus here: its client library takes thirty milliseconds for what two
+// hundred services have, and this one or two. Everything else in the relay is
+// counted by that library, and a test of package daemon holds that no family comes
+// from both.
+//
 // Deliveries to one service may arrive out of order unless its order is "call".
 // Delays are measured from the end of an attempt.
 package deliver

@@ -49,7 +49,7 @@ func TestClientAsksTooMuch(t *testing.T) {
 	put(t, r, "a.wav", testFile(t, "mono.wav"))
 	customer := netip.MustParseAddr("192.0.2.1")
 	c := testConfig(t)
-	c.Dir, c.TrustedProxies = r.tree.dir, []netip.Prefix{netip.PrefixFrom(loopback, 32)}
+	c.Dir, c.TrustedProxies = r.root.dir, []netip.Prefix{netip.PrefixFrom(loopback, 32)}
 	if err := reapply(r, c); err != nil {
 		t.Fatal(err)
 	}

@@ -40,10 +40,10 @@ const (
 	leftOpen = 30 * time.Second
 )
 
-// knownFiles is how many files' facts are kept.
+// knownFiles is how many files' metadata is kept.
 const knownFiles = 16 << 10
 
-// A File says how a recording stands, and what is known of it. The facts are
+// A File says how a recording stands, and what is known of it. The metadata is
 // those of what is served: a slice alone, a headerless file with its header.
 type File struct {
 	State    string
@@ -53,49 +53,49 @@ type File struct {
 	Seconds  float64 // 0: unknown
 	Channels int     // 0: unknown
 
-	facts *facts
+	meta  *fileMeta
 	slice link.Slice
 }
 
-// SHA256 returns the hex sum of what is served, "" when the file is not ready
+// SHA256 returns the hex digest of what is served, "" when the file is not ready
 // or has changed since. The first call reads the file, later ones do not.
 func (f File) SHA256() string {
-	if f.facts == nil {
+	if f.meta == nil {
 		return ""
 	}
-	return f.facts.sum(f.slice)
+	return f.meta.digest(f.slice)
 }
 
-// part narrows the facts to those of a slice. One that cannot be cut is not to
+// part narrows the metadata to those of a slice. One that cannot be cut is not to
 // be had.
 func (f File) part(s link.Slice) File {
 	if f.State != StateReady || s.Whole() {
 		return f
 	}
-	c, err := sliceContent(nil, f.facts.wave, s)
+	c, err := sliceContent(nil, f.meta.wave, s)
 	if err != nil {
 		return File{State: StateMissing}
 	}
-	f.slice, f.Type, f.Bytes, f.Seconds = s, waveType, c.size(), f.facts.wave.Seconds(c.n)
+	f.slice, f.Type, f.Bytes, f.Seconds = s, waveType, c.size(), f.meta.wave.Seconds(c.n)
 	return f
 }
 
-// shelf knows the files of a tree: which are complete, and their facts.
+// fileCache knows the files of a tree: which are complete, and their metadata.
 // Safe for concurrent use.
-type shelf struct {
-	tree  *tree
+type fileCache struct {
+	root  *root
 	raw   func() *config.Raw
-	known *cache[string, *facts]
+	known *cache[string, *fileMeta]
 }
 
-func newShelf(t *tree, raw func() *config.Raw) *shelf {
-	return &shelf{tree: t, raw: raw, known: newCache[string, *facts](knownFiles)}
+func newFileCache(t *root, raw func() *config.Raw) *fileCache {
+	return &fileCache{root: t, raw: raw, known: newCache[string, *fileMeta](knownFiles)}
 }
 
 // look describes the file at a canonical path. When it is pending, again says
 // how soon it may be complete if nothing more happens to it; 0: not by itself.
-func (s *shelf) look(name string) (file File, again time.Duration) {
-	name, info, err := s.tree.find(name)
+func (s *fileCache) look(name string) (file File, again time.Duration) {
+	name, info, err := s.root.find(name)
 	if err != nil {
 		return File{State: stateOf(err)}, 0
 	}
@@ -109,23 +109,23 @@ func (s *shelf) look(name string) (file File, again time.Duration) {
 	if !f.whole {
 		return File{State: StatePending}, 0
 	}
-	if again = f.unsteady(time.Now()); again > 0 {
+	if again = f.settling(time.Now()); again > 0 {
 		return File{State: StatePending}, again
 	}
 	return File{
 		State: StateReady, Name: name, Type: f.kind, Bytes: wholeContent(nil, f.info, f.wave).size(),
-		Seconds: f.wave.Seconds(f.wave.DataSize), Channels: f.wave.Channels, facts: f,
+		Seconds: f.wave.Seconds(f.wave.DataSize), Channels: f.wave.Channels, meta: f,
 	}, 0
 }
 
-// recall returns the facts of a file that is still in the state they are of.
-func (s *shelf) recall(name string, info fs.FileInfo) (*facts, bool) {
+// recall returns the metadata of a file that is still in the state it is of.
+func (s *fileCache) recall(name string, info fs.FileInfo) (*fileMeta, bool) {
 	f, ok := s.known.get(name)
 	return f, ok && f.same(info) && (!isRaw(name) || f.raw == s.raw())
 }
 
 // wave returns the header of an open file, which is read unless it is known.
-func (s *shelf) wave(name string, file *os.File, info fs.FileInfo) (wav.Info, error) {
+func (s *fileCache) wave(name string, file *os.File, info fs.FileInfo) (wav.Info, error) {
 	var w wav.Info
 	var err error
 	if f, ok := s.recall(name, info); ok && f.whole && f.wave.Format != nil {
@@ -141,9 +141,9 @@ func (s *shelf) wave(name string, file *os.File, info fs.FileInfo) (wav.Info, er
 
 // cuttable reports whether slices of a file can be served; of one that is not
 // ready its name alone says it.
-func (s *shelf) cuttable(name string) bool {
+func (s *fileCache) cuttable(name string) bool {
 	if file, _ := s.look(name); file.State == StateReady {
-		return file.facts.wave.Cuttable()
+		return file.meta.wave.Cuttable()
 	}
 	return isRaw(name) || typeOf(name) == waveType
 }
@@ -158,15 +158,15 @@ func stateOf(err error) string {
 	return StateMissing
 }
 
-// examine reads the facts of a file, but for its sum.
-func (s *shelf) examine(name string) (*facts, error) {
-	file, info, err := s.tree.open(name)
+// examine reads the metadata of a file, but for its digest.
+func (s *fileCache) examine(name string) (*fileMeta, error) {
+	file, info, err := s.root.open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	f := &facts{
-		shelf: s, name: name, info: info, seen: time.Now(), steady: SteadyOther,
+	f := &fileMeta{
+		files: s, name: name, info: info, seen: time.Now(), steady: SteadyOther,
 		raw: s.raw(), digests: map[link.Slice]string{},
 	}
 	f.kind = kindOf(name, file)
@@ -193,9 +193,9 @@ func steadyTime(w wav.Info) time.Duration {
 	return SteadyWave
 }
 
-// facts are what is known of one state of a file.
-type facts struct {
-	shelf  *shelf
+// fileMeta is what is known of one state of a file.
+type fileMeta struct {
+	files  *fileCache
 	name   string
 	info   fs.FileInfo
 	seen   time.Time // when this state was first met
@@ -209,34 +209,34 @@ type facts struct {
 	digests map[link.Slice]string // of what was asked for
 }
 
-// same reports whether the file is still in the state that the facts are of.
-func (f *facts) same(info fs.FileInfo) bool {
+// same reports whether the file is still in the state that the metadata is of.
+func (f *fileMeta) same(info fs.FileInfo) bool {
 	return os.SameFile(f.info, info) && f.info.Size() == info.Size() && f.info.ModTime().Equal(info.ModTime())
 }
 
-// unsteady is how long the file still has to stay as it is. Its own time
+// settling is how long the file still has to stay as it is. Its own time
 // counts, so that a file which has long been complete is not waited for; where
 // that lies ahead, what counts is when this state was first met.
-func (f *facts) unsteady(now time.Time) time.Duration {
+func (f *fileMeta) settling(now time.Time) time.Duration {
 	steady := max(now.Sub(f.info.ModTime()), now.Sub(f.seen))
 	left := f.steady - steady
 	switch {
 	case f.wave.Sizes == wav.Agree:
 		return left
-	case left <= 0 && steady < leftOpen && f.shelf.tree.written(f.name):
+	case left <= 0 && steady < leftOpen && f.files.root.written(f.name):
 		return PollEvery
 	}
 	return min(left, PollEvery) // its header may come to agree before
 }
 
-// sum returns the hex SHA-256 of what is served. Errors are not remembered.
-func (f *facts) sum(s link.Slice) string {
+// digest returns the hex SHA-256 of what is served. Errors are not remembered.
+func (f *fileMeta) digest(s link.Slice) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if digest, ok := f.digests[s]; ok {
 		return digest
 	}
-	file, info, err := f.shelf.tree.open(f.name)
+	file, info, err := f.files.root.open(f.name)
 	if err != nil {
 		return ""
 	}

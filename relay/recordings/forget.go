@@ -4,10 +4,10 @@ package recordings
 // nothing of them is announced or kept. It returns how many there were; with
 // dry it only counts.
 func (r *Recordings) Forget(dry bool, match func(event []byte) bool) int {
-	return r.lates.forget(dry, match)
+	return r.pending.forget(dry, match)
 }
 
-func (l *lates) forget(dry bool, match func(event []byte) bool) int {
+func (l *pendingLate) forget(dry bool, match func(event []byte) bool) int {
 	l.mu.Lock()
 	var list []*late
 	for _, e := range l.entries {

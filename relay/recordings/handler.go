@@ -27,8 +27,8 @@ const (
 // A responder answers requests for recordings. Safe for concurrent use.
 type responder struct {
 	settings atomic.Pointer[settings]
-	tree     *tree
-	shelf    *shelf
+	root     *root
+	files    *fileCache
 	tokens   *tokens
 	clients  *clients
 	guesses  *limit.Guesses // of links and passwords
@@ -74,10 +74,10 @@ func (r *responder) answer(w *response, req *http.Request, client netip.Addr) (g
 
 // send answers with a file, or a slice of it.
 func (r *responder) send(w *response, req *http.Request, g grant) error {
-	file, info, err := r.tree.open(g.name)
+	file, info, err := r.root.open(g.name)
 	if gone(err) {
-		g.name, _, _ = r.tree.find(g.name)
-		file, info, err = r.tree.open(g.name)
+		g.name, _, _ = r.root.find(g.name)
+		file, info, err = r.root.open(g.name)
 	}
 	if err != nil {
 		return unavailable(err)
@@ -102,10 +102,10 @@ func (r *responder) send(w *response, req *http.Request, g grant) error {
 
 // contentOf returns the file, with a header that it lacks, or a slice of it.
 func (r *responder) contentOf(file *os.File, info fs.FileInfo, g grant) (*content, error) {
-	if g.slice.Whole() && (r.shelf.raw() == nil || !isRaw(g.name)) {
+	if g.slice.Whole() && (r.files.raw() == nil || !isRaw(g.name)) {
 		return wholeContent(file, info, wav.Info{}), nil
 	}
-	w, err := r.shelf.wave(g.name, file, info)
+	w, err := r.files.wave(g.name, file, info)
 	if err != nil {
 		return nil, err
 	}

@@ -32,10 +32,10 @@ const (
 	maxID     = 128             // bytes of an event's id
 )
 
-// lates are the recordings that no delivery waits for any more. They are saved
+// pendingLate are the recordings that no delivery waits for any more. They are saved
 // a moment after they change: a crash in between may forget one, or announce
 // one again, under the same id. Safe for concurrent use.
-type lates struct {
+type pendingLate struct {
 	watcher *watcher
 	raise   func(ctx context.Context, event []byte) error
 	count   func(outcome string)
@@ -65,14 +65,14 @@ type late struct {
 	raising bool // an event of it
 }
 
-func newLates(w *watcher, o Options, count func(outcome string)) *lates {
-	l := &lates{watcher: w, raise: o.Raise, store: o.Store, log: o.Log, entries: map[string]*late{}, count: count}
+func newPendingLate(w *watcher, o Options, count func(outcome string)) *pendingLate {
+	l := &pendingLate{watcher: w, raise: o.Raise, store: o.Store, log: o.Log, entries: map[string]*late{}, count: count}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l
 }
 
 // add waits for the recording of event, or a slice of it, until a moment.
-func (l *lates) add(recording string, s link.Slice, event []byte, until time.Time) {
+func (l *pendingLate) add(recording string, s link.Slice, event []byte, until time.Time) {
 	if l.raise == nil {
 		return
 	}
@@ -90,7 +90,7 @@ func (l *lates) add(recording string, s link.Slice, event []byte, until time.Tim
 
 // enter takes an entry that is new; l.mu is held. When there are too many, its time
 // is over.
-func (l *lates) enter(e *late) bool {
+func (l *pendingLate) enter(e *late) bool {
 	if _, known := l.entries[e.id]; known || l.closed {
 		return false
 	}
@@ -112,7 +112,7 @@ func (l *lates) enter(e *late) bool {
 
 // complete announces that the recording is there. A slice that nobody can cut has
 // failed.
-func (l *lates) complete(e *late) {
+func (l *pendingLate) complete(e *late) {
 	outcome := OutcomeLate
 	file, _ := l.watcher.look(e.Recording)
 	if file.part(link.Slice{Start: e.Start, End: e.End}).State == StateMissing {
@@ -124,7 +124,7 @@ func (l *lates) complete(e *late) {
 // announce raises the event of an outcome, unless one is being raised already.
 // While it is not accepted it is tried again: that a recording is there until the
 // entry's end, that it failed for ever.
-func (l *lates) announce(e *late, outcome string) {
+func (l *pendingLate) announce(e *late, outcome string) {
 	if !l.begin(e) {
 		return
 	}
@@ -163,7 +163,7 @@ func (l *lates) announce(e *late, outcome string) {
 
 // begin has an entry's event raised by the caller, who then calls running.Done,
 // unless it is gone, somebody else raises one, or it is too late for it.
-func (l *lates) begin(e *late) bool {
+func (l *pendingLate) begin(e *late) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || l.entries[e.id] != e || e.raising {
@@ -174,7 +174,7 @@ func (l *lates) begin(e *late) bool {
 	return true
 }
 
-func (l *lates) remove(e *late) {
+func (l *pendingLate) remove(e *late) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.entries[e.id] != e || l.closed {
@@ -187,14 +187,14 @@ func (l *lates) remove(e *late) {
 }
 
 // changed has the entries saved soon; l.mu is held.
-func (l *lates) changed() {
+func (l *pendingLate) changed() {
 	if l.saving == nil && l.store != nil {
 		l.saving = time.AfterFunc(lateSave+time.Duration(len(l.entries))*lateEach, l.saveNow)
 	}
 }
 
 // saveNow saves the entries, unless they are closed.
-func (l *lates) saveNow() {
+func (l *pendingLate) saveNow() {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
@@ -206,7 +206,7 @@ func (l *lates) saveNow() {
 	l.save()
 }
 
-func (l *lates) save() {
+func (l *pendingLate) save() {
 	l.mu.Lock()
 	l.saving = nil
 	entries := make([]*late, 0, len(l.entries))
@@ -224,7 +224,7 @@ func (l *lates) save() {
 }
 
 // load takes up what was saved.
-func (l *lates) load() {
+func (l *pendingLate) load() {
 	if l.store == nil || l.raise == nil {
 		return
 	}
@@ -255,7 +255,7 @@ func (l *lates) load() {
 
 // close stops waiting and saves a change that was not. The watcher is closed
 // before.
-func (l *lates) close() error {
+func (l *pendingLate) close() error {
 	l.stop()
 	l.mu.Lock()
 	l.closed = true

@@ -190,9 +190,9 @@ func TestLateEnds(t *testing.T) {
 	r, _ := openTest(t, testConfig(t), Options{Raise: raise})
 	r.Late("2020/a.wav", -1, -1, []byte(lateEvent), time.Now().Add(20*time.Millisecond))
 	waitFor(t, "the end", func() bool {
-		r.lates.mu.Lock()
-		defer r.lates.mu.Unlock()
-		return len(r.lates.entries) == 0
+		r.pending.mu.Lock()
+		defer r.pending.mu.Unlock()
+		return len(r.pending.entries) == 0
 	})
 	if got := receive(t, raised); got["event"] != FailedEvent {
 		t.Errorf("at its end it raised %v", got)

@@ -14,11 +14,11 @@ import (
 // could serve, and a mode that has no key.
 func (r *Recordings) Link(path, access string, now time.Time, start, end float64) string {
 	s := r.settings.Load()
-	name, ok := r.tree.canonical(path)
+	name, ok := r.root.canonical(path)
 	if !ok {
 		return ""
 	}
-	name, _, err := r.tree.find(name)
+	name, _, err := r.root.find(name)
 	if err != nil && !gone(err) && !barred(err) {
 		warn(r.log, "recording may not be linked", name, "err", err)
 		return ""
@@ -27,7 +27,7 @@ func (r *Recordings) Link(path, access string, now time.Time, start, end float64
 	if !ok {
 		return ""
 	}
-	if !slice.Whole() && (!s.served || !r.shelf.cuttable(name)) {
+	if !slice.Whole() && (!s.served || !r.files.cuttable(name)) {
 		warn(r.log, "recording cannot be sliced", name)
 		return ""
 	}

@@ -107,7 +107,7 @@ func TestOddFilesThatGrow(t *testing.T) {
 	t.Parallel()
 	r, _ := openTest(t, testConfig(t), Options{})
 	for name, size := range map[string]uint32{"zeros.wav": 0, "ones.wav": 1<<32 - 1, "raw-ones.wav16": 1<<32 - 1} {
-		w := &writer{t: t, path: filepath.Join(r.tree.dir, name)}
+		w := &writer{t: t, path: filepath.Join(r.root.dir, name)}
 		ready := readyTime(r, name)
 		go func() {
 			f := w.create()
@@ -138,7 +138,7 @@ func TestOpenFileIsNotReady(t *testing.T) {
 	if err := os.Chtimes(path, old, old); err != nil {
 		t.Fatal(err)
 	}
-	if !r.tree.written("a.wav") {
+	if !r.root.written("a.wav") {
 		t.Skip("this filesystem knows no leases")
 	}
 	if got := r.Look("a.wav", -1, -1); got.State != StatePending {
@@ -221,7 +221,7 @@ func TestConverted(t *testing.T) {
 
 	putOld(t, r, "2020/after.wav", testFile(t, "mono.wav"))
 	link = target(t, r.Link("2020/after.wav", "", time.Now(), -1, -1))
-	if err := os.Rename(filepath.Join(r.tree.dir, "2020/after.wav"), filepath.Join(r.tree.dir, "2020/after.ogg")); err != nil {
+	if err := os.Rename(filepath.Join(r.root.dir, "2020/after.wav"), filepath.Join(r.root.dir, "2020/after.ogg")); err != nil {
 		t.Fatal(err)
 	}
 	if resp, body := ask(t, addr, "GET", link); resp.StatusCode != http.StatusOK || len(body) != len(testFile(t, "mono.wav")) {
@@ -250,6 +250,6 @@ func TestMissingIsAlwaysFollowed(t *testing.T) {
 		if got := receive(t, raised); got["event"] != FailedEvent {
 			t.Errorf("%s: raised %v, want %s", name, got["event"], FailedEvent)
 		}
-		waitFor(t, "forgotten", func() bool { r.lates.mu.Lock(); defer r.lates.mu.Unlock(); return len(r.lates.entries) == 0 })
+		waitFor(t, "forgotten", func() bool { r.pending.mu.Lock(); defer r.pending.mu.Unlock(); return len(r.pending.entries) == 0 })
 	}
 }

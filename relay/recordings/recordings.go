@@ -51,7 +51,7 @@ type Store interface {
 type Recordings struct {
 	responder
 	watcher *watcher
-	lates   *lates
+	pending *pendingLate
 	listen  string
 	tls     *config.TLS
 
@@ -75,18 +75,18 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	t := newTree(c.Dir)
+	t := newRoot(c.Dir)
 	r := &Recordings{
-		responder: responder{tree: t, tokens: newTokens(t), clients: newClients(), guesses: limit.NewGuesses(refusedEvery, RefusedBurst), log: o.Log},
+		responder: responder{root: t, tokens: newTokens(t), clients: newClients(), guesses: limit.NewGuesses(refusedEvery, RefusedBurst), log: o.Log},
 		listen:    c.Listen, tls: c.TLS, descriptors: o.Descriptors,
 	}
 	r.settings.Store(s)
-	r.shelf = newShelf(t, func() *config.Raw { return r.settings.Load().raw })
+	r.files = newFileCache(t, func() *config.Raw { return r.settings.Load().raw })
 	if r.metrics, err = newMetrics(o.Metrics); err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	r.watcher = newWatcher(t.dir, r.shelf.look, o.Log)
-	r.lates = newLates(r.watcher, o, func(outcome string) { r.metrics.outcomes.WithLabelValues(outcome).Inc() })
+	r.watcher = newWatcher(t.dir, r.files.look, o.Log)
+	r.pending = newPendingLate(r.watcher, o, func(outcome string) { r.metrics.outcomes.WithLabelValues(outcome).Inc() })
 	return r, nil
 }
 
@@ -99,7 +99,7 @@ func (r *Recordings) Close() error {
 	if ln != nil {
 		_ = ln.Close() // Serve has done so, if it ran
 	}
-	return errors.Join(r.watcher.close(), r.lates.close())
+	return errors.Join(r.watcher.close(), r.pending.close())
 }
 
 // LiveKeys are the settings that [Recordings.Prepare] applies, as relay.toml
@@ -129,18 +129,18 @@ func (r *Recordings) Settings() (wait time.Duration, agentPerspective bool) {
 }
 
 // Look says how the recording at path stands. Path is below the folder, or
-// absolute and in it. With start or end, in seconds and not negative, the facts
+// absolute and in it. With start or end, in seconds and not negative, the metadata
 // are those of that part, which is missing when nobody could cut it.
 func (r *Recordings) Look(path string, start, end float64) File {
 	if path == "" {
 		return File{State: StateNone}
 	}
-	name, ok := r.tree.canonical(path)
+	name, ok := r.root.canonical(path)
 	slice, valid := sliceOf(start, end)
 	if !ok || !valid {
 		return File{State: StateMissing}
 	}
-	file, _ := r.shelf.look(name)
+	file, _ := r.files.look(name)
 	return file.part(slice)
 }
 
@@ -159,7 +159,7 @@ func (r *Recordings) LookAgent(path string) File {
 // called any more, unless it is being called. One that can never be there is
 // never ready.
 func (r *Recordings) Watch(path string, ready func()) (cancel func()) {
-	name, ok := r.tree.canonical(path)
+	name, ok := r.root.canonical(path)
 	if !ok {
 		return func() {}
 	}
@@ -183,12 +183,12 @@ func (r *Recordings) Count(service, missing string) {
 // Event is one JSON object with its id; asking again for the same one changes
 // nothing.
 func (r *Recordings) Late(path string, start, end float64, event []byte, until time.Time) {
-	name, ok := r.tree.canonical(path)
+	name, ok := r.root.canonical(path)
 	slice, valid := sliceOf(start, end)
 	if !ok || !valid {
 		until = time.Now()
 	}
-	r.lates.add(name, slice, event, until)
+	r.pending.add(name, slice, event, until)
 }
 
 // warn logs what is wrong with a recording: each time that it is looked at, and

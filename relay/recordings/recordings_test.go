@@ -39,7 +39,7 @@ func openTest(t testing.TB, c *config.Recordings, o Options) (*Recordings, *logT
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.tree.make(); err != nil {
+	if err := r.root.make(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -71,7 +71,7 @@ func (l *logText) String() string {
 // put writes a file below the recordings.
 func put(t testing.TB, r *Recordings, name string, data []byte) string {
 	t.Helper()
-	path := filepath.Join(r.tree.dir, name)
+	path := filepath.Join(r.root.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	for link, to := range map[string]string{"out.wav": outside, "up.wav": "../../secret.wav", "in.wav": "stereo.wav", "loop.wav": "loop.wav"} {
-		if err := os.Symlink(to, filepath.Join(r.tree.dir, link)); err != nil {
+		if err := os.Symlink(to, filepath.Join(r.root.dir, link)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -27,7 +27,7 @@ const (
 func (r *Recordings) Listen() (net.Addr, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.tree.make(); err != nil {
+	if err := r.root.make(); err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
 	if r.listen == "" {
@@ -49,7 +49,7 @@ func (r *Recordings) Listen() (net.Addr, error) {
 // [ShutdownGrace] and returns nil. It returns nil at once when another web
 // server serves the recordings.
 func (r *Recordings) Serve(ctx context.Context) error {
-	r.lates.load()
+	r.pending.load()
 	addr, err := r.Listen()
 	if err != nil || addr == nil {
 		return err

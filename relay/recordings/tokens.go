@@ -34,7 +34,7 @@ type pathID = [16]byte
 // can be made again from the folder, so nothing is stored. Safe for concurrent
 // use.
 type tokens struct {
-	tree   *tree
+	root   *root
 	recent *cache[pathID, string]
 
 	mu      sync.Mutex
@@ -44,8 +44,8 @@ type tokens struct {
 	lists chan struct{} // holds one for each folder that is being listed
 }
 
-func newTokens(t *tree) *tokens {
-	return &tokens{tree: t, recent: newCache[pathID, string](recentPaths), folders: map[string]*tokenFolder{}, lists: make(chan struct{}, listsAtOnce)}
+func newTokens(t *root) *tokens {
+	return &tokens{root: t, recent: newCache[pathID, string](recentPaths), folders: map[string]*tokenFolder{}, lists: make(chan struct{}, listsAtOnce)}
 }
 
 // add makes a path known that is being linked.
@@ -66,7 +66,7 @@ func (t *tokens) find(dir string, ids []pathID) (string, bool) {
 		return name, true
 	}
 	t.lists <- struct{}{}
-	listed := f.list(t.tree, dir)
+	listed := f.list(t.root, dir)
 	<-t.lists
 	if !listed {
 		return "", false
@@ -169,7 +169,7 @@ func (f *tokenFolder) find(dir string, ids []pathID) (string, bool) {
 
 // list reads the folder again when it has changed since, or was changing then.
 // It reports whether it did.
-func (f *tokenFolder) list(t *tree, dir string) bool {
+func (f *tokenFolder) list(t *root, dir string) bool {
 	now := time.Now()
 	if now.Sub(f.listed) < relistAfter {
 		return false

@@ -18,11 +18,11 @@ func TestTokensOfManyFiles(t *testing.T) {
 	r, _ := openTest(t, testConfig(t), Options{})
 	put(t, r, "2020/0.wav", nil)
 	for i := 1; i < files; i++ { // a name each is all it takes
-		if err := os.Link(filepath.Join(r.tree.dir, "2020/0.wav"), filepath.Join(r.tree.dir, fmt.Sprintf("2020/%d.wav", i))); err != nil {
+		if err := os.Link(filepath.Join(r.root.dir, "2020/0.wav"), filepath.Join(r.root.dir, fmt.Sprintf("2020/%d.wav", i))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	tokens := newTokens(r.tree)
+	tokens := newTokens(r.root)
 	find := func(i int) bool {
 		want := fmt.Sprintf("2020/%d.wav", i)
 		got, ok := tokens.find("2020", []pathID{{}, link.PathID(want)})
@@ -78,12 +78,12 @@ func BenchmarkTokens(b *testing.B) {
 	id := []pathID{link.PathID("99.wav")}
 	b.Run("first", func(b *testing.B) {
 		for b.Loop() {
-			if _, ok := newTokens(r.tree).find(".", id); !ok {
+			if _, ok := newTokens(r.root).find(".", id); !ok {
 				b.Fatal("not found")
 			}
 		}
 	})
-	known := newTokens(r.tree)
+	known := newTokens(r.root)
 	b.Run("known", func(b *testing.B) {
 		for b.Loop() {
 			known.find(".", id)

@@ -19,15 +19,15 @@ var errChanged = errors.New("the file has changed")
 
 // Open opens what was looked at, unless the file has changed since.
 func (f File) Open() (*Upload, error) {
-	if f.facts == nil {
+	if f.meta == nil {
 		return nil, errChanged
 	}
-	file, info, err := f.facts.shelf.tree.open(f.facts.name)
+	file, info, err := f.meta.files.root.open(f.meta.name)
 	if err != nil {
 		return nil, err
 	}
-	c, err := partContent(file, info, f.facts.wave, f.slice)
-	if err == nil && !f.facts.same(info) {
+	c, err := partContent(file, info, f.meta.wave, f.slice)
+	if err == nil && !f.meta.same(info) {
 		err = errChanged
 	}
 	if err != nil {
@@ -65,8 +65,8 @@ func (u *Upload) ReadAt(b []byte, at int64) (int, error) {
 
 // Check returns why the file is not what was opened any more; nil: it is.
 func (u *Upload) Check() error {
-	info, err := u.facts.shelf.tree.stat(u.facts.name)
-	if err == nil && !u.facts.same(info) {
+	info, err := u.meta.files.root.stat(u.meta.name)
+	if err == nil && !u.meta.same(info) {
 		err = errChanged
 	}
 	return err

@@ -57,7 +57,7 @@ func (r *responder) verify(req *http.Request, client netip.Addr) (string, error)
 		return "", errVerifyName
 	}
 	// what is not there is for the other server to say
-	name, _, err := r.tree.find(g.name)
+	name, _, err := r.root.find(g.name)
 	if err != nil && !gone(err) && !barred(err) {
 		return "", err
 	}

@@ -77,7 +77,7 @@ func TestReadyWhenComplete(t *testing.T) {
 			deafen(t, r)
 		}
 		for _, way := range ways {
-			w := &writer{t: t, path: filepath.Join(r.tree.dir, way.path)}
+			w := &writer{t: t, path: filepath.Join(r.root.dir, way.path)}
 			all = append(all, watching{name + ", " + way.name, r, w, way.path, readyTime(r, way.path)})
 			go way.write(w, testFile(t, "mono.wav"))
 		}
@@ -182,7 +182,7 @@ func checkReady(t *testing.T, r *Recordings, path string, w *writer, ready <-cha
 func TestOtherFormatsAreSteadyForTwoSeconds(t *testing.T) {
 	t.Parallel()
 	r, _ := openTest(t, testConfig(t), Options{})
-	w := &writer{t: t, path: filepath.Join(r.tree.dir, "song.mp3")}
+	w := &writer{t: t, path: filepath.Join(r.root.dir, "song.mp3")}
 	ready := readyTime(r, "song.mp3")
 	w.grow(w.create(), []byte("ID3 and what follows it"), 5)
 	select {
@@ -294,7 +294,7 @@ func TestOverrunLooksAtAll(t *testing.T) {
 	r, _ := openTest(t, testConfig(t), Options{})
 	ready := readyTime(r, "a.wav")
 	waitFor(t, "a look", func() bool { return len(r.watcher.folders.notify.WatchList()) == 1 })
-	if err := r.watcher.folders.notify.Remove(r.tree.dir); err != nil {
+	if err := r.watcher.folders.notify.Remove(r.root.dir); err != nil {
 		t.Fatal(err)
 	}
 	putOld(t, r, "a.wav", testFile(t, "mono.wav"))
@@ -310,10 +310,10 @@ func TestOverrunLooksAtAll(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	r, _ := openTest(t, testConfig(t), Options{})
 	putOld(t, r, "a.wav", testFile(t, "mono.wav"))
-	if err := os.Chmod(filepath.Join(r.tree.dir, "a.wav"), 0); err != nil {
+	if err := os.Chmod(filepath.Join(r.root.dir, "a.wav"), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(r.tree.dir, 0o755); err != nil {
+	if err := os.Chmod(r.root.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	looked := make(chan File)
@@ -348,8 +348,8 @@ func TestFactsAreThoseOfTheFile(t *testing.T) {
 	if up, err := first.Open(); err != nil || up.SHA256() != sum(data) || up.Close() != nil {
 		t.Errorf("opened: %v, or its sum is not the file's", err)
 	}
-	if again := r.Look("a.wav", -1, -1); again.facts != first.facts {
-		t.Error("facts were read again")
+	if again := r.Look("a.wav", -1, -1); again.meta != first.meta {
+		t.Error("meta were read again")
 	}
 	data[100]++
 	putOld(t, r, "a.wav", data)

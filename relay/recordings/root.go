@@ -23,9 +23,9 @@ const rootCheck = time.Second
 // FIFO, a device.
 var errIrregular = errors.New("not a regular file")
 
-// A tree is the folder that recordings lie in. Nothing outside it is ever
+// root is the folder that recordings lie in. Nothing outside it is ever
 // opened, whatever a path or a symbolic link says. Safe for concurrent use.
-type tree struct {
+type root struct {
 	dir string // absolute
 
 	mu      sync.Mutex
@@ -35,15 +35,15 @@ type tree struct {
 	checked time.Time
 }
 
-// newTree returns the tree below dir, which need not be there yet.
-func newTree(dir string) *tree { return &tree{dir: filepath.Clean(dir)} }
+// newRoot returns the tree below dir, which need not be there yet.
+func newRoot(dir string) *root { return &root{dir: filepath.Clean(dir)} }
 
 // make makes the folder where it is missing.
-func (t *tree) make() error { return os.MkdirAll(t.dir, 0o750) }
+func (t *root) make() error { return os.MkdirAll(t.dir, 0o750) }
 
 // canonical returns a recording's path as links write it: below the folder,
 // in its shortest form. It is false for a path that is not below it.
-func (t *tree) canonical(name string) (string, bool) {
+func (t *root) canonical(name string) (string, bool) {
 	if filepath.IsAbs(name) {
 		rel, below := strings.CutPrefix(name, t.dir+"/")
 		if !below {
@@ -58,7 +58,7 @@ func (t *tree) canonical(name string) (string, bool) {
 	return name, link.CanonicalPath(name)
 }
 
-func (t *tree) belowReal(name string) (rel string, below bool) {
+func (t *root) belowReal(name string) (rel string, below bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.real == "" {
@@ -69,7 +69,7 @@ func (t *tree) belowReal(name string) (rel string, below bool) {
 
 // open returns a regular file for reading. It never waits, neither for the
 // writer of a FIFO nor for a device.
-func (t *tree) open(name string) (*os.File, fs.FileInfo, error) {
+func (t *root) open(name string) (*os.File, fs.FileInfo, error) {
 	root, err := t.current()
 	if err != nil {
 		return nil, nil, err
@@ -90,7 +90,7 @@ func (t *tree) open(name string) (*os.File, fs.FileInfo, error) {
 }
 
 // stat describes a regular file.
-func (t *tree) stat(name string) (fs.FileInfo, error) {
+func (t *root) stat(name string) (fs.FileInfo, error) {
 	root, err := t.current()
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (t *tree) stat(name string) (fs.FileInfo, error) {
 
 // find describes a recording under its name or, when it was converted and
 // replaced, under its new one.
-func (t *tree) find(name string) (found string, info fs.FileInfo, err error) {
+func (t *root) find(name string) (found string, info fs.FileInfo, err error) {
 	if info, err = t.stat(name); !gone(err) {
 		return name, info, err
 	}
@@ -130,7 +130,7 @@ func (t *tree) find(name string) (found string, info fs.FileInfo, err error) {
 
 // written reports whether somebody has a file open for writing. False where the
 // kernel does not say it: to other users than the file's, and over most networks.
-func (t *tree) written(name string) bool {
+func (t *root) written(name string) bool {
 	file, _, err := t.open(name)
 	if err != nil {
 		return false
@@ -141,7 +141,7 @@ func (t *tree) written(name string) bool {
 }
 
 // folder opens a folder to list it, and nothing else.
-func (t *tree) folder(name string) (*os.File, error) {
+func (t *root) folder(name string) (*os.File, error) {
 	root, err := t.current()
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (t *tree) folder(name string) (*os.File, error) {
 // current returns the root, opened anew when another folder has taken its
 // place: a mount, or one made again. The old root is closed by the garbage
 // collector, after its last use.
-func (t *tree) current() (*os.Root, error) {
+func (t *root) current() (*os.Root, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.root != nil && time.Since(t.checked) < rootCheck {
