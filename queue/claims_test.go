@@ -30,6 +30,11 @@ func TestAnIDWithOtherContentIsAConflict(t *testing.T) {
 	refused("another service", claiming("billing", "C1", "b"))
 	refused("beside a good one, before it", claiming("crm", "C2", "a"), claiming("crm", "C1", "b"))
 	refused("within one group", claiming("crm", "C3", "a"), claiming("crm", "C3", "b"))
+	segment := record.Record{Service: "crm", Event: "call_end", ID: "S/1", Claim: "S=a", Body: []byte(`{}`)}
+	write(t, q, segment, record.Record{Service: "crm", Event: "call_end", ID: "made-up", Body: []byte(`{}`)})
+	refused("the id of a segment", claiming("crm", "S/1", "b"))
+	refused("an id that was made up", claiming("billing", "made-up", "b"), claiming("crm", "made-up", "b"))
+	write(t, q, segment)
 	write(t, q, claiming("crm", "C1", "a")) // a resend
 	write(t, q, claiming("crm", "C2", "z")) // what was refused claims nothing
 	write(t, q, claiming("crm", "C3", "z"), claiming("billing", "C3", "z"))
@@ -38,9 +43,10 @@ func TestAnIDWithOtherContentIsAConflict(t *testing.T) {
 	q = open(t, o)
 	refused("after a restart", claiming("crm", "C1", "b"))
 	write(t, q, claiming("crm", "C1", "a"))
-	write(t, q, claiming("crm", "C4", "a"))
+	refused("the id of a segment, after a restart", claiming("crm", "S/1", "b"))
+	write(t, q, segment, claiming("crm", "C4", "a"))
 	got := map[string]int{}
-	for _, e := range next(t, q.Lane("crm"), 4) {
+	for _, e := range next(t, q.Lane("crm"), 6) {
 		got[e.ID+" "+e.Claim]++
 		e.Finish()
 	}

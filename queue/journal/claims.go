@@ -49,10 +49,12 @@ func (c *Claims) Reset() {
 	c.ids.parts = nil
 }
 
-// admits reports whether the ids of a group stand for what they stood for
-// before. A group that is sent on was admitted where it came in.
-func (c *Claims) admits(g *Group, now time.Time) bool {
-	if c == nil || g.Keys != nil {
+// admits reports whether the ids of a group stand for what they stood for before.
+// An id that nobody claimed stands for something else, too, where a record has
+// it: one of a segment, or one that was made up. A group that is sent on was
+// admitted where it came in.
+func (c *Committer) admits(g *Group, now time.Time) bool {
+	if c.Claims == nil || g.Keys != nil {
 		return true
 	}
 	for i := range g.Recs {
@@ -60,9 +62,13 @@ func (c *Claims) admits(g *Group, now time.Time) bool {
 		if r.Claim == "" {
 			continue
 		}
-		h, fresh, taken := c.Stake(r.Claim, now)
+		h, fresh, taken := c.Claims.Stake(r.Claim, now)
 		if fresh {
 			g.staked = append(g.staked, h)
+		}
+		own := len(g.staked) > 0 && g.staked[len(g.staked)-1] == h // and not a copy's
+		if own && c.Recent != nil {
+			taken = taken || c.Recent.Has(c.Recent.Hash(r.Key()), now)
 		}
 		if taken {
 			g.Err = conflict(r)

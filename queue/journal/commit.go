@@ -26,6 +26,7 @@ type Group struct {
 	Done  func(error)
 
 	staked []Hash128 // claims that nobody made before
+	stored bool      // some of it is, or all
 	bytes  int64
 	Err    error
 }
@@ -194,7 +195,7 @@ func (c *Committer) Commit(groups []*Group) {
 		}
 	}
 	for _, g := range groups {
-		if g.Err != nil && len(g.staked) > 0 {
+		if g.Err != nil && !g.stored && len(g.staked) > 0 {
 			c.Claims.release(g.staked)
 		}
 	}
@@ -222,7 +223,7 @@ func (c *Committer) draft(groups []*Group) []Draft {
 	c.drafts = c.drafts[:0]
 	now := time.Now()
 	for _, g := range groups {
-		if !c.Claims.admits(g, now) {
+		if !c.admits(g, now) {
 			continue
 		}
 		for i := range g.Recs {
@@ -263,6 +264,7 @@ func (c *Committer) store(drafts []Draft) error {
 			c.forget(d)
 			continue
 		}
+		d.Group.stored = true
 		c.durable = max(c.durable, d.seq)
 		if d.Group.Seqs != nil {
 			d.Group.Seqs[d.index] = d.seq

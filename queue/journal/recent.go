@@ -77,6 +77,17 @@ func (r *recent[T]) Add(h Hash128, at time.Time, value T) (had T, known bool) {
 	return had, false
 }
 
+// Has reports whether an id is known.
+func (r *recent[T]) Has(h Hash128, at time.Time) bool {
+	now := SinceBegan(at).Milliseconds()
+	for _, p := range r.parts {
+		if s, found := p.ids[h]; found && p.began+int64(s.at) > now-r.keep {
+			return true
+		}
+	}
+	return false
+}
+
 // current is the part that takes what comes now.
 func (r *recent[T]) current(now int64) *part[T] {
 	if n := len(r.parts); n > 0 {

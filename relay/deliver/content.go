@@ -122,7 +122,8 @@ func decode(text []byte, kind string) (plain []byte, err error) {
 		if m == nil {
 			m = declared.FindStringSubmatch(string(bytes.TrimLeft(text, " \t\r\n")))
 		}
-		if m != nil && !strings.HasPrefix(strings.ToLower(m[1]), "utf-16") { // whose bytes would have proven it
+		wide := m != nil && strings.HasPrefix(strings.ToLower(m[1]), "utf-16") // often said of a text that is in UTF-8
+		if m != nil && (!wide || bytes.IndexByte(text, 0) >= 0 && text[0] != '<') {
 			if enc, _ = charset.Lookup(m[1]); enc == nil || enc == encoding.Replacement {
 				enc, err = nil, fmt.Errorf("is written in %s", exchange.Clip(m[1]))
 			}

@@ -151,6 +151,16 @@ func TestUTF16IsReadWithAndWithoutAMark(t *testing.T) {
 				}
 			}
 		}
+		j.successBody = regexp.MustCompile("^gr\u00fcn$")
+		body, err := enc.NewEncoder().String("gr\u00fcn")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, want := range map[string]bool{body: true, "gr\u00fcn": true, "gr\u00fcn\x00": false} {
+			if got := j.matches(exchange.Reply{Status: 200, Header: fieldsOf("Content-Type", "text/plain; charset="+label), Body: []byte(text)}); got != want {
+				t.Errorf("%s of %q: matches = %v, want %v", label, text, got, want)
+			}
+		}
 	}
 }
 
