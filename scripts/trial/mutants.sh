@@ -12,16 +12,20 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 survivors=0 mutants=0
 
-# try FILE NAME PACKAGE... runs the tests on what FILE has become, and puts it back.
+# try FILE NAME PACKAGE... runs the tests on what FILE has become, a package at a
+# time until one fails, and puts it back.
 try() {
-  local file=$1 name=$2
+  local file=$1 name=$2 package caught=
   shift 2
   if cmp -s "$file" original; then
     echo "$file: $name: nothing was changed" && survivors=$((survivors + 1))
     return
   fi
   mutants=$((mutants + 1))
-  if go test "$@" >/dev/null 2>&1; then
+  for package; do
+    go test "$package" >/dev/null 2>&1 || { caught=1 && break; }
+  done
+  if [ -z "$caught" ]; then
     echo "$file: $name: SURVIVES ($*)" && survivors=$((survivors + 1))
   fi
   cp original "$file"
