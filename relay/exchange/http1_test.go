@@ -29,6 +29,7 @@ func FuzzReadPlain(f *testing.F) {
 		"HTTP/1.1 100 Continue\r\n\r\n",
 		"HTTP/1.1 200 OK\r\n\r\n",
 		"HTTP/1.1 304 \r\nContent-Length: 2\r\n\r\n",
+		"HTTP/1.1 204 \r\n0:\x11\r\n\r\n",
 		plain + plain,
 	} {
 		f.Add([]byte(seed))
