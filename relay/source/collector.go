@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	callevent "callrelay/relay/call"
 )
 
@@ -49,7 +51,7 @@ type Collector struct {
 	log     *slog.Logger
 	spool   *spool
 	connect func(reason string, from time.Time) Session
-	metrics *statusMetrics // nil: none
+	metrics []prometheus.Collector
 
 	sync.Mutex // guards the machine and all below
 	machine    Machine
@@ -74,8 +76,8 @@ func New(o Options, m Machine, connect func(reason string, from time.Time) Sessi
 		dirty:   make(chan struct{}, 1),
 	}
 	if o.Metrics != nil {
-		s.metrics = newMetrics(s)
-		o.Metrics.MustRegister(s.metrics)
+		s.metrics = metrics(s)
+		o.Metrics.MustRegister(s.metrics...)
 	}
 	return s
 }
@@ -83,8 +85,8 @@ func New(o Options, m Machine, connect func(reason string, from time.Time) Sessi
 // Run collects until ctx ends and returns nil then. It goes on for ever when
 // the call server is away.
 func (s *Collector) Run(ctx context.Context) error {
-	if s.metrics != nil {
-		defer s.o.Metrics.Unregister(s.metrics)
+	for _, m := range s.metrics {
+		defer s.o.Metrics.Unregister(m)
 	}
 	reason := s.restore()
 	var parts sync.WaitGroup

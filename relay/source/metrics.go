@@ -2,39 +2,27 @@ package source
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// statusMetrics shows a source's status as metrics, read when they are asked for.
-type statusMetrics struct {
-	source *Collector
-	series []series
-}
-
-type series struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(Status) float64
-}
-
-func newMetrics(s *Collector) *statusMetrics {
-	c := &statusMetrics{source: s}
-	for _, m := range []struct {
-		name, help string
-		kind       prometheus.ValueType
-		value      func(Status) float64
-	}{
-		{"connected", "Whether the source is connected to its call server.", prometheus.GaugeValue, Status.connected},
-		{"since_timestamp_seconds", "When the source connected, or lost its connection.", prometheus.GaugeValue, Status.since},
-		{"behind_seconds", "How long ago the oldest event happened that the relay has not taken.", prometheus.GaugeValue, func(s Status) float64 { return s.Behind.Seconds() }},
-		{"lag_seconds", "Between the call server's last stamp and its receipt.", prometheus.GaugeValue, func(s Status) float64 { return s.Lag.Seconds() }},
-		{"spooled", "Events that wait for the relay to take them.", prometheus.GaugeValue, func(s Status) float64 { return float64(s.Spooled) }},
-		{"events_total", "Call events turned from the call server's and taken by the relay.", prometheus.CounterValue, func(s Status) float64 { return float64(s.Turned) }},
-		{"unturned_total", "Events of the call server that could not be turned.", prometheus.CounterValue, func(s Status) float64 { return float64(s.Unturned) }},
-		{"gaps_total", "relay_gap events raised: something may be missing.", prometheus.CounterValue, func(s Status) float64 { return float64(s.Gaps) }},
-		{"limits", "Kinds of things that the call server does not let the source see.", prometheus.GaugeValue, func(s Status) float64 { return float64(len(s.Limits)) }},
-	} {
-		labels := prometheus.Labels{"source": s.o.Config.Name}
-		c.series = append(c.series, series{prometheus.NewDesc("relay_source_"+m.name, m.help, nil, labels), m.kind, m.value})
+// metrics show a source's status, read when they are asked for.
+func metrics(s *Collector) (all []prometheus.Collector) {
+	labels := prometheus.Labels{"source": s.o.Config.Name}
+	gauge := func(name, help string, value func(Status) float64) {
+		o := prometheus.GaugeOpts{Name: "relay_source_" + name, Help: help, ConstLabels: labels}
+		all = append(all, prometheus.NewGaugeFunc(o, func() float64 { return value(s.Status()) }))
 	}
-	return c
+	counter := func(name, help string, value func(Status) uint64) {
+		o := prometheus.CounterOpts{Name: "relay_source_" + name, Help: help, ConstLabels: labels}
+		all = append(all, prometheus.NewCounterFunc(o, func() float64 { return float64(value(s.Status())) }))
+	}
+	gauge("connected", "Whether the source is connected to its call server.", Status.connected)
+	gauge("since_timestamp_seconds", "When the source connected, or lost its connection.", Status.since)
+	gauge("behind_seconds", "How long ago the oldest event happened that the relay has not taken.", func(s Status) float64 { return s.Behind.Seconds() })
+	gauge("lag_seconds", "Between the call server's last stamp and its receipt.", func(s Status) float64 { return s.Lag.Seconds() })
+	gauge("spooled", "Events that wait for the relay to take them.", func(s Status) float64 { return float64(s.Spooled) })
+	counter("events_total", "Call events turned from the call server's and taken by the relay.", func(s Status) uint64 { return s.Turned })
+	counter("unturned_total", "Events of the call server that could not be turned.", func(s Status) uint64 { return s.Unturned })
+	counter("gaps_total", "relay_gap events raised: something may be missing.", func(s Status) uint64 { return s.Gaps })
+	gauge("limits", "Kinds of things that the call server does not let the source see.", func(s Status) float64 { return float64(len(s.Limits)) })
+	return all
 }
 
 func (s Status) connected() float64 {
@@ -49,19 +37,4 @@ func (s Status) since() float64 {
 		return 0
 	}
 	return float64(s.Since.UnixMilli()) / 1000
-}
-
-// Describe implements [prometheus.Collector].
-func (c *statusMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, s := range c.series {
-		out <- s.desc
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (c *statusMetrics) Collect(out chan<- prometheus.Metric) {
-	status := c.source.Status()
-	for _, s := range c.series {
-		out <- prometheus.MustNewConstMetric(s.desc, s.kind, s.value(status))
-	}
 }

@@ -22,22 +22,15 @@ func (m *machine) callcenter(ev esl.Event, at time.Time) {
 	case "bridge-agent-start":
 		m.answered(c, ev, queue, at)
 	case "member-queue-end":
-		if ev.Get("CC-Cause") == "Cancel" {
-			c.Visit.of(ev.Get("CC-Member-UUID"), func(*stay) {
-				result := queueResults[ev.Get("CC-Cancel-Reason")]
-				if result == source.LeftHangup && member.Hung.IsZero() {
-					result = "" // moved out of the queue: the call goes on
-				}
-				m.leave(c, result, at)
-			})
+		v := c.Visit
+		if ev.Get("CC-Cause") != "Cancel" || v == nil || v.Member != ev.Get("CC-Member-UUID") || !v.Left.IsZero() {
+			return
 		}
-	}
-}
-
-// of calls do with the stay, if it is that of the member and goes on.
-func (v *stay) of(member string, do func(*stay)) {
-	if v != nil && v.Member == member && v.Left.IsZero() {
-		do(v)
+		result := queueResults[ev.Get("CC-Cancel-Reason")]
+		if result == source.LeftHangup && member.Hung.IsZero() {
+			result = "" // moved out of the queue: the call goes on
+		}
+		m.leave(c, result, at)
 	}
 }
 
