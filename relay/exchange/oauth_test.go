@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -97,6 +99,14 @@ func TestATokenIsReplacedBeforeItEnds(t *testing.T) {
 }
 
 // What endpoints answer, and what is shown for it.
+func gzipped(text string) string {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = io.WriteString(w, text) // a buffer takes all
+	_ = w.Close()
+	return packed.String()
+}
+
 func TestTokenAnswers(t *testing.T) {
 	for _, test := range []struct {
 		name, answer string
@@ -122,6 +132,7 @@ func TestTokenAnswers(t *testing.T) {
 		{"another one", `{"access_token":"T1","token_type":"DPoP"}`, 200, "of a type that is not known", 0},
 		{"a byte order mark", "\ufeff" + `{"access_token":"T1"}`, 200, "Bearer T1", 0},
 		{"a form", `access_token=T1&token_type=Bearer&expires_in=60`, 201, "Bearer T1", time.Minute},
+		{"packed", gzipped(`{"access_token":"T1","expires_in":60}`), 200, "Bearer T1", time.Minute},
 		{"a line end behind it", `{"access_token":"T1\n"}`, 200, "Bearer T1", 0},
 		{"a header within it", `{"access_token":"T1\r\nX-Evil: 1"}`, 200, "that no header can carry", 0},
 		{"an error under 200", `{"error":"invalid_client"}`, 200, "status 200 invalid_client", 0},

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -186,9 +187,13 @@ type tokenAnswer struct {
 	Error        string          `json:"error"`
 }
 
-// readTokenAnswer reads an answer in JSON or, as some send it, as a form.
+// readTokenAnswer reads an answer in JSON or, as some send it, as a form, or
+// packed by a server that was not asked to.
 func readTokenAnswer(body []byte) tokenAnswer {
 	var a tokenAnswer
+	if packed, err := gzip.NewReader(bytes.NewReader(body)); err == nil {
+		body, _ = io.ReadAll(io.LimitReader(packed, maxToken)) // of one that is cut off, what came
+	}
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 	if len(body) > 0 && body[0] == '{' {
 		_ = json.Unmarshal(body, &a) // what cannot be read is missing
