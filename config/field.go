@@ -33,6 +33,9 @@ func (f decoder) fields(at place, key string, value any, dst *[]Field, secrets b
 		default:
 			field.Value = text
 			f.warnMisplaced(at, key, field)
+			if secrets {
+				f.warnReference(at.in(key), name, text, key == "secrets")
+			}
 		}
 		*dst = append(*dst, field)
 	}
@@ -63,9 +66,14 @@ func (f decoder) claims(at place, key string, value any, dst *Claims) {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	if _, ok := value.(map[string]any); !ok || e.Encode(value) != nil {
+	values, ok := value.(map[string]any)
+	if !ok || e.Encode(value) != nil {
 		f.report(at, key, "%s is %s, not a table of texts and numbers", key, kind(value))
 		return
+	}
+	for _, name := range f.names(at.in(key), values) {
+		claim, _ := values[name].(string)
+		f.warnMisplaced(at, key, Field{Name: name, Value: claim})
 	}
 	*dst = Claims(strings.TrimSpace(text.String()))
 }

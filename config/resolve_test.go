@@ -218,7 +218,11 @@ func TestMistakesWithSecretsAreWarnedOf(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"a shell's variable", "[admin]\ntoken = \"${RELAY_TOKEN}\"", "2: admin: token looks like the name of where a secret is"},
 		{"a variable of compose", "[admin]\ntoken = \"env:RELAY_TOKEN\"", "2: admin: token looks like the name of where a secret is"},
+		{"a variable within a secret", "[admin]\ntoken = \"a${RELAY_TOKEN}b\"", "2: admin: token looks like the name of where a secret is"},
+		{"a variable for a header", service + "headers = { Authorization = \"Bearer ${TOKEN}\" }", `4: service "crm": headers.Authorization looks like the name of where a secret is`},
+		{"a variable for the filter hmac", service + "secrets = { hub = \"env:HUB\" }", `4: service "crm": secrets.hub looks like the name of where a secret is`},
 		{"a header that is a key", service + "[service.headers]\ntimeout = \"3s\"", `5: service "crm": headers.timeout is a key of [[service]], and is sent as one of headers`},
+		{"a claim that is a key", service + "auth.jwt = { alg = \"HS256\", key = \"0123456789abcdef0123456789abcdef\" }\n[service.auth.jwt.claims]\nsub = \"a\"\nactive = false", `7: service "crm": auth.jwt.claims.active is a key of [[service]], and is sent as one of claims`},
 		{"a parameter that is a key", service + "[service.query]\nconcurrency = \"3\"", `5: service "crm": query.concurrency is a key of [[service]], and is sent as one of query`},
 	} {
 		c, problems := load(t, test.text)

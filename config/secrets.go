@@ -2,8 +2,20 @@ package config
 
 import "regexp"
 
-// reference is how other programs write a secret that is elsewhere.
-var reference = regexp.MustCompile(`^(?:\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$[A-Z_][A-Z0-9_]*|(?:env|file):\S+)$`)
+// How other programs write what is elsewhere: within any text, and as a whole
+// secret.
+var (
+	variable  = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
+	reference = regexp.MustCompile(`^(?:\$[A-Z_][A-Z0-9_]*|(?:env|file):\S+)$`)
+)
+
+// warnReference warns of a text that names a secret, and is none. In a text that
+// only may be secret, env:prod may be meant.
+func (f decoder) warnReference(at place, key, text string, secret bool) {
+	if variable.MatchString(text) || secret && reference.MatchString(text) {
+		f.warn(at, key, `%s looks like the name of where a secret is, and is taken as it is (write { env = "NAME" } or { file = "path" })`, numbered(key))
+	}
+}
 
 // secret decodes "text", { env = "NAME" } and { file = "path", create = true }.
 // No problem here quotes a value.
@@ -11,9 +23,7 @@ func (f decoder) secret(at place, key string, value any, dst *Secret) {
 	switch value := value.(type) {
 	case string:
 		*dst = NewSecret(value)
-		if reference.MatchString(value) {
-			f.warn(at, key, `%s looks like the name of where a secret is, and is taken as it is (write { env = "NAME" } or { file = "path" })`, numbered(key))
-		}
+		f.warnReference(at, key, value, true)
 	case map[string]any:
 		f.secretTable(at.in(key), key, value, dst)
 	default:
