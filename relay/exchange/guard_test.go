@@ -167,6 +167,7 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 	for _, host := range append([]string{
 		"169.254.169.254", "[::ffff:a9fe:a9fe]", "metadata.google.internal", "METADATA.google.internal.", "metadata.goog",
 		"instance-data", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "[fd00:ec2::254]",
+		"１６９.254.169.254", "169。254。169。254", "①⑥⑨.254.169.②⑤④", "ｍｅtadata.google.internal", "metadata。google。internal",
 	}, metadataNames...) {
 		if err := send("http://" + host + "/latest/meta-data"); !errors.Is(err, ErrBlocked) {
 			t.Errorf("%s through a proxy: %v, want it blocked", host, err)
@@ -177,6 +178,9 @@ func TestAProxyIsNotSentToMetadataServices(t *testing.T) {
 	}
 	if err := send("http://example.invalid/ok"); err != nil || len(asked) != 1 {
 		t.Errorf("a name only the proxy can resolve: %v, asked %v", err, asked)
+	}
+	if err := send("http://bücher.invalid/ok"); err != nil || len(asked) != 2 || asked[1] != "http://xn--bcher-kva.invalid/ok for xn--bcher-kva.invalid" {
+		t.Errorf("a name in other letters: %v, asked %v", err, asked)
 	}
 	for to, want := range map[string]string{
 		"http://localhost:8/x":  "http://127.0.0.1:8/x",

@@ -5,12 +5,17 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+
+	"golang.org/x/net/idna"
 
 	"callrelay/config"
 )
@@ -105,22 +110,40 @@ type byNumber struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (b *byNumber) RoundTrip(r *http.Request) (*http.Response, error) {
-	at, err := b.guard.target(r.Context(), r.URL)
+	named, err := inASCII(r.URL)
 	if err != nil {
 		return nil, err
 	}
+	at, err := b.guard.target(r.Context(), named)
+	if err != nil {
+		return nil, err
+	}
+	asked, u := r.WithContext(r.Context()), *named
+	asked.URL, asked.Host = &u, cmp.Or(r.Host, named.Host)
 	if !at.IsValid() {
-		return b.plain.RoundTrip(r)
+		return b.plain.RoundTrip(asked)
 	}
-	numbered, u := r.WithContext(r.Context()), *r.URL
-	u.Host, numbered.URL = at.String(), &u
-	if numbered.Host == "" {
-		numbered.Host = r.URL.Host
-	}
+	u.Host = at.String()
 	if u.Scheme == "http" { // net/http would write the name
 		u.Opaque = "//" + u.Host + cmp.Or(u.EscapedPath(), "/")
 	}
-	return b.to(r.URL).RoundTrip(numbered)
+	return b.to(named).RoundTrip(asked)
+}
+
+// inASCII writes a host in other letters as the name or number that it stands
+// for, as a dialler reads it, so that it is checked, and a proxy asked for it.
+func inASCII(u *url.URL) (*url.URL, error) {
+	host := u.Hostname()
+	if !strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return u, nil
+	}
+	name, err := idna.Lookup.ToASCII(host)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s is no host name", ErrBlocked, Clip(host))
+	}
+	written := *u
+	written.Host = strings.Replace(u.Host, host, name, 1)
+	return &written, nil
 }
 
 // to is the transport to an endpoint, whatever number stands for its name.
