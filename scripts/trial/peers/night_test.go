@@ -112,11 +112,11 @@ func TestNightIsReadAtOnce(t *testing.T) {
 	}{{"desktop", 1280, 900}, {"phone", 360, 780}} {
 		for _, path := range []string{"/", "/dead"} {
 			see(t, chromedp.Do(ctx, chromedp.EmulateViewport(screen.width, screen.height), chromedp.Navigate("http://"+r.Admin+path)))
-			keep(t, ctx, fmt.Sprintf("night-%s%s.png", screen.name, strings.ReplaceAll(path, "/", "-")))
+			keepPicture(t, ctx, fmt.Sprintf("night-%s%s.png", screen.name, strings.ReplaceAll(path, "/", "-")), chromedp.CaptureScreenshot())
 		}
 		for n, way := range ways {
 			see(t, chromedp.Do(ctx, chromedp.Navigate(fmt.Sprintf("http://%s/services/%s-%d", r.Admin, way.name, n))))
-			keep(t, ctx, fmt.Sprintf("night-%s-%d-%s.png", screen.name, n, way.name))
+			keepPicture(t, ctx, fmt.Sprintf("night-%s-%d-%s.png", screen.name, n, way.name), chromedp.CaptureScreenshot())
 			for _, want := range []string{way.says, "Failing for"} {
 				if !onScreen(t, ctx, want) {
 					t.Errorf("%s on a %s: %q is not on the first screen", way.name, screen.name, want)

@@ -77,11 +77,17 @@ func statusOf(t *testing.T, status int) string {
 // keep saves a picture of the whole page in the folder that SHOTS names.
 func keep(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
+	keepPicture(t, ctx, name, chromedp.FullScreenshot(100))
+}
+
+// keepPicture saves a picture in that folder.
+func keepPicture(t *testing.T, ctx context.Context, name string, take chromedp.Action[[]byte]) {
+	t.Helper()
 	dir := os.Getenv("SHOTS")
 	if dir == "" {
 		return
 	}
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	picture, err := chromedp.Run(ctx, take)
 	see(t, err)
 	see(t, os.WriteFile(filepath.Join(dir, name), picture, 0o644))
 }
