@@ -48,6 +48,10 @@ e2e:
 faults:
     FAULTS=long go test -count=1 -v -timeout 60m ./scripts/trial/faults
 
+# do to the relay what strangers do, and print the table of the manual's page on security
+strangers:
+    STRANGERS=long go test -count=1 -v ./scripts/trial/strangers
+
 # run beside a real Asterisk with SIPp callers and agents; needs root, apt and ../shared/tools/callserver
 callserver *args:
     scripts/trial/callserver/run.sh {{args}}

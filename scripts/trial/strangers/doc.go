@@ -5,5 +5,6 @@
 //	go test ./scripts/trial/strangers                   a short form
 //	STRANGERS=long go test -v ./scripts/trial/strangers with 1,024 of each kind; as root the peers of the socket are another user
 //
-// With -v it prints the rows of the table in the manual's page on security.
+// It prints the table of the manual's page on security: surface, tried, through;
+// with UPDATE_GOLDEN=1 it puts it there.
 package strangers

@@ -1,6 +1,7 @@
 package strangers
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -14,5 +15,10 @@ func TestMain(m *testing.M) {
 		crowdChild(network, os.Getenv("STRANGERS_ADDRESS"))
 		return
 	}
-	os.Exit(trial.RunTests(m, &binary))
+	status := trial.RunTests(m, &binary)
+	if err := printTable(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
 }
