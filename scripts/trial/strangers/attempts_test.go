@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -97,13 +98,11 @@ func TestLinesThatAreNoEvents(t *testing.T) {
 	lines = append(lines, "[]\n", "\"x\"\n", "1\n", "null\n", "{}\n", "{\"event\":\"call_end\"} x\n", "{\"event\":\"call_end\"\n", "\xef\xbb\xbf{\"event\":\"call_end\"}\n", "event=call_end\n")
 	const post = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 	const body = "Content-Length: 20\r\n\r\n{\"event\":\"call_end\"}"
-	for _, request := range []string{
-		post + "Transfer-Encoding: chunked\r\n" + body, post + "Content-Length: 3\r\n" + body, post + "Transfer-Encoding: x\r\n\r\n", post + "Content-Encoding: gzip\r\n" + body,
-		"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n", "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n" + body, "POST /x HTTP/1.1\r\nHost: x\r\n" + body,
-		"POST /freeswitch/cdr HTTP/1.1\r\nHost: x\r\n" + body, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-	} {
-		lines = append(lines, request)
-	}
+	lines = append(lines,
+		post+"Transfer-Encoding: chunked\r\n"+body, post+"Content-Length: 3\r\n"+body, post+"Transfer-Encoding: x\r\n\r\n", post+"Content-Encoding: gzip\r\n"+body,
+		"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n", "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"+body, "POST /x HTTP/1.1\r\nHost: x\r\n"+body,
+		"POST /freeswitch/cdr HTTP/1.1\r\nHost: x\r\n"+body, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+	)
 	try(t, "intake socket", "lines and requests that are no events", lines, func(line string) bool {
 		answer := raw(t, "unix", h.Path("relay.sock"), line)
 		return strings.Contains(answer, `"accepted":true`) || strings.Contains(answer, " 202 ")
@@ -192,8 +191,10 @@ func TestLinksThatAreNotOurs(t *testing.T) {
 		t.Fatal("a link of the relay's own does not open")
 	}
 	var links []string
-	for _, path := range []string{"../relay.toml", "../outside.wav", "..%2foutside.wav", "%2e%2e/outside.wav", "....//outside.wav", "..;/outside.wav", "..\\outside.wav", "..%5coutside.wav", "..%c0%afoutside.wav",
-		"%00../outside.wav", "/etc/passwd", "%2fetc%2fpasswd", "file:///etc/passwd", "out.wav", "2026", "2026/", "", ".", "x/../../outside.wav", "1.wav/", "1.wav%00"} {
+	for _, path := range []string{
+		"../relay.toml", "../outside.wav", "..%2foutside.wav", "%2e%2e/outside.wav", "....//outside.wav", "..;/outside.wav", "..\\outside.wav", "..%5coutside.wav", "..%c0%afoutside.wav",
+		"%00../outside.wav", "/etc/passwd", "%2fetc%2fpasswd", "file:///etc/passwd", "out.wav", "2026", "2026/", "", ".", "x/../../outside.wav", "1.wav/", "1.wav%00",
+	} {
 		links = append(links, path+good, path+sign(path, future, "k1", ""), path)
 	}
 	for _, query := range []string{"", "?exp=" + future + "&kid=k1", strings.Replace(good, "k1", "k2", 1), strings.Replace(good, "k1", "", 1), good + "&exp=" + future, good + "&x=1", good + "&start=0", good + "&end=1",
@@ -421,7 +422,7 @@ func misshapen(r *http.Request) string {
 		elements, tokens := 0, xml.NewDecoder(bytes.NewReader(body))
 		for {
 			token, err := tokens.Token()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if _, ok := token.(xml.StartElement); ok {
