@@ -197,11 +197,13 @@ func TestLinksThatAreNotOurs(t *testing.T) {
 	} {
 		links = append(links, path+good, path+sign(path, future, "k1", ""), path)
 	}
-	for _, query := range []string{"", "?exp=" + future + "&kid=k1", strings.Replace(good, "k1", "k2", 1), strings.Replace(good, "k1", "", 1), good + "&exp=" + future, good + "&x=1", good + "&start=0", good + "&end=1",
+	for _, query := range []string{
+		"", "?exp=" + future + "&kid=k1", strings.Replace(good, "k1", "k2", 1), strings.Replace(good, "k1", "", 1), good + "&exp=" + future, good + "&x=1", good + "&start=0", good + "&end=1",
 		strings.Replace(good, "exp=", "exp=0", 1), strings.Replace(good, "exp=", "exp=%2B", 1), strings.Replace(good, "exp=", "EXP=", 1), good[:len(good)-1], good + "=", strings.ReplaceAll(good, "&", ";"),
 		sign("1.wav", "0", "k1", ""), sign("1.wav", "-1", "k1", ""), sign("1.wav", "1e10", "k1", ""), sign("1.wav", "9999999999999999999999", "k1", ""), sign("1.wav", "", "k1", ""), sign("1.wav", future, "k2", ""),
 		sign("2.wav", future, "k1", ""), sign("1.wav", future, "k1", "start=1&end=2") + "&start=1&end=3", sign("1.wav", future, "k1", "start=1&end=2") + "&start=1", sign("1.wav", future, "k1", "start=-1") + "&start=-1",
-		sign("1.wav", future, "k1", "start=NaN") + "&start=NaN", sign("1.wav", future, "k1", "start=2&end=1") + "&start=2&end=1"} {
+		sign("1.wav", future, "k1", "start=NaN") + "&start=NaN", sign("1.wav", future, "k1", "start=2&end=1") + "&start=2&end=1",
+	} {
 		links = append(links, "1.wav"+query)
 	}
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "CONNECT", "get"} {
@@ -219,8 +221,10 @@ func TestStrangersAtTheQueue(t *testing.T) {
 	h.Hangup()
 	h.Run("pause", "crm")
 	h.Accept(trial.Numbered("e", "call_end", 10)...)
-	connects := []string{`{}`, `{"user":"inspect"}`, `{"user":"inspect","pass":""}`, `{"user":"inspect","pass":"guess"}`, `{"user":"admin","pass":"guess"}`, `{"user":"relay","pass":"relay"}`,
-		`{"user":"","pass":""}`, `{"user":"$SYS","pass":""}`, `{"auth_token":"` + token + `"}`, `{"jwt":"x","sig":"x"}`, `{"nkey":"x"}`, `{"user":"$G","pass":"x","account":"$G"}`}
+	connects := []string{
+		`{}`, `{"user":"inspect"}`, `{"user":"inspect","pass":""}`, `{"user":"inspect","pass":"guess"}`, `{"user":"admin","pass":"guess"}`, `{"user":"relay","pass":"relay"}`,
+		`{"user":"","pass":""}`, `{"user":"$SYS","pass":""}`, `{"auth_token":"` + token + `"}`, `{"jwt":"x","sig":"x"}`, `{"nkey":"x"}`, `{"user":"$G","pass":"x","account":"$G"}`,
+	}
 	try(t, "`queue.listen`, strangers", "ways in", connects, func(connect string) bool {
 		return strings.Contains(raw(t, "tcp", h.queue, "CONNECT "+connect+"\r\nPING\r\n"), "PONG")
 	})
@@ -265,11 +269,15 @@ func TestAddressesOfEndpoints(t *testing.T) {
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { reached <- r.URL.String() }))
 	defer receiver.Close()
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(receiver.URL, "http://"))
-	always := []string{"169.254.169.254", "[::ffff:169.254.169.254]", "[::169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::]", "[2001:0:a9fe:a9fe::1]", "[fd00:ec2::254]", "169.254.170.2", "100.100.100.200",
-		"168.63.129.16", "192.0.0.192", "192.0.0.170", "[64:ff9b::192.0.0.170]", "[fd20:ce::254]", "169.254.42.42", "[fd00:42::42]", "[fd00:a9fe:a9fe::1]", "１６９.254.169.254", "169。254。169。254", "①⑥⑨.254.169.②⑤④"}
+	always := []string{
+		"169.254.169.254", "[::ffff:169.254.169.254]", "[::169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::]", "[2001:0:a9fe:a9fe::1]", "[fd00:ec2::254]", "169.254.170.2", "100.100.100.200",
+		"168.63.129.16", "192.0.0.192", "192.0.0.170", "[64:ff9b::192.0.0.170]", "[fd20:ce::254]", "169.254.42.42", "[fd00:42::42]", "[fd00:a9fe:a9fe::1]", "１６９.254.169.254", "169。254。169。254", "①⑥⑨.254.169.②⑤④",
+	}
 	names := []string{"metadata", "metadata.google.internal", "METADATA.google.internal.", "0xa9fea9fe", "2852039166", "ｍｅtadata.google.internal", "metadata。google。internal"}
-	private := []string{"127.0.0.1", "127.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "0.0.0.0", "[::]", "0", "localhost", "LOCALHOST.", "10.0.0.1", "192.168.1.1", "169.254.1.1", "[fe80::1]", "[fc00::1]", "100.64.1.1",
-		"[64:ff9b::7f00:1]", "１２７.0.0.1", "127。0。0。1", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ"}
+	private := []string{
+		"127.0.0.1", "127.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "0.0.0.0", "[::]", "0", "localhost", "LOCALHOST.", "10.0.0.1", "192.168.1.1", "169.254.1.1", "[fe80::1]", "[fc00::1]", "100.64.1.1",
+		"[64:ff9b::7f00:1]", "１２７.0.0.1", "127。0。0。1", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ",
+	}
 	h := newHouse(t, "")
 	var services strings.Builder
 	var all []string
