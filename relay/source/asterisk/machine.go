@@ -2,7 +2,6 @@ package asterisk
 
 import (
 	"cmp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -311,12 +310,4 @@ func (m *machine) named(id, name string) {
 		m.recordedTo(l, name, time.Time{})
 		m.heard(l, time.Time{})
 	}
-}
-
-func number(ev ami.Message, name string) int {
-	n, err := strconv.Atoi(ev.Get(name))
-	if err != nil {
-		return 0
-	}
-	return n
 }

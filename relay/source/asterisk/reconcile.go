@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -263,7 +264,9 @@ func (m afterGap) retally(ev ami.Message) (missed tally, anew bool) {
 	if !m.Wants(queue, &source.Call{}) {
 		return tally{}, false
 	}
-	now := tally{number(ev, "Completed"), number(ev, "Abandoned")}
+	completed, _ := strconv.Atoi(ev.Get("Completed")) // what is no number is none
+	abandoned, _ := strconv.Atoi(ev.Get("Abandoned"))
+	now := tally{completed, abandoned}
 	before, known := m.tallies[queue]
 	m.tallies[queue] = now
 	switch {
