@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -181,7 +182,7 @@ func (s *Collector) Put(events []Event) {
 	for _, o := range events {
 		if o.Name == callevent.Gap {
 			s.status.Gaps++
-			s.log.Warn("events of the call server may be missing", "gap", o.Body)
+			s.log.Warn("events of the call server may be missing", "gap", json.RawMessage(o.Body))
 		}
 		s.spool.put(o)
 	}

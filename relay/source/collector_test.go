@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -106,5 +107,17 @@ func until(t *testing.T, s *Collector, is func(Status) bool) Status {
 		case <-deadline:
 			t.Fatalf("waited in vain: %+v", s.Status())
 		}
+	}
+}
+
+// The log says what a gap hid, in words and not in code.
+func TestGapIsLogged(t *testing.T) {
+	var log strings.Builder
+	m := &still{}
+	s := New(Options{Log: slog.New(slog.NewJSONHandler(&log, nil))}, m, nil)
+	m.Gap(Gap{Reason: GapDisconnect, Unheard: 3}, time.Unix(1, 0), time.Unix(2, 0))
+	s.Put(m.Raised())
+	if !strings.Contains(log.String(), `"channels_unheard":3`) || s.Status().Gaps != 1 {
+		t.Errorf("log %s", log.String())
 	}
 }
