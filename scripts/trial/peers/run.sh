@@ -1,6 +1,6 @@
 #!/bin/bash
 # Proves the relay against programs that others wrote, and prints what came of each
-# in one table: SOAP servers (npm's soap and strong-soap, PHP, Java), Standard
+# in one table: SOAP servers (npm's soap and strong-soap, PHP, Java, .NET by Mono), Standard
 # Webhooks libraries, receivers (PHP, Flask, Node-RED), nginx, HAProxy and Caddy,
 # versitygw as S3 (go install github.com/versity/versitygw/cmd/versitygw@latest), an
 # OAuth2 token server, promtool, and axe in Chromium for the page. Needs node and

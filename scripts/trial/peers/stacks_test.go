@@ -95,3 +95,15 @@ func TestJAXWS(t *testing.T) {
 	server := startAt[recorded](t, address, "java", "-Dfile.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8", "-cp", path, "Calls", address)
 	soapStack(t, name+", SOAP 1.1 rpc", "1.1", "rpc", server.Listening["url"]+"/calls", server.Arrivals)
 }
+
+func TestDotNet(t *testing.T) {
+	const name = ".NET WCF (Mono)"
+	needs(t, name, "apt install mono-mcs libmono-system-servicemodel4.0a-cil", "mono", "mcs")
+	program := filepath.Join(t.TempDir(), "Calls.exe")
+	if out, err := exec.Command("mcs", "-r:System.ServiceModel,System.Runtime.Serialization", "-out:"+program, "Calls.cs").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	address := trial.FreeAddress(t)
+	server := startAt[recorded](t, address, "mono", program, address)
+	soapStack(t, name+", SOAP 1.1 document", "1.1", "document", server.Listening["url"]+"/calls", server.Arrivals)
+}
