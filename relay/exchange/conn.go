@@ -43,9 +43,9 @@ var errStale = errors.New("connection closed meanwhile")
 // past is a deadline that interrupts.
 var past = time.Unix(1, 0)
 
-// line is a connection to an endpoint that is kept between exchanges. It belongs
+// connection is one to an endpoint that is kept between exchanges. It belongs
 // to one goroutine at a time.
-type line struct {
+type connection struct {
 	net.Conn
 	raw     syscall.RawConn // of the TCP connection; nil: it cannot be looked at
 	secured bool
@@ -80,9 +80,9 @@ type turn struct {
 	err     error
 }
 
-func newLine(conn net.Conn, key string, g *gate) *line {
-	l := &line{Conn: conn, key: key, gate: g, opened: time.Now()}
-	l.step = l.takeTurn
+func newConnection(conn net.Conn, key string, g *gate) *connection {
+	l := &connection{Conn: conn, key: key, gate: g, opened: time.Now()}
+	l.step = l.roundTripRaw
 	if tcp, ok := conn.(syscall.Conn); ok {
 		l.raw, _ = tcp.SyscallConn()
 	}
@@ -90,7 +90,7 @@ func newLine(conn net.Conn, key string, g *gate) *line {
 }
 
 // Close ends the connection.
-func (l *line) Close() error {
+func (l *connection) Close() error {
 	if l.unwatch != nil {
 		l.unwatch()
 	}
@@ -99,7 +99,7 @@ func (l *line) Close() error {
 
 // abort ends the connection at once. Close has a last word for an endpoint over
 // TLS, which takes five seconds where that reads nothing any more.
-func (l *line) abort() {
+func (l *connection) abort() {
 	if secured, ok := l.Conn.(*tls.Conn); ok {
 		_ = secured.NetConn().Close()
 	}
@@ -108,7 +108,7 @@ func (l *line) abort() {
 
 // exchange writes an attempt and reads the answer. The connection is alive when
 // the next attempt can use it. After errStale the attempt was not made.
-func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64) (reply Reply, alive bool, err error) {
+func (l *connection) exchange(ctx context.Context, a *Attempt, t *target, limit int64) (reply Reply, alive bool, err error) {
 	if a.Idle > 0 {
 		return l.upload(ctx, a, t, limit)
 	}
@@ -127,7 +127,7 @@ func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64)
 		if reply, alive = readPlain(l.in[:n], a.Method, limit); !alive {
 			reply, alive, err = l.read(n, a.Method, limit)
 		}
-		return reply, alive && unsent == nil && ctx.Err() == nil && l.drained(), err
+		return reply, alive && unsent == nil && ctx.Err() == nil && l.noLeftover(), err
 	}
 	if unsent != nil && !IsTLS(err) { // TLS tells why, where it does
 		err = unanswered{unsent}
@@ -138,7 +138,7 @@ func (l *line) exchange(ctx context.Context, a *Attempt, t *target, limit int64)
 // watch has the exchange end at a deadline, or when ctx does. Attempts of one
 // service mostly have the same context, so that this costs little. A connection
 // that the end of an earlier context has reached is of no use any more.
-func (l *line) watch(ctx context.Context, deadline time.Time) error {
+func (l *connection) watch(ctx context.Context, deadline time.Time) error {
 	if l.watched != ctx {
 		if l.unwatch != nil && !l.unwatch() {
 			return errStale
@@ -155,12 +155,12 @@ func (l *line) watch(ctx context.Context, deadline time.Time) error {
 // call writes the request, with what does not stand in l.out, and waits for the
 // beginning of the answer, n bytes of l.in. An endpoint may answer before it has
 // read all; unsent is why it did not get all.
-func (l *line) call(body []byte) (n int, unsent, err error) {
+func (l *connection) call(body []byte) (n int, unsent, err error) {
 	if l.raw == nil || l.secured || len(body) > 0 {
 		if !l.since.IsZero() && !l.quiet() {
 			return 0, nil, errStale
 		}
-		return l.converse(l.out, body)
+		return l.roundTripSlow(l.out, body)
 	}
 	l.turn = turn{}
 	err = l.raw.Read(l.step)
@@ -172,10 +172,10 @@ func (l *line) call(body []byte) (n int, unsent, err error) {
 	case err != nil:
 		return 0, nil, unread(err)
 	case t.unsent != nil:
-		n, _, err = l.converse(nil, nil)
+		n, _, err = l.roundTripSlow(nil, nil)
 		return n, t.unsent, err
 	case t.written < len(l.out):
-		return l.converse(l.out[t.written:], nil)
+		return l.roundTripSlow(l.out[t.written:], nil)
 	case t.err != nil:
 		return 0, nil, unread(t.err)
 	case t.n == 0:
@@ -187,11 +187,11 @@ func (l *line) call(body []byte) (n int, unsent, err error) {
 
 func unread(err error) error { return unanswered{fmt.Errorf("read answer: %w", err)} }
 
-// takeTurn writes when it is called first, and then reads when there is
+// roundTripRaw writes when it is called first, and then reads when there is
 // something: so an exchange takes two calls of the kernel and one wait. The
 // runtime begins to listen before the first call, and misses no answer. What a
 // new connection brought before that it would tell of no more: it is read.
-func (l *line) takeTurn(fd uintptr) (over bool) {
+func (l *connection) roundTripRaw(fd uintptr) (over bool) {
 	t := &l.turn
 	if !t.begun {
 		t.begun = true
@@ -223,8 +223,8 @@ func (l *line) takeTurn(fd uintptr) (over bool) {
 	}
 }
 
-// converse writes what is left and reads, through the connection's own methods.
-func (l *line) converse(head, body []byte) (n int, unsent, err error) {
+// roundTripSlow writes what is left and reads, through the connection's own methods.
+func (l *connection) roundTripSlow(head, body []byte) (n int, unsent, err error) {
 	if len(head)+len(body) > 0 {
 		if !l.gate.begin(l) {
 			return 0, nil, ErrRetired
@@ -239,7 +239,7 @@ func (l *line) converse(head, body []byte) (n int, unsent, err error) {
 }
 
 // begin reads the beginning of an answer into l.in.
-func (l *line) begin() (n int, err error) {
+func (l *connection) begin() (n int, err error) {
 	n, err = l.Conn.Read(l.in[:])
 	if n > 0 {
 		return n, nil

@@ -56,7 +56,7 @@ func TestAnAnswerBeforeTheRequestIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLine(conn, at.String(), new(gate))
+	l := newConnection(conn, at.String(), new(gate))
 	defer func() { _ = l.Close() }()
 	var once sync.Once
 	err = l.raw.Read(func(fd uintptr) bool { // the runtime hears of the answer, and only once

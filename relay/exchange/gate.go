@@ -15,7 +15,7 @@ var ErrRetired = errors.New("the service was configured anew")
 type gate struct {
 	mu      sync.RWMutex
 	closed  bool
-	writing map[*line]struct{} // what is written outside the lock: it may take long
+	writing map[*connection]struct{} // what is written outside the lock: it may take long
 	work    sync.WaitGroup
 }
 
@@ -33,21 +33,21 @@ func (g *gate) leave() { g.mu.RUnlock() }
 
 // begin has a write pass that may block; end ends it, and reports whether the
 // gate was closed meanwhile.
-func (g *gate) begin(l *line) bool {
+func (g *gate) begin(l *connection) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return false
 	}
 	if g.writing == nil {
-		g.writing = map[*line]struct{}{}
+		g.writing = map[*connection]struct{}{}
 	}
 	g.writing[l] = struct{}{}
 	g.work.Add(1)
 	return true
 }
 
-func (g *gate) end(l *line) (closed bool) {
+func (g *gate) end(l *connection) (closed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.writing, l)

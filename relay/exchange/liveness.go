@@ -10,7 +10,7 @@ import (
 
 // quiet reports whether an idle connection has nothing to read, not even its
 // end.
-func (l *line) quiet() bool {
+func (l *connection) quiet() bool {
 	if l.raw == nil {
 		return false
 	}
@@ -28,10 +28,10 @@ func quietSocket(fd uintptr) bool {
 	return errors.Is(err, unix.EAGAIN)
 }
 
-// drained reports whether nothing was left behind an answer. What came over TLS
+// noLeftover reports whether nothing was left behind an answer. What came over TLS
 // may have been read already, together with the answer, so that quiet cannot see
 // it: more of an answer, another one, or the end.
-func (l *line) drained() bool {
+func (l *connection) noLeftover() bool {
 	if !l.secured {
 		return true
 	}

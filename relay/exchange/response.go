@@ -10,7 +10,7 @@ import (
 )
 
 // read reads an answer of any shape, the first n bytes of which came.
-func (l *line) read(n int, method string, limit int64) (reply Reply, alive bool, err error) {
+func (l *connection) read(n int, method string, limit int64) (reply Reply, alive bool, err error) {
 	l.rest = io.LimitedReader{R: &first{l.in[:n], l.Conn}, N: maxHeaderBytes}
 	if l.slow == nil {
 		l.slow = bufio.NewReader(&l.rest)
@@ -23,7 +23,7 @@ func (l *line) read(n int, method string, limit int64) (reply Reply, alive bool,
 		}
 		return Reply{Status: status}, false, fmt.Errorf("read answer: %w", err)
 	}
-	l.heed(resp.StatusCode)
+	l.stopRefused(resp.StatusCode)
 	l.rest.N = math.MaxInt64 // readAnswer has its own limit, without what chunks cost
 	reply = Reply{Status: resp.StatusCode, Header: headersOf(resp.Header)}
 	reply.Body, reply.Cut, err = readAnswer(resp, limit)

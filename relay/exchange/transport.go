@@ -32,8 +32,8 @@ type directSender struct {
 	last atomic.Pointer[target] // the one used last: mostly all are the same
 
 	mu    sync.Mutex
-	idle  []*line     // the one used last at the end
-	prune *time.Timer // nil: nothing is idle
+	idle  []*connection // the one used last at the end
+	prune *time.Timer   // nil: nothing is idle
 }
 
 // Send implements [Sender], as [HTTPSender] does.
@@ -65,7 +65,7 @@ func (s *directSender) Send(ctx context.Context, a *Attempt) (Reply, error) {
 }
 
 // over makes the exchange over a connection, which it keeps or closes.
-func (s *directSender) over(ctx context.Context, l *line, a *Attempt, t *target) (Reply, error) {
+func (s *directSender) over(ctx context.Context, l *connection, a *Attempt, t *target) (Reply, error) {
 	reply, alive, err := l.exchange(ctx, a, t, s.maxResponse)
 	l.uses++
 	switch {
@@ -105,14 +105,14 @@ func (s *directSender) retire() {
 }
 
 // connect opens a connection to a target.
-func (s *directSender) connect(ctx context.Context, a *Attempt, t *target) (*line, error) {
+func (s *directSender) connect(ctx context.Context, a *Attempt, t *target) (*connection, error) {
 	ctx, cancel := a.within(ctx)
 	defer cancel()
 	conn, err := s.dialer.DialContext(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, err
 	}
-	l := newLine(conn, t.key, &s.gate)
+	l := newConnection(conn, t.key, &s.gate)
 	l.pace = s.pace
 	if t.url.Scheme == "https" {
 		if l.Conn, err = s.secure(ctx, conn, t.url.Hostname()); err != nil {
@@ -135,7 +135,7 @@ func (s *directSender) secure(ctx context.Context, conn net.Conn, host string) (
 }
 
 // take returns the idle connection used last that leads to a target, or nil.
-func (s *directSender) take(t *target) *line {
+func (s *directSender) take(t *target) *connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, l := range slices.Backward(s.idle) {
@@ -148,7 +148,7 @@ func (s *directSender) take(t *target) *line {
 }
 
 // put keeps a connection for the next exchange.
-func (s *directSender) put(l *line) {
+func (s *directSender) put(l *connection) {
 	if cap(l.out) > 2*oneWrite {
 		l.out = nil // hardly ever is a head as long again
 	}

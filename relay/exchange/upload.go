@@ -10,7 +10,7 @@ import (
 // upload is an attempt whose body is written while its answer is read, so that
 // an endpoint which refuses it early is heard. It lasts as long as bytes move.
 type upload struct {
-	*line
+	*connection
 	a     *Attempt
 	pulse pulse
 }
@@ -26,7 +26,7 @@ type heard struct {
 }
 
 // upload is exchange for an attempt with files.
-func (l *line) upload(ctx context.Context, a *Attempt, t *target, limit int64) (reply Reply, alive bool, err error) {
+func (l *connection) upload(ctx context.Context, a *Attempt, t *target, limit int64) (reply Reply, alive bool, err error) {
 	if err := l.watch(ctx, time.Time{}); err != nil {
 		return Reply{}, false, err
 	}
@@ -36,12 +36,12 @@ func (l *line) upload(ctx context.Context, a *Attempt, t *target, limit int64) (
 	if !l.gate.begin(l) {
 		return Reply{}, false, ErrRetired
 	}
-	u := &upload{line: l, a: a}
+	u := &upload{connection: l, a: a}
 	u.pulse.follow(l.Conn)
 	stop := u.pulse.feel(a.Idle, func() { _ = l.SetDeadline(past) })
 	answer := make(chan heard, 1)
 	l.out, l.uploads = appendHead(l.out[:0], a, t), true
-	go func() { answer <- l.hear(a.Method, limit) }()
+	go func() { answer <- l.readAnswer(a.Method, limit) }()
 	unsent := u.write(ctx)
 	if _, faulty := errors.AsType[*FileError](unsent); faulty {
 		_ = l.SetDeadline(past) // nobody answers what never comes
@@ -62,7 +62,7 @@ func (u *upload) judge(ctx context.Context, got heard, unsent error, retired boo
 	fault, faulty := errors.AsType[*FileError](unsent)
 	switch {
 	case got.err == nil && (!faulty || refuses(got.reply.Status)):
-		return got.reply, got.alive && unsent == nil && ctx.Err() == nil && u.drained(), nil
+		return got.reply, got.alive && unsent == nil && ctx.Err() == nil && u.noLeftover(), nil
 	case faulty:
 		return Reply{}, false, fault
 	case retired && unsent != nil:
@@ -76,22 +76,22 @@ func (u *upload) judge(ctx context.Context, got heard, unsent error, retired boo
 // refuses reports whether the rest of a body is for nothing after a status.
 func refuses(status int) bool { return status >= 300 }
 
-// hear reads the answer. One that refuses the body ends its writing.
-func (l *line) hear(method string, limit int64) heard {
+// readAnswer reads the answer. One that refuses the body ends its writing.
+func (l *connection) readAnswer(method string, limit int64) heard {
 	n, err := l.begin()
 	if err != nil {
 		return heard{err: err}
 	}
 	if reply, ok := readPlain(l.in[:n], method, limit); ok {
-		l.heed(reply.Status)
+		l.stopRefused(reply.Status)
 		return heard{reply: reply, alive: true}
 	}
 	reply, alive, err := l.read(n, method, limit)
 	return heard{reply, alive, err}
 }
 
-// heed ends the writing of a body that is refused.
-func (l *line) heed(status int) {
+// stopRefused ends the writing of a body that is refused.
+func (l *connection) stopRefused(status int) {
 	if l.uploads && refuses(status) {
 		_ = l.SetWriteDeadline(past)
 	}
