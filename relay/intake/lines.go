@@ -150,14 +150,18 @@ func (l *lineReader) next(most int64) ([]byte, error) {
 	if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
 		return nil, err
 	}
-	if line = bytes.TrimSpace(line); int64(len(line)) > most {
+	if line = bytes.Trim(line, blanks); int64(len(line)) > most {
 		return nil, &call.Error{Problem: fmt.Sprintf("the line is too long: at most %d bytes an event", most), TooLarge: true}
 	}
 	return line, nil
 }
 
+// blanks is what JSON may have around it.
+const blanks = " \t\r\n"
+
 // collect reads the rest of a line that begins with part. Of one that exceeds
-// the limit it keeps only so much that it still does.
+// the limit it keeps only so much that it still does. Blanks in front and at the
+// end count nothing, and are not kept.
 func (l *lineReader) collect(part []byte, most int64) ([]byte, error) {
 	l.held = most + answerBytes // for its answer, too
 	if err := l.share.Take(l.ctx, l.held); err != nil {
@@ -166,10 +170,14 @@ func (l *lineReader) collect(part []byte, most int64) ([]byte, error) {
 	}
 	l.long = buffers.Get().(*bytes.Buffer)
 	_, _ = l.long.Write(part)
-	for {
+	for over := false; ; {
 		part, err := l.r.ReadSlice('\n')
-		if int64(l.long.Len()) <= most {
+		if len(bytes.TrimLeft(l.long.Bytes(), blanks)) == 0 {
+			l.long.Reset()
+		}
+		if full := int64(l.long.Len()) > most; !full || !over && len(bytes.Trim(part, blanks)) > 0 {
 			_, _ = l.long.Write(part)
+			over = full
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return l.long.Bytes(), err

@@ -237,13 +237,15 @@ func TestPeerThatHangsUp(t *testing.T) {
 func FuzzLineReader(f *testing.F) {
 	f.Add([]byte("{}\n\n {\"a\":1} \r\nlast"), 20)
 	f.Add([]byte(strings.Repeat("x", 100)+"\nok\n"), 16)
+	f.Add([]byte("{}"+strings.Repeat(" ", 99)+"{}\nok\n"), 16)
+	f.Add([]byte(strings.Repeat(" ", 99)+"{}"+strings.Repeat(" ", 99)), 16)
 	f.Fuzz(func(t *testing.T, data []byte, most int) {
 		if most < 0 || most > 1<<16 {
 			return
 		}
 		var want []string
 		for line := range bytes.SplitSeq(data, []byte("\n")) {
-			if line = bytes.TrimSpace(line); len(line) > most {
+			if line = bytes.Trim(line, " \t\r"); len(line) > most {
 				line = []byte("too long")
 			}
 			if len(line) > 0 {
