@@ -169,11 +169,11 @@ func (l *lineReader) collect(part []byte, most int64) ([]byte, error) {
 		return nil, err
 	}
 	l.long = buffers.Get().(*bytes.Buffer)
-	_, _ = l.long.Write(part)
+	_, _ = l.long.Write(bytes.TrimLeft(part, blanks))
 	for over := false; ; {
 		part, err := l.r.ReadSlice('\n')
-		if len(bytes.TrimLeft(l.long.Bytes(), blanks)) == 0 {
-			l.long.Reset()
+		if l.long.Len() == 0 {
+			part = bytes.TrimLeft(part, blanks)
 		}
 		if full := int64(l.long.Len()) > most; !full || !over && len(bytes.Trim(part, blanks)) > 0 {
 			_, _ = l.long.Write(part)

@@ -238,6 +238,7 @@ func FuzzLineReader(f *testing.F) {
 	f.Add([]byte("{}\n\n {\"a\":1} \r\nlast"), 20)
 	f.Add([]byte(strings.Repeat("x", 100)+"\nok\n"), 16)
 	f.Add([]byte("{}"+strings.Repeat(" ", 99)+"{}\nok\n"), 16)
+	f.Add([]byte(strings.Repeat(" ", 7)+strings.Repeat("0", 58)+strings.Repeat(" ", 15)+"0"), 58)
 	f.Add([]byte(strings.Repeat(" ", 99)+"{}"+strings.Repeat(" ", 99)), 16)
 	f.Fuzz(func(t *testing.T, data []byte, most int) {
 		if most < 0 || most > 1<<16 {
