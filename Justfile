@@ -28,6 +28,11 @@ test-race:
 fuzz package target time="1m":
     go test {{package}} -run '^$' -fuzz '^{{target}}$' -fuzztime {{time}}
 
+# fuzz every target for a while, one after the other
+fuzz-all time="10m":
+    go test -list '^Fuzz' ./... | awk '/^Fuzz/ { f[n++] = $1 } /^ok/ { for (i = 0; i < n; i++) print $2, f[i]; n = 0 }' | \
+        while read -r package target; do go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime {{time}} || exit 1; done
+
 # measure the relay beside the machine's limits, in one run (-only deliver -scale 0.1 for a quick look)
 bench *args:
     go run ./scripts/trial/bench {{args}}
