@@ -120,7 +120,7 @@ func plainFields(lines string) (Headers, bool) {
 	for lines != "" {
 		line, rest, _ := strings.Cut(lines, "\r\n")
 		name, value, found := strings.Cut(line, ":")
-		if !found || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+		if !found || !httpguts.ValidHeaderFieldName(name) || strings.ContainsAny(value, "\r\n\x00") {
 			return nil, false
 		}
 		h = append(h, Field{name, strings.Trim(value, " \t")})

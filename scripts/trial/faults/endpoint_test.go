@@ -52,7 +52,7 @@ func TestSickEndpointsHoldTheirOwnAndSlowNobody(t *testing.T) {
 		{"closes-half-way", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nshort") }},
 		{"half-closed", func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite(); _, _ = io.Copy(io.Discard, c) }},
 		{"talks-nonsense", func(c net.Conn) { _, _ = io.WriteString(c, "220 smtp.example.com ESMTP\r\n") }},
-		{"endless-headers", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X: y\r\n", 1<<20)) }},
+		{"endless-headers", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 503 Later\r\n"+strings.Repeat("X: y\r\n", 1<<20)) }},
 	} {
 		t.Run(sick.name, func(t *testing.T) {
 			t.Parallel()
