@@ -39,8 +39,9 @@ type Runner struct {
 	failedAgain error // since a restart began
 	broken      chan struct{}
 
-	cancel context.CancelFunc
-	work   sync.WaitGroup
+	starting sync.Mutex // held while a goroutine begins, and while they are told to end
+	cancel   context.CancelFunc
+	work     sync.WaitGroup
 }
 
 func newRunner(ctx context.Context, o engine.Options, f *engine.Folder, adopt func(context.Context, *engine.Engine, bool) error, refuse func(error)) *Runner {
@@ -81,9 +82,22 @@ func (r *Runner) start(ctx context.Context, first bool) error {
 	return nil
 }
 
-// Background runs part until it returns or the store closes.
+// Background runs part until it returns or the store closes. It does nothing once
+// that began.
 func (r *Runner) Background(part func(context.Context)) {
-	r.work.Go(func() { part(r.Ctx) })
+	r.starting.Lock()
+	defer r.starting.Unlock()
+	if r.Ctx.Err() == nil {
+		r.work.Go(func() { part(r.Ctx) })
+	}
+}
+
+// finish ends all that runs in the background, and returns when it has.
+func (r *Runner) finish() {
+	r.starting.Lock()
+	r.cancel()
+	r.starting.Unlock()
+	r.work.Wait()
 }
 
 // Engine is the present run of JetStream; nil: it is down.

@@ -210,8 +210,7 @@ func (s *Store) End() {
 // runs, and stops that.
 func (s *Store) Close(last func(*engine.Engine) error) error {
 	close(s.Closed)
-	s.cancel()
-	s.work.Wait()
+	s.finish()
 	eng := s.engine.Swap(nil)
 	err := last(eng)
 	if eng != nil {
@@ -226,8 +225,7 @@ func (s *Store) Close(last func(*engine.Engine) error) error {
 
 // Release gives the folder of a store back that did not open.
 func (s *Store) Release() {
-	s.cancel()
-	s.work.Wait()
+	s.finish()
 	s.Folder.Close()
 }
 
