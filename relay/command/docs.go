@@ -1,9 +1,12 @@
 package command
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +57,9 @@ func writeDocs(root *cobra.Command, share string) error {
 	if err := doc.GenManTree(root, head, pages); err != nil {
 		return err
 	}
+	if err := completeRootPage(root, filepath.Join(pages, "relay.1")); err != nil {
+		return err
+	}
 	for _, topic := range manual.Topics() {
 		file, page := topic.Man(root.Version, date)
 		path := filepath.Join(share, "man", "man"+file[len(file)-1:], file)
@@ -78,4 +84,40 @@ func writeDocs(root *cobra.Command, share string) error {
 		}
 	}
 	return nil
+}
+
+// completeRootPage adds to relay(1) what the library leaves out of it.
+func completeRootPage(root *cobra.Command, path string) error {
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	section := func(title string, rows [][2]string) {
+		b.WriteString(".SH " + title + "\n")
+		for _, row := range rows {
+			fmt.Fprintf(&b, ".TP\n\\fB%s\\fP\n%s\n", row[0], row[1])
+		}
+		b.WriteString("\n")
+	}
+	var commands [][2]string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			commands = append(commands, [2]string{c.Name(), c.Short})
+		}
+	}
+	section("COMMANDS", commands)
+	section("FILES", [][2]string{
+		{configPlaces[0], "the configuration, in the current folder; see relay.toml(5)"},
+		{packageConfig, "the configuration of the packaged service, where the current folder has none"},
+		{packageEnvironment, "the environment of the packaged service, such as secrets that the configuration names"},
+	})
+	section("ENVIRONMENT", [][2]string{
+		{"RELAY_CONFIG", "the configuration file, where -c names none"},
+		{"RELAY_ADMIN_SOCKET", "the admin socket of the running relay, where --socket names none"},
+		{"RELAY_EXCHANGE", "net/http: all services are called by Go's own client; see relay-deliveries(7)"},
+	})
+	section("EXIT STATUS", [][2]string{{"0", "done"}, {"1", "failed"}, {"2", "wrong usage"}})
+	const next = ".SH SEE ALSO"
+	return os.WriteFile(path, bytes.Replace(page, []byte(next), []byte(b.String()+next), 1), 0o644)
 }

@@ -33,6 +33,25 @@ func TestDocsCoverEveryCommand(t *testing.T) {
 	}
 }
 
+func TestTheManPageOfTheRootSaysWhatIsAroundIt(t *testing.T) {
+	share := t.TempDir()
+	if r := command(t, "", "docs", share); r.status != exitDone {
+		t.Fatalf("docs: status %d, %s", r.status, r.err)
+	}
+	page, err := os.ReadFile(filepath.Join(share, "man", "man1", "relay.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		".SH COMMANDS\n", "\\fBreload\\fP\nHave the running relay read its configuration again\n",
+		".SH FILES\n", packageConfig, packageEnvironment, ".SH ENVIRONMENT\n", "RELAY_CONFIG", "RELAY_ADMIN_SOCKET", ".SH EXIT STATUS\n", ".SH SEE ALSO\n",
+	} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("relay(1) lacks %q", want)
+		}
+	}
+}
+
 // walk visits a command and all below it.
 func walk(c *cobra.Command, visit func(*cobra.Command)) {
 	visit(c)
