@@ -41,11 +41,13 @@ func (c *Config) Text() string {
 	return text.String()
 }
 
-const secretNames = `authoriz|cookie|token|secret|passw|pwd|(?:api|auth|access|subscription)[-_]?key|signature`
+// SecretNames is a regular expression for the names, in lower case, of headers and
+// parameters that hold secrets.
+const SecretNames = `authoriz|authenticat|cookie|token|secret|passw|pwd|(?:api|auth|access|subscription)[-_]?key|signature`
 
 var (
-	secretField = regexp.MustCompile(`(?i)\["[^"]*(?:` + secretNames + `)[^"]*"\]$`)
-	secretQuery = regexp.MustCompile(`(?i)([?&;][\w.-]*(?:` + secretNames + `)[\w.-]*=)[^&;#\s]+`)
+	secretField = regexp.MustCompile(`(?i)\["[^"]*(?:` + SecretNames + `)[^"]*"\]$`)
+	secretQuery = regexp.MustCompile(`(?i)([?&;][\w.-]*(?:` + SecretNames + `)[\w.-]*=)[^&;#\s]+`)
 	tags        = regexp.MustCompile(`#[^#]*#`)
 )
 

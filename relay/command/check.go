@@ -34,8 +34,8 @@ func (a *app) check(_ context.Context, strict bool) error {
 			_, _ = fmt.Fprintln(a.err, line)
 		}
 		err := fmt.Errorf("%s: %s", path, plural(len(problems), "problem"))
-		if next := howToMend(path); strings.HasPrefix(next, "relay init") {
-			return hintError{err, next}
+		if missing(path) {
+			return hintError{err, howToMend(path)}
 		}
 		return err
 	}

@@ -42,8 +42,13 @@ func (a *app) run(ctx context.Context) error {
 
 // howToMend is the command that goes on from a configuration with a problem.
 func howToMend(path string) string {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if missing(path) {
 		return "relay init " + path
 	}
 	return "relay check -c " + path
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }

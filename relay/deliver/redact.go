@@ -106,7 +106,7 @@ var (
 	wssePassword = regexp.MustCompile(`(?s)(<(?:\w+:)?Password\b[^>]*>)[^<]*`)
 
 	// secretName is a name of a header or parameter that holds a secret.
-	secretName = regexp.MustCompile(`(?i)authoriz|authenticat|cookie|token|secret|passw|pwd|(?:api|auth|access|subscription)[-_]?key|signature`)
+	secretName = regexp.MustCompile(`(?i)` + config.SecretNames)
 )
 
 // text returns a text without secrets: those of the service and the further

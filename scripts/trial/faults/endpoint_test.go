@@ -77,6 +77,21 @@ func TestSickEndpointsHoldTheirOwnAndSlowNobody(t *testing.T) {
 	}
 }
 
+// TestASuccessIsOneHoweverItsHeadGoesOn: the status said that the event was taken,
+// and what is behind it is read no further than its bound.
+func TestASuccessIsOneHoweverItsHeadGoesOn(t *testing.T) {
+	url := raw(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X: y\r\n", 1<<20)) })
+	r := trial.Start(t, binary, trial.Service("crm", url, "timeout = \"5s\""))
+	n := size(20, 1000)
+	r.Accept(trial.Numbered("h", "agent_termination", n)...)
+	r.Until("all are delivered", func() bool {
+		return r.Metric(`relay_deliveries_total{outcome="delivered",service="crm"}`) == fmt.Sprint(n)
+	})
+	if again := r.Metric(`relay_deliveries_total{outcome="retry",service="crm"}`); again != "0" {
+		t.Errorf("%s attempts were made again", again)
+	}
+}
+
 func TestAnEndpointThatFailsEveryThirdTimeGetsAll(t *testing.T) {
 	at := trial.NewReceiver(t)
 	var calls int
