@@ -32,7 +32,6 @@ type leg struct {
 	ID, Channel string
 	Number      string    // of whom the channel is
 	Name        string    // likewise
-	Other       string    // the other half, of a Local channel
 	Caller      bool      // it waits or waited in a queue
 	Gone        bool      // its Hangup was seen
 	Unsure      bool      // it was found alive after a gap: what it did before is not known
@@ -148,8 +147,12 @@ func (l *leg) device() string {
 	return name
 }
 
-// half is the channel's name without the ;1 or ;2 of a Local channel.
-func (l *leg) half() string {
+// pair is what both halves of a Local channel have in common, its name without
+// ;1 or ;2; empty when the leg is none.
+func (l *leg) pair() string {
+	if !l.local() {
+		return ""
+	}
 	name, _, _ := cutLast(l.Channel, ";")
 	return name
 }
@@ -157,12 +160,8 @@ func (l *leg) half() string {
 // open reports whether the leg is an agent's that has not ended.
 func (l *leg) open() bool { return l.Segment != nil && !l.Segment.Done && !l.Gone }
 
-// answered reports whether somebody whom the leg calls has answered.
-func (l *leg) answered() bool {
-	return slices.ContainsFunc(l.call.sorted(), func(x *leg) bool {
-		return x.Dial != nil && x.Dial.By == l.ID && x.Dial.Answered && !x.Gone
-	})
-}
+// answered reports whether the leg was called and has answered.
+func (l *leg) answered() bool { return l.Dial != nil && l.Dial.Answered }
 
 // enter notes that the leg is in a bridge.
 func (l *leg) enter(bridge string, holding bool, at time.Time) {

@@ -2,77 +2,58 @@ package asterisk
 
 import "slices"
 
-// graph is who is connected with whom: the legs, the bridges that they are in,
-// and the pairs of halves that Local channels are.
+// graph is who is connected with whom: the legs, and the rooms in which they
+// meet. A room is a bridge, or a Local channel, which joins its two halves.
 type graph struct {
-	legs    map[string]*leg            // by Uniqueid
-	bridges map[string]map[string]*leg // by the bridge's id and the leg's
-	halves  map[string]string          // a Local channel's first half, by the name of both
+	legs  map[string]*leg            // by Uniqueid
+	rooms map[string]map[string]*leg // by the bridge's id or the Local channel's name, and the leg's
 }
 
 func newGraph() graph {
-	return graph{legs: map[string]*leg{}, bridges: map[string]map[string]*leg{}, halves: map[string]string{}}
+	return graph{legs: map[string]*leg{}, rooms: map[string]map[string]*leg{}}
 }
 
 // add takes a leg in that is new or was saved.
 func (g graph) add(l *leg) {
 	g.legs[l.ID] = l
-	if l.Bridge != "" {
+	if !l.Gone {
 		g.place(l, l.Bridge)
+		g.place(l, l.pair())
 	}
-	if !l.local() {
-		return
-	}
-	first := g.legs[g.halves[l.half()]]
-	if first == nil || first == l {
-		g.halves[l.half()] = l.ID
-		return
-	}
-	first.Other, l.Other = l.ID, first.ID
 }
 
 // remove lets go of a leg.
 func (g graph) remove(l *leg) {
-	g.displace(l)
-	if g.halves[l.half()] == l.ID {
-		delete(g.halves, l.half())
-	}
+	g.isolate(l)
 	delete(g.legs, l.ID)
 }
 
-func (g graph) place(l *leg, bridge string) {
-	if g.bridges[bridge] == nil {
-		g.bridges[bridge] = map[string]*leg{}
-	}
-	g.bridges[bridge][l.ID] = l
+// isolate takes a leg out of every room.
+func (g graph) isolate(l *leg) {
+	g.displace(l, l.Bridge)
+	g.displace(l, l.pair())
 }
 
-func (g graph) displace(l *leg) {
-	delete(g.bridges[l.Bridge], l.ID)
-	if len(g.bridges[l.Bridge]) == 0 {
-		delete(g.bridges, l.Bridge)
+func (g graph) place(l *leg, room string) {
+	switch {
+	case room == "":
+		return
+	case g.rooms[room] == nil:
+		g.rooms[room] = map[string]*leg{}
+	}
+	g.rooms[room][l.ID] = l
+}
+
+func (g graph) displace(l *leg, room string) {
+	if delete(g.rooms[room], l.ID); len(g.rooms[room]) == 0 {
+		delete(g.rooms, room)
 	}
 }
 
-// other is the other half of a Local channel; nil when there is none.
-func (g graph) other(l *leg) *leg {
-	if l.Other == "" {
-		return nil
-	}
-	if o := g.legs[l.Other]; o != nil && !o.Gone {
-		return o
-	}
-	return nil
-}
-
-// beside returns the legs in the leg's bridge, in an order that does not
-// change; none in one where everybody waits.
-func (g graph) beside(l *leg) []*leg {
-	if l.Bridge == "" || l.Holding {
-		return nil
-	}
+// others returns who else is in a room, in an order that does not change.
+func (g graph) others(l *leg, room string) []*leg {
 	var found []*leg
-	for _, o := range g.bridges[l.Bridge] {
+	for _, o := range g.rooms[room] {
 		if o != l {
 			found = append(found, o)
 		}
@@ -81,16 +62,24 @@ func (g graph) beside(l *leg) []*leg {
 	return found
 }
 
+// other is the other half of a Local channel; nil when there is none.
+func (g graph) other(l *leg) *leg { return prefer(g.others(l, l.pair()), (*leg).local) }
+
+// beside returns the legs in the leg's bridge; none in one where everybody
+// waits.
+func (g graph) beside(l *leg) []*leg {
+	if l.Holding {
+		return nil
+	}
+	return g.others(l, l.Bridge)
+}
+
 // around returns the leg and all that it is connected with, through any number
 // of bridges and Local channels.
 func (g graph) around(l *leg) []*leg {
 	found := []*leg{l}
 	for i := 0; i < len(found); i++ {
-		next := g.beside(found[i])
-		if o := g.other(found[i]); o != nil {
-			next = append(next, o)
-		}
-		for _, o := range next {
+		for _, o := range append(g.beside(found[i]), g.others(found[i], found[i].pair())...) {
 			if !slices.Contains(found, o) {
 				found = append(found, o)
 			}
@@ -101,11 +90,6 @@ func (g graph) around(l *leg) []*leg {
 
 // parties returns those whom a leg hears: no half of a Local channel is one.
 func (g graph) parties(l *leg) []*leg {
-	if l.Bridge == "" || l.Holding {
-		if !l.local() {
-			return nil
-		}
-	}
 	return slices.DeleteFunc(g.around(l), func(o *leg) bool { return o == l || o.local() || o.Gone || o.Bridge == "" })
 }
 
@@ -116,47 +100,54 @@ func (g graph) expects(l *leg) bool {
 }
 
 // behind returns the phone that a Local channel stands for: what is in the
-// bridge of its other half, through any number of further ones. It is nil
-// while there is none.
+// bridge of its other half. It is nil while there is none.
 func (g graph) behind(l *leg) *leg {
-	for range 16 { // no chain is that long
-		o := g.other(l)
-		if o == nil {
-			return nil
-		}
-		beside := g.beside(o)
-		if i := slices.IndexFunc(beside, func(x *leg) bool { return !x.local() }); i >= 0 {
-			return beside[i]
-		}
-		if len(beside) == 0 {
-			return nil
-		}
-		l = beside[0]
-	}
-	return nil
+	return g.through(l, func(half *leg) *leg {
+		return prefer(g.beside(half), func(x *leg) bool { return !x.local() })
+	})
 }
 
 // called returns the phone that a Local channel stands for while it rings, or
 // has answered and is in no bridge yet.
 func (g graph) called(l *leg) *leg {
-	for range 16 {
+	return g.through(l, func(half *leg) *leg { return prefer(g.dialledBy(half), (*leg).answered) })
+}
+
+// dialledBy returns those whom a leg calls.
+func (g graph) dialledBy(l *leg) []*leg {
+	var found []*leg
+	for _, x := range g.legs {
+		if x.Dial != nil && x.Dial.By == l.ID && !x.Gone {
+			found = append(found, x)
+		}
+	}
+	slices.SortFunc(found, byID)
+	return found
+}
+
+// through follows Local channels, as long as what comes next to the other half
+// of one is another.
+func (g graph) through(l *leg, next func(half *leg) *leg) *leg {
+	for range 16 { // no chain is that long
 		o := g.other(l)
 		if o == nil {
 			return nil
 		}
-		var next *leg
-		for _, x := range g.legs {
-			if x.Dial == nil || x.Dial.By != o.ID || x.Gone {
-				continue
-			}
-			if next == nil || x.Dial.Answered && !next.Dial.Answered || x.Dial.Answered == next.Dial.Answered && x.ID < next.ID {
-				next = x
-			}
+		if l = next(o); l == nil || !l.local() {
+			return l
 		}
-		if next == nil || !next.local() {
-			return next
-		}
-		l = next
+	}
+	return nil
+}
+
+// prefer returns the first of the legs that is so, else the first of all; nil
+// when there is none.
+func prefer(legs []*leg, is func(*leg) bool) *leg {
+	if i := slices.IndexFunc(legs, is); i >= 0 {
+		return legs[i]
+	}
+	if len(legs) > 0 {
+		return legs[0]
 	}
 	return nil
 }

@@ -275,7 +275,7 @@ func (m *machine) bridgeEvent(ev ami.Message, at time.Time) {
 	}
 	l.Place = place(ev)
 	m.goesOn(l)
-	m.enters(l, m.legs[ev.Get("SwapUniqueid")], bridge, holding, at)
+	m.enters(l, bridge, holding, at)
 	if l.local() {
 		m.ringAll(l.call)
 	}

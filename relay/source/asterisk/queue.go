@@ -123,7 +123,7 @@ func (t *waits) served(l *leg) {
 // overdue settles how callers left a queue who should have met an agent by now.
 func (t *waits) overdue(at time.Time) {
 	for _, l := range slices.Clone(t.owed) {
-		if l.Wait != nil && at.Sub(l.Wait.Left) > patience && !l.answered() {
+		if l.Wait != nil && at.Sub(l.Wait.Left) > patience && !slices.ContainsFunc(t.dialledBy(l), (*leg).answered) {
 			t.goesOn(l)
 		}
 	}

@@ -120,11 +120,9 @@ func (m afterGap) listed(ev ami.Message) (found *leg) {
 		l.Caller = ev.Get("Application") == "Queue"
 	}
 	seen := l.Bridge != "" || len(l.Bridged) > 0 || l.Unsure || l.open()
-	m.displace(l)
+	m.displace(l, l.Bridge)
 	l.Bridge = ev.Get("BridgeId")
-	if l.Bridge != "" {
-		m.place(l, l.Bridge)
-	}
+	m.place(l, l.Bridge)
 	answered := ev.Get("Application") == "AppQueue" && ev.Get("ChannelState") == "6"
 	if l.Bridge == "" && !answered || seen {
 		return nil
@@ -236,7 +234,7 @@ func (m afterGap) vanish(l *leg) (ended bool) {
 	s := l.Segment
 	ended = l.open() && (s.Unsure || s.Queue != "" || !s.Start.IsZero())
 	l.Gone, l.stale = true, false
-	m.displace(l)
+	m.isolate(l)
 	if ended {
 		if s.Reason == "" || l.Bridge != "" {
 			s.Alone = time.Time{}

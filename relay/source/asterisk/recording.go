@@ -60,7 +60,7 @@ func (t *tapes) hear(l *leg) {
 // with it, or it waits in a queue.
 func (t *tapes) callers(l *leg) bool {
 	is := func(x *leg) bool { return x != nil && (x.Caller || x.ID == x.call.ID) }
-	return is(l) || is(t.legs[l.Other])
+	return is(l) || is(t.other(l))
 }
 
 // gather says what was recorded of a segment that ends: the files of its own

@@ -71,7 +71,7 @@ func (t *rings) ringer(l *leg) (o offer, known bool) {
 		if by == nil || !by.local() || by.Caller || by.ID == by.call.ID {
 			return t.itself(l), true
 		}
-		first := t.legs[by.Other]
+		first := t.other(by)
 		if first == nil || first.Caller || first.ID == first.call.ID || first.Bridge != "" {
 			return t.itself(l), true
 		}
@@ -142,7 +142,7 @@ func (t *rings) ringResult(l *leg, cause string) string {
 		case d.Status == "CONGESTION", d.Status == "CHANUNAVAIL":
 			return "unreachable"
 		}
-		if by := t.legs[d.By]; by != nil && by.answered() {
+		if by := t.legs[d.By]; by != nil && slices.ContainsFunc(t.dialledBy(by), (*leg).answered) {
 			return "answered_elsewhere"
 		}
 	}

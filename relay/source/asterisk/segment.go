@@ -18,20 +18,12 @@ type talks struct {
 	tapes
 }
 
-// enters puts a leg into a bridge, in the place of half of a Local channel
-// that Asterisk takes out of the way, if there is one: its segment goes on. In
-// a bridge where it waits, a segment of it is over.
-func (t *talks) enters(l, out *leg, bridge string, holding bool, at time.Time) {
-	if out != nil && out.Bridge == bridge { // it leaves for this one
-		t.displace(out)
-		out.leave(at)
-	}
-	t.displace(l)
+// enters puts a leg into a bridge. In one where it waits, a segment of it is
+// over.
+func (t *talks) enters(l *leg, bridge string, holding bool, at time.Time) {
+	t.displace(l, l.Bridge)
 	l.enter(bridge, holding, at)
 	t.place(l, bridge)
-	if out != nil && out.local() && out.open() && !l.open() {
-		t.handOn(out, l)
-	}
 	switch {
 	case holding && l.open():
 		t.finish(l, at)
@@ -51,7 +43,7 @@ func (t *talks) leaves(l *leg, bridge string, moved bool, at time.Time) {
 		return
 	}
 	rest := t.beside(l)
-	t.displace(l)
+	t.displace(l, bridge)
 	l.leave(at)
 	t.settle(at, l, moved, append(rest, l)...)
 }

@@ -34,7 +34,7 @@ func (t *tracker) hangup(l *leg, cause string, at time.Time) {
 	l.Gone = true
 	t.unrung(l, cause, at)
 	t.leftBy(l)
-	t.displace(l)
+	t.isolate(l)
 	t.settle(at, l, false, connected...)
 	if l.Segment != nil {
 		t.finish(l, at)
