@@ -172,7 +172,17 @@ func (b *solo) stored(r *record.Record, seq uint64) {
 
 func (b *embedded) count(context.Context, *engine.Engine) error { return nil }
 
-func (b *solo) own(context.Context) error { return nil }
+// own waits until all is known that is parked.
+func (b *solo) own(ctx context.Context) error {
+	select {
+	case <-b.q.loading.done:
+		return nil
+	case <-b.q.store.Closed:
+		return record.ErrUnavailable
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 func (b *solo) settled(ctx context.Context) error {
 	if err := b.q.saving.save(); err != nil {

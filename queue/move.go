@@ -175,6 +175,11 @@ func moveKey(r *record.Record, stream string, seq uint64) string {
 // in hand when it was killed comes a little later.
 func (m *move) deliveries(ctx context.Context) error {
 	for {
+		if !m.src.base.keeps() { // a lease can be lost while much is moved
+			if err := m.src.base.own(ctx); err != nil {
+				return err
+			}
+		}
 		for _, l := range m.src.allLanes() {
 			if err := m.lane(ctx, l); err != nil {
 				return fmt.Errorf("service %s: %w", l.name, err)
@@ -191,7 +196,7 @@ func (m *move) deliveries(ctx context.Context) error {
 		for _, s := range m.src.Stats().Services {
 			owed = owed || s.Waiting+s.InFlight+s.Parked > 0
 		}
-		if !owed {
+		if !owed && m.src.base.keeps() {
 			return nil
 		}
 		if engine.Pause(ctx, movePause); ctx.Err() != nil {
@@ -207,13 +212,8 @@ func (m *move) lane(ctx context.Context, l *Lane) error {
 	items := l.retrying.lot.items
 	l.retrying.lot.items = nil
 	l.mu.Unlock()
-	slices.SortFunc(items, func(a, b *parked) int {
-		return cmp.Or(cmp.Compare(a.origin, b.origin), cmp.Compare(a.seq, b.seq))
-	})
-	for part := range slices.Chunk(items, moveBatch) {
-		if err := m.park(ctx, l.name, part); err != nil {
-			return err
-		}
+	if err := m.park(ctx, l, items); err != nil {
+		return err
 	}
 	l.pull.fetch(time.Now()) // what a killed relay had in hand comes only to who asks
 	for {
@@ -221,21 +221,31 @@ func (m *move) lane(ctx context.Context, l *Lane) error {
 		if err != nil || len(entries) == 0 {
 			return err
 		}
-		if err := m.entries(ctx, entries); err != nil {
+		if err := m.entries(ctx, l, entries); err != nil {
 			return err
 		}
 	}
 }
 
-// entries moves what waited in EVENTS.
-func (m *move) entries(ctx context.Context, entries []*Entry) error {
+// entries moves what a lane handed out. That is what waited in EVENTS, and what
+// came to be known as parked meanwhile: a keeper that lost its lease reads all
+// of it again.
+func (m *move) entries(ctx context.Context, l *Lane, entries []*Entry) error {
 	g := &journal.Group{}
+	var items []*parked
 	for _, e := range entries {
+		if e.item != nil {
+			items = append(items, e.item)
+			continue
+		}
 		g.Recs = append(g.Recs, e.Record)
 		g.Notes = append(g.Notes, record.Note{}.WithInt(record.HeadAccepted, e.stored).WithFlag(record.HeadReplayed, e.Replayed))
 		g.Keys = append(g.Keys, moveKey(&e.Record, record.Events, e.Seq))
 	}
-	m.moved.Owed += len(entries)
+	if err := m.park(ctx, l, items); err != nil {
+		return err
+	}
+	m.moved.Owed += len(g.Recs)
 	if err := m.put(ctx, m.dst.store.Events, g); err != nil {
 		return err
 	}
@@ -251,11 +261,26 @@ func (m *move) settle(ctx context.Context) error {
 	return m.src.base.settled(ctx)
 }
 
-// park moves what waited in RETRY, with what is known of it.
-func (m *move) park(ctx context.Context, service string, items []*parked) error {
+// park moves what waited in RETRY, with what is known of it, the oldest first.
+func (m *move) park(ctx context.Context, l *Lane, items []*parked) error {
+	slices.SortFunc(items, func(a, b *parked) int {
+		return cmp.Or(cmp.Compare(a.origin, b.origin), cmp.Compare(a.seq, b.seq))
+	})
+	for part := range slices.Chunk(items, moveBatch) {
+		if err := m.parkBatch(ctx, l, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *move) parkBatch(ctx context.Context, l *Lane, items []*parked) error {
 	g := &journal.Group{}
 	for _, item := range items {
-		found, err := m.src.parking.get(ctx, service, item)
+		if !m.src.retries.needs(item.seq) {
+			continue // it was moved before it came to be known again
+		}
+		found, err := m.src.parking.get(ctx, l.name, item)
 		if errors.Is(err, record.ErrNotFound) {
 			continue // an operator removed it
 		}

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/journal"
 	"callrelay/queue/queuetest"
 	"callrelay/queue/record"
 )
@@ -225,4 +227,67 @@ func TestAMoveSurvivesKills(t *testing.T) {
 		}
 	}
 	expectMoved(t, openIn(t, p, engine.Options{Dir: t.TempDir()}), n)
+}
+
+// TestAMoveWaitsForWhatIsParked: all that is parked is known some time after the
+// start, and goes before the rest.
+func TestAMoveWaitsForWhatIsParked(t *testing.T) {
+	t.Parallel()
+	q := inFolder(t, t.TempDir())
+	if err := q.base.own(testContext(t)); err != nil || !q.loading.over.Load() {
+		t.Errorf("own returned before all was read: %v", err)
+	}
+	q.loading = newLoading(q)
+	ctx, cancel := context.WithCancel(testContext(t))
+	cancel()
+	if err := q.base.own(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("own returned %v while RETRY was being read", err)
+	}
+}
+
+// TestAMoveKeepsWhatComesToBeKnownLate: what is parked stays parked, with its
+// attempts, though the lane hands it out beside what is fresh; and once is enough.
+func TestAMoveKeepsWhatComesToBeKnownLate(t *testing.T) {
+	t.Parallel()
+	const n = 30
+	dir := t.TempDir()
+	q := inFolder(t, dir)
+	fillToMove(t, q, n)
+	shut(t, q)
+	ctx := testContext(t)
+	there := engine.Options{Dir: t.TempDir()}
+	dst, err := openToMove(ctx, there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &move{src: inFolder(t, dir), dst: dst, tell: func(Moved) {}}
+	m.here = m.src
+	m.state.Doubts = map[string]*journal.Doubt{record.Events: {}, record.Retry: {}}
+	if err := m.src.base.own(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l := m.src.Lane("crm")
+	again := slices.Clone(l.retrying.lot.items)
+	for {
+		entries, err := l.sweeper.old(ctx, time.Now().Add(time.Hour), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) == 0 {
+			break
+		}
+		if err := m.entries(ctx, l, entries); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.park(ctx, l, again); err != nil {
+		t.Fatal(err)
+	}
+	if m.moved.Owed != n/3 || m.moved.Parked != n/3 {
+		t.Errorf("moved %+v, want %d owed and as many parked", m.moved, n/3)
+	}
+	shut(t, dst)
+	got := inFolder(t, there.Dir).Lane("crm")
+	got.Wake(WakeAll)
+	expectEach(t, next(t, got, 2*n/3), "crm", n)
 }
