@@ -75,12 +75,10 @@ func fileOf(w io.Writer) (f *os.File, ok bool) {
 func (a *app) execute(ctx context.Context, args []string) int {
 	started := false
 	root := a.rootCommand()
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups())
-		if started = err == nil; started && a.configPath() == packageConfig && cmd.Name() != "run" {
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if started = true; a.configPath() == packageConfig && cmd.Name() != "run" {
 			takeEnvironment(packageEnvironment)
 		}
-		return err
 	}
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

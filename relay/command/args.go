@@ -59,11 +59,11 @@ var argumentName = regexp.MustCompile(`^\[?[A-Z]+(\|[A-Z-]+)?\]?$`)
 // plainError says in our own words what the command line's library found wrong.
 func plainError(err error) error {
 	if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
-		reason := errors.Unwrap(invalid.Unwrap())
-		if reason == nil || strings.HasPrefix(invalid.Unwrap().Error(), "strconv.") {
-			return fmt.Errorf("--%s: %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), article(invalid.GetFlag().Value.Type()))
+		want := "a number"
+		if invalid.GetFlag().Value.Type() == "bool" {
+			want = "true or false"
 		}
-		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, invalid.Unwrap())
+		return fmt.Errorf("--%s: %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), want)
 	}
 	if missing := (*pflag.ValueRequiredError)(nil); errors.As(err, &missing) {
 		return fmt.Errorf("--%s needs a value", missing.GetFlag().Name)
@@ -76,20 +76,6 @@ func plainError(err error) error {
 		return fmt.Errorf("flag %s is not known", name)
 	}
 	return err
-}
-
-// article names the type of a flag's value.
-func article(kind string) string {
-	switch kind {
-	case "int", "uint64", "float64":
-		return "a number"
-	case "bool":
-		return "true or false"
-	case "duration":
-		return "a duration such as 30s or 2h"
-	default:
-		return "a " + kind
-	}
 }
 
 // usageError is a command line that makes no sense.

@@ -40,16 +40,19 @@ func (a *app) backup(ctx context.Context, dir string) error {
 		return err
 	}
 	err := a.client().Backup(ctx, func(path string, data io.Reader) error { return writeBelow(dir, path, data) })
-	if err != nil {
-		return fmt.Errorf("backup %s is not whole: %w", dir, err)
-	}
-	data, err := os.ReadFile(filepath.Join(dir, queue.ManifestFile))
-	if err != nil {
-		return fmt.Errorf("backup %s is not whole: %w", dir, err)
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(filepath.Join(dir, queue.ManifestFile))
 	}
 	var m queue.Manifest
-	if err := json.Unmarshal(data, &m); err != nil {
-		return fmt.Errorf("backup %s: %w", dir, err)
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	switch {
+	case errors.Is(err, web.ErrNotRunning):
+		return err
+	case err != nil:
+		return fmt.Errorf("backup %s is not whole: %w", dir, err)
 	}
 	a.printf("backed up %s to %s\n", held(m), dir)
 	return nil

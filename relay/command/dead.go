@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,7 +20,7 @@ type deadFlags struct {
 	service, reason, call string
 	since, until          string
 	all, dryRun, asJSON   bool
-	limit, rate           int
+	limit, rate           uint
 	hub                   string // an edge
 }
 
@@ -53,7 +52,7 @@ func (a *app) deadListCommand() *cobra.Command {
 	f.listHub(cmd)
 	f.choose(a, cmd)
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print a JSON object a line")
-	cmd.Flags().IntVar(&f.limit, "limit", 0, "stop after this many (default: all)")
+	cmd.Flags().UintVar(&f.limit, "limit", 0, "stop after `N` (default: all)")
 	return cmd
 }
 
@@ -85,7 +84,7 @@ func (a *app) deadReplayCommand() *cobra.Command {
 	f.replayHub(cmd)
 	f.choose(a, cmd)
 	f.confirm(cmd)
-	cmd.Flags().IntVar(&f.rate, "rate", 0, "put back at most so many a second (default: as fast as the queue takes them)")
+	cmd.Flags().UintVar(&f.rate, "rate", 0, "put back at most `N` a second (default: as fast as the queue takes them)")
 	return cmd
 }
 
@@ -126,7 +125,7 @@ func (f *deadFlags) confirm(cmd *cobra.Command) {
 
 // filter reads the flags, and the numbers given as arguments.
 func (f *deadFlags) filter(args []string, now time.Time) (web.Filter, error) {
-	filter := web.Filter{Service: f.service, Reason: f.reason, Call: f.call, Rate: f.rate}
+	filter := web.Filter{Service: f.service, Reason: f.reason, Call: f.call, Rate: int(f.rate)}
 	for _, arg := range args {
 		seq, err := strconv.ParseUint(arg, 10, 64)
 		if err != nil {
@@ -144,9 +143,6 @@ func (f *deadFlags) filter(args []string, now time.Time) (web.Filter, error) {
 	if f.reason != "" && !slices.Contains(deliver.Reasons(), f.reason) {
 		return filter, hintError{usageError{fmt.Errorf("--reason %q is none", f.reason)}, "one of " + strings.Join(deliver.Reasons(), ", ")}
 	}
-	if f.rate < 0 {
-		return filter, usageError{fmt.Errorf("--rate %d is less than 0", f.rate)}
-	}
 	if filter.Empty() && !f.all {
 		return filter, hintError{usageError{errors.New("this would take every dead letter")}, "--all, or a filter such as --service"}
 	}
@@ -161,7 +157,7 @@ func parseWhen(flag, text string, now time.Time) (time.Time, error) {
 	if days, ok := daysOf(text); ok {
 		return now.AddDate(0, 0, -days), nil
 	}
-	if d, err := time.ParseDuration(text); err == nil {
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02 15:04", time.DateOnly} {
@@ -188,22 +184,9 @@ func (a *app) deadList(ctx context.Context, f deadFlags) error {
 	if err != nil {
 		return err
 	}
-	list := a.letterTable()
-	if f.asJSON {
-		list = letterLines{json.NewEncoder(a.out)}
-	}
-	n := 0
-	err = a.client().Letters(ctx, filter, f.asJSON, func(l web.Letter) bool {
-		list.letter(l)
-		n++
-		return n != f.limit
-	})
-	if n == 0 && err == nil {
-		list.none(filter)
-		return nil
-	}
-	list.end()
-	return err
+	list := a.letterList(f, letterHead...)
+	err = a.client().Letters(ctx, filter, f.asJSON, func(l web.Letter) bool { return list.add(l, l) })
+	return list.end(filter, err)
 }
 
 func (a *app) deadShow(ctx context.Context, which string) error {
@@ -215,9 +198,7 @@ func (a *app) deadShow(ctx context.Context, which string) error {
 	if err == nil && len(found) == 0 {
 		return hintError{fmt.Errorf("no dead letter %s", which), "relay dead list"}
 	}
-	e := json.NewEncoder(a.out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
+	e := jsonTo(a.out, "  ")
 	for _, l := range found {
 		if err := e.Encode(l); err != nil {
 			return err
@@ -233,15 +214,13 @@ func (a *app) deadMove(ctx context.Context, f deadFlags, args []string, done, ch
 		return err
 	}
 	c := a.client()
+	var moved web.Moved
 	if f.dryRun {
-		n, err := countLetters(ctx, c, filter)
-		if err != nil {
-			return err
-		}
-		a.printf("would have %s %s\n", done, plural(n, "dead letter"))
-		return nil
+		done = "would have " + done
+		moved.Count, err = countLetters(ctx, c, filter)
+	} else {
+		moved, err = c.Move(ctx, change, filter, a.progress(done, lettersOf(ctx, c, filter)))
 	}
-	moved, err := c.Move(ctx, change, filter, a.progress(done, lettersOf(ctx, c, filter)))
 	n := moved.Count
 	if err == nil && n == 0 && len(filter.Seqs) > 0 {
 		return hintError{fmt.Errorf("no dead letter %s", strings.Join(args, ", ")), "relay dead list"}

@@ -14,48 +14,63 @@ import (
 	"callrelay/relay/web"
 )
 
-// letterList shows dead letters as they come.
-type letterList interface {
-	letter(l web.Letter)
-	end()
-	none(f web.Filter) // in place of end, when there was no letter
-}
-
-// letterLines prints each as a JSON object of its own line.
-type letterLines struct{ *json.Encoder }
-
-func (e letterLines) letter(l web.Letter) { _ = e.Encode(l) }
-func (letterLines) end()                  {}
-func (letterLines) none(web.Filter)       {}
-
 // letterPage is how many rows are aligned together, so that a list of a million
 // is neither held in memory nor slow to begin.
 const letterPage = 200
 
-// letterTable prints a table, letterPage rows at a time.
-type letterTable struct {
-	out  io.Writer
-	rows table
-}
-
 var letterHead = []string{">NUMBER", "GIVEN UP", "REASON", ">STATUS", ">ATTEMPTS", "SERVICE"}
 
-func (a *app) letterTable() letterList {
-	return &letterTable{out: a.out, rows: table{head: letterHead}}
+// letterList prints dead letters as they come: a JSON object a line, or a table,
+// letterPage rows at a time.
+type letterList struct {
+	out   io.Writer
+	lines *json.Encoder // nil: a table
+	rows  table
+	n     uint // letters so far
+	limit uint // 0: none
 }
 
-func (t *letterTable) letter(l web.Letter) { t.add(l, letterCells(l)...) }
+func (a *app) letterList(f deadFlags, head ...string) *letterList {
+	list := &letterList{out: a.out, rows: table{head: head}, limit: f.limit}
+	if f.asJSON {
+		list.lines = jsonTo(a.out, "")
+	}
+	return list
+}
 
-// add shows a letter: a row that fits 80 columns, and below it what may be long.
-func (t *letterTable) add(l web.Letter, cells ...string) {
-	t.rows.add(cells...)
+// add prints a letter, which in JSON may be part of a larger object, and reports
+// whether there may be more. In a table it is a row that fits 80 columns, after
+// cells of the caller's, and below it what may be long.
+func (t *letterList) add(l web.Letter, object any, cells ...string) bool {
+	t.n++
+	if t.lines != nil {
+		return t.lines.Encode(object) == nil && t.n != t.limit
+	}
+	t.rows.add(append(cells, letterCells(l)...)...)
 	t.rows.add("        " + printable.Text(l.Event+"  "+l.ID, ""))
 	if l.Error != "" {
 		t.rows.add("        " + printable.Text(l.Error, ""))
 	}
 	if len(t.rows.rows) >= letterPage {
-		t.end()
+		t.rows.print(t.out)
 	}
+	return t.n != t.limit
+}
+
+// end prints what is left of a table, or that f chose no letter. It returns err.
+func (t *letterList) end(f web.Filter, err error) error {
+	switch {
+	case t.n > 0:
+		if len(t.rows.rows) > 0 {
+			t.rows.print(t.out)
+		}
+	case err != nil || t.lines != nil:
+	case f.Empty():
+		_, _ = fmt.Fprintln(t.out, "no dead letters")
+	default:
+		_, _ = fmt.Fprintln(t.out, "no dead letter matches")
+	}
+	return err
 }
 
 func letterCells(l web.Letter) []string {
@@ -66,21 +81,6 @@ func letterCells(l web.Letter) []string {
 	return []string{
 		fmt.Sprint(l.Seq), l.Buried.Local().Format(time.DateTime), l.Reason, status, number(l.Attempts), l.Service,
 	}
-}
-
-func (t *letterTable) end() {
-	if len(t.rows.rows) > 0 {
-		t.rows.print(t.out)
-	}
-}
-
-// none says so where a table would have been.
-func (t *letterTable) none(f web.Filter) {
-	text := "no dead letters"
-	if !f.Empty() {
-		text = "no dead letter matches"
-	}
-	_, _ = fmt.Fprintln(t.out, text)
 }
 
 // progress shows on a terminal how many letters were moved so far, of so many;

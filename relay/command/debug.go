@@ -9,7 +9,7 @@ import (
 )
 
 func (a *app) debugCommand() *cobra.Command {
-	var limit int
+	var limit uint
 	cmd := &cobra.Command{
 		Use:               "debug SERVICE",
 		Short:             "Show the exchanges kept while debug was on, newest first",
@@ -19,12 +19,12 @@ func (a *app) debugCommand() *cobra.Command {
 			return a.debug(cmd.Context(), args[0], limit)
 		},
 	}
-	cmd.Flags().IntVarP(&limit, "number", "n", 10, "how many to show")
+	cmd.Flags().UintVarP(&limit, "number", "n", 10, "show the newest `N`")
 	return cmd
 }
 
-func (a *app) debug(ctx context.Context, service string, limit int) error {
-	transcripts, err := a.client().Transcripts(ctx, service, limit)
+func (a *app) debug(ctx context.Context, service string, limit uint) error {
+	transcripts, err := a.client().Transcripts(ctx, service, int(limit))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,61 +39,54 @@ func pagesDate() time.Time {
 	return time.Now()
 }
 
-func writePage(path string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(path, text, 0o644)
-}
-
 // writeDocs lays the pages and completions out as below /usr/share. The date of
 // the pages is SOURCE_DATE_EPOCH, or today.
-func writeDocs(root *cobra.Command, share string) error {
-	pages := filepath.Join(share, "man", "man1")
-	if err := os.MkdirAll(pages, 0o755); err != nil {
-		return err
+func writeDocs(root *cobra.Command, share string) (failed error) {
+	write := func(path string, write func(w io.Writer) error) {
+		var text bytes.Buffer
+		if path = filepath.Join(share, path); failed == nil {
+			failed = cmp.Or(write(&text), os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text.Bytes(), 0o644))
+		}
 	}
 	root.DisableAutoGenTag = true
 	date := pagesDate()
-	head := &doc.GenManHeader{Section: "1", Date: &date, Source: "relay " + root.Version, Manual: "Relay"}
-	if err := doc.GenManTree(root, head, pages); err != nil {
-		return err
+	head := doc.GenManHeader{Section: "1", Date: &date, Source: "relay " + root.Version, Manual: "Relay"}
+	var pages func(c *cobra.Command)
+	pages = func(c *cobra.Command) {
+		write("man/man1/"+strings.ReplaceAll(c.CommandPath(), " ", "-")+".1", func(w io.Writer) error {
+			var page bytes.Buffer
+			head := head // the library writes the title into it
+			err := doc.GenMan(c, &head, &page)
+			text := page.String()
+			if c == root {
+				text = completeRootPage(root, text)
+			}
+			return cmp.Or(err, writeText(w, text))
+		})
+		for _, below := range c.Commands() {
+			if below.IsAvailableCommand() {
+				pages(below)
+			}
+		}
 	}
-	if err := completeRootPage(root, filepath.Join(pages, "relay.1")); err != nil {
-		return err
-	}
+	pages(root)
 	for _, topic := range manual.Topics() {
 		file, page := topic.Man(root.Version, date)
-		path := filepath.Join(share, "man", "man"+file[len(file)-1:], file)
-		if err := writePage(path, page); err != nil {
-			return err
-		}
+		write("man/man"+file[len(file)-1:]+"/"+file, func(w io.Writer) error { return writeText(w, string(page)) })
 	}
-	for _, completion := range []struct {
-		path  string
-		write func(path string) error
-	}{
-		{"bash-completion/completions/relay", func(path string) error { return root.GenBashCompletionFileV2(path, true) }},
-		{"zsh/vendor-completions/_relay", root.GenZshCompletionFile},
-		{"fish/vendor_completions.d/relay.fish", func(path string) error { return root.GenFishCompletionFile(path, true) }},
-	} {
-		path := filepath.Join(share, completion.path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := completion.write(path); err != nil {
-			return err
-		}
-	}
-	return nil
+	write("bash-completion/completions/relay", func(w io.Writer) error { return root.GenBashCompletionV2(w, true) })
+	write("zsh/vendor-completions/_relay", root.GenZshCompletion)
+	write("fish/vendor_completions.d/relay.fish", func(w io.Writer) error { return root.GenFishCompletion(w, true) })
+	return failed
+}
+
+func writeText(w io.Writer, text string) error {
+	_, err := io.WriteString(w, text)
+	return err
 }
 
 // completeRootPage adds to relay(1) what the library leaves out of it.
-func completeRootPage(root *cobra.Command, path string) error {
-	page, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
+func completeRootPage(root *cobra.Command, page string) string {
 	var b strings.Builder
 	section := func(title string, rows [][2]string) {
 		b.WriteString(".SH " + title + "\n")
@@ -119,5 +114,5 @@ func completeRootPage(root *cobra.Command, path string) error {
 	})
 	section("EXIT STATUS", [][2]string{{"0", "done"}, {"1", "failed"}, {"2", "wrong usage"}})
 	const next = ".SH SEE ALSO"
-	return os.WriteFile(path, bytes.Replace(page, []byte(next), []byte(b.String()+next), 1), 0o644)
+	return strings.Replace(page, next, b.String()+next, 1)
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -30,6 +31,17 @@ func TestDocsCoverEveryCommand(t *testing.T) {
 		if text, err := os.ReadFile(filepath.Join(share, name)); err != nil || !strings.Contains(string(text), "relay") {
 			t.Errorf("completion %s: %v, %d bytes", name, err, len(text))
 		}
+	}
+}
+
+func TestDocsSayWhereTheyCannotBeWritten(t *testing.T) {
+	inTheWay := writeConfig(t, "")
+	if got := command(t, "", "docs", inTheWay); got.status != exitFailed || got.err != "relay: mkdir "+inTheWay+": not a directory\n" {
+		t.Errorf("%+v", got)
+	}
+	t.Setenv("SOURCE_DATE_EPOCH", "86400")
+	if got := pagesDate().Format(time.DateOnly); got != "1970-01-02" {
+		t.Errorf("the pages are dated %s", got)
 	}
 }
 

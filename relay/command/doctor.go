@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -92,8 +91,7 @@ func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, err
 
 func (a *app) printFindings(found []web.Finding, asJSON bool) {
 	if asJSON {
-		e := json.NewEncoder(a.out)
-		e.SetEscapeHTML(false)
+		e := jsonTo(a.out, "")
 		for _, f := range found {
 			_ = e.Encode(f)
 		}

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -63,11 +62,7 @@ func (a *app) hubStatus(ctx context.Context, asJSON bool) error {
 		list[i] = edgeOf(e)
 	}
 	if asJSON {
-		e := json.NewEncoder(a.out)
-		e.SetIndent("", "  ")
-		return e.Encode(struct {
-			Edges []edgeStatus `json:"edges"`
-		}{list})
+		return jsonTo(a.out, "  ").Encode(map[string][]edgeStatus{"edges": list})
 	}
 	a.printEdges(list, time.Now())
 	return nil

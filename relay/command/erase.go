@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -23,14 +24,15 @@ func (a *app) eraseCommand() *cobra.Command {
 			"server and stay; they are named. Logs and backups stay too.",
 		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (who.Call == "") == (who.Number == "") {
+				return usageError{errors.New("erase needs either --call UII or --ani NUMBER")}
+			}
 			return a.erase(cmd.Context(), who, dryRun)
 		},
 	}
 	cmd.Flags().StringVar(&who.Call, "call", "", "the call (uii)")
 	cmd.Flags().StringVar(&who.Number, "ani", "", "the number, however it is written: only its digits count")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what there is")
-	cmd.MarkFlagsOneRequired("call", "ani")
-	cmd.MarkFlagsMutuallyExclusive("call", "ani")
 	return cmd
 }
 

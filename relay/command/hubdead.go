@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -60,23 +59,12 @@ func (a *app) hubLetters(ctx context.Context, f deadFlags) error {
 		return err
 	}
 	defer h.Close()
-	t := letterTable{out: a.out, rows: table{head: append([]string{"EDGE"}, letterHead...)}}
-	lines, n := json.NewEncoder(a.out), 0
+	list := a.letterList(f, append([]string{"EDGE"}, letterHead...)...)
 	err = h.Letters(ctx, f.edge(), daemon.LetterFilter(filter), func(l queue.EdgeLetter) bool {
-		n++
-		if f.asJSON {
-			_ = lines.Encode(edgeLetter{l.Edge, daemon.Letter(l.Letter)})
-			return n != f.limit
-		}
 		one := daemon.Letter(l.Letter)
-		t.add(one, append([]string{l.Edge}, letterCells(one)...)...)
-		return n != f.limit
+		return list.add(one, edgeLetter{l.Edge, one}, l.Edge)
 	})
-	t.end()
-	if n == 0 && err == nil && !f.asJSON {
-		a.printf("no dead letters\n")
-	}
-	return explainEdge(err)
+	return explainEdge(list.end(filter, err))
 }
 
 // hubReplay has an edge replay dead letters, or only counts them.

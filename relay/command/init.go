@@ -95,6 +95,7 @@ func (a *app) ask(cmd *cobra.Command, f *firstFile) error {
 			return err
 		}
 		if !in.Scan() {
+			a.printf("\n")
 			return usageError{errors.Join(fmt.Errorf("--%s is not given, and nobody answers", question.flag), in.Err())}
 		}
 		if *question.answer = strings.TrimSpace(in.Text()); *question.answer == "" {

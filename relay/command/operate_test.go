@@ -125,6 +125,8 @@ func TestAnOperatorsDay(t *testing.T) {
 		{"no letter", "", "dead list", 0, "no dead letters", ""},
 		{"no letter in JSON", "", "dead list --json --since 7d", 0, "", ""},
 		{"no letter with that number", "", "dead show 99", 1, "", "try: relay dead list"},
+		{"none to count", "", "dead drop 99 --dry-run", 1, "", "try: relay dead list"},
+		{"nobody to follow", "", "tail crn", 1, "", `no such service: "crn" (did you mean "crm"?)`},
 		{"none to replay", "", "dead replay 99", 1, "", "no dead letter 99"},
 		{"a running queue is not moved", "", "move --to cluster", 1, "", "queue.servers names no cluster"},
 		{"nor restored", "", "restore " + day, 1, "", ""},

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -51,9 +50,7 @@ func (a *app) status(ctx context.Context, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		e := json.NewEncoder(a.out)
-		e.SetIndent("", "  ")
-		return e.Encode(st)
+		return jsonTo(a.out, "  ").Encode(st)
 	}
 	a.printStatus(st, time.Now())
 	return nil

@@ -98,7 +98,7 @@ func (s *Socket) test(w http.ResponseWriter, r *http.Request) {
 func (s *Socket) transcripts(w http.ResponseWriter, r *http.Request) {
 	most, err := strconv.Atoi(r.FormValue("max"))
 	if err != nil || most < 1 || most > maxHistory {
-		writeError(w, fmt.Errorf("max %q is not a number from 1 to %d", r.FormValue("max"), maxHistory))
+		writeError(w, fmt.Errorf("%q is not a number from 1 to %d", r.FormValue("max"), maxHistory))
 		return
 	}
 	attempts, err := s.relay.Attempts.Transcripts(r.Context(), r.PathValue("service"), most)
@@ -112,8 +112,8 @@ func (s *Socket) tail(w http.ResponseWriter, r *http.Request) {
 		lines.write(a)
 		lines.flush()
 	})
-	if err != nil && r.Context().Err() == nil {
-		s.log.Warn("tail ended", "err", err)
+	if r.Context().Err() == nil {
+		lines.end(err)
 	}
 }
 
