@@ -2,6 +2,7 @@ package queue
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"callrelay/queue/engine"
@@ -77,4 +78,38 @@ func TestAnotherRelaysIDWithOtherContentIsAConflict(t *testing.T) {
 	none(t, queues[0].Lane("crm"))
 	none(t, queues[1].Lane("billing"))
 	none(t, queues[1].Lane("sales"))
+}
+
+// TestWhatComesBeforeItsIDIsRead: while old ids are still being read, a resend is
+// stored again and taken back, and what is something else stays, for it was
+// accepted.
+func TestWhatComesBeforeItsIDIsRead(t *testing.T) {
+	t.Parallel()
+	const n = 10_100 // more than are read before anything is taken
+	q := open(t, engine.Options{Dir: t.TempDir()})
+	group := make([]record.Record, n)
+	for i := range group {
+		group[i] = claiming("crm", fmt.Sprint("C", i), "a")
+	}
+	group[2].Claim = "" // its id was made up
+	write(t, q, group...)
+	for _, e := range next(t, q.Lane("crm"), n) {
+		e.Finish()
+	}
+	<-q.loading.done
+	q.store.Events.Claims.Reset()
+	known, err := q.store.BeginKnown(testContext(t), q.store.Engine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, q, claiming("crm", "C0", "a"))
+	write(t, q, claiming("crm", "C1", "b"))
+	write(t, q, claiming("crm", "C2", "b"))
+	known.Run(testContext(t), q.loading.takeBack)
+	for i, e := range next(t, q.Lane("crm"), 2) {
+		if want := fmt.Sprintf("C%d=b", i+1); e.Claim != want {
+			t.Errorf("%s was delivered, want %s", e.Claim, want)
+		}
+	}
+	none(t, q.Lane("crm"))
 }

@@ -270,7 +270,7 @@ func (c *Committer) store(drafts []Draft) error {
 			d.Group.Seqs[d.index] = d.seq
 		}
 		if c.Recent != nil {
-			c.Recent.stored(d.hash, d.record().Service, d.seq)
+			c.Recent.stored(d.hash, d.record(), d.seq)
 		}
 		if !d.known {
 			c.OnStored(d.record(), d.seq)

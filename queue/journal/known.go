@@ -23,7 +23,8 @@ const (
 
 // Known takes up the ids of the window that EVENTS holds from before this
 // process: the newest before the store takes records, and the rest beside its
-// work. A second copy of a record whose id was read too late is taken back.
+// work. A second copy of a record whose id was read too late is taken back. What
+// came with its id and is something else was accepted, and stays.
 type Known struct {
 	s      *Store
 	rest   engine.Span // still to be read
@@ -32,9 +33,11 @@ type Known struct {
 
 // knownID is the id of a record.
 type knownID struct {
-	hash Hash128
-	at   time.Time
-	seq  uint64
+	hash    Hash128
+	at      time.Time
+	seq     uint64
+	claimed bool // its producer gave it
+	taken   bool // it has come to stand for something else meanwhile
 }
 
 // BeginKnown reads the newest ids. The window ends with the newest record, so that
@@ -113,7 +116,7 @@ func (k *Known) copies(known []knownID) (copies []Lying) {
 	defer c.CommitMu.Unlock()
 	for _, id := range known {
 		at, stored := c.Recent.Fresh[id.hash]
-		if _, had := c.Recent.Add(id.hash, id.at, struct{}{}); had && stored && at.Seq > id.seq {
+		if _, had := c.Recent.Add(id.hash, id.at, struct{}{}); had && stored && at.Seq > id.seq && !id.taken && (id.claimed || !at.Claimed) {
 			copies = append(copies, at)
 		}
 	}
@@ -127,10 +130,12 @@ func (k *Known) read(ctx context.Context, eng *engine.Engine, s engine.Span, tak
 	hash := events.Recent.Hash
 	err := eng.ReadSpan(ctx, record.Events, s, func(m *nats.Msg, at record.Place) {
 		moment := time.Now().Add(-max(k.newest.Sub(at.At), 0))
-		some = append(some, knownID{hash(record.IDOf(m.Header)), moment, at.Seq})
+		id := knownID{hash: hash(record.IDOf(m.Header)), at: moment, seq: at.Seq}
 		if claim := m.Header.Get(record.HeadClaim); claim != "" {
-			events.Claims.Stake(claim, moment)
+			id.claimed = true
+			_, _, id.taken = events.Claims.Stake(claim, moment)
 		}
+		some = append(some, id)
 		if len(some) == loadStep {
 			take(some)
 			some = some[:0]

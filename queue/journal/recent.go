@@ -3,6 +3,8 @@ package journal
 import (
 	"hash/maphash"
 	"time"
+
+	"callrelay/queue/record"
 )
 
 // MaxIDs is how many ids the queue remembers at most, in about 40 bytes each. At
@@ -41,6 +43,7 @@ type seen[T any] struct {
 type Lying struct {
 	Service string
 	Seq     uint64
+	Claimed bool // the producer gave its id
 }
 
 // Hash128 is a keyed hash of an id: two ids never share one by accident nor by
@@ -119,8 +122,8 @@ func (r *recent[T]) Forget(h Hash128) {
 }
 
 // stored notes where what was added lies.
-func (r *recent[T]) stored(h Hash128, service string, seq uint64) {
+func (r *recent[T]) stored(h Hash128, rec *record.Record, seq uint64) {
 	if r.Fresh != nil {
-		r.Fresh[h] = Lying{service, seq}
+		r.Fresh[h] = Lying{rec.Service, seq, rec.Claim != ""}
 	}
 }
