@@ -13,43 +13,42 @@ import (
 // call is all that shares one Linkedid.
 type call struct {
 	source.Call
-	Traced    bool     // the numbers are those of the caller's own leg
-	From      string   // the device that began it; empty: not seen
-	Phone     bool     // that is an agent's phone
-	Login     bool     // an agent waits in it for calls, or somebody listens to another: it is no call itself
-	Guests    []string // legs of other calls with segments of this one
-	Queue     string   // the last one its caller entered, of those wanted
-	Left      string   // how a caller left a queue unserved, the last time
-	Dial      string   // how the last attempt to reach somebody ended
-	Connected bool     // two have spoken
-	Ended     bool     // call_end was raised
+	Traced    bool   // the numbers are those of the caller's own leg
+	From      string // the device that began it; empty: not seen
+	Phone     bool   // that is an agent's phone
+	Login     bool   // an agent waits in it for calls, or somebody listens to another: it is no call itself
+	Queue     string // the last one its caller entered, of those wanted
+	Left      string // how a caller left a queue unserved, the last time
+	Dial      string // how the last attempt to reach somebody ended
+	Connected bool   // two have spoken
+	Ended     bool   // call_end was raised
 	Legs      map[string]*leg
-	Past      []*segment // done, for what Asterisk says late
 }
 
 // leg is one channel, by its Uniqueid.
 type leg struct {
 	ID, Channel string
-	Number      string    // of whom the channel is
-	Name        string    // likewise
-	Caller      bool      // it waits or waited in a queue
-	Gone        bool      // its Hangup was seen
-	Unsure      bool      // it was found alive after a gap: what it did before is not known
-	Bridge      string    // it is in this bridge now
-	Holding     bool      // there it waits, and hears nobody: parked, or logged in to a pool
-	Bridged     []span    // when it was in bridges
-	Place       string    // in the dialplan, when it entered its bridge
-	Hung        bool      // its own end asked for the hangup
-	Held        time.Time // it has put its peer on hold since then
-	Dial        *dial     // it was called
-	Offer       *offer    // by a queue
-	Picked      bool      // it picked up a call to another phone
-	Wait        *stay     // in a queue
-	Asked       string    // the queue that the dialplan named last
-	Files       []*file   // it is recorded to them
-	Options     string    // of the MixMonitor that the dialplan starts
-	Segment     *segment  // what it is to an agent; nil: it is no agent's leg
-	Segments    int       // how many it has had without a queue
+	Number      string     // of whom the channel is
+	Name        string     // likewise
+	Caller      bool       // it waits or waited in a queue
+	Gone        bool       // its Hangup was seen
+	Unsure      bool       // it was found alive after a gap: what it did before is not known
+	Bridge      string     // it is in this bridge now
+	Holding     bool       // there it waits, and hears nobody: parked, or logged in to a pool
+	Bridged     []span     // when it was in bridges
+	Place       string     // in the dialplan, when it entered its bridge
+	Hung        bool       // its own end asked for the hangup
+	Held        time.Time  // it has put its peer on hold since then
+	Dial        *dial      // it was called
+	Offer       *offer     // by a queue
+	Picked      bool       // it picked up a call to another phone
+	Wait        *stay      // in a queue
+	Asked       string     // the queue that the dialplan named last
+	Files       []*file    // it is recorded to them
+	Options     string     // of the MixMonitor that the dialplan starts
+	Segment     *segment   // what it is to an agent; nil: it is no agent's leg
+	Segments    int        // how many it has had
+	Past        []*segment // those that are done, for what Asterisk says late
 
 	call  *call
 	stale bool // alive before the gap, not seen again yet
@@ -107,16 +106,13 @@ type segment struct {
 	Left           string    // the leg that left last
 	LeftMoved      bool      // and went elsewhere in the dialplan
 	By             string    // who had asked for the hangup by then; empty: nobody
-	Sources        []*tape
+	Sources        []tape
 }
 
 // tape is a leg that is or was recorded, and heard in a segment.
 type tape struct {
-	Leg   string
-	Own   bool // it is or stands for the agent's
-	Files []*file
-
-	leg *leg // nil: gone before a restart
+	Leg string
+	Own bool // it is or stands for the agent's
 }
 
 // alive counts the legs that have not hung up.
@@ -162,6 +158,13 @@ func (l *leg) open() bool { return l.Segment != nil && !l.Segment.Done && !l.Gon
 
 // answered reports whether the leg was called and has answered.
 func (l *leg) answered() bool { return l.Dial != nil && l.Dial.Answered }
+
+// spies notes that the leg listens to others: it makes no call.
+func (l *leg) spies() {
+	if l.ID == l.call.ID && !l.call.Connected {
+		l.call.Login = true
+	}
+}
 
 // enter notes that the leg is in a bridge.
 func (l *leg) enter(bridge string, holding bool, at time.Time) {

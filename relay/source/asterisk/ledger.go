@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -142,7 +143,9 @@ func (t *ledger) callOf(linked string, at time.Time) *call {
 	if c := t.calls[linked]; c != nil {
 		return c
 	}
-	if c := t.reopen(linked); c != nil {
+	if c := t.past(linked); c != nil { // its end was told too early: not all of its legs show in the events of this login
+		t.ended = slices.DeleteFunc(t.ended, func(x *call) bool { return x == c })
+		t.calls[linked] = c
 		return c
 	}
 	c := &call{Call: source.Call{ID: linked, Rang: []string{}, Wanted: len(t.Queues) == 0}, Legs: map[string]*leg{}}
@@ -166,8 +169,7 @@ func (t *ledger) addLeg(l *leg, c *call) {
 // calls of their own.
 func (t *ledger) move(l *leg, linked string, at time.Time) {
 	to := t.calls[linked]
-	ended := slices.ContainsFunc(t.ended, func(c *call) bool { return c.ID == linked })
-	if l.call.Login || ended || to != nil && to.Login {
+	if l.call.Login || t.past(linked) != nil || to != nil && to.Login {
 		return
 	}
 	t.transfer(l, t.callOf(linked, at), at)
@@ -181,11 +183,8 @@ func (t *ledger) transfer(l *leg, to *call, at time.Time) {
 	if from.alive() > 0 {
 		return
 	}
-	for _, id := range from.Guests {
-		if g := t.legs[id]; g != nil && g.Segment != nil && g.Segment.Call == from.ID {
-			g.Segment.Call = to.ID
-			to.Guests = append(to.Guests, id)
-		}
+	for _, l := range t.lent(from) {
+		l.Segment.Call = to.ID
 	}
 	if from.Started {
 		t.end(from, at)
@@ -211,17 +210,21 @@ func (t *ledger) end(c *call, at time.Time) {
 	}
 }
 
-// reopen brings an ended call back that has a new leg: its end was told too
-// early, because not all of its legs show in the events of this login.
-func (t *ledger) reopen(linked string) *call {
-	i := slices.IndexFunc(t.ended, func(c *call) bool { return c.ID == linked })
-	if i < 0 {
-		return nil
+// past returns the ended call of that Linkedid; nil when there is none.
+func (t *ledger) past(linked string) *call {
+	if i := slices.IndexFunc(t.ended, func(c *call) bool { return c.ID == linked }); i >= 0 {
+		return t.ended[i]
 	}
-	c := t.ended[i]
-	t.ended = slices.Delete(t.ended, i, i+1)
-	t.calls[linked] = c
-	return c
+	return nil
+}
+
+// lent returns the legs of other calls that have a segment of this one, in an
+// order that does not change.
+func (t *ledger) lent(c *call) []*leg {
+	found := slices.Collect(maps.Values(t.legs))
+	found = slices.DeleteFunc(found, func(l *leg) bool { return l.Segment == nil || l.Segment.Call != c.ID })
+	slices.SortFunc(found, byID)
+	return found
 }
 
 func (t *ledger) forget(c *call) {
@@ -289,13 +292,7 @@ func (t *ledger) callFor(l *leg) *call {
 	if l.Segment == nil || l.Segment.Call == "" {
 		return l.call
 	}
-	if c := t.calls[l.Segment.Call]; c != nil {
-		return c
-	}
-	if i := slices.IndexFunc(t.ended, func(c *call) bool { return c.ID == l.Segment.Call }); i >= 0 {
-		return t.ended[i]
-	}
-	return l.call
+	return cmp.Or(t.calls[l.Segment.Call], t.past(l.Segment.Call), l.call)
 }
 
 // itself is who a phone rings for without a queue.

@@ -45,54 +45,96 @@ func (m *machine) tick(at time.Time) []source.Event {
 
 // translate is the table of what each manager event means.
 func (m *machine) translate(ev ami.Message, at time.Time) {
-	switch name := ev.Event(); name {
-	case "Newchannel":
-		m.leg(ev, "", at)
-	case "NewCallerid":
-		m.newCallerID(ev, at)
-	case "LocalBridge":
-		m.leg(ev, "LocalOne", at)
-		m.leg(ev, "LocalTwo", at)
-	case "DialBegin", "DialEnd":
-		m.dialEvent(ev, at)
-	case "AgentCalled", "AgentConnect", "AgentComplete", "QueueMemberAdded", "QueueMember":
-		m.agentEvent(ev, at)
-	case "QueueCallerJoin", "QueueCallerAbandon", "QueueCallerLeave":
-		m.callerEvent(ev, at)
-	case "VarSet":
-		m.varSet(ev, at)
-	case "Newexten":
-		m.newExten(ev, at)
-	case "MixMonitorStart", "MixMonitorStop":
-		m.mixMonitor(ev, at)
-	case "BridgeEnter", "BridgeLeave":
-		m.bridgeEvent(ev, at)
-	case "Hold", "Unhold":
-		m.hold(ev, at)
-	case "Pickup":
-		if l := m.leg(ev, "", at); l != nil {
-			l.Picked = true
-		}
-	case "ChanSpyStart":
-		if l := m.leg(ev, "Spyer", at); l != nil && l.ID == l.call.ID && !l.call.Connected {
-			l.call.Login = true
-		}
-	case "BlindTransfer":
-		m.transferEvent(ev, "Transferer", at)
-	case "AttendedTransfer":
-		m.transferEvent(ev, "OrigTransferer", at)
-		m.transferEvent(ev, "SecondTransferer", at)
-	case "HangupRequest":
-		if l := m.known(ev, "", at); l != nil {
-			l.Hung = true
-		}
-	case "Hangup":
-		if l := m.known(ev, "", at); l != nil {
-			m.hearing.end(l)
-			m.hangup(l, ev.Get("Cause"), at)
-		}
+	switch ev.Event() {
+	case "QueueMemberAdded":
+		m.learn(ev)
+	case "AgentComplete":
+		m.agentComplete(ev.Get("DestUniqueid"), ev.Get("Linkedid"), offerOf(ev), ev.Get("Reason"), at)
 	case "UserEvent":
 		m.userEvent(ev, at)
+	default:
+		if l := m.subject(ev, at); l != nil {
+			m.translateOf(l, ev, at)
+		}
+	}
+}
+
+// subject returns the leg that an event speaks of; nil when it speaks of none
+// that matters.
+func (m *machine) subject(ev ami.Message, at time.Time) *leg {
+	switch ev.Event() {
+	case "DialBegin", "DialEnd", "AgentCalled", "AgentConnect":
+		return m.leg(ev, "Dest", at)
+	case "ChanSpyStart":
+		return m.leg(ev, "Spyer", at)
+	case "BlindTransfer":
+		return m.known(ev, "Transferer", at)
+	case "AttendedTransfer":
+		return m.known(ev, "OrigTransferer", at)
+	case "VarSet":
+		if name := ev.Get("Variable"); ev.Get("Value") == "" || name != fileVariable && name != "QUEUESTATUS" {
+			return nil
+		}
+		return m.leg(ev, "", at)
+	case "Newchannel", "QueueCallerJoin", "QueueCallerAbandon", "QueueCallerLeave", "MixMonitorStart", "MixMonitorStop", "BridgeEnter", "Pickup":
+		return m.leg(ev, "", at)
+	case "NewCallerid", "Newexten", "BridgeLeave", "Hold", "Unhold", "HangupRequest", "Hangup":
+		return m.known(ev, "", at)
+	}
+	return nil
+}
+
+// translateOf is the table of what the events of a leg mean.
+func (m *machine) translateOf(l *leg, ev ami.Message, at time.Time) {
+	switch ev.Event() {
+	case "NewCallerid":
+		m.newCallerID(l, partyOf(ev, ""))
+	case "DialBegin":
+		m.dialBegin(l, ev, at)
+	case "DialEnd":
+		m.dialEnd(m.caller(ev, at), l, ev.Get("DialStatus"), at)
+	case "AgentCalled":
+		o := offerOf(ev)
+		l.Offer = &o
+	case "AgentConnect":
+		m.agentConnect(m.caller(ev, at), l, offerOf(ev), at)
+	case "QueueCallerJoin":
+		m.queueEnter(l, partyOf(ev, ""), ev.Get("Queue"), at)
+	case "QueueCallerAbandon":
+		m.queueAbandon(l, ev.Get("Queue"), at)
+	case "QueueCallerLeave":
+		m.queueLeave(l, at)
+	case "VarSet":
+		m.varSet(l, ev.Get("Variable"), ev.Get("Value"), at)
+	case "Newexten":
+		m.newExten(l, ev.Get("Application"), ev.Get("AppData"))
+	case "MixMonitorStart":
+		m.recording(l, at)
+		m.heard(l, at)
+	case "MixMonitorStop":
+		l.silenced(at)
+	case "BridgeEnter":
+		m.bridgeEnter(l, ev, at)
+	case "BridgeLeave":
+		m.leaves(l, ev.Get("BridgeUniqueid"), l.Place != "" && place(ev) != l.Place, at)
+	case "Hold":
+		l.hold(at)
+	case "Unhold":
+		l.unhold(at)
+	case "Pickup":
+		l.Picked = true
+	case "ChanSpyStart":
+		l.spies()
+	case "BlindTransfer", "AttendedTransfer":
+		if ev.Get("Result") == "Success" {
+			m.transferred(l)
+			m.transferred(m.known(ev, "SecondTransferer", at))
+		}
+	case "HangupRequest":
+		l.Hung = true
+	case "Hangup":
+		m.hearing.end(l)
+		m.hangup(l, ev.Get("Cause"), at)
 	}
 }
 
@@ -104,6 +146,10 @@ func partyOf(ev ami.Message, prefix string) party {
 		Number: ev.Get(prefix + "CallerIDNum"), Name: ev.Get(prefix + "CallerIDName"),
 		Connected: ev.Get(prefix + "ConnectedLineNum"), Exten: ev.Get(prefix + "Exten"),
 	}
+}
+
+func offerOf(ev ami.Message) offer {
+	return offer{ev.Get("Queue"), ev.Get("Interface"), ev.Get("MemberName")}
 }
 
 // known returns the leg an event speaks of, nil when it is not known.
@@ -122,13 +168,19 @@ func (m *machine) leg(ev ami.Message, prefix string, at time.Time) *leg {
 	return m.join(p, at)
 }
 
+// caller returns the leg that calls another one; nil when it is Asterisk itself.
+func (m *machine) caller(ev ami.Message, at time.Time) *leg {
+	if ev.Get("Uniqueid") == "" {
+		return nil
+	}
+	return m.leg(ev, "", at)
+}
+
 // newCallerID takes the number of the caller that comes late.
-func (m *machine) newCallerID(ev ami.Message, at time.Time) {
-	l := m.known(ev, "", at)
-	if l == nil || l.Bridge != "" {
+func (m *machine) newCallerID(l *leg, p party) {
+	if l.Bridge != "" {
 		return
 	}
-	p := partyOf(ev, "")
 	l.Number, l.Name = p.Number, p.Name
 	if l.ID == l.call.ID {
 		p.Exten = ""
@@ -136,19 +188,8 @@ func (m *machine) newCallerID(ev ami.Message, at time.Time) {
 	}
 }
 
-func (m *machine) dialEvent(ev ami.Message, at time.Time) {
-	l := m.leg(ev, "Dest", at)
-	if l == nil {
-		return
-	}
-	var by *leg
-	if ev.Get("Uniqueid") != "" {
-		by = m.leg(ev, "", at)
-	}
-	if ev.Event() == "DialEnd" {
-		m.dialEnd(by, l, ev.Get("DialStatus"), at)
-		return
-	}
+func (m *machine) dialBegin(l *leg, ev ami.Message, at time.Time) {
+	by := m.caller(ev, at)
 	if by != nil {
 		m.goesOn(by)
 	}
@@ -158,84 +199,29 @@ func (m *machine) dialEvent(ev ami.Message, at time.Time) {
 	}
 }
 
-func (m *machine) callerEvent(ev ami.Message, at time.Time) {
-	l, queue := m.leg(ev, "", at), ev.Get("Queue")
-	switch name := ev.Event(); {
-	case l == nil && name == "QueueCallerAbandon":
-		m.count(queue, tally{Abandoned: 1})
-	case l == nil:
-	case name == "QueueCallerJoin":
-		m.queueEnter(l, partyOf(ev, ""), queue, at)
-	case name == "QueueCallerAbandon":
-		m.queueAbandon(l, queue, at)
-	default:
-		m.queueLeave(l, at)
-	}
-}
-
-// agentEvent takes what a queue says of its members and of those it calls.
-func (m *machine) agentEvent(ev ami.Message, at time.Time) {
-	o := offer{ev.Get("Queue"), ev.Get("Interface"), ev.Get("MemberName")}
-	switch ev.Event() {
-	case "QueueMember", "QueueMemberAdded":
-		m.learn(ev)
-		return
-	case "AgentComplete":
-		m.agentComplete(ev.Get("DestUniqueid"), ev.Get("Linkedid"), o, ev.Get("Reason"), at)
-		return
-	}
-	l := m.leg(ev, "Dest", at)
-	if l == nil {
-		return
-	}
-	if ev.Event() == "AgentCalled" {
-		l.Offer = &o
-		return
-	}
-	var caller *leg
-	if ev.Get("Uniqueid") != "" {
-		caller = m.leg(ev, "", at)
-	}
-	m.agentConnect(caller, l, o, at)
-}
-
 // learn takes a member of a queue, from a list or when it is added.
 func (m *machine) learn(ev ami.Message) {
-	agent, name := ev.Get("Location"), ev.Get("Name")
-	if agent == "" {
-		agent, name = ev.Get("Interface"), ev.Get("MemberName")
-	}
+	agent, name := cmp.Or(ev.Get("Location"), ev.Get("Interface")), cmp.Or(ev.Get("Name"), ev.Get("MemberName"))
 	m.phones.learn(ev.Get("Queue"), agent, ev.Get("StateInterface"), name)
 }
 
 // varSet takes the name of the file that a leg is recorded to, and what Queue()
 // says of a caller whom it lets go.
-func (m *machine) varSet(ev ami.Message, at time.Time) {
-	name, value := ev.Get("Variable"), ev.Get("Value")
-	if value == "" || name != fileVariable && name != "QUEUESTATUS" {
+func (m *machine) varSet(l *leg, name, value string, at time.Time) {
+	if name != fileVariable {
+		m.queueStatus(l, value, at)
 		return
 	}
-	l := m.leg(ev, "", at)
-	switch {
-	case l == nil:
-	case name == fileVariable:
-		m.recordedTo(l, value, at)
-		m.heard(l, at)
-	default:
-		m.queueStatus(l, value, at)
-	}
+	m.recordedTo(l, value, at)
+	m.heard(l, at)
 }
 
 // newExten learns from the arguments of MixMonitor(file,options,command) what
 // the file will hold, and from those of Queue(name,...) what a caller asks for.
-func (m *machine) newExten(ev ami.Message, at time.Time) {
-	l := m.known(ev, "", at)
-	if l == nil {
-		return
-	}
-	first, rest, _ := strings.Cut(ev.Get("AppData"), ",")
+func (m *machine) newExten(l *leg, app, data string) {
 	m.goesOn(l)
-	switch ev.Get("Application") {
+	first, rest, _ := strings.Cut(data, ",")
+	switch app {
 	case "MixMonitor":
 		l.Options, _, _ = strings.Cut(rest, ",")
 	case "Queue":
@@ -243,39 +229,15 @@ func (m *machine) newExten(ev ami.Message, at time.Time) {
 	}
 }
 
-func (m *machine) mixMonitor(ev ami.Message, at time.Time) {
-	l := m.leg(ev, "", at)
-	switch {
-	case l == nil:
-	case ev.Event() == "MixMonitorStart":
-		m.recording(l, at)
-		m.heard(l, at)
-	default:
-		l.silenced(at)
-	}
-}
-
-// bridgeEvent moves a leg into a bridge or out of one.
-func (m *machine) bridgeEvent(ev ami.Message, at time.Time) {
-	bridge := ev.Get("BridgeUniqueid")
-	if ev.Event() == "BridgeLeave" {
-		if l := m.known(ev, "", at); l != nil {
-			m.leaves(l, bridge, l.Place != "" && place(ev) != l.Place, at)
-		}
-		return
-	}
-	l := m.leg(ev, "", at)
-	if l == nil {
-		return
-	}
-	kind, tech := ev.Get("BridgeType"), ev.Get("BridgeTechnology")
-	holding := tech == "holding_bridge" || kind == "agent_hold" || kind == "parking"
+func (m *machine) bridgeEnter(l *leg, ev ami.Message, at time.Time) {
+	kind := ev.Get("BridgeType")
+	holding := ev.Get("BridgeTechnology") == "holding_bridge" || kind == "agent_hold" || kind == "parking"
 	if kind == "agent_hold" {
 		l.call.Login = true
 	}
 	l.Place = place(ev)
 	m.goesOn(l)
-	m.enters(l, bridge, holding, at)
+	m.enters(l, ev.Get("BridgeUniqueid"), holding, at)
 	if l.local() {
 		m.ringAll(l.call)
 	}
@@ -287,27 +249,9 @@ func place(ev ami.Message) string {
 	return ev.Get("Context") + "," + ev.Get("Exten") + "," + ev.Get("Priority")
 }
 
-func (m *machine) hold(ev ami.Message, at time.Time) {
-	l := m.known(ev, "", at)
-	switch {
-	case l == nil:
-	case ev.Event() == "Hold" && l.Held.IsZero():
-		l.Held = at
-	case ev.Event() == "Unhold":
-		l.unhold(at)
-	}
-}
-
-func (m *machine) transferEvent(ev ami.Message, prefix string, at time.Time) {
-	if ev.Get("Result") == "Success" {
-		m.transferred(m.known(ev, prefix, at))
-	}
-}
-
 // named takes the file of a leg that was found after a gap.
 func (m *machine) named(id, name string) {
 	if l := m.legs[id]; l != nil && !l.Gone && name != "" {
-		m.recordedTo(l, name, time.Time{})
-		m.heard(l, time.Time{})
+		m.varSet(l, fileVariable, name, time.Time{})
 	}
 }

@@ -242,7 +242,7 @@ func (m afterGap) vanish(l *leg) (ended bool) {
 		s.Unsure = s.Unsure || s.Start.IsZero()
 		m.finish(l, s.Alone)
 	} else if !l.open() {
-		m.archive(l)
+		l.archive()
 	}
 	if l.Wait != nil {
 		m.served(l)

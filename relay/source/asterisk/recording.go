@@ -47,12 +47,9 @@ func (t *tapes) hear(l *leg) {
 		if len(x.Files) == 0 || !own && x.ID != x.call.ID && !x.Caller && !x.local() && t.agent(x) {
 			continue
 		}
-		i := slices.IndexFunc(s.Sources, func(r *tape) bool { return r.Leg == x.ID })
-		if i < 0 {
-			s.Sources = append(s.Sources, &tape{Leg: x.ID, Own: own, leg: x})
-			i = len(s.Sources) - 1
+		if !slices.ContainsFunc(s.Sources, func(r tape) bool { return r.Leg == x.ID }) {
+			s.Sources = append(s.Sources, tape{Leg: x.ID, Own: own})
 		}
-		s.Sources[i].Files = x.Files
 	}
 }
 
@@ -69,10 +66,11 @@ func (t *tapes) gather(l *leg) {
 	s := l.Segment
 	var others []source.Part
 	for _, r := range s.Sources {
-		if r.Leg == l.ID {
-			r.Files = l.Files
+		x := t.legs[r.Leg]
+		if x == nil { // it was gone before a restart
+			continue
 		}
-		for _, f := range r.Files {
+		for _, f := range x.Files {
 			p := source.Part{Name: source.Below(t.folder, f.Name), Dual: f.Dual, Start: source.Later(f.Start, s.Start), End: s.End}
 			if p.Name == "" || !f.Start.Before(s.End) && !s.End.IsZero() || !f.Stop.IsZero() && f.Stop.Before(s.Start) {
 				continue
@@ -81,9 +79,9 @@ func (t *tapes) gather(l *leg) {
 				p.End = f.Stop
 			}
 			own := r.Own && (f.Used == "" || f.Used == s.ID)
-			goesOn := r.Leg != l.ID && s.Transferred && r.leg != nil && !r.leg.Gone
-			if r.leg != nil && !s.Start.IsZero() && (!own || goesOn) {
-				p.From, p.To = r.leg.position(f, s.Start), r.leg.position(f, s.End)
+			goesOn := x != l && s.Transferred && !x.Gone
+			if !s.Start.IsZero() && (!own || goesOn) {
+				p.From, p.To = x.position(f, s.Start), x.position(f, s.End)
 			}
 			if own {
 				f.Used = s.ID

@@ -48,6 +48,13 @@ func (t *talks) leaves(l *leg, bridge string, moved bool, at time.Time) {
 	t.settle(at, l, moved, append(rest, l)...)
 }
 
+// hold notes that the leg puts its peer on hold.
+func (l *leg) hold(at time.Time) {
+	if l.Held.IsZero() {
+		l.Held = at
+	}
+}
+
 // unhold notes that the leg is back from hold.
 func (l *leg) unhold(at time.Time) {
 	if s := l.Segment; !l.Held.IsZero() && s != nil && !s.Done && !s.Start.IsZero() {
@@ -184,7 +191,7 @@ func (t *talks) mark(l *leg) *segment {
 	if l.open() {
 		return l.Segment
 	}
-	t.archive(l)
+	l.archive()
 	id := l.ID
 	if l.Segments++; l.Segments > 1 {
 		id = fmt.Sprintf("%s-%d", l.ID, l.Segments)
@@ -195,10 +202,9 @@ func (t *talks) mark(l *leg) *segment {
 }
 
 // archive keeps a segment that is done apart from the leg's next one.
-func (t *talks) archive(l *leg) {
+func (l *leg) archive() {
 	if l.Segment != nil {
-		c := t.callFor(l)
-		c.Past = append(c.Past, l.Segment)
+		l.Past = append(l.Past, l.Segment)
 		l.Segment = nil
 	}
 }
@@ -217,7 +223,7 @@ func (t *talks) handOn(l, phone *leg) {
 		return
 	}
 	from := l.call
-	t.archive(phone)
+	phone.archive()
 	phone.Segment, l.Segment = l.Segment, nil
 	s := phone.Segment
 	if !phone.local() {
@@ -225,14 +231,8 @@ func (t *talks) handOn(l, phone *leg) {
 		t.pickedUp(s, phone)
 	}
 	if phone.call != from && s.Call == "" {
-		t.lend(s, from, phone)
+		s.Call = from.ID
 	}
-}
-
-// lend makes a segment on a leg of another call part of this one.
-func (t *talks) lend(s *segment, c *call, l *leg) {
-	s.Call = c.ID
-	c.Guests = append(c.Guests, l.ID)
 }
 
 // connect raises agent_connect once, when the agent hears somebody.

@@ -25,18 +25,4 @@ func (t *tracker) Restored() {
 			}
 		}
 	}
-	for _, l := range t.legs {
-		if l.open() {
-			relink(t, l.Segment)
-		}
-	}
-}
-
-// relink joins a segment's recordings with the legs that they are of.
-func relink(t *tracker, s *segment) {
-	for _, r := range s.Sources {
-		if r.leg = t.legs[r.Leg]; r.leg != nil {
-			r.Files = r.leg.Files
-		}
-	}
 }

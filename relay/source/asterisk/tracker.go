@@ -1,7 +1,6 @@
 package asterisk
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -42,10 +41,10 @@ func (t *tracker) hangup(l *leg, cause string, at time.Time) {
 	t.part(l, at)
 }
 
-// part lets go of a leg that is gone. An agent's is remembered until the call
-// ends: its transfer may be told late.
+// part lets go of a leg that is gone. An agent's is remembered beyond the end of
+// the call, since its transfer may be told late, and so are recordings.
 func (t *tracker) part(l *leg, at time.Time) {
-	if l.Segment == nil {
+	if l.Segment == nil && len(l.Past) == 0 && len(l.Files) == 0 {
 		delete(l.call.Legs, l.ID)
 		t.remove(l)
 	}
@@ -57,9 +56,9 @@ func (t *tracker) part(l *leg, at time.Time) {
 // close ends a call that has no leg left, and the segments of it that are on
 // legs of other calls.
 func (t *tracker) close(c *call, at time.Time) {
-	for _, id := range c.Guests {
-		if g := t.legs[id]; g != nil && g.open() && g.Segment.Call == c.ID {
-			t.finish(g, at)
+	for _, l := range t.lent(c) {
+		if l.open() {
+			t.finish(l, at)
 		}
 	}
 	t.end(c, at)
@@ -77,15 +76,12 @@ func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
 	l.Unsure = false // it begins now
 	s := t.mark(l)
 	s.Queue, s.Agent, s.Username, s.Claim = o.Queue, o.Agent, o.Username, l.ID
-	if l.local() {
-		l.Segments, s.Device = 0, ""
-	}
 	if c != l.call {
-		t.lend(s, c, l)
+		s.Call = c.ID
 	}
 	phone := l
 	if l.local() {
-		phone = t.called(l)
+		s.Device, phone = "", t.called(l)
 	}
 	t.pickedUp(s, phone)
 	t.handOn(l, t.behind(l))
@@ -124,19 +120,15 @@ func (t *tracker) agentComplete(claim, linked string, o offer, reason string, at
 // the one of the leg that the queue called, or one of that queue and agent, in
 // that call unless the event names none.
 func (t *tracker) knows(claim, linked string, o offer) bool {
-	is := func(s *segment, c *call) bool {
-		return s.Claim != "" && s.Claim == claim ||
-			s.of(o.Agent) && (s.Queue == "" || s.Queue == o.Queue) && (linked == "" || linked == c.ID || s.Call != "")
-	}
 	for _, l := range t.legs {
-		if l.Segment != nil && is(l.Segment, t.callFor(l)) {
-			return true
+		for _, s := range append(slices.Clip(l.Past), l.Segment) {
+			if s != nil && (s.Claim != "" && s.Claim == claim ||
+				s.of(o.Agent) && (s.Queue == "" || s.Queue == o.Queue) && (linked == "" || linked == l.call.ID || s.Call != "")) {
+				return true
+			}
 		}
 	}
-	past := func(c *call) bool {
-		return slices.ContainsFunc(c.Past, func(s *segment) bool { return is(s, c) })
-	}
-	return slices.ContainsFunc(slices.Collect(maps.Values(t.calls)), past) || slices.ContainsFunc(t.ended, past)
+	return false
 }
 
 // of reports whether a queue means the segment when it names an agent.
