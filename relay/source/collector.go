@@ -50,12 +50,12 @@ type Session interface {
 type Collector struct {
 	o       Options
 	log     *slog.Logger
-	spool   *spool
 	connect func(reason string, from time.Time) Session
 	metrics []prometheus.Collector
 
 	sync.Mutex // guards the machine and all below
 	machine    Machine
+	spool      *spool
 	status     Status
 	unsaved    string        // why the state is not saved; empty: it is
 	dirty      chan struct{} // holds a token when the state has changed since it was saved
@@ -121,28 +121,26 @@ func (s *Collector) sessions(ctx context.Context, reason string) {
 // burst of them costs a commit or two.
 func (s *Collector) emit(ctx context.Context) {
 	pause := minEmitPause
-	for {
+	for ctx.Err() == nil {
+		s.Lock()
 		events := s.spool.first(maxTogether)
-		if len(events) == 0 {
-			select {
-			case <-ctx.Done():
-				return
-			case <-s.spool.more:
-			}
-			continue
-		}
+		s.Unlock()
 		bodies := make([][]byte, len(events))
 		for i, o := range events {
 			bodies[i] = o.Body
 		}
-		if all := s.emitted(events, s.o.Emit(ctx, bodies)); ctx.Err() != nil {
-			return // what is not settled stays in the state that is saved
-		} else if !all {
+		switch {
+		case len(events) == 0:
+			select {
+			case <-ctx.Done():
+			case <-s.spool.more:
+			}
+		case s.emitted(events, s.o.Emit(ctx, bodies)):
+			pause = minEmitPause
+		default: // what is not settled when ctx ends stays in the state that is saved
 			Wait(ctx, pause)
 			pause = min(2*pause, maxEmitPause)
-			continue
 		}
-		pause = minEmitPause
 	}
 }
 

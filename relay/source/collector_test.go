@@ -110,6 +110,35 @@ func until(t *testing.T, s *Collector, is func(Status) bool) Status {
 	}
 }
 
+// kept is a machine, and the store that it is restored from.
+type kept struct {
+	still
+	state []byte
+}
+
+func (k *kept) State() any                  { return &struct{ Last *time.Time }{&k.Last} }
+func (k *kept) Load(string) ([]byte, error) { return k.state, nil }
+func (k *kept) Save(string, []byte) error   { return nil }
+
+// A state that cannot be read, or is of an older relay, is a gap like any other
+// restart: since when, where it says so, and with the events that wait.
+func TestRestore(t *testing.T) {
+	for _, test := range []struct{ state, want string }{
+		{"", "started in mid-call since 0, 0 wait"},
+		{`{"format":3,"machine":{"Last":"1970-01-01T00:00:07Z"},"pending":[{},{}]}`, "relay restarted since 7000000, 2 wait"},
+		{`{"format":2,"last":"1970-01-01T00:00:07Z","calls":{},"pending":[{},{}]}`, "relay restarted since 7000000, 2 wait"},
+		{`{"format":4,"machine":7,"pending":[{}]}`, "relay restarted since 0, 1 wait"},
+		{`{"format":3,"mach`, "relay restarted since 0, 0 wait"},
+	} {
+		k := &kept{state: []byte(test.state)}
+		s := New(Options{Store: k}, k, nil)
+		reason := s.restore()
+		if got := fmt.Sprintf("%s since %s, %d wait", reason, Micros(k.LastStamp()), s.Status().Spooled); got != test.want {
+			t.Errorf("%s: %s, want %s", test.state, got, test.want)
+		}
+	}
+}
+
 // The log says what a gap hid, in words and not in code.
 func TestGapIsLogged(t *testing.T) {
 	var log strings.Builder

@@ -51,7 +51,7 @@ func (o Options) Recordings() string {
 // Store keeps small things durably. The queue does.
 type Store interface {
 	Save(name string, data []byte) error
-	Load(name string) ([]byte, error)
+	Load(name string) ([]byte, error) // nothing, and no error, when it was never saved
 }
 
 // Event is one call event.

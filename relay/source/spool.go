@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -15,11 +14,10 @@ const (
 )
 
 // spool holds events in order until the relay has taken them. What does not
-// fit is counted, never silently dropped. It is safe for concurrent use.
+// fit is counted, never silently dropped. It is not safe for concurrent use.
 type spool struct {
 	maxEvents, maxBytes int
 
-	mu      sync.Mutex
 	waiting []Event
 	bytes   int
 	lost    Loss
@@ -38,8 +36,6 @@ func newSpool(most int) *spool {
 
 // put adds an event, or counts it as lost when the spool is full.
 func (s *spool) put(o Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if len(s.waiting) >= s.maxEvents || s.bytes+len(o.Body) > s.maxBytes {
 		if s.lost.Events == 0 {
 			s.lost.From = o.At
@@ -58,8 +54,6 @@ func (s *spool) put(o Event) {
 
 // loss returns what was lost, once there is room again to say so.
 func (s *spool) loss() (Loss, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.lost.Events == 0 || len(s.waiting) > s.maxEvents/2 || s.bytes > s.maxBytes/2 {
 		return Loss{}, false
 	}
@@ -70,15 +64,11 @@ func (s *spool) loss() (Loss, bool) {
 
 // first returns the oldest events, as many as wait and at most so many.
 func (s *spool) first(most int) []Event {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return slices.Clone(s.waiting[:min(most, len(s.waiting))])
 }
 
 // settle removes the oldest events, but those that wait further.
 func (s *spool) settle(waits []bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var kept []Event
 	for i, waits := range waits {
 		if waits {
@@ -97,17 +87,9 @@ func (s *spool) settle(waits []bool) {
 
 // pending returns the bodies of all events that wait.
 func (s *spool) pending() []json.RawMessage {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	bodies := make([]json.RawMessage, len(s.waiting))
 	for i, o := range s.waiting {
 		bodies[i] = o.Body
 	}
 	return bodies
-}
-
-func (s *spool) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.waiting)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -21,58 +22,57 @@ func (s *Collector) stateName() string {
 }
 
 // restore takes up the state of an earlier run and returns why nothing was
-// heard since.
+// heard since: what cannot be read is no reason to keep silent about the gap.
 func (s *Collector) restore() (reason string) {
 	if s.o.Store == nil {
 		return GapStart
 	}
 	data, err := s.o.Store.Load(s.stateName())
-	if err != nil {
-		s.log.Info("no state of an earlier run", "err", err)
-	}
-	if len(data) == 0 {
+	if err == nil && len(data) == 0 {
 		return GapStart
 	}
 	s.Lock()
 	defer s.Unlock()
-	kept := state{Machine: s.machine.State()}
-	if err := kept.read(data); err != nil {
-		s.log.Error("state not restored", "err", err)
-		return GapStart
+	if err == nil {
+		err = s.read(data)
 	}
-	s.machine.Restored()
-	for _, body := range kept.Pending {
-		s.spool.put(Reread(body, s.machine.LastStamp()))
+	if err != nil {
+		s.log.Error("calls in progress not restored", "err", err)
 	}
 	return GapRestart
 }
 
-// stateFormat is the number of the form in which a state is kept. One of
-// another form is not read: the source then starts as if for the first time.
+// stateFormat is the number of the form in which a state is kept.
 const stateFormat = 3
 
 // state is what a source keeps across a restart of the relay: the calls in
 // progress, and the events that the relay had not taken yet.
-type state struct {
+type state[M any] struct {
 	Format  int               `json:"format"`
-	Machine any               `json:"machine"`
+	Machine M                 `json:"machine"`
 	Pending []json.RawMessage `json:"pending"`
 }
 
-func (s *state) read(data []byte) error {
-	var form struct {
-		Format int `json:"format"`
+// read takes up a saved state. Of one in another form, it is since when nothing
+// was heard, and what waits.
+func (s *Collector) read(data []byte) error {
+	var kept struct {
+		state[json.RawMessage]
+		Last time.Time `json:"last"` // before format 3
 	}
-	if err := json.Unmarshal(data, &form); err != nil {
-		return fmt.Errorf("read state: %w", err)
+	err := json.Unmarshal(data, &kept)
+	if err == nil && kept.Format != stateFormat {
+		err = fmt.Errorf("format %d, want %d", kept.Format, stateFormat)
+		kept.Machine, _ = json.Marshal(map[string]time.Time{"Last": kept.Last}) // a map of a time
 	}
-	if form.Format != stateFormat {
-		return fmt.Errorf("read state: format %d, want %d", form.Format, stateFormat)
+	if len(kept.Machine) > 0 {
+		err = errors.Join(err, json.Unmarshal(kept.Machine, s.machine.State()))
+		s.machine.Restored()
 	}
-	if err := json.Unmarshal(data, s); err != nil {
-		return fmt.Errorf("read state: %w", err)
+	for _, body := range kept.Pending {
+		s.spool.put(Reread(body, s.machine.LastStamp()))
 	}
-	return nil
+	return err
 }
 
 // Reread is an event from a saved state.
@@ -104,7 +104,7 @@ func (s *Collector) save() {
 		return
 	}
 	s.Lock()
-	data, err := json.Marshal(state{stateFormat, s.machine.State(), s.spool.pending()})
+	data, err := json.Marshal(state[any]{stateFormat, s.machine.State(), s.spool.pending()})
 	s.Unlock()
 	if err == nil {
 		err = s.o.Store.Save(s.stateName(), data)

@@ -38,9 +38,9 @@ func (s *Collector) Status() Status {
 	missed, problem := s.machine.Missed()
 	status.Unturned, status.Problem = uint64(missed), problem
 	status.Calls = s.machine.Calls()
-	status.Spooled = s.spool.len()
-	if oldest := s.spool.first(1); len(oldest) > 0 && !oldest[0].At.IsZero() {
-		status.Behind = max(time.Since(oldest[0].At), 0)
+	status.Spooled = len(s.spool.waiting)
+	if status.Spooled > 0 && !s.spool.waiting[0].At.IsZero() {
+		status.Behind = max(time.Since(s.spool.waiting[0].At), 0)
 	}
 	return status
 }

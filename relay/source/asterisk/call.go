@@ -70,7 +70,11 @@ type dial struct {
 }
 
 // offer is a queue's call to one of its members.
-type offer struct{ Queue, Agent, Username string }
+type offer struct {
+	Queue, Agent, Username string
+
+	device string // of the member's phone, as the queue has it; empty: it does not say
+}
 
 // stay is a caller's time in a queue.
 type stay struct {

@@ -3,7 +3,6 @@ package asterisk
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -207,10 +206,7 @@ func (s *memory) Save(name string, data []byte) error {
 func (s *memory) Load(name string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if data, ok := s.kept[name]; ok {
-		return data, nil
-	}
-	return nil, errors.New("nothing kept")
+	return s.kept[name], nil
 }
 
 // run runs a source until the test ends or stop is called.

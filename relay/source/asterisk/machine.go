@@ -149,7 +149,7 @@ func partyOf(ev ami.Message, prefix string) party {
 }
 
 func offerOf(ev ami.Message) offer {
-	return offer{ev.Get("Queue"), ev.Get("Interface"), ev.Get("MemberName")}
+	return offer{Queue: ev.Get("Queue"), Agent: ev.Get("Interface"), Username: ev.Get("MemberName")}
 }
 
 // known returns the leg an event speaks of, nil when it is not known.

@@ -13,8 +13,7 @@ var accounts = []string{"PJSIP", "SIP", "IAX2", "SCCP", "Skinny", "MGCP"}
 // phones knows which devices are agents' phones, and whose they are.
 type phones struct {
 	patterns []string // only these; empty: names of digits, and members of queues
-	members  map[member]string
-	states   map[member]string // the device that says whether a member is in use
+	members  map[member]offer
 	devices  map[string]string // of members, and their names
 }
 
@@ -22,7 +21,7 @@ type phones struct {
 type member struct{ queue, agent string }
 
 func newPhones(patterns []string) phones {
-	return phones{patterns: patterns, members: map[member]string{}, states: map[member]string{}, devices: map[string]string{}}
+	return phones{patterns: patterns, members: map[member]offer{}, devices: map[string]string{}}
 }
 
 // learn takes a member of a queue; state is the device that tells whether it
@@ -31,14 +30,14 @@ func (p phones) learn(queue, agent, state, name string) {
 	if queue == "" || agent == "" {
 		return
 	}
-	p.members[member{queue, agent}] = name
+	o := offer{Queue: queue, Agent: agent, Username: name}
 	for _, device := range []string{agent, state} {
 		tech, rest, ok := strings.Cut(device, "/")
 		if ok && tech != "Local" && rest != "" && !strings.Contains(tech, ":") {
-			p.devices[device] = name
-			p.states[member{queue, agent}] = device
+			p.devices[device], o.device = name, device
 		}
 	}
+	p.members[member{queue, agent}] = o
 }
 
 // is reports whether a device is an agent's phone.
@@ -57,18 +56,17 @@ func (p phones) is(device string) bool {
 	return name != "" && strings.Trim(name, "0123456789") == "" && slices.Contains(accounts, tech)
 }
 
-// of returns the members that a channel is called for, whatever the options of
-// a Local one, as /n: those of a queue, or of all when it is empty.
-func (p phones) of(queue, channel string) []member {
-	var found []member
-	for m := range p.members {
-		if queue != "" && m.queue != queue || plain(m.agent) != plain(channel) {
-			continue
+// of returns for whom a channel is called, whatever the options of a Local one,
+// as /n: members of a queue, or of all when it is empty.
+func (p phones) of(queue, channel string) []offer {
+	if o, ok := p.members[member{queue, channel}]; ok {
+		return []offer{o}
+	}
+	var found []offer
+	for _, o := range p.members {
+		if (queue == "" || o.Queue == queue) && plain(o.Agent) == plain(channel) {
+			found = append(found, o)
 		}
-		if m.agent == channel && queue != "" {
-			return []member{m}
-		}
-		found = append(found, m)
 	}
 	return found
 }

@@ -117,7 +117,13 @@ func (m afterGap) listed(ev ami.Message) (found *leg) {
 		if l = m.leg(ev, "", time.Time{}); l == nil { // nobody knows when it began
 			return nil
 		}
-		l.Caller = ev.Get("Application") == "Queue"
+	}
+	if ev.Get("Application") == "Queue" {
+		l.Caller = true
+		l.Asked, _, _ = strings.Cut(ev.Get("ApplicationData"), ",")
+		if m.Wants(l.Asked, &l.call.Call) {
+			l.call.Wanted, l.call.Queue = true, cmp.Or(l.call.Queue, l.Asked)
+		}
 	}
 	seen := l.Bridge != "" || len(l.Bridged) > 0 || l.Unsure || l.open()
 	m.displace(l, l.Bridge)
@@ -168,24 +174,12 @@ func (m afterGap) converse(channels []ami.Message) {
 // serve finds out for which queue, and under which name, the agents answer
 // that are alive.
 func (m afterGap) serve(channels []ami.Message) {
-	callers := map[string][]waiting{}
-	for _, ev := range channels {
-		if ev.Get("Application") != "Queue" {
-			continue
-		}
-		queue, _, _ := strings.Cut(ev.Get("ApplicationData"), ",")
-		linked := ev.Get("Linkedid")
-		callers[linked] = append(callers[linked], waiting{queue, ev.Get("BridgeId")})
-		if c := m.calls[linked]; c != nil && m.Wants(queue, &c.Call) {
-			c.Wanted, c.Queue = true, cmp.Or(c.Queue, queue)
-		}
-	}
 	for _, ev := range channels {
 		l := m.legs[ev.Get("Uniqueid")]
 		if l == nil || ev.Get("Application") != "AppQueue" || !l.Unsure && l.open() {
 			continue
 		}
-		who := m.member(l, callers[ev.Get("Linkedid")])
+		who := m.member(l)
 		l.Offer = &who
 		if phone := m.behind(l); l.Unsure && (phone == nil || !phone.open()) {
 			s := m.mark(l)
@@ -195,18 +189,20 @@ func (m afterGap) serve(channels []ami.Message) {
 	}
 }
 
-// waiting is a caller in Queue(name,...), in a bridge or in none yet.
-type waiting struct{ queue, bridge string }
-
 // member is for whom an agent answers: the queue of the caller in the same
 // bridge, or else the only one of which the agent is a member, first among
 // those of the call's callers, then among all.
-func (m afterGap) member(l *leg, callers []waiting) offer {
-	var near []member
-	for _, w := range callers {
-		of := m.phones.of(w.queue, l.device())
-		if w.bridge == l.Bridge && w.bridge != "" {
-			near = append(of, member{w.queue, l.device()})[:1]
+func (m afterGap) member(l *leg) offer {
+	itself := offer{Agent: l.device()}
+	var near []offer
+	for _, x := range l.call.sorted() {
+		if !x.Caller {
+			continue
+		}
+		of := m.phones.of(x.Asked, l.device())
+		if x.Bridge == l.Bridge && x.Bridge != "" {
+			itself.Queue = x.Asked
+			near = append(of, itself)[:1]
 			break
 		}
 		near = append(near, of...)
@@ -215,9 +211,9 @@ func (m afterGap) member(l *leg, callers []waiting) offer {
 		near = m.phones.of("", l.device())
 	}
 	if len(near) == 1 {
-		return offer{near[0].queue, near[0].agent, m.phones.members[near[0]]}
+		return near[0]
 	}
-	return offer{Agent: l.device()}
+	return itself
 }
 
 // stale returns the legs in doubt, in an order that does not change.

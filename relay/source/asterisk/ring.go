@@ -20,10 +20,11 @@ func (t *rings) dialled(by, l *leg, text string, at time.Time) {
 	if by != nil {
 		l.Dial.By = by.ID
 		if w := by.Wait; w != nil && l.Offer == nil {
-			l.Offer = &offer{w.Queue, text, ""}
+			o := offer{Queue: w.Queue, Agent: text}
 			for _, m := range t.phones.of(w.Queue, text) {
-				l.Offer.Username = t.phones.members[m]
+				o.Username = m.Username
 			}
+			l.Offer = &o
 		}
 	}
 	t.reaches(l.call, l)

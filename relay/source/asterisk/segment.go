@@ -357,9 +357,9 @@ func (t *talks) pickedUp(s *segment, l *leg) {
 	}
 	s.Called = s.Agent
 	s.Agent, s.Username = l.device(), t.nameOf(l)
-	for m, device := range t.phones.states {
-		if m.queue == s.Queue && device == l.device() {
-			s.Agent, s.Username = m.agent, t.phones.members[m]
+	for _, o := range t.phones.members {
+		if o.Queue == s.Queue && o.device == l.device() {
+			s.Agent, s.Username = o.Agent, o.Username
 		}
 	}
 }

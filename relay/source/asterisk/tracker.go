@@ -90,7 +90,7 @@ func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
 	case phone != nil:
 		s.Device = phone.device()
 	case !t.dials:
-		s.Device = t.phones.states[member{o.Queue, o.Agent}]
+		s.Device = t.phones.members[member{o.Queue, o.Agent}].device
 	}
 	if t.Wants(s.Queue, &c.Call) {
 		t.want(c)
