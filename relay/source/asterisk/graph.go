@@ -115,10 +115,20 @@ func (g graph) called(l *leg) *leg {
 
 // dialledBy returns those whom a leg calls.
 func (g graph) dialledBy(l *leg) []*leg {
+	return g.those(func(x *leg) bool { return x.Dial != nil && x.Dial.By == l.ID && !x.Gone })
+}
+
+// lent returns the legs of other calls that have a segment of this one.
+func (g graph) lent(c *call) []*leg {
+	return g.those(func(l *leg) bool { return l.Segment != nil && l.Segment.Call == c.ID })
+}
+
+// those returns the legs that are so, in an order that does not change.
+func (g graph) those(is func(*leg) bool) []*leg {
 	var found []*leg
-	for _, x := range g.legs {
-		if x.Dial != nil && x.Dial.By == l.ID && !x.Gone {
-			found = append(found, x)
+	for _, l := range g.legs {
+		if is(l) {
+			found = append(found, l)
 		}
 	}
 	slices.SortFunc(found, byID)

@@ -2,7 +2,6 @@ package asterisk
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -216,15 +215,6 @@ func (t *ledger) past(linked string) *call {
 		return t.ended[i]
 	}
 	return nil
-}
-
-// lent returns the legs of other calls that have a segment of this one, in an
-// order that does not change.
-func (t *ledger) lent(c *call) []*leg {
-	found := slices.Collect(maps.Values(t.legs))
-	found = slices.DeleteFunc(found, func(l *leg) bool { return l.Segment == nil || l.Segment.Call != c.ID })
-	slices.SortFunc(found, byID)
-	return found
 }
 
 func (t *ledger) forget(c *call) {

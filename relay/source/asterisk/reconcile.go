@@ -2,8 +2,6 @@ package asterisk
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +59,7 @@ func (m afterGap) reconcile(reason string, from time.Time, channels, queues []am
 	m.wait(channels)
 	m.serve(channels)
 	ended := map[string]int{}
-	for _, l := range m.stale() {
+	for _, l := range m.those(func(l *leg) bool { return l.stale }) {
 		if m.vanish(l) {
 			g.Ended++
 			ended[l.Segment.Queue]++
@@ -102,7 +100,7 @@ func (m afterGap) recount(at time.Time) {
 // unreconciled says that Asterisk did not tell which channels are alive: what
 // is known stays as it was.
 func (m afterGap) unreconciled(reason string, from time.Time) []source.Event {
-	for _, l := range m.stale() {
+	for _, l := range m.those(func(l *leg) bool { return l.stale }) {
 		l.stale = false
 	}
 	m.Gap(source.Gap{Reason: reason}, from, m.since)
@@ -214,14 +212,6 @@ func (m afterGap) member(l *leg) offer {
 		return near[0]
 	}
 	return itself
-}
-
-// stale returns the legs in doubt, in an order that does not change.
-func (m afterGap) stale() []*leg {
-	doubtful := slices.Collect(maps.Values(m.legs))
-	doubtful = slices.DeleteFunc(doubtful, func(l *leg) bool { return !l.stale })
-	slices.SortFunc(doubtful, byID)
-	return doubtful
 }
 
 // vanish ends a leg whose Hangup was not heard. It reports whether a segment

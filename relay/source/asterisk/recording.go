@@ -101,15 +101,10 @@ func (t *tapes) gather(l *leg) {
 // unnamed returns the legs found in conversation after a gap of which it is
 // not known whether they are recorded, and to which file.
 func (t *tapes) unnamed() []*leg {
-	var found []*leg
-	for _, l := range t.legs {
+	return t.those(func(l *leg) bool {
 		doubtful := l.Unsure && !l.Caller && l.ID != l.call.ID || l.open() && l.Segment.Unsure
-		if doubtful && !l.Gone && len(l.Files) == 0 {
-			found = append(found, l)
-		}
-	}
-	slices.SortFunc(found, byID)
-	return found
+		return doubtful && !l.Gone && len(l.Files) == 0
+	})
 }
 
 // hasFlag reports whether a dialplan option is given, outside the arguments
