@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	callevent "callrelay/relay/call"
 )
 
 // Directions of a call.
@@ -92,22 +94,14 @@ func (r Record) As(name string, more ...string) Record {
 	return r
 }
 
-// maxID is the longest id that the relay takes, in bytes.
-const maxID = 128
-
-// joined makes an id of its parts, the source's name first.
+// joined makes an id of its parts, the source's name first: it has no control
+// characters.
 func joined(parts []string) string {
 	id := strings.Join(parts, "/")
-	if len(id) <= maxID && !strings.ContainsFunc(id, unicode.IsControl) {
+	if len(id) <= callevent.MaxID && !strings.ContainsFunc(id, unicode.IsControl) {
 		return id
 	}
-	name := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, parts[0])
-	return fmt.Sprintf("%.48s/%x", name, sha256.Sum224([]byte(id)))
+	return fmt.Sprintf("%.48s/%x", parts[0], sha256.Sum224([]byte(id)))
 }
 
 // Call is what every event of a call says.

@@ -51,7 +51,9 @@ type leg struct {
 	Past        []*segment // those that are done, for what Asterisk says late
 
 	call  *call
-	stale bool // alive before the gap, not seen again yet
+	stale bool   // alive before the gap, not seen again yet
+	found bool   // in conversation after the gap, and not heard to begin it
+	app   string // that it ran then
 }
 
 // span is a time that may not be over.

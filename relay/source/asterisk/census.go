@@ -16,8 +16,7 @@ type numbers struct {
 	Sec, Newest int64     // when the newest channel heard of was made, and its number
 	Open        bool      // a gap is counted
 	From        int64     // the newest before it
-	Heard       int       // of the newer ones
-	Told        int       // how many unheard ones were reported
+	Heard       int       // of the newer ones, or reported as unheard
 	First       time.Time // the first new one after the gap was heard of; zero: none yet
 }
 
@@ -49,7 +48,7 @@ func (c census) hear(l *leg) {
 func (c census) begin() {
 	for _, n := range c {
 		if n.First = (time.Time{}); !n.Open {
-			n.Open, n.From, n.Heard, n.Told = true, n.Newest, 0, 0
+			n.Open, n.From, n.Heard = true, n.Newest, 0
 		}
 	}
 }
@@ -59,8 +58,8 @@ func (c census) begin() {
 func (c census) unheard() (all int) {
 	for _, n := range c {
 		if n.Open {
-			more := max(int(n.Newest-n.From)-n.Heard-n.Told, 0)
-			n.Told += more
+			more := max(int(n.Newest-n.From)-n.Heard, 0)
+			n.Heard += more
 			all += more
 		}
 	}

@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,14 +51,14 @@ func (m afterGap) reconcile(reason string, from time.Time, channels, queues []am
 			m.learn(ev)
 		}
 	}
-	var found []*leg
+	var alive []*leg
 	for _, ev := range channels {
 		if l := m.listed(ev); l != nil {
-			found = append(found, l)
+			alive = append(alive, l)
 		}
 	}
-	m.wait(channels)
-	m.serve(channels)
+	m.wait(alive)
+	m.serve(alive)
 	ended := map[string]int{}
 	for _, l := range m.those(func(l *leg) bool { return l.stale }) {
 		if m.vanish(l) {
@@ -65,9 +66,9 @@ func (m afterGap) reconcile(reason string, from time.Time, channels, queues []am
 			ended[l.Segment.Queue]++
 		}
 	}
-	m.converse(channels)
-	for _, l := range found {
-		if l.Segment != nil {
+	m.converse(alive)
+	for _, l := range alive {
+		if l.found && l.Segment != nil {
 			g.Found++
 		}
 	}
@@ -107,61 +108,48 @@ func (m afterGap) unreconciled(reason string, from time.Time) []source.Event {
 	return m.Raised()
 }
 
-// listed takes a channel that is alive. It returns the leg when it is, or just
-// was, in conversation and was not heard to begin it.
-func (m afterGap) listed(ev ami.Message) (found *leg) {
+// listed takes a channel that is alive; nil when the list does not name it.
+func (m afterGap) listed(ev ami.Message) *leg {
 	l := m.known(ev, "", m.since)
 	if l == nil {
 		if l = m.leg(ev, "", time.Time{}); l == nil { // nobody knows when it began
 			return nil
 		}
 	}
-	if ev.Get("Application") == "Queue" {
+	seen := l.Bridge != "" || len(l.Bridged) > 0 || l.Unsure || l.open()
+	m.displace(l, l.Bridge)
+	l.Bridge, l.app = ev.Get("BridgeId"), ev.Get("Application")
+	m.place(l, l.Bridge)
+	switch l.app {
+	case "Queue":
 		l.Caller = true
 		l.Asked, _, _ = strings.Cut(ev.Get("ApplicationData"), ",")
 		if m.Wants(l.Asked, &l.call.Call) {
 			l.call.Wanted, l.call.Queue = true, cmp.Or(l.call.Queue, l.Asked)
 		}
+	case "AgentLogin":
+		l.call.Login = true
 	}
-	seen := l.Bridge != "" || len(l.Bridged) > 0 || l.Unsure || l.open()
-	m.displace(l, l.Bridge)
-	l.Bridge = ev.Get("BridgeId")
-	m.place(l, l.Bridge)
-	answered := ev.Get("Application") == "AppQueue" && ev.Get("ChannelState") == "6"
-	if l.Bridge == "" && !answered || seen {
-		return nil
-	}
-	l.Unsure = true
+	answered := l.app == "AppQueue" && ev.Get("ChannelState") == "6"
+	l.found = !seen && (l.Bridge != "" || answered)
+	l.Unsure = l.Unsure || l.found
 	return l
 }
 
-// wait marks the bridges in which there are only channels that wait: parked,
-// or logged in to a pool.
-func (m afterGap) wait(channels []ami.Message) {
-	waits := map[string]bool{}
-	for _, ev := range channels {
-		app, bridge := ev.Get("Application"), ev.Get("BridgeId")
-		all, seen := waits[bridge]
-		waits[bridge] = (all || !seen) && (app == "AgentLogin" || app == "Park" || app == "ParkedCall")
-		if l := m.legs[ev.Get("Uniqueid")]; l != nil && app == "AgentLogin" {
-			l.call.Login = true
-		}
-	}
-	for _, ev := range channels {
-		if l := m.legs[ev.Get("Uniqueid")]; l != nil && l.Bridge != "" {
-			l.Holding = waits[l.Bridge]
-		}
+// wait marks those in bridges in which everybody waits: parked, or logged in to
+// a pool.
+func (m afterGap) wait(alive []*leg) {
+	for _, l := range alive {
+		l.Holding = l.Bridge != "" && !slices.ContainsFunc(append(m.others(l, l.Bridge), l), func(x *leg) bool {
+			return !x.stale && x.app != "AgentLogin" && x.app != "Park" && x.app != "ParkedCall"
+		})
 	}
 }
 
 // converse begins the segments of those who are in conversation, since when is
 // not known, and notes who has left the others.
-func (m afterGap) converse(channels []ami.Message) {
-	for _, ev := range channels {
-		l := m.legs[ev.Get("Uniqueid")]
-		if l == nil || l.Gone {
-			continue
-		}
+func (m afterGap) converse(alive []*leg) {
+	for _, l := range alive {
 		if l.open() && l.Segment.Start.IsZero() && (l.Segment.Claim != "" || len(m.parties(l)) > 0) {
 			l.Segment.Unsure = true
 		}
@@ -171,10 +159,9 @@ func (m afterGap) converse(channels []ami.Message) {
 
 // serve finds out for which queue, and under which name, the agents answer
 // that are alive.
-func (m afterGap) serve(channels []ami.Message) {
-	for _, ev := range channels {
-		l := m.legs[ev.Get("Uniqueid")]
-		if l == nil || ev.Get("Application") != "AppQueue" || !l.Unsure && l.open() {
+func (m afterGap) serve(alive []*leg) {
+	for _, l := range alive {
+		if l.app != "AppQueue" || !l.Unsure && l.open() {
 			continue
 		}
 		who := m.member(l)
@@ -194,7 +181,7 @@ func (m afterGap) member(l *leg) offer {
 	itself := offer{Agent: l.device()}
 	var near []offer
 	for _, x := range l.call.sorted() {
-		if !x.Caller {
+		if x.app != "Queue" {
 			continue
 		}
 		of := m.phones.of(x.Asked, l.device())
@@ -227,15 +214,10 @@ func (m afterGap) vanish(l *leg) (ended bool) {
 		}
 		s.Unsure = s.Unsure || s.Start.IsZero()
 		m.finish(l, s.Alone)
-	} else if !l.open() {
+	} else {
 		l.archive()
 	}
-	if l.Wait != nil {
-		m.served(l)
-	}
-	if l.Segment != nil && !l.Segment.Done {
-		l.Segment = nil // answered at most; if there was more, the queue counted it
-	}
+	m.served(l)
 	m.part(l, time.Time{})
 	return ended
 }

@@ -25,13 +25,12 @@ func (t *talks) enters(l *leg, bridge string, holding bool, at time.Time) {
 	l.enter(bridge, holding, at)
 	t.place(l, bridge)
 	switch {
-	case holding && l.open():
-		t.finish(l, at)
+	case !l.open():
+		l.Unsure = l.Unsure && len(l.Bridged) < 2
 	case holding:
-	default:
-		if !l.open() && len(l.Bridged) > 1 {
-			l.Unsure = false
-		}
+		t.finish(l, at)
+	}
+	if !holding {
 		t.settle(at, nil, false, l)
 	}
 }

@@ -1,7 +1,9 @@
 package asterisk
 
 import (
+	"cmp"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,33 +21,25 @@ func (m *machine) userEvent(ev ami.Message, at time.Time) {
 		m.Miss("user event %.80q is no event name of a dialplan", ev.Get("UserEvent"))
 		return
 	}
-	r := source.Record{Source: m.Source, UII: ev.Get("Linkedid")}
+	c := &source.Call{ID: ev.Get("Linkedid"), Wanted: true}
 	l := m.known(ev, "", at)
 	if l != nil {
-		r = m.About(&m.callFor(l).Call, at)
+		c = &m.callFor(l).Call
+	}
+	own, r := m.members(ev), m.About(c, at)
+	switch {
+	case l == nil:
+	case l.Segment == nil:
 		r.Queue = l.call.Queue
-		if l.Segment != nil {
-			r.Of(&l.Segment.Segment)
-		}
+	default:
+		r.Of(&l.Segment.Segment)
 	}
-	own := m.members(ev)
-	if queue := own["queue"]; queue != "" {
-		r.Queue = queue
-	}
-	if !m.wantsUser(r.Queue, l) {
+	r.Queue = cmp.Or(own["queue"], r.Queue)
+	if !m.Wants(r.Queue, c) {
 		return
 	}
 	r.Event, r.ID = name, m.ID(ev.Get("Linkedid"), ev.Get("Uniqueid"), name, source.Micros(at))
 	m.Raise(r.ID, name, at, merge(r, own))
-}
-
-// wantsUser reports whether the source takes a user event: of one of its
-// queues, or outside any queue in a call that was in one or in no call.
-func (m *machine) wantsUser(queue string, l *leg) bool {
-	if queue != "" {
-		return m.Wants(queue, nil)
-	}
-	return l == nil || l.call.Wanted
 }
 
 // members are what the dialplan added: all that stands behind the event's
@@ -97,23 +91,15 @@ func reserved(name string) bool {
 	return t.Reserved || strings.HasPrefix(name, "recording_") || strings.HasPrefix(name, "relay_")
 }
 
+// foreign is what no name of the relay's form has.
+var foreign = regexp.MustCompile(`[^a-z0-9_]`)
+
 // tagName makes a name of the relay's form, 1 to 64 of a-z, 0-9 and _; empty
 // when nothing is left of it.
 func tagName(name string) string {
-	clean := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		}
-		return '_'
-	}, name)
-	if len(clean) > 64 {
-		clean = clean[:64]
-	}
+	clean := foreign.ReplaceAllString(strings.ToLower(name), "_")
 	if strings.Trim(clean, "_") == "" {
 		return ""
 	}
-	return clean
+	return clean[:min(len(clean), 64)]
 }

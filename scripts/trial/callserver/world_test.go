@@ -36,7 +36,7 @@ func newWorld(t *testing.T) *world {
 		name := fmt.Sprintf("20%d", i+1)
 		w.phone[name] = newPhone(t, name, 5071+i)
 	}
-	conn, err := ami.Dial(t.Context(), ami.Options{Address: "127.0.0.1:5038", User: "all", Secret: "all"})
+	conn, err := ami.Dial(t.Context(), ami.Options{Address: "127.0.0.1:5038", User: "all", Secret: "all", Events: "on"})
 	if err != nil {
 		t.Fatal(err)
 	}

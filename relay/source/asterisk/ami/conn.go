@@ -1,7 +1,6 @@
 package ami
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,9 +34,8 @@ type Options struct {
 	Address string // host:port
 	User    string
 	Secret  string
-	TLS     *tls.Config   // nil: plain TCP
-	Events  string        // classes of events to be sent, as in manager.conf; empty: all that the user may read
-	Idle    time.Duration // 0: IdleTimeout
+	TLS     *tls.Config // nil: plain TCP
+	Events  string      // classes of events to be sent, as in manager.conf; "on": all that the user may read
 }
 
 // Conn is a logged-in connection. Send may be called from several goroutines,
@@ -59,7 +57,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Conn: raw, reader: NewReader(raw), idle: cmp.Or(o.Idle, IdleTimeout)}
+	c := &Conn{Conn: raw, reader: NewReader(raw), idle: IdleTimeout}
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
 	if err := c.login(o); err != nil {
@@ -83,12 +81,8 @@ func (c *Conn) login(o Options) error {
 	if err := c.greeted(); err != nil {
 		return err
 	}
-	events := o.Events
-	if events == "" {
-		events = "on"
-	}
 	err := c.Send("Login",
-		Header{"Username", o.User}, Header{"Secret", o.Secret}, Header{"Events", events})
+		Header{"Username", o.User}, Header{"Secret", o.Secret}, Header{"Events", o.Events})
 	if err != nil {
 		return err
 	}
@@ -100,17 +94,9 @@ func (c *Conn) login(o Options) error {
 		case m.Get("Response") == "Success":
 			return nil
 		case m.Get("Response") != "":
-			return fmt.Errorf("%w: %.80q", ErrRefused, without(o.Secret, m.Get("Message")))
+			return fmt.Errorf("%w: %.80q", ErrRefused, strings.ReplaceAll(m.Get("Message"), o.Secret, "***"))
 		}
 	}
-}
-
-// without takes a secret out of what the other end says.
-func without(secret, text string) string {
-	if secret == "" {
-		return text
-	}
-	return strings.ReplaceAll(text, secret, "***")
 }
 
 // greeted reads the greeting, so that another service than a manager

@@ -143,10 +143,11 @@ func TestDialTLS(t *testing.T) {
 func TestSilenceEndsTheConnection(t *testing.T) {
 	l := listen(t)
 	serve(t, l, hello, func(string) string { return welcome })
-	c, err := Dial(t.Context(), Options{Address: l.Addr().String(), Idle: 20 * time.Millisecond})
+	c, err := Dial(t.Context(), Options{Address: l.Addr().String()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.idle = 20 * time.Millisecond
 	defer c.Close()
 	var timeout net.Error
 	if _, err := c.Next(); !errors.As(err, &timeout) || !timeout.Timeout() {

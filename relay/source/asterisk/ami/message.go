@@ -1,6 +1,7 @@
 package ami
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -36,14 +37,9 @@ func (m Message) Event() string { return m.Get("Event") }
 // Stamp is the moment Asterisk gives in Timestamp, to the microsecond. It is
 // the zero time when there is none: timestampevents is off in manager.conf.
 func (m Message) Stamp() time.Time {
-	seconds, fraction, _ := strings.Cut(m.Get("Timestamp"), ".")
-	sec, err := strconv.ParseInt(seconds, 10, 64)
-	if err != nil {
+	seconds, err := strconv.ParseFloat(m.Get("Timestamp"), 64)
+	if err != nil || !(seconds > 0 && seconds < 1<<32) { // in which a microsecond is told apart
 		return time.Time{}
 	}
-	micros, err := strconv.ParseInt((fraction + "000000")[:6], 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.Unix(sec, micros*1000).UTC()
+	return time.UnixMicro(int64(math.Round(seconds * 1e6))).UTC()
 }
