@@ -125,21 +125,6 @@ func TestExampleIsGood(t *testing.T) {
 	}
 }
 
-func TestDemo(t *testing.T) {
-	got := command(t, "", "demo", "--once")
-	if got.status != 0 || got.err != "" || !strings.Contains(got.out, "2 webhooks, 2 recordings") {
-		t.Errorf("exit %d, out:\n%s\nerr:\n%s", got.status, got.out, got.err)
-	}
-}
-
-func TestDemoThatIsInterruptedFails(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got := commandCtx(ctx, "", "demo", "--once"); got.status == 0 {
-		t.Errorf("exit 0, out:\n%s", got.out)
-	}
-}
-
 func TestEnvironmentOfThePackagedService(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "relay.env")
 	for _, name := range []string{"RELAY_T_NEW", "RELAY_T_QUOTED", "RELAY_T_SET"} {

@@ -239,6 +239,7 @@ func TestDeadLettersAreReplayed(t *testing.T) {
 	r := startRelay(t, strings.Replace(configFor("crm", e.URL), "text =", "debug = true\ntext =", 1))
 	r.send(`{"event":"agent_termination","agent_id":1,"uii":"c1"}{"event":"agent_termination","agent_id":2,"uii":"c2"}`)
 	eventually(t, "two dead letters", func() bool { return r.service("crm").DeadLetters() == 2 })
+	r.run([]step{{"a test that fails has a way out", "", "test crm", 1, "dead after ", "relay: not delivered\ntry: look at what was sent"}})
 	e.answer(http.StatusOK)
 
 	list := command(t, "", "dead", "list", "-c", r.path, "--reason", "rejected")

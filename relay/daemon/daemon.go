@@ -25,7 +25,7 @@ import (
 	"callrelay/relay/web"
 )
 
-// Options are what a [process] is built from.
+// Options are what a [Daemon] is built from.
 type Options struct {
 	Config   string       // path
 	Version  string       // of this binary

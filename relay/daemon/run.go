@@ -19,7 +19,7 @@ const (
 
 // Serve runs a relay as a service manager does: it logs to stderr, takes the
 // socket that it may inherit, and reloads at SIGHUP. The error is a
-// [problemsError] when the configuration cannot be put in force.
+// [Problems] when the configuration cannot be put in force.
 func Serve(ctx context.Context, config, version string, stderr io.Writer) error {
 	hangup := make(chan os.Signal, 1) // before anything else: it must not kill
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -31,6 +31,9 @@ func Serve(ctx context.Context, config, version string, stderr io.Writer) error 
 		return err
 	}
 	p, err := New(ctx, Options{Config: config, Version: version, Log: NewLogger(stderr), Listener: listener})
+	if errors.Is(err, context.Canceled) {
+		return nil // stopped while it started
+	}
 	if err != nil {
 		return err
 	}
