@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"testing"
@@ -99,5 +100,30 @@ func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
 		if id := sample("crm", n).ID; got[id] != want {
 			t.Errorf("%s came %d times, want %d", id, got[id], want)
 		}
+	}
+}
+
+// TestAnAcknowledgementThatComesTwiceIsOne: it does not stand for that of another
+// record, which JetStream has not stored.
+func TestAnAcknowledgementThatComesTwiceIsOne(t *testing.T) {
+	t.Parallel()
+	f := newFaulty(1)
+	q := open(t, engine.Options{Dir: t.TempDir(), Seams: engine.Seams{JetStream: func() engine.JetStream {
+		f.Start()
+		return f
+	}}})
+	f.mu.Lock()
+	f.Delay = 200 * time.Millisecond
+	f.mu.Unlock()
+	write(t, q, records("crm", 0, 2)...) // as a batch, which is found to be slow
+	f.mu.Lock()
+	f.Delay = 0
+	f.mu.Unlock()
+	write(t, q, sample("crm", 2))
+	f.mu.Lock()
+	f.Twice, f.Last = 1, 2
+	f.mu.Unlock()
+	if err := q.Write(testContext(t), records("crm", 3, 5)); !errors.Is(err, record.ErrUnavailable) {
+		t.Errorf("the second record froze its stream, and the write returned %v", err)
 	}
 }

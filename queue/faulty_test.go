@@ -21,6 +21,7 @@ import (
 type faulty struct {
 	Delay  time.Duration // an acknowledgement takes up to it
 	Freeze float64       // the part of publishes that freeze their stream
+	Last   int           // of so many publishes to come, the last one does a little later; 0: none
 	Twice  float64       // the part of acknowledgements that come twice
 	Full   atomic.Bool   // purges of this run fail, and freeze their stream, for want of room
 
@@ -257,6 +258,10 @@ func (f *faulty) publish(s *fakeStream, r *fakeRecord, reply string) {
 // commit stores records, and acknowledges them when they are durable. A single
 // one is sent to consumers before, a batch only then.
 func (f *faulty) commit(s *fakeStream, records []*fakeRecord, reply string, batch bool) {
+	if f.Last--; f.Last == 0 {
+		time.AfterFunc(50*time.Millisecond, func() { f.freeze(s) })
+		return
+	}
 	if f.rand.Float64() < f.Freeze {
 		for _, r := range records[:f.rand.IntN(len(records)+1)] {
 			s.store(r)
@@ -284,6 +289,13 @@ func (f *faulty) commit(s *fakeStream, records []*fakeRecord, reply string, batc
 		}
 		f.feed(s)
 	})
+}
+
+// freeze has a stream answer nothing more in this run.
+func (f *faulty) freeze(s *fakeStream) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.frozen, f.frozen = f.number, true
 }
 
 // later does something after a delay, which differs from one time to the next.

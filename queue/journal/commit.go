@@ -260,7 +260,7 @@ func (c *Committer) store(drafts []Draft) error {
 	}
 	for i := range drafts {
 		d := &drafts[i]
-		if d.seq == 0 {
+		if d.seq == 0 { // it was refused
 			c.forget(d)
 			continue
 		}

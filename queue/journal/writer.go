@@ -217,12 +217,16 @@ func (p *Publisher) singles(drafts []*Draft, insist bool) error {
 			return err
 		}
 	}
-	deadline := time.Now().Add(CommitTimeout)
-	for range drafts {
+	deadline, answered := time.Now().Add(CommitTimeout), make([]bool, len(drafts))
+	for waiting := len(drafts); waiting > 0; {
 		number, ack, err := p.await(first, deadline)
 		if err != nil {
 			return err
 		}
+		if answered[number-first] { // an acknowledgement may come twice
+			continue
+		}
+		answered[number-first], waiting = true, waiting-1
 		d := drafts[number-first]
 		if ack.Error != nil {
 			d.Group.Err = refusal(ack.Error)
