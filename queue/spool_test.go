@@ -295,3 +295,27 @@ func TestASpoolSurvivesKills(t *testing.T) {
 	}
 	expectInOrder(t, q, stored["crm"])
 }
+
+// TestASpooledEventIsNoCopyOfAnother: two relays that cannot see each other have
+// acknowledged an id for two contents. Both are delivered, and a copy once.
+func TestASpooledEventIsNoCopyOfAnother(t *testing.T) {
+	p := queuetest.Server(t, t.TempDir())
+	here := openIn(t, p, engine.Options{Dir: t.TempDir()})
+	cutOff, ways := wire(t, p)
+	there := openIn(t, cutOff, engine.Options{Dir: t.TempDir(), Spool: true})
+	ways.set(true)
+	write(t, here, claiming("crm", "C1", "a"), claiming("crm", "C2", "a"))
+	write(t, there, claiming("crm", "C1", "b"), claiming("crm", "C2", "a"))
+	ways.set(false)
+	eventually(t, "all is forwarded", func() bool { return there.Degraded() == nil })
+	var got []string
+	for _, e := range next(t, here.Lane("crm"), 3) {
+		got = append(got, e.Claim)
+		e.Finish()
+	}
+	slices.Sort(got)
+	if want := []string{"C1=a", "C1=b", "C2=a"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	none(t, here.Lane("crm"))
+}

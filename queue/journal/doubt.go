@@ -42,10 +42,10 @@ func (d *Doubt) Add(after uint64, groups ...*Group) {
 // Resolve takes out of a group what the stream has. That stays in doubt until it
 // is forgotten: a crash may bring it back once more.
 func (d *Doubt) Resolve(ctx context.Context, eng *engine.Engine, stream string, g *Group) error {
-	doubtful, wanted := record.SetOf(d.Keys), map[string]bool{}
-	for _, key := range g.Keys {
+	doubtful, wanted := record.SetOf(d.Keys), map[string]*record.Record{}
+	for i, key := range g.Keys {
 		if doubtful[key] {
-			wanted[key] = true
+			wanted[key] = &g.Recs[i]
 		}
 	}
 	if len(wanted) == 0 {
@@ -54,7 +54,8 @@ func (d *Doubt) Resolve(ctx context.Context, eng *engine.Engine, stream string, 
 	found := map[string]bool{}
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: d.After + 1, HeadersOnly: true}
 	err := eng.Read(ctx, stream, cfg, func(m *nats.Msg, _ record.Place) bool {
-		if key := record.IDOf(m.Header); wanted[key] {
+		key := record.IDOf(m.Header)
+		if r := wanted[key]; r != nil && m.Header.Get(record.HeadClaim) == r.Claim { // and not what another relay took under its id
 			found[key] = true
 		}
 		return len(found) < len(wanted)

@@ -109,11 +109,13 @@ func (p *Publisher) Write(drafts []Draft) error {
 
 // compare refuses groups that have a record whose id another relay of the
 // cluster has stored for something else, and takes back what was stored of them
-// already.
+// already. What was accepted before, and is only sent on, is stored under an id
+// of its own then.
 func (p *Publisher) compare(drafts []Draft) error {
+	var accepted []*Draft
 	for i := range drafts {
 		d := &drafts[i]
-		if !d.known || d.record().Claim == "" || d.Group.Keys != nil {
+		if !d.known || d.record().Claim == "" {
 			continue
 		}
 		m, _, err := p.eng.GetDirect(context.Background(), p.stream, fmt.Appendf(nil, `{"seq":%d}`, d.seq))
@@ -121,9 +123,15 @@ func (p *Publisher) compare(drafts []Draft) error {
 		case errors.Is(err, record.ErrNotFound): // trimmed, so it was delivered; it cannot be compared any more
 		case err != nil:
 			return err
-		case m.Header.Get(record.HeadClaim) != "" && m.Header.Get(record.HeadClaim) != d.record().Claim:
+		case m.Header.Get(record.HeadClaim) == "" || m.Header.Get(record.HeadClaim) == d.record().Claim:
+		case d.Group.Keys != nil:
+			accepted = append(accepted, d)
+		default:
 			d.Group.Err = conflict(d.record())
 		}
+	}
+	if err := p.insist(accepted); err != nil {
+		return err
 	}
 	var back []uint64
 	for i := range drafts {
