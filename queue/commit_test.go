@@ -107,11 +107,7 @@ func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
 // record, which JetStream has not stored.
 func TestAnAcknowledgementThatComesTwiceIsOne(t *testing.T) {
 	t.Parallel()
-	f := newFaulty(1)
-	q := open(t, engine.Options{Dir: t.TempDir(), Seams: engine.Seams{JetStream: func() engine.JetStream {
-		f.Start()
-		return f
-	}}})
+	f, q := overFaulty(t)
 	f.mu.Lock()
 	f.Delay = 200 * time.Millisecond
 	f.mu.Unlock()
@@ -126,4 +122,14 @@ func TestAnAcknowledgementThatComesTwiceIsOne(t *testing.T) {
 	if err := q.Write(testContext(t), records("crm", 3, 5)); !errors.Is(err, record.ErrUnavailable) {
 		t.Errorf("the second record froze its stream, and the write returned %v", err)
 	}
+}
+
+// overFaulty opens a queue over a JetStream that does not fail yet.
+func overFaulty(t *testing.T) (*faulty, *Queue) {
+	t.Helper()
+	f := newFaulty(1)
+	return f, open(t, engine.Options{Dir: t.TempDir(), Seams: engine.Seams{JetStream: func() engine.JetStream {
+		f.Start()
+		return f
+	}}})
 }

@@ -22,7 +22,7 @@ type faulty struct {
 	Delay  time.Duration // an acknowledgement takes up to it
 	Freeze float64       // the part of publishes that freeze their stream
 	Last   int           // of so many publishes to come, the last one does a little later; 0: none
-	Twice  float64       // the part of acknowledgements that come twice
+	Twice  float64       // the part of acknowledgements and answers that come twice
 	Full   atomic.Bool   // purges of this run fail, and freeze their stream, for want of room
 
 	mu      sync.Mutex

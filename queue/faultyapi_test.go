@@ -62,7 +62,13 @@ func (f *faulty) api(subject, reply string, body []byte) {
 	}
 }
 
-func (f *faulty) answer(reply, body string) { f.deliver(reply, "", nil, []byte(body)) }
+// answer answers a request, as two servers may while another one comes to lead.
+func (f *faulty) answer(reply, body string) {
+	f.deliver(reply, "", nil, []byte(body))
+	if f.rand.Float64() < f.Twice {
+		f.deliver(reply, "", nil, []byte(body))
+	}
+}
 
 func (f *faulty) fail(reply string, code int, text string) {
 	f.answer(reply, fmt.Sprintf(`{"error":{"code":404,"err_code":%d,"description":%q}}`, code, text))

@@ -36,24 +36,29 @@ func (r remover) Purge(ctx context.Context, stream, subject string, seq uint64) 
 
 // DeleteEach deletes single records; one that is gone already is fine.
 func (r remover) DeleteEach(ctx context.Context, stream string, seqs []uint64) error {
-	sub, err := r.NC.SubscribeSync(r.NC.NewInbox())
+	inbox := r.NC.NewInbox() + "."
+	sub, err := r.NC.SubscribeSync(inbox + "*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	for part := range slices.Chunk(seqs, DeletesInFlight) {
-		failed := error(nil)
+		waiting := map[string]bool{} // by where it is answered: two servers may answer, while another comes to lead
 		for _, seq := range part {
+			reply := strconv.AppendUint([]byte(inbox), seq, 10)
+			waiting[string(reply)] = true
 			body := append(strconv.AppendUint([]byte(`{"no_erase":true,"seq":`), seq, 10), '}')
-			if err := r.NC.PublishRequest("$JS.API.STREAM.MSG.DELETE."+r.Name(stream), sub.Subject, body); err != nil {
+			if err := r.NC.PublishRequest("$JS.API.STREAM.MSG.DELETE."+r.Name(stream), string(reply), body); err != nil {
 				return err
 			}
 		}
-		for range part {
+		failed := error(nil)
+		for len(waiting) > 0 {
 			m, err := nextMsg(ctx, sub)
 			if err != nil {
 				return fmt.Errorf("%w: delete from %s: %w", record.ErrUnavailable, stream, err)
 			}
+			delete(waiting, m.Subject)
 			failed = cmp.Or(answered(m), failed)
 		}
 		if failed != nil && r.anyLeft(ctx, stream, part) {
