@@ -30,7 +30,8 @@ func (a *app) deadCommand() *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  parent,
 		Short: "List, show, replay or drop dead letters",
-		Long:  "Dead letters are deliveries that were given up. They are kept with the reason\nuntil they are replayed, dropped, or older than queue.dead_keep.",
+		Long: "Dead letters are deliveries that were given up. They are kept with the reason\nuntil they are replayed, dropped, or older than queue.dead_keep.\n\nThe reasons are:\n" +
+			glossary(deliver.Reasons(), func(r deliver.Reason) (name, text string) { return r.Name, r.Text }),
 	}
 	cmd.AddCommand(a.deadListCommand(), a.deadShowCommand(), a.deadReplayCommand(), a.deadDropCommand())
 	return cmd
@@ -105,11 +106,11 @@ func (a *app) deadDropCommand() *cobra.Command {
 func (f *deadFlags) choose(a *app, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.service, "service", "", "only of this service")
-	flags.StringVar(&f.reason, "reason", "", "only with this reason: "+strings.Join(deliver.Reasons(), ", "))
+	flags.StringVar(&f.reason, "reason", "", "only with this reason: "+strings.Join(reasonNames(), ", "))
 	flags.StringVar(&f.call, "call", "", "only of this call (uii)")
 	flags.StringVar(&f.since, "since", "", "only those given up since: a time, or a span such as 2h before now")
 	flags.StringVar(&f.until, "until", "", "only those given up until: a time, or a span such as 2h before now")
-	complete := cobra.FixedCompletions(deliver.Reasons(), cobra.ShellCompDirectiveNoFileComp)
+	complete := cobra.FixedCompletions(reasonNames(), cobra.ShellCompDirectiveNoFileComp)
 	_ = cmd.RegisterFlagCompletionFunc("reason", complete)
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeService)
 	if cmd.Name() == "list" {
@@ -121,6 +122,13 @@ func (f *deadFlags) choose(a *app, cmd *cobra.Command) {
 func (f *deadFlags) confirm(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.all, "all", false, "without a filter: all of them")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say how many there are")
+}
+
+func reasonNames() (names []string) {
+	for _, r := range deliver.Reasons() {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 // filter reads the flags, and the numbers given as arguments.
@@ -140,8 +148,8 @@ func (f *deadFlags) filter(args []string, now time.Time) (web.Filter, error) {
 	if filter.Until, err = parseWhen("until", f.until, now); err != nil {
 		return filter, err
 	}
-	if f.reason != "" && !slices.Contains(deliver.Reasons(), f.reason) {
-		return filter, hintError{usageError{fmt.Errorf("--reason %q is none", f.reason)}, "one of " + strings.Join(deliver.Reasons(), ", ")}
+	if f.reason != "" && !slices.Contains(reasonNames(), f.reason) {
+		return filter, hintError{usageError{fmt.Errorf("--reason %q is none", f.reason)}, "one of " + strings.Join(reasonNames(), ", ")}
 	}
 	if filter.Empty() && !f.all {
 		return filter, hintError{usageError{errors.New("this would take every dead letter")}, "--all, or a filter such as --service"}

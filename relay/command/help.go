@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,7 +59,7 @@ func (a *app) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND|TOPIC]",
 		Short: "Explain a command, or a topic of the manual",
-		Long:  "Explain a command, or print a page of the manual:\n\n" + topicList(),
+		Long:  "Explain a command, or print a page of the manual:\n" + glossary(manual.Topics(), func(t manual.Topic) (name, text string) { return t.Name, t.Title }),
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return helpNames(cmd.Root()), cobra.ShellCompDirectiveNoFileComp
 		},
@@ -89,13 +90,19 @@ func (a *app) columns() int {
 	return helpWidth
 }
 
-// topicList is the manual's table of contents.
-func topicList() string {
+// glossary lists words, each with what it means.
+func glossary[T any](list []T, word func(T) (name, text string)) string {
 	var b strings.Builder
-	for _, topic := range manual.Topics() {
-		b.WriteString("  " + topic.Name + strings.Repeat(" ", max(0, 17-len(topic.Name))) + topic.Title + "\n")
+	wide := 0
+	for _, one := range list {
+		name, _ := word(one)
+		wide = max(wide, len(name))
 	}
-	return strings.TrimRight(b.String(), "\n")
+	for _, one := range list {
+		name, text := word(one)
+		fmt.Fprintf(&b, "\n  %-*s  %s", wide, name, text)
+	}
+	return b.String()
 }
 
 // helpNames are what help explains.

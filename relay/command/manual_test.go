@@ -85,7 +85,7 @@ func reasonTable() string {
 	var b strings.Builder
 	b.WriteString("| reason | what happened |\n|---|---|\n")
 	for _, reason := range deliver.Reasons() {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", reason, deliver.Why(reason))
+		fmt.Fprintf(&b, "| `%s` | %s |\n", reason.Name, reason.Text)
 	}
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callrelay/relay/deliver"
 	"callrelay/relay/web"
 )
 
@@ -18,7 +19,9 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the running relay: its services, what waits, what is wrong",
-		Args:  takes,
+		Long: "Show the running relay: its services, what waits, what is wrong.\n\nA service is" + stateList(deliver.ServiceStates()) +
+			"\n\nIts breaker is" + stateList(deliver.BreakerStates()),
+		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if hub {
 				return a.hubStatus(cmd.Context(), asJSON)
@@ -33,6 +36,10 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "print nothing; fail unless a relay runs whose queue can work")
 	cmd.Flags().BoolVar(&hub, "hub", false, "the edges of the hub that [queue.hub] names, in place of this relay")
 	return cmd
+}
+
+func stateList(states []deliver.State) string {
+	return glossary(states, func(s deliver.State) (name, text string) { return s.Name, s.Text })
 }
 
 // alive is for those who watch a process, such as a container engine.

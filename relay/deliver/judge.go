@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 
 	"callrelay/queue"
@@ -291,21 +292,5 @@ var reasons = []Reason{
 	{ReasonRemoved, "the operator dropped what waited for a removed service"},
 }
 
-// Reasons returns the names of the reasons.
-func Reasons() []string {
-	names := make([]string, len(reasons))
-	for i, r := range reasons {
-		names[i] = r.Name
-	}
-	return names
-}
-
-// Why returns what a reason means; empty for none of [Reasons].
-func Why(reason string) string {
-	for _, r := range reasons {
-		if r.Name == reason {
-			return r.Text
-		}
-	}
-	return ""
-}
+// Reasons returns the reasons of dead letters.
+func Reasons() []Reason { return slices.Clone(reasons) }

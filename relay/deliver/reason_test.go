@@ -8,12 +8,13 @@ import (
 // TestReasons finds a reason that was dropped: it could not be asked for, and
 // would be missing from the metrics.
 func TestReasons(t *testing.T) {
-	if got, want := Reasons(), []string{"rejected", "expired", "render", "overflow", "removed"}; !slices.Equal(got, want) {
-		t.Errorf("reasons = %v, want %v", got, want)
-	}
-	for _, reason := range Reasons() {
-		if Why(reason) == "" {
-			t.Errorf("reason %s is not described", reason)
+	var got []string
+	for _, r := range Reasons() {
+		if got = append(got, r.Name); r.Text == "" {
+			t.Errorf("reason %s is not described", r.Name)
 		}
+	}
+	if want := []string{"rejected", "expired", "render", "overflow", "removed"}; !slices.Equal(got, want) {
+		t.Errorf("reasons = %v, want %v", got, want)
 	}
 }

@@ -34,11 +34,3 @@ func Page(topic string) (string, bool) {
 	text, err := pages.ReadFile(topic + ".md")
 	return string(text), err == nil
 }
-
-// Example returns relay.toml as the page config shows it.
-func Example() string {
-	page, _ := Page("config")
-	_, text, _ := strings.Cut(page, "```toml\n")
-	text, _, _ = strings.Cut(text, "\n```\n")
-	return text + "\n"
-}

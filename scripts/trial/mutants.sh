@@ -23,7 +23,7 @@ try() {
   fi
   mutants=$((mutants + 1))
   for package; do
-    go test "$package" >/dev/null 2>&1 || { caught=1 && break; }
+    go test -failfast "$package" >/dev/null 2>&1 || { caught=1 && break; }
   done
   if [ -z "$caught" ]; then
     echo "$file: $name: SURVIVES ($*)" && survivors=$((survivors + 1))
