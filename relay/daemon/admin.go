@@ -108,6 +108,15 @@ func queueView(s queue.Stats, losses []queue.Loss, degraded error) web.Queue {
 	return web.Queue{Bytes: s.Bytes, MaxBytes: s.MaxBytes, High: s.High, Spooled: s.Spooled, Lost: lost, Degraded: degraded != nil}
 }
 
+// hubState is nil where there is no hub.
+func (p *Daemon) hubState() *web.Hub {
+	s, ok := p.queue.HubState()
+	if !ok {
+		return nil
+	}
+	return &web.Hub{Edge: s.Edge, ID: s.ID, Linked: s.Linked, Since: s.Since, Why: s.Why}
+}
+
 // feeds returns the bindings of a service in words, and its URL, of a
 // query only that there is one.
 func (p operator) feeds(service string) (bindings []string, url string) {

@@ -61,7 +61,7 @@ type Daemon struct {
 	closers     []closer
 }
 
-// New makes a process and binds all it needs, without running anything yet.
+// New makes a relay and binds all it needs, without running anything yet.
 // After an error nothing is left behind.
 func New(ctx context.Context, o Options) (*Daemon, error) {
 	p := &Daemon{
@@ -91,9 +91,8 @@ func (p builder) openConfig(context.Context) error {
 		p.log.Warn("configuration warning", "text", line)
 	}
 	p.registry = web.NewRegistry(p.version)
-	var err error
-	p.descriptors, err = limit.NewDescriptors(p.log, p.registry)
-	return err
+	p.descriptors = limit.NewDescriptors(p.log, p.registry)
+	return nil
 }
 
 func (p builder) openQueue(ctx context.Context) error {
@@ -112,11 +111,12 @@ func (p builder) openQueue(ctx context.Context) error {
 		defer cancel()
 		return q.Close(ctx)
 	})
-	if err := p.watchHub(); err != nil {
-		return err
-	}
 	p.deadSeen = newDeadSeen(store{q})
-	return web.CollectState(p.registry, func() string { return operator(p).status().State }, p.queueState, p.configState)
+	web.CollectState(p.registry, func() string { return operator(p).status().State }, p.queueState, p.configState)
+	if _, ok := q.HubState(); ok {
+		web.CollectHub(p.registry, func() bool { return p.hubState().Linked })
+	}
+	return nil
 }
 
 func (p builder) openRecordings(context.Context) error {

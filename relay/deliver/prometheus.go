@@ -29,14 +29,14 @@ func (x *exposition) counted(names []string, services map[string]*serviceMetrics
 	x.family("relay_deliveries_total", "counter", "Outcomes of deliveries: delivered, retry (an attempt failed and is repeated), dead.")
 	for _, name := range names {
 		s := services[name]
-		x.labelled("relay_deliveries_total", "outcome", Dead.String(), name, s.dead.Load())
-		x.labelled("relay_deliveries_total", "outcome", Delivered.String(), name, s.delivered.Load())
-		x.labelled("relay_deliveries_total", "outcome", Retry.String(), name, s.retry.Load())
+		x.series("relay_deliveries_total", name, float64(s.dead.Load()), "outcome", Dead.String())
+		x.series("relay_deliveries_total", name, float64(s.delivered.Load()), "outcome", Delivered.String())
+		x.series("relay_deliveries_total", name, float64(s.retry.Load()), "outcome", Retry.String())
 	}
 	x.family("relay_attempts_total", "counter", "Attempts by what they came to: a class of statuses, or why there was no usable answer.")
 	for _, name := range names {
 		for _, class := range classes {
-			x.labelled("relay_attempts_total", "class", class, name, services[name].classes[class].Load())
+			x.series("relay_attempts_total", name, float64(services[name].classes[class].Load()), "class", class)
 		}
 	}
 	x.family("relay_attempt_seconds", "histogram", "Time an attempt took, from connecting to the last byte of the answer.")
@@ -66,12 +66,7 @@ func (x *exposition) gauges(list []Status, now time.Time) {
 		func(s Status) float64 { return float64(s.ForRecording) })
 	x.states(list)
 	x.each(list, "relay_stalled", "Whether the service is owed deliveries, may deliver, and has made no attempt for half a minute (1).",
-		func(s Status) float64 {
-			if s.Stalled {
-				return 1
-			}
-			return 0
-		})
+		func(s Status) float64 { return oneIf(s.Stalled) })
 	guarded := slices.DeleteFunc(slices.Clone(list), func(s Status) bool { return s.State == StateOrphaned })
 	x.each(guarded, "relay_breaker_state", "Circuit breaker of the endpoint: 0 closed, 1 half-open, 2 open.",
 		func(s Status) float64 { return breakerValue(s.Breaker) })
@@ -81,7 +76,7 @@ func (x *exposition) gauges(list []Status, now time.Time) {
 func (x *exposition) each(list []Status, name, help string, value func(Status) float64) {
 	x.family(name, "gauge", help)
 	for _, s := range list {
-		x.plain(name, s.Name, value(s))
+		x.series(name, s.Name, value(s))
 	}
 }
 
@@ -90,11 +85,7 @@ func (x *exposition) states(list []Status) {
 	x.family("relay_service_state", "gauge", "State of a service: 1 for the one that it is in, 0 for the others.")
 	for _, s := range list {
 		for _, state := range serviceStates {
-			in := uint64(0)
-			if s.State == state.Name {
-				in = 1
-			}
-			x.labelled("relay_service_state", "state", state.Name, s.Name, in)
+			x.series("relay_service_state", s.Name, oneIf(s.State == state.Name), "state", state.Name)
 		}
 	}
 }
@@ -113,7 +104,7 @@ func (x *exposition) letters(list []Status, gone map[string]map[string]int) {
 
 func (x *exposition) lettersOf(service string, dead map[string]int) {
 	for _, reason := range reasons {
-		x.labelled("relay_dead_letters", "reason", reason.Name, service, uint64(dead[reason.Name]))
+		x.series("relay_dead_letters", service, float64(dead[reason.Name]), "reason", reason.Name)
 	}
 }
 
@@ -132,40 +123,35 @@ func (x *exposition) family(name, kind, help string) {
 	x.text("# HELP ", name, " ", help, "\n# TYPE ", name, " ", kind, "\n")
 }
 
-// plain writes a series that has the service alone for a label, and labelled one
-// that has another before it.
-func (x *exposition) plain(name, service string, value float64) {
-	x.text(name, `{service="`, service, `"} `)
-	x.number(value)
+// series writes the value of a service, with another label, as its name and its
+// value, where there is one. Values are whole up to 2^53.
+func (x *exposition) series(name, service string, value float64, label ...string) {
+	x.text(name, "{")
+	if len(label) > 0 {
+		x.text(label[0], `="`, label[1], `",`)
+	}
+	x.text(`service="`, service, `"} `)
+	*x = strconv.AppendFloat(*x, value, 'f', -1, 64)
 	x.text("\n")
-}
-
-func (x *exposition) labelled(name, label, of, service string, count uint64) {
-	x.text(name, "{", label, `="`, of, `",service="`, service, `"} `)
-	x.count(count)
 }
 
 func (x *exposition) histogram(name, service string, h *histogram) {
-	n := uint64(0)
+	bucket, n := name+"_bucket", uint64(0)
 	for i := range h.counts {
 		n += h.counts[i].Load()
-		x.text(name, `_bucket{service="`, service, `",le="`)
+		most := "+Inf"
 		if i < len(h.bounds) {
-			x.number(h.bounds[i].Seconds())
-		} else {
-			x.text("+Inf")
+			most = strconv.FormatFloat(h.bounds[i].Seconds(), 'f', -1, 64)
 		}
-		x.text(`"} `)
-		x.count(n)
+		x.series(bucket, service, float64(n), "le", most)
 	}
-	x.plain(name+"_sum", service, float64(h.sum.Load())/1e6)
-	x.text(name, `_count{service="`, service, `"} `)
-	x.count(n)
+	x.series(name+"_sum", service, float64(h.sum.Load())/1e6)
+	x.series(name+"_count", service, float64(n))
 }
 
-func (x *exposition) count(n uint64) {
-	*x = strconv.AppendUint(*x, n, 10)
-	x.text("\n")
+func oneIf(so bool) float64 {
+	if so {
+		return 1
+	}
+	return 0
 }
-
-func (x *exposition) number(v float64) { *x = strconv.AppendFloat(*x, v, 'g', -1, 64) }

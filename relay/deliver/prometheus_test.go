@@ -46,7 +46,7 @@ func TestMetricsAreReadByPrometheus(t *testing.T) {
 	}
 	for _, want := range []string{
 		`relay_deliveries_total{outcome="retry",service="crm"} 1`, `relay_attempts_total{class="429",service="qa"} 0`,
-		`relay_delivery_lag_seconds_bucket{service="crm",le="604800"} 0`, `relay_delivery_lag_seconds_count{service="crm"} 4`,
+		`relay_delivery_lag_seconds_bucket{le="604800",service="crm"} 0`, `relay_delivery_lag_seconds_count{service="crm"} 4`,
 		`relay_breaker_state{service="crm"} 2`, `relay_dead_letters{reason="expired",service="crm"} 7`, `relay_pending{service="crm"} 3`,
 		`relay_dead_letters{reason="removed",service="dropped"} 2`,
 	} {

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"callrelay/relay/call"
 )
@@ -31,23 +32,23 @@ type metrics struct {
 	journal  prometheus.Histogram
 }
 
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
-	accepted := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "relay_events_accepted_total",
-		Help: "Events accepted, each segment for itself.",
-	}, []string{"event"})
-	unbound := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "relay_events_unbound_total",
-		Help: "Events accepted that no binding matches, each segment for itself.",
-	}, []string{"event"})
+// newMetrics registers them with r; nil: with nobody.
+func newMetrics(r prometheus.Registerer) *metrics {
+	registered := promauto.With(r)
 	m := &metrics{
-		accepted: newByEvent(accepted),
-		unbound:  newByEvent(unbound),
-		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+		accepted: newByEvent(registered.NewCounterVec(prometheus.CounterOpts{
+			Name: "relay_events_accepted_total",
+			Help: "Events accepted, each segment for itself.",
+		}, []string{"event"})),
+		unbound: newByEvent(registered.NewCounterVec(prometheus.CounterOpts{
+			Name: "relay_events_unbound_total",
+			Help: "Events accepted that no binding matches, each segment for itself.",
+		}, []string{"event"})),
+		rejected: registered.NewCounterVec(prometheus.CounterOpts{
 			Name: "relay_events_rejected_total",
 			Help: "Events, requests and connections refused.",
 		}, []string{"reason"}),
-		journal: prometheus.NewHistogram(prometheus.HistogramOpts{
+		journal: registered.NewHistogram(prometheus.HistogramOpts{
 			Name:    "relay_journal_seconds",
 			Help:    "Time to make an accepted event durable.",
 			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 5, 10},
@@ -59,15 +60,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	} {
 		m.rejected.WithLabelValues(reason)
 	}
-	if r == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{accepted, unbound, m.rejected, m.journal} {
-		if err := r.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+	return m
 }
 
 // byEvent keeps a counter for each event name, within bounds: names come from

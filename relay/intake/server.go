@@ -83,12 +83,8 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	metrics, err := newMetrics(o.Metrics)
-	if err != nil {
-		return nil, err
-	}
 	s := &Server{
-		queue: o.Queue, table: o.Table, log: o.Log, metrics: metrics, version: o.Version,
+		queue: o.Queue, table: o.Table, log: o.Log, metrics: newMetrics(o.Metrics), version: o.Version,
 		refusals: newRefusals(o.Log), lines: connections{open: map[*limit.Conn]struct{}{}}, further: http.NewServeMux(),
 		bytes: limit.NewBytes(peerBytes), guesses: limit.NewGuesses(time.Second, 20), descriptors: o.Descriptors,
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/sys/unix"
 )
 
@@ -37,12 +38,11 @@ type Descriptors struct {
 }
 
 // NewDescriptors registers the metric.
-func NewDescriptors(log *slog.Logger, r prometheus.Registerer) (*Descriptors, error) {
-	d := &Descriptors{log: log, count: prometheus.NewCounter(prometheus.CounterOpts{
+func NewDescriptors(log *slog.Logger, r prometheus.Registerer) *Descriptors {
+	return &Descriptors{log: log, count: promauto.With(r).NewCounter(prometheus.CounterOpts{
 		Name: "relay_descriptors_exhausted_total",
 		Help: "Connections and files not opened because the process had no file descriptors left.",
 	})}
-	return d, r.Register(d.count)
 }
 
 // Exhausted reports whether an error says that no descriptor was left. It speaks

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // metrics count what the recording server answers.
@@ -23,31 +24,27 @@ const (
 
 // newMetrics registers them, with a series of each status that is to be
 // expected, at 0.
-func newMetrics(reg prometheus.Registerer) (metrics, error) {
+func newMetrics(r prometheus.Registerer) metrics {
+	registered := promauto.With(r)
 	m := metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+		requests: registered.NewCounterVec(prometheus.CounterOpts{
 			Name: "relay_recording_requests_total", Help: "Requests to the recording server, by the status they were answered with.",
 		}, []string{"status"}),
-		bytes: prometheus.NewCounter(prometheus.CounterOpts{
+		bytes: registered.NewCounter(prometheus.CounterOpts{
 			Name: "relay_recording_bytes_total", Help: "Bytes of recordings that the recording server has sent.",
 		}),
+		outcomes: registered.NewCounterVec(prometheus.CounterOpts{
+			Name: "relay_recordings_total",
+			Help: "Recordings of deliveries: ready or missing when a delivery left; of the missing ones late (completed after all) or failed.",
+		}, []string{"outcome"}),
 	}
-	m.outcomes = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "relay_recordings_total",
-		Help: "Recordings of deliveries: ready or missing when a delivery left; of the missing ones late (completed after all) or failed.",
-	}, []string{"outcome"})
 	for _, outcome := range []string{OutcomeReady, OutcomeMissing, OutcomeLate, OutcomeFailed} {
 		m.outcomes.WithLabelValues(outcome)
 	}
 	for _, status := range []int{200, 206, 304, 401, 403, 404, 405, 416, 429, 503} {
 		m.requests.WithLabelValues(strconv.Itoa(status))
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.bytes, m.outcomes} {
-		if err := reg.Register(c); err != nil {
-			return metrics{}, err
-		}
-	}
-	return m, nil
+	return m
 }
 
 func (m metrics) count(status int, bytes int64) {

@@ -68,9 +68,6 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Metrics == nil {
-		o.Metrics = prometheus.NewRegistry()
-	}
 	s, err := newSettings(c)
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
@@ -82,9 +79,7 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 	}
 	r.settings.Store(s)
 	r.files = newFileCache(t, func() *config.Raw { return r.settings.Load().raw })
-	if r.metrics, err = newMetrics(o.Metrics); err != nil {
-		return nil, fmt.Errorf("recordings: %w", err)
-	}
+	r.metrics = newMetrics(o.Metrics)
 	r.watcher = newWatcher(t.dir, r.files.look, o.Log)
 	r.pending = newPendingLate(r.watcher, o, func(outcome string) { r.metrics.outcomes.WithLabelValues(outcome).Inc() })
 	return r, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -13,14 +14,12 @@ import (
 // says and relay_build_info.
 func NewRegistry(version string) *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
+	promauto.With(r).NewGauge(prometheus.GaugeOpts{
 		Name:        "relay_build_info",
 		Help:        "Always 1; the labels tell the version that runs.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
-	})
-	build.Set(1)
+	}).Set(1)
 	r.MustRegister(
-		build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -37,8 +36,8 @@ type stateCollector struct {
 
 // CollectState registers relay_state, relay_queue_* and relay_config_* with r.
 // The functions are called at each scrape.
-func CollectState(r prometheus.Registerer, verdict func() string, queue func() Queue, config func() Config) error {
-	return r.Register(&stateCollector{verdict: verdict, queue: queue, config: config})
+func CollectState(r prometheus.Registerer, verdict func() string, queue func() Queue, config func() Config) {
+	r.MustRegister(&stateCollector{verdict: verdict, queue: queue, config: config})
 }
 
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
@@ -91,11 +90,11 @@ var (
 )
 
 // CollectHub registers relay_hub_linked with r.
-func CollectHub(r prometheus.Registerer, linked func() bool) error {
-	return r.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+func CollectHub(r prometheus.Registerer, linked func() bool) {
+	promauto.With(r).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "relay_hub_linked",
 		Help: "Whether the queue is linked to its hub (1) or the hub is away (0). Only with queue.hub.",
-	}, func() float64 { return oneIf(linked()) }))
+	}, func() float64 { return oneIf(linked()) })
 }
 
 func oneIf(holds bool) float64 {
