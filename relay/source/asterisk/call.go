@@ -30,6 +30,7 @@ type leg struct {
 	ID, Channel string
 	Number      string     // of whom the channel is
 	Name        string     // likewise
+	Began       bool       // it began a call
 	Caller      bool       // it waits or waited in a queue
 	Gone        bool       // its Hangup was seen
 	Unsure      bool       // it was found alive after a gap: what it did before is not known
@@ -164,6 +165,11 @@ func (l *leg) open() bool { return l.Segment != nil && !l.Segment.Done && !l.Gon
 
 // answered reports whether the leg was called and has answered.
 func (l *leg) answered() bool { return l.Dial != nil && l.Dial.Answered }
+
+// spoke reports whether the leg has heard somebody.
+func (l *leg) spoke() bool {
+	return len(l.Past) > 0 || l.Segment != nil && (l.Segment.Unsure || !l.Segment.Start.IsZero())
+}
 
 // spies notes that the leg listens to others: it makes no call.
 func (l *leg) spies() {

@@ -14,7 +14,7 @@
 // what the relay cannot take waits in a bounded spool.
 //
 // Who is an agent: the phone behind the leg that AgentConnect names, with the
-// queue's name for it; else, where dials are heard, a device that phones says
+// queue's name for it; else, unless dials are not heard, a device that phones says
 // is one; else a leg that the dialplan records and that is no caller's. The
 // segment begins when two hear each other, and ends when nobody is left to
 // hear: an agent who consults has somebody, a caller who is parked has left.

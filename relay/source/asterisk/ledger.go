@@ -19,13 +19,14 @@ const (
 type ledger struct {
 	graph
 	reporter
-	phones  phones
-	calls   map[string]*call
-	ended   []*call // ended ones, oldest first
-	tallies map[string]tally
-	census  census
-	dials   bool      // dials are heard: a phone that is called or calls is seen as one
-	since   time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
+	phones    phones
+	calls     map[string]*call
+	ended     []*call // ended ones, oldest first
+	tallies   map[string]tally
+	census    census
+	dials     bool      // dials are heard: a phone that is called or calls is seen as one
+	undialled bool      // one was called, and no dial heard
+	since     time.Time // the source hears Asterisk without a break since then, by Asterisk's clock
 }
 
 // party is what an event says of a leg.
@@ -54,7 +55,7 @@ func (t *ledger) join(p party, at time.Time) *leg {
 	if l := t.find(p, at); l != nil {
 		return l
 	}
-	l := &leg{ID: p.ID, Channel: p.Channel, Number: p.Number, Name: p.Name}
+	l := &leg{ID: p.ID, Channel: p.Channel, Number: p.Number, Name: p.Name, Began: p.ID == p.Linked}
 	t.census.hear(l)
 	t.addLeg(l, t.callOf(p.Linked, at))
 	t.add(l)
@@ -260,13 +261,14 @@ func (c *call) result() string {
 }
 
 // agent reports whether a leg that hears somebody is an agent's without a
-// queue: its phone's, as far as dials are heard, or one that the dialplan
-// records and that is no caller's and not of one whom a phone called.
+// queue: its phone's, unless dials are not heard, or one that the dialplan
+// records and that is no caller's and not of one whom a phone called. Where
+// relay.toml says which devices are phones, no other is.
 func (t *ledger) agent(l *leg) bool {
 	switch {
-	case l.local(), l.Gone:
+	case l.local(), l.Gone, len(t.phones.patterns) > 0 && !t.phone(l):
 		return false
-	case t.dials && t.phone(l):
+	case t.phone(l) && (t.dials || !t.undialled):
 		return true
 	}
 	return len(l.Files) > 0 && l.ID != l.call.ID && !l.Caller && !l.call.Phone

@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	callevent "callrelay/relay/call"
@@ -22,8 +24,24 @@ func transcript(t testing.TB, name string) []ami.Message {
 	return messages(t, filepath.Join("testdata", name+".ami.gz"))
 }
 
-// messages reads a file of messages.
+// read are the files of messages that were read.
+var read sync.Map
+
+// messages reads a file of messages, once, and returns them to be changed.
 func messages(t testing.TB, name string) []ami.Message {
+	t.Helper()
+	known, ok := read.Load(name)
+	if !ok {
+		known, _ = read.LoadOrStore(name, parsed(t, name))
+	}
+	all := slices.Clone(known.([]ami.Message))
+	for i := range all {
+		all[i] = slices.Clone(all[i])
+	}
+	return all
+}
+
+func parsed(t testing.TB, name string) []ami.Message {
 	t.Helper()
 	f, err := os.Open(name)
 	if err != nil {

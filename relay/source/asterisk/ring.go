@@ -105,13 +105,14 @@ const (
 	causeElsewhere = "26"
 )
 
-// unrung raises agent_ring_end for a phone that rang and hangs up unanswered.
+// unrung raises agent_ring_end for a phone that rang and hangs up without having
+// heard anybody: it did not answer, or was asked or told something first.
 func (t *rings) unrung(l *leg, cause string, at time.Time) {
 	d := l.Dial
 	if d != nil && d.End.IsZero() && cause == causeBusy {
 		l.call.Dial = "BUSY" // the end of the call to it was not told
 	}
-	if d == nil || !d.Rang || d.Answered || l.ID == l.call.ID || len(l.Bridged) > 0 {
+	if d == nil || !d.Rang || l.ID == l.call.ID || l.spoke() {
 		return
 	}
 	if !d.End.IsZero() {
@@ -128,8 +129,10 @@ func (t *rings) ringResult(l *leg, cause string) string {
 	switch {
 	case cause == causeElsewhere:
 		return "answered_elsewhere"
-	case cause == causeRejected:
+	case cause == causeRejected, l.Dial.Status == "CONTINUE", l.Dial.Status == "ABORT", l.Dial.Answered && l.Hung:
 		return "rejected"
+	case l.Dial.Answered:
+		return "cancelled"
 	}
 	for _, x := range append([]*leg{l}, l.Dial.through...) {
 		d := x.Dial

@@ -24,6 +24,7 @@ func (t *talks) enters(l *leg, bridge string, holding bool, at time.Time) {
 	t.displace(l, l.Bridge)
 	l.enter(bridge, holding, at)
 	t.place(l, bridge)
+	t.undialled = t.undialled || l.Dial == nil && !l.Began && !l.local()
 	switch {
 	case !l.open():
 		l.Unsure = l.Unsure && len(l.Bridged) < 2

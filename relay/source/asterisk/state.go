@@ -4,15 +4,18 @@ import "time"
 
 // state is what a tracker keeps across a restart of the relay.
 type state struct {
-	Last    *time.Time
-	Calls   map[string]*call
-	Tallies map[string]tally
-	Census  census
-	Dials   *bool
+	Last      *time.Time
+	Calls     map[string]*call
+	Tallies   map[string]tally
+	Census    census
+	Dials     *bool
+	Undialled *bool
 }
 
 // State implements [source.Machine].
-func (t *tracker) State() any { return &state{&t.Last, t.calls, t.tallies, t.census, &t.dials} }
+func (t *tracker) State() any {
+	return &state{&t.Last, t.calls, t.tallies, t.census, &t.dials, &t.undialled}
+}
 
 // Restored implements [source.Machine].
 func (t *tracker) Restored() {

@@ -456,7 +456,7 @@ func TestShapes(t *testing.T) {
 	relay, receiver := besidePBX(t)
 	w := newWorld(t)
 	marks := 0
-	for _, shape := range slices.Concat(shapes, neighbours) {
+	for _, shape := range slices.Concat(shapes, neighbours, further) {
 		t.Run(shape.name, func(t *testing.T) {
 			w.t = t
 			w.reset()
