@@ -26,12 +26,12 @@ type store interface {
 // use.
 type breakers struct {
 	store  store
-	tell   func(*endpoint, change)
+	notify func(*endpoint, change)
 	saving sync.Mutex // puts what is stored in order
 
 	mu        sync.Mutex
 	endpoints map[string]*endpoint // by URL as written
-	troubled  map[string]bool      // keys of those that are not closed, as stored
+	notClosed map[string]bool      // keys of those that are not closed, as stored
 }
 
 // endpoint is what a URL as written stands for: its breaker and the runners of
@@ -45,12 +45,12 @@ type endpoint struct {
 	hushed  bool // its opening was not announced, so its closing is not either
 }
 
-func newBreakers(s store, tell func(*endpoint, change)) *breakers {
-	b := &breakers{store: s, tell: tell, endpoints: map[string]*endpoint{}, troubled: map[string]bool{}}
+func newBreakers(s store, notify func(*endpoint, change)) *breakers {
+	b := &breakers{store: s, notify: notify, endpoints: map[string]*endpoint{}, notClosed: map[string]bool{}}
 	var keys []string
 	if data, err := s.Load(breakersState); err == nil && json.Unmarshal(data, &keys) == nil {
 		for _, key := range keys {
-			b.troubled[key] = true
+			b.notClosed[key] = true
 		}
 	}
 	return b
@@ -66,9 +66,9 @@ func (b *breakers) endpoint(url string, settings config.Breaker) *endpoint {
 		e.breaker = newBreaker(settings, func(c change) { b.changed(e, c) })
 		b.endpoints[url] = e
 	}
-	troubled := !ok && b.troubled[endpointKey(url)]
+	notClosed := !ok && b.notClosed[endpointKey(url)]
 	b.mu.Unlock()
-	if troubled {
+	if notClosed {
 		e.halfOpen()
 	}
 	return e
@@ -82,7 +82,7 @@ func (b *breakers) keep(used map[string]bool) {
 		if !used[url] {
 			e.stop()
 			delete(b.endpoints, url)
-			delete(b.troubled, endpointKey(url))
+			delete(b.notClosed, endpointKey(url))
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (b *breakers) changed(e *endpoint, c change) {
 	if (c.from == BreakerClosed) != (c.to == BreakerClosed) {
 		b.save(e.url, c.to != BreakerClosed)
 	}
-	b.tell(e, c)
+	b.notify(e, c)
 	for _, r := range e.list() {
 		r.breakerChanged(c)
 	}
@@ -108,16 +108,16 @@ func (b *breakers) changed(e *endpoint, c change) {
 
 // save keeps which breakers are not closed. When it fails, a restart takes them
 // to be as they were stored last, which costs a few attempts.
-func (b *breakers) save(url string, troubled bool) {
+func (b *breakers) save(url string, notClosed bool) {
 	b.saving.Lock()
 	defer b.saving.Unlock()
 	b.mu.Lock()
-	if troubled {
-		b.troubled[endpointKey(url)] = true
+	if notClosed {
+		b.notClosed[endpointKey(url)] = true
 	} else {
-		delete(b.troubled, endpointKey(url))
+		delete(b.notClosed, endpointKey(url))
 	}
-	data, err := json.Marshal(slices.Sorted(maps.Keys(b.troubled)))
+	data, err := json.Marshal(slices.Sorted(maps.Keys(b.notClosed)))
 	b.mu.Unlock()
 	if err == nil {
 		_ = b.store.Save(breakersState, data)

@@ -36,8 +36,8 @@ func newBuffer() buffer { return buffer{waiting: map[*delivery]*wait{}} }
 // add puts deliveries behind those that are ready.
 func (b *buffer) add(list ...*delivery) { b.ready = append(b.ready, list...) }
 
-// putBack puts a delivery before those that are ready.
-func (b *buffer) putBack(d *delivery) {
+// toFront puts a delivery before those that are ready.
+func (b *buffer) toFront(d *delivery) {
 	d.to(phaseReady)
 	b.ready = slices.Insert(b.ready, 0, d)
 }
@@ -149,7 +149,7 @@ func (b *buffer) before(moment time.Time) []*delivery {
 		}
 	}
 	for _, d := range list {
-		d.to(phaseSettling)
+		d.to(phaseStoring)
 	}
 	return list
 }

@@ -43,8 +43,8 @@ func (d *Deliverer) Resume(service string) error {
 	return nil
 }
 
-// gone pauses a service whose endpoint asks never to be called again.
-func (d *Deliverer) gone(service string) {
+// pauseGone pauses a service whose endpoint asks never to be called again.
+func (d *Deliverer) pauseGone(service string) {
 	const why = "its endpoint answered 410 Gone"
 	if _, paused := d.pauses.of(service); paused {
 		return

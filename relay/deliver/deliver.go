@@ -24,18 +24,18 @@ type Options struct {
 	Own        []string     // the relay's own listeners, host:port, which are never called
 
 	// Raise puts an operational event of the relay into its own intake. It must
-	// not block, and is called as often as there is something to tell. Nil: none
+	// not block, and is called as often as something happens. Nil: none
 	// are raised.
 	Raise func(event map[string]any)
 
-	Descriptors *limit.Descriptors // told when there are none left; nil: nobody is
+	Descriptors *limit.Descriptors // notes that there are none left; nil: nobody does
 }
 
 // Deliverer delivers what the queue holds to the services of a table. Make one
 // with [New]. Safe for concurrent use.
 type Deliverer struct {
 	options  Options
-	tell     *reporter
+	reporter *reporter
 	breakers *breakers
 	pauses   *pauses
 
@@ -64,8 +64,8 @@ func New(o Options) *Deliverer {
 		o.Recordings = noRecordings{}
 	}
 	d := &Deliverer{options: o, runners: map[string]*running{}}
-	d.tell = newReporter(o.Log, newMetrics(), o.Queue, newNotices(o.Raise))
-	d.tell.tracer, d.tell.descriptors = tracer{o.Tracer}, o.Descriptors
+	d.reporter = newReporter(o.Log, newMetrics(), o.Queue, newNotices(o.Raise))
+	d.reporter.tracer, d.reporter.descriptors = tracer{o.Tracer}, o.Descriptors
 	d.pauses = newPauses(o.Queue)
 	d.breakers = newBreakers(o.Queue, d.breakerChanged)
 	o.Queue.OnBuried(d.buried)
@@ -101,7 +101,7 @@ func (d *Deliverer) applyOne(t *route.Table, s *route.Service, e *endpoint) {
 	d.mu.Unlock()
 	if !known {
 		lane := queueLane{d.options.Queue.Lane(s.Name)}
-		r = &running{runner: newRunner(s.Name, lane, d.tell, func() { d.gone(s.Name) })}
+		r = &running{runner: newRunner(s.Name, lane, d.reporter, func() { d.pauseGone(s.Name) })}
 	}
 	_, paused := d.pauses.of(s.Name)
 	r.apply(newSetup(s, d.options.environment(t), r.setup.Load()), e, paused || !s.Active)
@@ -126,7 +126,7 @@ func (d *Deliverer) drop(t *route.Table) {
 			r.endpoint.leave(r.runner)
 		}
 		delete(d.runners, name)
-		d.tell.forget(name)
+		d.reporter.metrics.forget(name)
 	}
 }
 
@@ -219,7 +219,8 @@ func (d *Deliverer) stateOf(r *runner) (state, why string) {
 	}
 }
 
-// breakerChanged tells of an endpoint's breaker, once for all its services.
+// breakerChanged logs and raises how an endpoint's breaker is, once for all its
+// services.
 func (d *Deliverer) breakerChanged(e *endpoint, c change) {
 	opened := c.from == BreakerClosed && c.to == BreakerOpen
 	closed := c.from != BreakerClosed && c.to == BreakerClosed
@@ -237,6 +238,6 @@ func (d *Deliverer) breakerChanged(e *endpoint, c change) {
 		d.options.Log.Info("breaker closed", "endpoint", exchange.HostOf(e.url), "service", services)
 	}
 	e.announce(opened, c.cause.operational, func(event string) {
-		d.tell.notices.breaker(event, services, exchange.HostOf(e.url), c.cause.why)
+		d.reporter.notices.breaker(event, services, exchange.HostOf(e.url), c.cause.why)
 	})
 }

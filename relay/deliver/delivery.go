@@ -41,9 +41,9 @@ func newDelivery(e *queue.Entry) *delivery {
 	return &delivery{entry: e, record: e.Record, seq: e.Seq, accepted: e.Accepted, attempts: e.Attempts, known: e.Attempts, erased: e.Erased}
 }
 
-// gone reports whether the delivery was erased while it was in hand: nothing of
-// it is sent, kept or told any more.
-func (d *delivery) gone() bool { return d.erased != nil && d.erased() }
+// isErased reports whether the delivery was erased while it was in hand: nothing of
+// it is sent, kept or reported any more.
+func (d *delivery) isErased() bool { return d.erased != nil && d.erased() }
 
 // read returns the event. What intake has accepted can be read back; anything
 // else in the queue was not put there by a relay.
@@ -64,7 +64,7 @@ func (d *delivery) parking(due time.Time, held bool) queue.Parking {
 	return queue.Parking{Attempts: d.attempts, Due: due, Held: held, Status: d.status}
 }
 
-// operational reports whether the delivery tells of the relay itself.
+// operational reports whether the event is one about the relay itself.
 func (d *delivery) operational() bool { return call.Operational(d.record.Event) }
 
 // logAttrs are what names the delivery in a log.

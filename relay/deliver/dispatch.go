@@ -8,7 +8,7 @@ func (r dispatcher) fill() {
 	for {
 		r.mu.Lock()
 		d := r.begin()
-		fetcher(r).feed()
+		fetcher(r).wakeFetch()
 		r.mu.Unlock()
 		if d == nil {
 			return
@@ -49,12 +49,12 @@ func (r dispatcher) worker(d *delivery) {
 	for d != nil {
 		after := turn{r.runner, r.setup.Load(), d}.serve()
 		if after != nil {
-			d.to(phaseSettling)
+			d.to(phaseStoring)
 		}
 		d = r.swap(after != nil)
 		if after != nil {
 			after()
-			r.settled()
+			r.stored()
 			return
 		}
 	}
@@ -62,17 +62,17 @@ func (r dispatcher) worker(d *delivery) {
 
 // swap ends the use of a place and begins the next. When the outcome is still
 // to be stored, it leaves the next to another worker.
-func (r dispatcher) swap(settle bool) *delivery {
+func (r dispatcher) swap(store bool) *delivery {
 	r.mu.Lock()
 	r.busy--
-	if settle {
-		r.settling++
+	if store {
+		r.storing++
 		r.mu.Unlock()
 		r.fill()
 		return nil
 	}
 	next := r.begin()
-	fetcher(r).feed()
+	fetcher(r).wakeFetch()
 	more := r.busy < r.places && len(r.buffer.ready) > 0 // places were added
 	r.mu.Unlock()
 	r.work.Done()
@@ -82,11 +82,11 @@ func (r dispatcher) swap(settle bool) *delivery {
 	return next
 }
 
-// settled ends the storing of an outcome.
-func (r dispatcher) settled() {
+// stored ends the storing of an outcome.
+func (r dispatcher) stored() {
 	r.mu.Lock()
-	r.settling--
-	fetcher(r).feed()
+	r.storing--
+	fetcher(r).wakeFetch()
 	r.mu.Unlock()
 	r.work.Done()
 }

@@ -246,8 +246,8 @@ func bubble(t *testing.T, more string, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, lane: newFakeLane(), table: table, env: environment{recordings: noRecordings{}}}
 		log := slog.New(slog.DiscardHandler)
-		tell := newReporter(log, newMetrics(), fakeJournal{}, newNotices(nil))
-		b.runner = newRunner("crm", b.lane, tell, func() {})
+		reporter := newReporter(log, newMetrics(), fakeJournal{}, newNotices(nil))
+		b.runner = newRunner("crm", b.lane, reporter, func() {})
 		all := newBreakers(&fakeStore{}, func(*endpoint, change) {})
 		s := table.Service("crm")
 		start := time.Now()

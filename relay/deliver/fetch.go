@@ -29,7 +29,7 @@ func (r fetcher) fetch(ctx context.Context) {
 		list, err := r.lane.Next(ctx, n)
 		r.take(list)
 		if err != nil && ctx.Err() == nil {
-			r.tell.log.LogAttrs(ctx, slog.LevelDebug, "queue gives nothing", slog.String("service", r.name), slog.Any("err", err))
+			r.reporter.log.LogAttrs(ctx, slog.LevelDebug, "queue gives nothing", slog.String("service", r.name), slog.Any("err", err))
 			sleep(ctx, queueRest)
 		}
 	}
@@ -51,7 +51,7 @@ func (r fetcher) room(ctx context.Context) int {
 	for ctx.Err() == nil {
 		r.mu.Lock()
 		n := r.wanted()
-		r.hungry = n == 0
+		r.fetchWaits = n == 0
 		r.mu.Unlock()
 		if n > 0 {
 			return n
@@ -68,7 +68,7 @@ func (r fetcher) room(ctx context.Context) int {
 // open nothing is: the service's events stay where they are.
 func (r fetcher) wanted() int {
 	full, have := ahead*r.places, len(r.buffer.ready)
-	crowded := r.settling >= maxWaiting || r.buffer.retries() >= 2*maxWaiting
+	crowded := r.storing >= maxWaiting || r.buffer.retries() >= 2*maxWaiting
 	if r.closed || r.held || have > full/2 || crowded {
 		return 0
 	}
@@ -103,10 +103,10 @@ func (r fetcher) take(list []*delivery) {
 	}
 }
 
-// feed tells fetch to look again, if it waits and would find room.
-func (r fetcher) feed() {
-	if r.hungry && r.wanted() > 0 {
-		r.hungry = false
+// wakeFetch has fetch to look again, if it waits and would find room.
+func (r fetcher) wakeFetch() {
+	if r.fetchWaits && r.wanted() > 0 {
+		r.fetchWaits = false
 		select {
 		case r.wake <- struct{}{}:
 		default:

@@ -16,7 +16,7 @@ type housekeeper struct{ *Deliverer }
 // run looks after what time alone changes, until ctx ends: deliveries that
 // expire, wherever they wait, and certificates that are replaced.
 func (d housekeeper) run(ctx context.Context) {
-	ticker := time.NewTicker(tendEvery)
+	ticker := time.NewTicker(housekeepEvery)
 	defer ticker.Stop()
 	var states stateChanges
 	for {
@@ -26,7 +26,7 @@ func (d housekeeper) run(ctx context.Context) {
 		case now := <-ticker.C:
 			d.expire(ctx, now)
 			d.renew()
-			states.look(d.Status(), d.tell.notices)
+			states.look(d.Status(), d.reporter.notices)
 		}
 	}
 }
@@ -65,7 +65,7 @@ func (d housekeeper) sweep(ctx context.Context, service string, st queue.Service
 	}
 }
 
-// buried counts and tells of dead letters that the queue made by itself: what
+// buried counts and reports dead letters that the queue made by itself: what
 // expired or was dropped in it, and what had to make room.
 func (d *Deliverer) buried(death queue.Death, records []queue.Record) {
 	endpoint := ""
@@ -73,7 +73,7 @@ func (d *Deliverer) buried(death queue.Death, records []queue.Record) {
 		r.stats.dead.Add(uint64(len(records)))
 		endpoint = exchange.HostOf(r.setup.Load().service.Endpoint)
 	}
-	d.tell.notices.dead(death, endpoint, records...)
+	d.reporter.notices.dead(death, endpoint, records...)
 }
 
 // renew makes the connections of services anew whose certificates were
@@ -94,8 +94,8 @@ func (d housekeeper) renew() {
 	}
 }
 
-// tendEvery is how often [housekeeper.run] looks.
-const tendEvery = time.Second
+// housekeepEvery is how often [housekeeper.run] looks.
+const housekeepEvery = time.Second
 
 // stateChanges knows the state that each service was last seen in. Not safe for
 // concurrent use.

@@ -10,9 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"callrelay/queue"
-
 	"callrelay/config"
+	"callrelay/queue"
 	"callrelay/relay/exchange"
 	"callrelay/relay/limit"
 )
@@ -72,7 +71,7 @@ type verdict struct {
 	unmade     bool          // nothing was sent: a reload came in between
 }
 
-// healthy tells the breaker whether the endpoint is well. One that refuses a
+// healthy reports to the breaker whether the endpoint is well. One that refuses a
 // payload is.
 func (v verdict) healthy() bool { return v.outcome != Retry }
 
@@ -167,7 +166,7 @@ func (j judgement) matches(r exchange.Reply) bool {
 	return j.successBody.Match(text)
 }
 
-// envelope judges the answer of a SOAP service, whose status tells only half:
+// envelope judges the answer of a SOAP service, whose status says only half:
 // one that speaks of the endpoint (a wrong password, a proxy in between) was
 // believed already, else the envelope decides. A one-way operation has none to
 // send back: 202 says so, and nothing at all.

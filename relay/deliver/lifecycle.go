@@ -9,7 +9,7 @@ type phase int
 const (
 	phaseReady     phase = iota // in the buffer, until its turn comes; every delivery begins here
 	phaseTurn                   // has a place: an attempt is made, or found not to be due
-	phaseSettling               // what became of it is being stored; it holds no place
+	phaseStoring                // what became of it is being stored; it holds no place
 	phaseEndpoint               // waits in memory for its next attempt, or until the endpoint is well again
 	phaseAsked                  // waits in memory as long as the endpoint asked for
 	phaseRecording              // waits in memory for its recording
@@ -24,7 +24,7 @@ const (
 )
 
 var phaseNames = [phases]string{
-	"ready", "turn", "settling", "endpoint", "asked", "recording", "unstored", "delivered", "parked", "returned", "dead",
+	"ready", "turn", "storing", "endpoint", "asked", "recording", "unstored", "delivered", "parked", "returned", "dead",
 }
 
 // String returns the name of a phase.
@@ -33,13 +33,13 @@ func (p phase) String() string { return phaseNames[p] }
 // transitions are the phases that may follow each. A crash at any moment leaves a
 // delivery in the queue as that knows it: its attempt may be repeated.
 var transitions = [phases][]phase{
-	phaseReady:     {phaseTurn, phaseSettling, phaseParked, phaseReturned},
-	phaseTurn:      {phaseDelivered, phaseSettling, phaseReady},
-	phaseSettling:  {phaseDelivered, phaseDead, phaseParked, phaseReturned, phaseEndpoint, phaseAsked, phaseRecording, phaseUnstored},
-	phaseEndpoint:  {phaseReady, phaseTurn, phaseSettling, phaseParked, phaseReturned},
-	phaseAsked:     {phaseReady, phaseSettling, phaseParked, phaseReturned},
-	phaseRecording: {phaseReady, phaseSettling, phaseParked, phaseReturned},
-	phaseUnstored:  {phaseReady, phaseSettling, phaseReturned},
+	phaseReady:     {phaseTurn, phaseStoring, phaseParked, phaseReturned},
+	phaseTurn:      {phaseDelivered, phaseStoring, phaseReady},
+	phaseStoring:   {phaseDelivered, phaseDead, phaseParked, phaseReturned, phaseEndpoint, phaseAsked, phaseRecording, phaseUnstored},
+	phaseEndpoint:  {phaseReady, phaseTurn, phaseStoring, phaseParked, phaseReturned},
+	phaseAsked:     {phaseReady, phaseStoring, phaseParked, phaseReturned},
+	phaseRecording: {phaseReady, phaseStoring, phaseParked, phaseReturned},
+	phaseUnstored:  {phaseReady, phaseStoring, phaseReturned},
 }
 
 // to has the delivery be in a phase from now on.

@@ -20,7 +20,7 @@ func newNotices(raise func(event map[string]any)) notices {
 	return notices{raise}
 }
 
-// dead tells of dead letters of one service that were made together, of which
+// dead raises an event for the dead letters of one service that were made together, of which
 // the records are what was owed.
 func (n notices) dead(d queue.Death, endpoint string, records ...queue.Record) {
 	count, last := 0, queue.Record{}
@@ -42,7 +42,7 @@ func (n notices) dead(d queue.Death, endpoint string, records ...queue.Record) {
 	n.raise(event)
 }
 
-// breaker tells of a breaker that opened or closed.
+// breaker raises an event for a breaker that opened or closed.
 func (n notices) breaker(name string, services []string, endpoint, why string) {
 	event := map[string]any{"event": name, "endpoint": endpoint, "services": services}
 	if len(services) > 0 {

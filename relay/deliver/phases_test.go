@@ -107,7 +107,7 @@ func TestWhatWaitsEndsInEveryWay(t *testing.T) {
 					d := b.takeOut()
 					d.attempts += end.tried
 					d.to(phaseTurn)
-					d.to(phaseSettling)
+					d.to(phaseStoring)
 					if why == phaseUnstored {
 						d.death = &queue.Death{Reason: ReasonRejected}
 					}
@@ -172,7 +172,7 @@ func TestAPlaceInTheBufferEndsInEveryWay(t *testing.T) {
 		{"its turn comes while the runner is held", func(b *bench, d *delivery) {
 			d.to(phaseTurn)
 			after := turn{b.runner, b.setup.Load(), d}.serve()
-			d.to(phaseSettling)
+			d.to(phaseStoring)
 			after()
 		}, tally{fresh: 1}},
 		{"its turn comes while the endpoint wants a rest", func(b *bench, d *delivery) {
@@ -185,7 +185,7 @@ func TestAPlaceInTheBufferEndsInEveryWay(t *testing.T) {
 		}, tally{held: 1}},
 		{"a probe takes it while it waits for the endpoint", func(b *bench, d *delivery) {
 			d.to(phaseTurn)
-			d.to(phaseSettling)
+			d.to(phaseStoring)
 			b.keep(d, &wait{phase: phaseEndpoint}, time.Hour)
 			if got := b.buffer.oldest(); got != d {
 				b.t.Errorf("the probe took %v", got)

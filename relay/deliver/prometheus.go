@@ -9,7 +9,7 @@ import (
 
 // AppendMetrics appends all metrics of deliveries in the Prometheus text format.
 func (d *Deliverer) AppendMetrics(b []byte) []byte {
-	names, services := d.tell.metrics.all()
+	names, services := d.reporter.metrics.all()
 	x := exposition(slices.Grow(b, bytesPerService*(1+len(names))))
 	x.counted(names, services)
 	list := d.Status()

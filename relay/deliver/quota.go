@@ -51,7 +51,7 @@ func (q *quota) take(now time.Time) time.Duration {
 		q.spare--
 		return 0
 	}
-	q.settle()
+	q.giveBack()
 	used, oldest := 0, step
 	for at, n := range q.counts {
 		if at <= step-quotaDay {
@@ -79,12 +79,13 @@ func (q *quota) stop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.spare > 0 {
-		q.settle()
+		q.giveBack()
 		q.save()
 	}
 }
 
-func (q *quota) settle() {
+// giveBack takes off the counts what was set apart and not made.
+func (q *quota) giveBack() {
 	q.counts[q.step] -= q.spare
 	q.spare = 0
 	if q.counts[q.step] == 0 {

@@ -22,8 +22,8 @@ type Recordings interface {
 	// Look says how the recording at a path is now; with start or end, what is
 	// known is that of the part which a link to it cuts out.
 	Look(path string, start, end float64) Recording
-	// LookAgent is Look for an agent's recording, of which it tells the operator
-	// when it has not two channels.
+	// LookAgent is Look for an agent's recording. It warns the operator when that
+	// has not two channels.
 	LookAgent(path string) Recording
 	// Link returns a link to it, or "" when it may not be linked. Access
 	// overrides the configured mode unless it is empty; start and end cut out a

@@ -89,7 +89,7 @@ func (r *rest) success() { r.took.Store(time.Now().UnixNano()) }
 // refused notes that the endpoint asks an attempt for so long a rest, and reports
 // whether it only takes what comes more slowly: it took something not long ago,
 // and since it asked for a rest before. Attempts that were under way together
-// are told the same.
+// get the same answer.
 func (r *rest) refused(began time.Time, wanted time.Duration) (limits bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

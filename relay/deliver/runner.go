@@ -37,10 +37,10 @@ const (
 // service's places. How many places there are grows from one after the breaker
 // has closed.
 type runner struct {
-	name string
-	lane lane
-	tell *reporter
-	gone func() // pauses the service: its endpoint asks for that
+	name      string
+	lane      lane
+	reporter  *reporter
+	pauseGone func() // pauses the service: its endpoint asks never to be called again
 
 	setup atomic.Pointer[setup]
 	pace  *rate.Limiter
@@ -49,27 +49,27 @@ type runner struct {
 	rest  rest
 	quota atomic.Pointer[quota] // of the day; holds nil: there is none
 
-	mu       sync.Mutex
-	endpoint *endpoint
-	buffer   buffer
-	asked    asked
-	stop     context.Context // ends when no attempt begins any more; nil until the runner runs
-	abort    context.Context // of the attempts
-	closed   bool            // no attempt begins any more
-	held     bool            // paused or inactive: likewise
-	busy     int             // places taken
-	places   int
-	settling int           // attempts over, their outcome not stored yet
-	hungry   bool          // fetch waits for wake
-	wake     chan struct{} // holds a token when fetch should look again
-	work     sync.WaitGroup
+	mu         sync.Mutex
+	endpoint   *endpoint
+	buffer     buffer
+	asked      asked
+	stop       context.Context // ends when no attempt begins any more; nil until the runner runs
+	abort      context.Context // of the attempts
+	closed     bool            // no attempt begins any more
+	held       bool            // paused or inactive: likewise
+	busy       int             // places taken
+	places     int
+	storing    int           // attempts over, their outcome not stored yet
+	fetchWaits bool          // fetch waits for wake
+	wake       chan struct{} // holds a token when fetch should look again
+	work       sync.WaitGroup
 }
 
-func newRunner(name string, l lane, tell *reporter, gone func()) *runner {
+func newRunner(name string, l lane, rep *reporter, pauseGone func()) *runner {
 	r := &runner{
-		name: name, lane: l, tell: tell, gone: gone,
+		name: name, lane: l, reporter: rep, pauseGone: pauseGone,
 		pace:   rate.NewLimiter(rate.Inf, 1),
-		stats:  tell.metrics.service(name),
+		stats:  rep.metrics.service(name),
 		buffer: newBuffer(),
 		asked:  asked{},
 		wake:   make(chan struct{}, 1),

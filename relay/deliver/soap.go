@@ -55,14 +55,14 @@ func (f fault) String() string {
 	return fmt.Sprintf("fault %s: %s", f.code, f.reason)
 }
 
-// readSOAP reads a SOAP answer, as far as it takes to tell what it says: its
+// readSOAP reads a SOAP answer, as far as it takes to know what it says: its
 // fault, or nil when its body holds something else or nothing. So it reads
 // answers that end early or are spoilt behind that. It returns an error for
 // everything else: a DOCTYPE, another kind of document.
 func readSOAP(answer []byte) (*fault, error) {
 	r := soapReader{decoder: xml.NewDecoder(bytes.NewReader(plainXML(answer)))}
 	r.decoder.Entity = xml.HTMLEntity
-	for !r.told {
+	for !r.done {
 		token, err := r.decoder.Token()
 		if err == nil {
 			err = r.take(token)
@@ -107,7 +107,7 @@ type soapReader struct {
 	path    []string // local names down to the element that is open
 	fault   *fault
 	into    *string // where the text of the element goes that is open; nil: nowhere
-	told    bool    // the rest does not matter
+	done    bool    // the rest does not matter
 }
 
 func (r *soapReader) take(token xml.Token) error {
@@ -118,7 +118,7 @@ func (r *soapReader) take(token xml.Token) error {
 		return r.open(t.Name)
 	case xml.EndElement:
 		// The end of the fault, or of a body that holds nothing.
-		r.told = r.fault != nil && len(r.path) == 3 || len(r.path) == 2 && r.path[1] == "Body"
+		r.done = r.fault != nil && len(r.path) == 3 || len(r.path) == 2 && r.path[1] == "Body"
 		r.path, r.into = r.path[:len(r.path)-1], nil
 	case xml.CharData:
 		return r.text(string(t))
@@ -139,7 +139,7 @@ func (r *soapReader) open(name xml.Name) error {
 	case depth == 1 && name.Local == "Body" && name.Space != r.version:
 		name.Local = "" // another one's
 	case depth == 2 && r.path[1] == "Body":
-		if r.told = !isFault(name); !r.told {
+		if r.done = !isFault(name); !r.done {
 			r.fault = &fault{}
 		}
 	case depth == maxDepth:

@@ -114,7 +114,7 @@ const (
 	meterSamples = 512 // attempts that the latencies are taken from
 )
 
-// meter keeps what the status tells of a service's attempts. The zero value
+// meter keeps what the status shows of a service's attempts. The zero value
 // has seen none. Safe for concurrent use.
 type meter struct {
 	mu        sync.Mutex

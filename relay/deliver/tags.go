@@ -94,7 +94,7 @@ func (t *tags) agentLink() render.Value {
 	if _, on := t.recordings.Settings(); !on || path == "" {
 		return text("")
 	}
-	t.recordings.LookAgent(path) // the receiver is not the one to tell of a mono file
+	t.recordings.LookAgent(path) // warns of a mono file; the receiver could not mend it
 	return text(t.recordings.Link(path, t.service.RecordingAccess, t.now, -1, -1))
 }
 

@@ -42,7 +42,7 @@ func (t tracer) begin(ctx context.Context, d *delivery, a *exchange.Attempt) (co
 	return ctx, span{s}
 }
 
-// end tells what the attempt came to. What went wrong must be fit to be shown.
+// end records what the attempt came to. What went wrong must be fit to be shown.
 func (s span) end(v *verdict) {
 	if s.Span == nil {
 		return

@@ -25,7 +25,7 @@ type turn struct {
 // left to do without the place is returned; nil is nothing.
 func (r turn) serve() (after func()) {
 	s, d := r.s, r.d
-	if d.gone() {
+	if d.isErased() {
 		return d.finish
 	}
 	if d.death != nil {
@@ -73,7 +73,7 @@ func (r turn) proceed() (after func()) {
 		t, ok = r.endpoint.admit()
 	}
 	if !ok { // the breaker has opened meanwhile, or the endpoint wants a rest
-		r.buffer.putBack(d)
+		r.buffer.toFront(d)
 	}
 	r.mu.Unlock()
 	if !ok {
@@ -85,7 +85,7 @@ func (r turn) proceed() (after func()) {
 // back puts the delivery into the queue again: its turn came to nothing.
 func (r turn) back() { r.d.giveBack(r.d.parking(time.Now(), true)) }
 
-// attempt makes one attempt, and tells the breaker.
+// attempt makes one attempt, and reports it to the breaker.
 func (r turn) attempt(t ticket) (after func()) {
 	s, d := r.s, r.d
 	now, late := time.Now(), s.lateOf(d.event)
@@ -99,14 +99,14 @@ func (r turn) attempt(t ticket) (after func()) {
 		return func() { r.bury(unrenderable(err)) }
 	}
 	defer a.Close()
-	ctx, span := r.tell.tracer.begin(r.abort, d, a)
+	ctx, span := r.reporter.tracer.begin(r.abort, d, a)
 	v, reply, elapsed := s.exchange(ctx, a, now)
 	defer span.end(&v)
 	if v.unmade || r.abort.Err() != nil && v.status == 0 {
 		t.done(result{err: errGivenUp})
 		return r.back
 	}
-	if d.gone() {
+	if d.isErased() {
 		t.done(result{err: errGivenUp})
 		return d.finish
 	}
@@ -116,12 +116,12 @@ func (r turn) attempt(t ticket) (after func()) {
 	}
 	r.record(r.abort, v, now, elapsed)
 	if s.debug(now) {
-		r.tell.transcript(s.transcript(a, wsse, reply, v, now, elapsed))
+		r.reporter.transcript(s.transcript(a, wsse, reply, v, now, elapsed))
 	}
 	r.left(late, d.attempts)
 	switch {
 	case v.local != nil: // which says nothing of the endpoint
-		r.tell.descriptors.Note(v.local)
+		r.reporter.descriptors.Note(v.local)
 		t.done(result{err: errGivenUp})
 	case v.limited || v.spared: // which says only when to come again
 		if v.limited {
@@ -171,7 +171,7 @@ func (r turn) conclude(v verdict) (after func()) {
 func (r turn) retry(v verdict) {
 	s, d := r.s, r.d
 	if v.gone {
-		r.gone()
+		r.pauseGone()
 	}
 	now := time.Now()
 	pause := delay(s.service.RetrySchedule, d.attempts, v.retryAfter)
@@ -184,7 +184,7 @@ func (r turn) retry(v verdict) {
 		w.phase = phaseAsked
 	}
 	held := w.phase == phaseEndpoint
-	if (pause <= inPlace || held && r.troubled()) && r.mayWait(phaseAsked) {
+	if (pause <= inPlace || held && r.notClosed()) && r.mayWait(phaseAsked) {
 		r.keep(d, w, pause)
 		return
 	}
@@ -234,8 +234,8 @@ func (r turn) setAside(pause time.Duration) {
 	r.keep(d, &wait{phase: phaseAsked}, pause)
 }
 
-// troubled reports whether the breaker is not closed.
-func (r turn) troubled() bool {
+// notClosed reports whether the breaker is not closed.
+func (r turn) notClosed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.endpoint.shut.Load()
@@ -264,7 +264,7 @@ func (r turn) store() {
 		return
 	}
 	d.to(phaseDead)
-	r.tell.buried(r.abort, d, exchange.HostOf(r.setup.Load().service.Endpoint))
+	r.reporter.buried(r.abort, d, exchange.HostOf(r.setup.Load().service.Endpoint))
 	r.stats.dead.Add(1)
 }
 

@@ -122,7 +122,7 @@ func (t *tags) open(files []render.File) ([]exchange.Insert, error) {
 // unopened has a delivery come again whose recording could not be opened, or was
 // another one meanwhile: nothing was sent.
 func (r turn) unopened(fault error) {
-	r.tell.descriptors.Note(fault)
-	r.tell.log.LogAttrs(r.abort, slog.LevelWarn, "recording not opened", append(r.d.logAttrs(), slog.Any("err", fault), repeat.Key(r.name))...)
+	r.reporter.descriptors.Note(fault)
+	r.reporter.log.LogAttrs(r.abort, slog.LevelWarn, "recording not opened", append(r.d.logAttrs(), slog.Any("err", fault), repeat.Key(r.name))...)
 	r.setAside(recordingRest)
 }

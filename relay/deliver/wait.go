@@ -47,7 +47,7 @@ func (r *runner) keep(d *delivery, w *wait, delay time.Duration) {
 func (r *runner) due(d *delivery) {
 	r.mu.Lock()
 	if r.buffer.end(d) {
-		r.buffer.putBack(d)
+		r.buffer.toFront(d)
 	}
 	r.mu.Unlock()
 	r.dispatch()
@@ -63,14 +63,14 @@ func (r *runner) expire(now time.Time) {
 	}
 	r.asked.forget(now)
 	expired := r.buffer.before(now.Add(-s.service.MaxAge))
-	r.settling += len(expired)
+	r.storing += len(expired)
 	r.work.Add(len(expired))
 	r.mu.Unlock()
 	var burials sync.WaitGroup // together, for the queue writes them together
 	for _, d := range expired {
 		burials.Go(func() {
 			turn{r, s, d}.bury(verdict{outcome: Dead, reason: ReasonExpired, status: d.status, err: expiredText(s)})
-			dispatcher{r}.settled()
+			dispatcher{r}.stored()
 		})
 	}
 	burials.Wait()
