@@ -174,3 +174,22 @@ func woven(a, b []ami.Message, late time.Duration) []ami.Message {
 	slices.SortStableFunc(all, func(a, b ami.Message) int { return a.Stamp().Compare(b.Stamp()) })
 	return all
 }
+
+// TestPhonesOfAnyName has queues call phones whose names say nothing, behind
+// Local channels, as Wazo's and MikoPBX's do, and whose states are hints: they
+// ring, speak and are missed like all others.
+func TestPhonesOfAnyName(t *testing.T) {
+	d := dialect{say: inTurn(
+		replacing(`^PJSIP/(20[12])$`, "hint:$1@ext-local"),
+		replacing(`^PJSIP/(20[12])-`, "PJSIP/igbr8v3f_$1-WS-"))}
+	device := replacing(`^PJSIP/(20[12])$`, "PJSIP/igbr8v3f_$1-WS")
+	for _, name := range []string{
+		"local", "local-n", "chain-of-locals", "two-locals-ring", "the-caller-gives-up", "internal-to-a-queue", "the-member-rejects-and-is-asked-again",
+		"local-n-the-agent-hangs-up", "one-of-two-locals-rejects", "an-announcement-to-the-agent", "passed-on-to-the-same-queue", "a-queue-behind-a-local-channel",
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := wanted(t, "testdata/calls")[name].said(device)
+			want.hold(t, playShape(t, testMachine(), "testdata/calls/"+name, d.change))
+		})
+	}
+}

@@ -113,6 +113,25 @@ func (g graph) called(l *leg) *leg {
 	return g.through(l, func(half *leg) *leg { return prefer(g.dialledBy(half), (*leg).answered) })
 }
 
+// before returns the Local channels that stand for a leg that is called, the
+// nearest first: none of them is in conversation, or a caller's.
+func (g graph) before(l *leg) (found []*leg) {
+	for range 16 {
+		if l.Dial == nil {
+			break
+		}
+		by := g.legs[l.Dial.By]
+		if by == nil || !by.local() || by.Caller || by.ID == by.call.ID {
+			break
+		}
+		if l = g.other(by); l == nil || l.Caller || l.ID == l.call.ID || l.Bridge != "" {
+			break
+		}
+		found = append(found, l)
+	}
+	return found
+}
+
 // dialledBy returns those whom a leg calls.
 func (g graph) dialledBy(l *leg) []*leg {
 	return g.those(func(x *leg) bool { return x.Dial != nil && x.Dial.By == l.ID && !x.Gone })

@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -111,9 +112,11 @@ func (t *ledger) reaches(c *call, to *leg) {
 	}
 }
 
-// phone reports whether a leg is of an agent's phone.
+// phone reports whether a leg is of an agent's phone: one that a queue calls,
+// whatever stands between, or that is known as one.
 func (t *ledger) phone(l *leg) bool {
-	return !l.local() && (l.Offer != nil || l.Segment != nil && l.Segment.Queue != "" || t.phones.is(l.device()))
+	offered := func(x *leg) bool { return x.Offer != nil }
+	return !l.local() && (offered(l) || l.Segment != nil && l.Segment.Queue != "" || t.phones.is(l.device()) || slices.ContainsFunc(t.before(l), offered))
 }
 
 // start raises call_start, with the direction that is known or likely by now.
@@ -191,6 +194,9 @@ func (t *ledger) transfer(l *leg, to *call, at time.Time) {
 		return
 	}
 	delete(t.calls, from.ID) // it was no call, but a way into another
+	for _, l := range from.Legs {
+		t.addLeg(l, to)
+	}
 }
 
 // end closes a call that has no leg left.
@@ -230,12 +236,12 @@ func (t *ledger) bound() {
 	if len(t.calls) < maxCalls {
 		return
 	}
-	var oldest *call
-	for _, c := range t.calls {
-		if oldest == nil || older(c.ID, oldest.ID) {
-			oldest = c
+	oldest := slices.MinFunc(slices.Collect(maps.Values(t.calls)), func(a, b *call) int {
+		if older(a.ID, b.ID) {
+			return -1
 		}
-	}
+		return 1
+	})
 	t.forget(oldest)
 	delete(t.calls, oldest.ID)
 	t.Miss("more than %d calls in progress", maxCalls)

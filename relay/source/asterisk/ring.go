@@ -43,7 +43,7 @@ func (t *rings) ringAll(c *call) {
 // calls it.
 func (t *rings) ring(l *leg) {
 	d := l.Dial
-	if d == nil || d.Rang || d.Answered || !d.End.IsZero() || l.Gone || l.local() || !t.phone(l) {
+	if d == nil || d.Rang || d.Answered || !d.End.IsZero() || l.Gone || !t.phone(l) {
 		return
 	}
 	o, known := t.ringer(l)
@@ -63,25 +63,16 @@ func (t *rings) ring(l *leg) {
 // ringer says for which queue and agent a phone rings: whatever Local channels
 // stand between. It is not known while one of them is not called yet.
 func (t *rings) ringer(l *leg) (o offer, known bool) {
-	l.Dial.through = nil
-	for x := l; ; {
-		if x.Offer != nil {
+	l.Dial.through = t.before(l)
+	for _, x := range append([]*leg{l}, l.Dial.through...) {
+		switch {
+		case x.Offer != nil:
 			return *x.Offer, true
-		}
-		by := t.legs[x.Dial.By]
-		if by == nil || !by.local() || by.Caller || by.ID == by.call.ID {
-			return t.itself(l), true
-		}
-		first := t.other(by)
-		if first == nil || first.Caller || first.ID == first.call.ID || first.Bridge != "" {
-			return t.itself(l), true
-		}
-		if first.Dial == nil && first.Offer == nil {
+		case x.Dial == nil:
 			return offer{}, false
 		}
-		l.Dial.through = append(l.Dial.through, first)
-		x = first
 	}
+	return t.itself(l), true
 }
 
 // dialEnd notes how a call to a leg ended.

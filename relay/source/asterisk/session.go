@@ -36,14 +36,13 @@ const (
 
 // session is one connection to Asterisk.
 type session struct {
-	source   *Source
-	reason   string    // of the gap before it
-	from     time.Time // since when nothing was heard
-	began    time.Time // logged in, by this machine's clock
-	resumed  bool      // Asterisk's clock is known
-	settled  bool      // the gap before it is told
-	channels []ami.Message
-	queues   []ami.Message
+	source  *Source
+	reason  string                   // of the gap before it
+	from    time.Time                // since when nothing was heard
+	began   time.Time                // logged in, by this machine's clock
+	resumed bool                     // Asterisk's clock is known
+	settled bool                     // the gap before it is told
+	lists   map[string][]ami.Message // of what was asked for, by ActionID
 }
 
 // Settled implements [source.Session].
@@ -160,26 +159,14 @@ func (n *session) resume(m *machine, stamp time.Time) []source.Event {
 	return nil
 }
 
-// collect keeps what belongs to the lists that were asked for, and reports
-// whether the event does.
+// collect keeps what belongs to the lists that were asked for, but no more than
+// any Asterisk has, and reports whether the event does.
 func (n *session) collect(m ami.Message) bool {
-	switch {
-	case m.Event() == "CoreShowChannel" && m.Get("ActionID") == channelsID:
-		n.channels = bounded(n.channels, m)
-	case m.Get("ActionID") == queuesID:
-		n.queues = bounded(n.queues, m)
-	default:
-		return m.Get("ActionID") != "" && m.Event() != "UserEvent"
+	id := m.Get("ActionID")
+	if asked := id == queuesID || id == channelsID && !n.listed(m); asked && !n.settled && len(n.lists[id]) < maxListed {
+		n.lists[id] = append(n.lists[id], m)
 	}
-	return true
-}
-
-// bounded appends to a list, but no more than any Asterisk has.
-func bounded(list []ami.Message, m ami.Message) []ami.Message {
-	if len(list) == maxListed {
-		return list
-	}
-	return append(list, m)
+	return id != "" && m.Event() != "UserEvent"
 }
 
 // due reports whether the gap before the session can be told: Asterisk has
@@ -199,9 +186,9 @@ func (n *session) refused(m ami.Message) bool {
 // settle tells the gap.
 func (n *session) settle(m *machine, last ami.Message) []source.Event {
 	n.settled = true
-	defer func() { n.channels, n.queues = nil, nil }()
+	defer clear(n.lists)
 	if n.listed(last) {
-		return afterGap{m}.reconcile(n.reason, n.from, n.channels, n.queues)
+		return afterGap{m}.reconcile(n.reason, n.from, n.lists[channelsID], n.lists[queuesID])
 	}
 	return afterGap{m}.unreconciled(n.reason, n.from)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"callrelay/relay/source"
+	"callrelay/relay/source/asterisk/ami"
 )
 
 // Source collects the events of one Asterisk. Run it once.
@@ -17,7 +18,7 @@ type Source struct {
 func New(o source.Options) *Source {
 	s := &Source{o: o, machine: newMachine(o.Config.Name, o.Config.Queues, o.Config.Phones, o.Recordings())}
 	s.Collector = source.New(o, s.machine, func(reason string, from time.Time) source.Session {
-		return &session{source: s, reason: reason, from: from}
+		return &session{source: s, reason: reason, from: from, lists: map[string][]ami.Message{}}
 	})
 	return s
 }
