@@ -5,6 +5,9 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"callrelay/queue/engine"
+	"callrelay/queue/record"
 )
 
 // maxFollowers is how many entries of an ordered lane may wait in memory
@@ -16,6 +19,7 @@ const maxFollowers = 512
 // parked, and the later ones follow.
 type chain struct {
 	turns     int        // entries that have the turn; more than one only after the lane became ordered
+	held      bool       // that of the first follower is held back until it is parked
 	followers []follower // ascending
 }
 
@@ -25,7 +29,8 @@ type order struct {
 	l         *Lane
 	chains    map[string]*chain // by call; nil: the lane is not ordered
 	following int               // entries in memory that wait in chains
-	spilling  bool              // some of them are being parked
+	spilling  bool              // some of them are being parked,
+	spilled   map[*Entry]bool   // these
 	restored  uint64            // see awaitsEarlier
 }
 
@@ -187,7 +192,22 @@ func (o *order) crowded() bool { return o.spilling && o.following >= 2*maxFollow
 // sequences. When they cannot be parked it leaves the lane crowded for a while,
 // else a full queue would end up in memory.
 func (o *order) spill(ctx context.Context) {
+	waiting := o.beginSpill()
+	items, err := o.l.q.parking.park(waiting, behind)
+	o.endSpill(waiting, items)
+	if err != nil {
+		engine.Pause(ctx, retryRead)
+	}
 	o.l.mu.Lock()
+	o.spilling = false
+	o.l.mu.Unlock()
+	o.l.poke()
+}
+
+// beginSpill returns the followers that wait in memory, and holds them back.
+func (o *order) beginSpill() []*Entry {
+	o.l.mu.Lock()
+	defer o.l.mu.Unlock()
 	var waiting []*Entry
 	for _, c := range o.chains {
 		for _, f := range c.followers {
@@ -196,21 +216,26 @@ func (o *order) spill(ctx context.Context) {
 			}
 		}
 	}
-	o.l.mu.Unlock()
+	o.spilled = record.SetOf(waiting)
 	slices.SortFunc(waiting, bySeq)
-	items, err := o.l.q.parking.park(waiting, behind)
-	if err != nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(retryRead):
-		}
-	}
+	return waiting
+}
+
+// endSpill takes up the followers as they are now, parked or not, and lets those
+// go that got their turn meanwhile.
+func (o *order) endSpill(waiting []*Entry, items []*parked) {
 	o.l.mu.Lock()
-	if err == nil {
+	defer o.l.mu.Unlock()
+	if items != nil {
 		o.replaceFollowers(waiting, items)
 	}
-	o.spilling = false
-	o.l.mu.Unlock()
+	o.spilled = nil
+	for call, c := range o.chains {
+		if c.held {
+			c.held = false
+			o.advance(call)
+		}
+	}
 	o.l.poke()
 }
 
@@ -218,7 +243,7 @@ func (o *order) spill(ctx context.Context) {
 func behind(e *Entry) Parking { return Parking{Attempts: e.Attempts, Due: time.UnixMilli(0)} }
 
 // replaceFollowers puts parked entries in the places of those in memory. One
-// that got its turn meanwhile stays where it is, and its copy goes.
+// that is no follower any more stays where it is, and its copy goes.
 func (o *order) replaceFollowers(entries []*Entry, items []*parked) {
 	for i, e := range entries {
 		c := o.chains[e.Call]
@@ -239,7 +264,9 @@ func (o *order) replaceFollowers(entries []*Entry, items []*parked) {
 	}
 }
 
-// advance gives the turn of a call to its next follower.
+// advance gives the turn of a call to its next follower. One that is being parked
+// waits for that: delivered meanwhile, it would come again after a crash, for
+// nothing tells its copy in RETRY from what is owed.
 func (o *order) advance(call string) {
 	c := o.chains[call]
 	if c == nil {
@@ -254,8 +281,11 @@ func (o *order) advance(call string) {
 		return
 	}
 	next := c.followers[0]
-	c.followers = slices.Delete(c.followers, 0, 1)
 	c.turns++
+	if c.held = o.spilled[next.entry]; c.held {
+		return
+	}
+	c.followers = slices.Delete(c.followers, 0, 1)
 	o.unfollow(next)
 	o.promote(next)
 	o.l.poke()

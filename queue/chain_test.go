@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,6 +119,40 @@ func TestFollowersWaitForAHeadThatWasNotParked(t *testing.T) {
 	for n := range 1100 {
 		e := next(t, l, 1)[0]
 		if want := fmt.Sprintf("stuck/%d", n); e.ID != want {
+			t.Fatalf("got %s, want %s", e.ID, want)
+		}
+		e.Finish()
+	}
+	none(t, l)
+}
+
+// TestAFollowerIsNotDeliveredWhileItIsParked: a crash just then would leave its
+// copy in RETRY, and deliver that, too.
+func TestAFollowerIsNotDeliveredWhileItIsParked(t *testing.T) {
+	t.Parallel()
+	q, l := ordered(t, t.TempDir())
+	const n = maxFollowers + 100
+	var busy []record.Record
+	for i := range n {
+		busy = append(busy, ofCall("busy", i))
+	}
+	q.store.Retry.CommitMu.Lock()
+	park := sync.OnceFunc(q.store.Retry.CommitMu.Unlock)
+	defer park()
+	write(t, q, busy...)
+	head := next(t, l, 1)[0]
+	eventually(t, "the followers are being parked", func() bool {
+		none(t, l)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.order.spilled != nil
+	})
+	head.Finish()
+	none(t, l)
+	park()
+	for i := 1; i < n; i++ {
+		e := next(t, l, 1)[0]
+		if want := fmt.Sprintf("busy/%d", i); e.ID != want {
 			t.Fatalf("got %s, want %s", e.ID, want)
 		}
 		e.Finish()
