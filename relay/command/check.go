@@ -68,9 +68,13 @@ func (a *app) check(_ context.Context, strict bool) error {
 	return err
 }
 
-func plural(n int, noun string) string {
+// plural is a number and what it counts; many is the plural, where it is not the
+// singular with an s.
+func plural(n int, one string, many ...string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, append(many, one+"s")[0])
 }
+
+func deliveries(n int) string { return plural(n, "delivery", "deliveries") }

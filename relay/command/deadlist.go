@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,10 +77,10 @@ func (t *letterList) end(f web.Filter, err error) error {
 func letterCells(l web.Letter) []string {
 	status := "-"
 	if l.Status != 0 {
-		status = number(l.Status)
+		status = strconv.Itoa(l.Status)
 	}
 	return []string{
-		fmt.Sprint(l.Seq), l.Buried.Local().Format(time.DateTime), l.Reason, status, number(l.Attempts), l.Service,
+		fmt.Sprint(l.Seq), l.Buried.Local().Format(time.DateTime), l.Reason, status, strconv.Itoa(l.Attempts), l.Service,
 	}
 }
 

@@ -98,13 +98,13 @@ func (a *app) printFindings(found []web.Finding, asJSON bool) {
 		return
 	}
 	p := a.painter()
-	paint := map[string]func(string) string{"ok": p.good, "warning": p.warn, "fault": p.bad}
+	colours := map[string]string{"ok": green, "warning": yellow, "fault": red}
 	wide := 0
 	for _, f := range found {
 		wide = max(wide, len(f.What))
 	}
 	for _, f := range found {
-		a.printf("%s  %-*s  %s\n", paint[f.Level](fmt.Sprintf("%-7s", f.Level)), wide, f.What, f.Text)
+		a.printf("%s  %-*s  %s\n", p.in(colours[f.Level], fmt.Sprintf("%-7s", f.Level)), wide, f.What, f.Text)
 		if f.Do != "" {
 			a.printf("%*s  try: %s\n", wide+9, "", f.Do)
 		}

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,7 @@ func (a *app) printEdges(edges []edgeStatus, now time.Time) {
 		} else if e.State == queue.EdgeLinked {
 			state = p.good(e.State)
 		}
-		t.add(e.Name, state, number(e.Waiting), p.count(e.Dead), web.Age(e.Oldest, now), web.Age(e.Seen, now), e.Version, joined(e.note()))
+		t.add(e.Name, state, strconv.Itoa(e.Waiting), p.count(e.Dead), web.Age(e.Oldest, now), web.Age(e.Seen, now), e.Version, joined(e.note()))
 	}
 	a.printf("%s, %d away, %d waiting, %s\n\n", plural(len(edges), "edge"), away, waiting, plural(dead, "dead letter"))
 	t.print(a.out)

@@ -78,16 +78,16 @@ func (a *app) hubReplay(ctx context.Context, f deadFlags, args []string) error {
 		return err
 	}
 	defer h.Close()
+	done, n := "replayed", 0
 	if f.dryRun {
-		n := 0
-		if err := h.Letters(ctx, f.hub, daemon.LetterFilter(filter), func(queue.EdgeLetter) bool { n++; return true }); err != nil {
-			return explainEdge(err)
-		}
-		a.printf("edge %s would have replayed %s\n", f.hub, plural(n, "dead letter"))
-		return nil
+		done = "would have replayed"
+		err = h.Letters(ctx, f.hub, daemon.LetterFilter(filter), func(queue.EdgeLetter) bool { n++; return true })
+	} else {
+		n, err = h.Replay(ctx, f.hub, daemon.LetterFilter(filter), a.progress(done, 0))
 	}
-	n, err := h.Replay(ctx, f.hub, daemon.LetterFilter(filter), a.progress("replayed", 0))
-	a.printf("edge %s replayed %s\n", f.hub, plural(n, "dead letter"))
+	if err == nil || n > 0 {
+		a.printf("edge %s %s %s\n", f.hub, done, plural(n, "dead letter"))
+	}
 	return explainEdge(err)
 }
 

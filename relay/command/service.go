@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,13 +81,6 @@ func (a *app) completeOrphan(cmd *cobra.Command, _ []string, _ string) ([]string
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-func deliveries(n int) string {
-	if n == 1 {
-		return "1 delivery"
-	}
-	return fmt.Sprintf("%d deliveries", n)
 }
 
 func (a *app) replayCommand() *cobra.Command {

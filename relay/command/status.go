@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -179,22 +180,14 @@ func (a *app) printServices(services []web.Service, now time.Time, p painter) {
 			name = ""
 		}
 		t.add(
-			name, p.state(s.State), p.state(s.Breaker), number(s.Owed()), web.Age(s.Oldest, now),
+			name, p.state(s.State), p.state(s.Breaker), strconv.Itoa(s.Owed()), web.Age(s.Oldest, now),
 			fmt.Sprintf("%.0f", s.PerMinute), web.Latency(s.P99), p.count(s.DeadLetters()),
 		)
 		if s.ForRecording > 0 {
-			t.add("  " + counted(s.ForRecording, "delivery waits for its recording", "deliveries wait for their recordings"))
+			t.add("  " + plural(s.ForRecording, "delivery waits for its recording", "deliveries wait for their recordings"))
 		}
 	}
 	t.print(a.out)
-}
-
-// counted is a number with the word that goes with it.
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return number(n) + " " + many
 }
 
 func (a *app) printGone(st web.Status) {

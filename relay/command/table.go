@@ -122,7 +122,7 @@ func (p painter) count(n int) string {
 	if n == 0 {
 		return "0"
 	}
-	return p.bad(number(n))
+	return p.bad(strconv.Itoa(n))
 }
 
 func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.out, format, args...) }
@@ -134,8 +134,6 @@ func jsonTo(w io.Writer, indent string) *json.Encoder {
 	e.SetIndent("", indent)
 	return e
 }
-
-func number(n int) string { return strconv.Itoa(n) }
 
 // joined joins what there is of parts.
 func joined(parts ...string) string {

@@ -147,11 +147,18 @@ func (p operator) known(service string) error {
 	if slices.Contains(names, service) {
 		return nil
 	}
-	near := config.Nearest(service, names)
-	if near != "" {
+	if near := config.Nearest(service, names); near != "" {
 		return fmt.Errorf("%w: %q (did you mean %q?)", web.ErrNoService, service, near)
 	}
 	return fmt.Errorf("%w: %q", web.ErrNoService, service)
+}
+
+// configured is an error for a service that is not in relay.toml.
+func (p operator) configured(service string) error {
+	if p.table().Service(service) != nil {
+		return nil
+	}
+	return cmp.Or(p.known(service), fmt.Errorf("%w: service %q is not configured", web.ErrRefused, service))
 }
 
 func (p operator) change(ctx context.Context, service, change, why string) (int, error) {
@@ -183,8 +190,8 @@ func (p operator) dropService(ctx context.Context, service string) (int, error) 
 
 // resend puts deliveries of a configured service back.
 func (p operator) resend(ctx context.Context, f web.Filter, dry bool, each func(int)) (web.Resent, error) {
-	if p.table().Service(f.Service) == nil {
-		return web.Resent{}, cmp.Or(p.known(f.Service), fmt.Errorf("%w: service %q is not configured", web.ErrRefused, f.Service))
+	if err := p.configured(f.Service); err != nil {
+		return web.Resent{}, err
 	}
 	a := queue.Again{Service: f.Service, Call: f.Call, Since: f.Since, Until: f.Until, ID: func(body []byte) string {
 		var a web.Attempt
@@ -312,8 +319,8 @@ func Letter(l queue.Letter) web.Letter {
 
 // test makes one attempt at a service outside the queue.
 func (p operator) test(ctx context.Context, service string, event []byte) (web.Transcript, error) {
-	if p.table().Service(service) == nil {
-		return web.Transcript{}, cmp.Or(p.known(service), fmt.Errorf("%w: service %q is not configured", web.ErrRefused, service))
+	if err := p.configured(service); err != nil {
+		return web.Transcript{}, err
 	}
 	events, err := DecodeEvent(p.table().Config, event)
 	if err != nil {

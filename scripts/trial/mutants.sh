@@ -13,7 +13,7 @@ cd "$work" || exit 1
 survivors=0 mutants=0
 
 # try FILE NAME PACKAGE... runs the tests on what FILE has become, a package at a
-# time until one fails, and puts it back.
+# time until one fails, and puts it back. A package may have flags behind it.
 try() {
   local file=$1 name=$2 package caught=
   shift 2
@@ -23,7 +23,7 @@ try() {
   fi
   mutants=$((mutants + 1))
   for package; do
-    go test -failfast "$package" >/dev/null 2>&1 || { caught=1 && break; }
+    go test -failfast $package >/dev/null 2>&1 || { caught=1 && break; }
   done
   if [ -z "$caught" ]; then
     echo "$file: $name: SURVIVES ($*)" && survivors=$((survivors + 1))
@@ -57,6 +57,36 @@ parts() {
   done
 }
 
+# words FILE BEGIN PATTERN PACKAGE...: without each match of PATTERN, of which a line
+# may have many, from the line with BEGIN to the end of that declaration.
+words() {
+  local file=$1 begin=$2 pattern=$3 n=1 word
+  shift 3
+  [[ $file == *$part* ]] || return
+  cp "$file" original
+  while word=$(one "$begin" "$pattern" $n original 2>&1 >"$file") && [ -n "$word" ]; do
+    try "$file" "without $word" "$@"
+    n=$((n + 1))
+  done
+  cp original "$file"
+}
+
+# one BEGIN PATTERN N FILE prints FILE without the Nth match, and that to stderr.
+one() {
+  begin=$1 pattern=$2 n=$3 awk '
+    $0 ~ ENVIRON["begin"] { on = 1 }
+    on { rest = $0; $0 = ""
+      while (match(rest, ENVIRON["pattern"])) {
+        word = substr(rest, RSTART, RLENGTH)
+        if (++k == ENVIRON["n"]) { print word >"/dev/stderr"; word = "" }
+        $0 = $0 substr(rest, 1, RSTART - 1) word
+        rest = substr(rest, RSTART + RLENGTH)
+      }
+      $0 = $0 rest }
+    /^[})]/ { on = 0 }
+    { print }' "$4"
+}
+
 call=./relay/call
 rows relay/call/vocabulary.go '^var vocabulary' '^\t\t[a-zT].*(\),|\)\.)$|^\t\tTag' $call
 rows relay/call/vocabulary.go '^var operational' '^\t[a-z]+\("' $call
@@ -76,6 +106,22 @@ parts config/service.go ' default:"[^"]*"' '' ./config
 parts config/config.go ' default:"[^"]*"' '' ./config
 parts config/service.go ',body`' '`' ./relay/route
 parts config/binding.go ',scope`' '`' ./config ./relay/route
+parts config/service.go ' part:"[a-z]+"' '' ./config ./relay/deliver
+for file in config/config.go config/service.go; do
+  parts $file ' secret:"[a-z]+"' '' ./config
+done
+words config/service.go '^func JWTAlgs' '"[A-Z]+[0-9]+", ' ./config
+rows config/secrets.go '^var secretKinds' '^\t"' ./config
+words config/fingerprint.go '^const SecretNames' '[a-z]+\|' ./config ./relay/deliver
+rows config/check_body.go '^var ownHeaders' '^\t"' ./config
+rows config/nearest.go '^var elsewhere' '^\t"' ./config
+rows config/value.go '^var sizeUnits' '^\t\{' ./config
+rows config/service.go '^type Auth struct' '^\t[A-Z]' ./config ./relay/exchange
+
+nets='./relay/exchange -run Guard|Disguise|Metadata'
+rows relay/exchange/nets.go '^var metadataNets' '^\t"' "$nets"
+rows relay/exchange/nets.go '^var metadataNames' '^\t"' "$nets"
+rows relay/exchange/nets.go '^var privateNets' '^\t\{' "$nets"
 
 rows relay/deliver/judge.go '^var reasons' '^\t\{' ./relay/deliver
 rows relay/deliver/state.go '^var serviceStates' '^\t\{' ./relay/deliver
@@ -84,6 +130,17 @@ parts relay/deliver/state.go '(Well|Ill), "' 'Doubtful, "' ./relay/deliver
 rows relay/deliver/tags.go '^var given' '^\t"' ./relay/deliver
 parts relay/deliver/judge.go '"[245]xx", ' '' ./relay/deliver
 parts relay/deliver/judge.go 'class(Timeout|Connect|TLS|Fault), ' '' ./relay/deliver
+words relay/deliver/soap.go '^var held' '"[a-z]+",' './relay/deliver -run SOAP|Soap|Fault'
+
+rows relay/recordings/kind.go '^var kinds' '^\t\{' ./relay/recordings
+rows relay/recordings/kind.go '^var magic' '^\t\{' ./relay/recordings
+words relay/recordings/metrics.go '^func newMetrics' '(Outcome[A-Z][a-z]+|[2-5][0-9][0-9]), ' ./relay/recordings ./relay/daemon
+words relay/intake/metrics.go '^func newMetrics' 'reason[A-Z][A-Za-z]+,' ./relay/intake ./relay/daemon
+words relay/web/verdict.go '^func Verdicts' '(Healthy|Degraded|HeldUp), ' ./relay/web
+rows relay/web/advice.go '^var advice' '^\t\{' ./relay/web
+rows relay/web/advice.go '^var statusAdvice' '^\t[0-9]' ./relay/web
+words relay/manual/manual.go '^func Topics' '"[a-z]+", ' ./relay/manual ./relay/command
+words relay/command/help.go '^func groups' '\(\*app\)\.[a-z]+Command, ' './relay/command -run Help|Manual'
 
 echo "$mutants mutants, $survivors of them not caught"
 [ $survivors -eq 0 ]
