@@ -57,6 +57,11 @@ faults:
 strangers:
     STRANGERS=long go test -count=1 -v ./scripts/trial/strangers
 
+# play to the relay what a FreeSWITCH said, with cuts, stalls, restarts and kills
+eventsocket:
+    EVENTSOCKET=long go test -count=1 -v ./scripts/trial/eventsocket
+    EVENTSOCKET=long go test -count=1 -run TestGaps ./relay/source/freeswitch
+
 # run beside a real Asterisk with SIPp callers and agents; needs root, apt and ../shared/tools/callserver
 callserver *args:
     scripts/trial/callserver/run.sh {{args}}

@@ -112,8 +112,8 @@ type Gap struct {
 	Ended   int    `json:"segments_ended"`    // known before, over now: delivered without their end
 	Found   int    `json:"segments_found"`    // in progress now, not known before: their beginning is missing
 	Missing int    `json:"segments_missing"`  // began and ended unseen, as the call server counts
-	Abandon int    `json:"abandons_missing"`  // callers who gave up unseen, likewise
-	Unheard int    `json:"channels_unheard"`  // further channels made and gone unheard, at most: each may have been a phone in conversation
+	Abandon int    `json:"abandons_missing"`  // callers who gave up unseen, likewise, or may have
+	Unheard int    `json:"channels_unheard"`  // further channels gone unheard, at most: each may have been a phone in conversation
 	Dropped int    `json:"events_dropped"`    // turned, but the relay took none and the spool was full
 	Checked bool   `json:"channels_compared"` // whether the call server told which channels are alive
 }

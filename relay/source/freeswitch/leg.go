@@ -71,14 +71,29 @@ type stay struct {
 	N             int
 	Queue, Member string
 	Joined, Left  time.Time // Left is zero while it waits
+	After         time.Time // the end of the stay before
 	Answered      bool
 	Result        string
 }
+
+// open reports whether the caller still waits, as far as is known.
+func (v *stay) open() bool { return v != nil && !v.Answered && v.Left.IsZero() }
+
+// within reports whether a moment that is cut to the second is after the start.
+func (v *stay) within(at time.Time) bool { return !at.Before(v.Joined.Truncate(time.Second)) }
 
 func (l *leg) loopback() bool { return loopback(l.Channel) }
 
 // open reports whether the leg's segment goes on.
 func (l *leg) open() bool { return l.Segment != nil && l.Segment.End.IsZero() && !l.Segment.Lost }
+
+// peer is who is in the leg's segment.
+func (l *leg) peer() string {
+	if l.Segment == nil {
+		return ""
+	}
+	return l.Segment.Peer
+}
 
 // end ends the segment of the leg, if it goes on.
 func (l *leg) end(at time.Time) {

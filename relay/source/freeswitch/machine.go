@@ -64,7 +64,11 @@ func (m *machine) apply(ev esl.Event, at time.Time) []source.Event {
 	if name, id := ev.Name(), ev.Get("Unique-ID"); name == ccEvent {
 		m.callcenter(ev, at)
 	} else if id != "" && slices.Contains(channelEvents, name) {
-		m.channel(m.leg(id, ev, at), ev, at)
+		known := m.legs[id] != nil
+		if l := m.leg(id, ev, at); l != nil && !known {
+			m.ring(l)
+		}
+		m.channel(m.legs[id], ev, at)
 	}
 	m.settle(at)
 	return m.Raised()
@@ -76,8 +80,6 @@ func (m *machine) channel(l *leg, ev esl.Event, at time.Time) {
 		return
 	}
 	switch ev.Name() {
-	case "CHANNEL_CREATE":
-		m.ring(l, at)
 	case "CHANNEL_BRIDGE":
 		m.bridge(m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], at)
 	case "CHANNEL_UNBRIDGE":
@@ -100,7 +102,7 @@ func (m *machine) channel(l *leg, ev esl.Event, at time.Time) {
 
 // ring takes a leg that is called. It tells the direction of a call that a
 // phone made.
-func (m *machine) ring(l *leg, at time.Time) {
+func (m *machine) ring(l *leg) {
 	c := m.calls[l.Call]
 	if l.Owner || l.loopback() || c == nil {
 		return
@@ -113,7 +115,7 @@ func (m *machine) ring(l *leg, at time.Time) {
 	if device := cmp.Or(l.Device, l.Agent); !slices.Contains(c.Rang, device) {
 		c.Rang = append(c.Rang, device)
 	}
-	m.ringing("agent_ring", c, l, "", at)
+	m.ringing("agent_ring", c, l, "", l.Created)
 }
 
 // hangup ends a leg. What explains the end comes with the leg's last event.
@@ -153,6 +155,7 @@ func (m *machine) complete(l *leg, ev esl.Event) {
 	}
 	if c := m.calls[l.Call]; c != nil && l.Owner {
 		c.Complete = true
+		m.resolve(c, ev)
 		c.Doubt = c.Doubt || conferred(variable)
 		c.Cause = cmp.Or(variable("originate_failed_cause"), variable("last_bridge_hangup_cause"), c.Cause, variable("hangup_cause"))
 	}
@@ -206,11 +209,11 @@ func (m *machine) close(owner *leg, overdue bool) bool {
 	if c == nil {
 		return true
 	}
-	if v := c.Visit; v != nil && !v.Answered && v.Left.IsZero() {
+	if v := c.Visit; v.open() {
 		if !overdue {
 			return false
 		}
-		m.leave(c, source.LeftHangup, c.End)
+		m.leave(c, cmp.Or(v.Result, source.LeftHangup), c.End)
 	}
 	if c.Segments > 0 {
 		if !overdue {

@@ -21,8 +21,18 @@ func heard(t testing.TB, scenario string) []esl.Event {
 // parsed are the events in a text from the wire.
 func parsed(t testing.TB, text []byte) []esl.Event {
 	t.Helper()
-	in := bufio.NewReader(bytes.NewReader(text))
 	var all []esl.Event
+	for _, body := range unwrapped(t, text) {
+		all = append(all, esl.Parse(body))
+	}
+	return all
+}
+
+// unwrapped are their bodies.
+func unwrapped(t testing.TB, text []byte) []string {
+	t.Helper()
+	in := bufio.NewReader(bytes.NewReader(text))
+	var all []string
 	for {
 		h, err := textproto.NewReader(in).ReadMIMEHeader()
 		if errors.Is(err, io.EOF) {
@@ -39,7 +49,7 @@ func parsed(t testing.TB, text []byte) []esl.Event {
 		if _, err := io.ReadFull(in, body); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, esl.Parse(string(body)))
+		all = append(all, string(body))
 	}
 }
 

@@ -16,6 +16,8 @@ type registry struct {
 	phones []string // patterns; empty: every user of the directory
 	legs   map[string]*leg
 	calls  map[string]*call
+	census census
+	unseen int // stays in queues of which nothing more is known
 }
 
 // leg returns the leg an event speaks of, made known if it was not. One that
@@ -43,10 +45,11 @@ func (m *registry) learn(l *leg, ev esl.Event) {
 	if l.Device == "" {
 		l.Device = deviceOf(ev)
 	}
-	if ev.Get("variable_cc_side") == "agent" && l.Agent == "" {
+	l.Standby = l.Standby || ev.Get("variable_cc_agent_type") == "uuid-standby"
+	if ev.Get("variable_cc_side") == "agent" && (l.Agent == "" || l.Standby) {
 		l.Queue, l.Agent, l.Member = queueName(ev.Get("variable_cc_queue")), ev.Get("variable_cc_agent"), ev.Get("variable_cc_member_session_uuid")
 		if member := m.legs[l.Member]; member != nil {
-			m.waits(m.calls[member.Call], ev)
+			m.waitsBy(m.calls[member.Call], ev)
 		}
 	}
 	name := cmp.Or(ev.Get("variable_relay_agent_username"), ev.Get("variable_effective_caller_id_name"))
@@ -75,6 +78,7 @@ func (m *registry) newLeg(id string, ev esl.Event, at time.Time) *leg {
 	}
 	m.bound()
 	m.legs[id] = l
+	m.census.hear(ev, at)
 	m.learn(l, ev)
 	if l.By = ev.Get("variable_originating_leg_uuid"); ev.Get("Other-Type") == "originator" && l.By == "" {
 		l.By = ev.Get("Other-Leg-Unique-ID")
@@ -86,6 +90,8 @@ func (m *registry) newLeg(id string, ev esl.Event, at time.Time) *leg {
 		l.Call = l.By // not heard of
 	case member != nil:
 		l.Call = member.Call
+	case l.Member != "" && !l.Standby:
+		l.Call = l.Member // not heard of yet
 	case half != nil:
 		m.follow(l, half)
 	case l.loopback():
@@ -221,6 +227,12 @@ func (m *registry) promote(l *leg) *leg {
 	}
 	m.calls[l.ID] = c
 	return l
+}
+
+// calledBy reports whether a leg was called by another one.
+func (m *registry) calledBy(id, by string) bool {
+	l := m.legs[id]
+	return l != nil && l.By == by
 }
 
 // consults reports whether a phone has a caller on another line meanwhile.

@@ -23,6 +23,8 @@ const (
 const (
 	askChannels = "show channels as json"
 	askAgents   = "callcenter_config agent list"
+	askCore     = "global_getvar core_uuid"
+	askStatus   = "status"
 	askPing     = "uptime"
 )
 
@@ -67,7 +69,12 @@ func (n *session) ask() error {
 	if err := n.conn.Send("event plain HEARTBEAT " + strings.Join(channelEvents, " ") + " CUSTOM " + ccEvent); err != nil {
 		return err
 	}
-	return errors.Join(n.api(askChannels), n.api(askAgents))
+	for _, command := range []string{askCore, askStatus, askChannels, askAgents} { // what is counted first, so that its list is newer
+		if err := n.api(command); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *session) api(command string) error {
@@ -149,6 +156,10 @@ func (n *session) answered(text string) error {
 	switch {
 	case command == askChannels:
 		return n.listed(text)
+	case command == askCore:
+		n.survey.core = strings.TrimSpace(text)
+	case command == askStatus:
+		n.survey.status = text
 	case command == askAgents:
 		n.survey.agents, n.survey.heard = text, maps.Clone(n.source.machine.heard)
 	case strings.HasPrefix(command, "uuid_dump ") && strings.HasPrefix(text, "{"):

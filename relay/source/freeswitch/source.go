@@ -51,11 +51,12 @@ type state struct {
 	Calls        map[string]*call
 	Names        map[string]string
 	Tally, Heard map[string]int
+	Census       *census
 }
 
 // State implements [source.Machine].
 func (m *machine) State() any {
-	return &state{&m.Last, m.legs, m.calls, m.names, m.tally, m.heard}
+	return &state{&m.Last, m.legs, m.calls, m.names, m.tally, m.heard, &m.census}
 }
 
 // Restored implements [source.Machine].

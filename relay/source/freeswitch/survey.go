@@ -18,17 +18,28 @@ var dumped = []string{
 	"Event-Date-Timestamp", "variable_other_loopback_leg_uuid", "variable_originating_leg_uuid", "variable_user_name", "variable_presence_id", "variable_dialed_user",
 	"variable_relay_agent", "variable_relay_agent_username", "variable_effective_caller_id_name", "variable_relay_recording", "variable_bridge_uuid",
 	"variable_cc_side", "variable_cc_queue", "variable_cc_agent", "variable_cc_agent_type", "variable_cc_member_uuid", "variable_cc_member_session_uuid",
-	"variable_cc_queue_joined_epoch", "variable_cc_cause",
+	"variable_cc_queue_joined_epoch", "variable_cc_cause", "variable_cc_cancel_reason", "variable_cc_queue_answered_epoch", "variable_cc_queue_canceled_epoch", "variable_session_id", "Core-UUID",
+	"Caller-Channel-Hangup-Time", "Hangup-Cause", "variable_last_bridge_to", "variable_transfer_disposition",
 }
+
+// What a channel says of whom it is bridged with, and since when.
+const (
+	peer    = "variable_bridge_uuid"
+	bridged = "Caller-Channel-Bridged-Time"
+)
 
 // survey is what FreeSWITCH says goes on, after a time when nothing was heard.
 type survey struct {
 	since  time.Time // all is heard since then, by FreeSWITCH's clock
 	listed bool
 	dumps  []esl.Event
-	agents string         // how the agents did, empty: no answer
+	core   string         // what FreeSWITCH calls itself since its start
+	status string         // how many channels it has made since then; empty: no answer
+	agents string         // how the agents did; empty: no answer
 	heard  map[string]int // how many of their calls were heard by then
 	joined map[string]int // and how many were found to go on
+	ended  int            // segments of legs that stand
+	spoke  int            // phones that stand, and were with somebody who is gone
 }
 
 // begin notes once since when all is heard. What was alive before is in doubt.
@@ -37,6 +48,7 @@ func (v *survey) begin(m *machine, at time.Time) {
 		return
 	}
 	v.since = at
+	m.census.age(m.Last)
 	for _, l := range m.legs {
 		l.stale = l.Hung.IsZero()
 	}
@@ -70,9 +82,15 @@ func (v *survey) settle(m *machine, reason string, from, began time.Time) []sour
 		for agent, n := range m.heard { // what is found was answered before the agents' counters were read
 			v.joined[agent] = n - before[agent]
 		}
-		g.Ended = v.part(m)
+		v.part(m, &g)
+		g.Ended += v.ended
+		g.Unheard += v.spoke
+		g.Abandon += m.unseen
+		m.unseen = 0
 	}
-	g.Missing = v.count(m)
+	var phones int
+	g.Missing, phones = v.count(m)
+	g.Unheard = max(g.Unheard+m.census.unheard(v.core, v.status)-phones, 0)
 	m.Last = source.Later(m.Last, now)
 	if reason != source.GapStart || g.Ended+g.Missing > 0 {
 		m.Gap(g, from, v.since)
@@ -96,11 +114,37 @@ func (v *survey) join(m *machine) {
 			}
 		}
 	}
-	for id, ev := range peers {
-		other := ev.Get("variable_bridge_uuid")
-		at := ev.Time("Caller-Channel-Bridged-Time")
-		if o, ok := peers[other]; ok && id < other && o.Get("variable_bridge_uuid") == id && !at.IsZero() {
-			v.resumed(m, m.legs[id], m.legs[other], at)
+	v.alone(m)
+	slices.SortStableFunc(v.dumps, func(a, b esl.Event) int { return a.Time(bridged).Compare(b.Time(bridged)) })
+	for _, ev := range v.dumps {
+		id, other, at := ev.Get("Unique-ID"), ev.Get(peer), ev.Time(bridged)
+		mutual, consults := peers[other].Get(peer) == id, m.calledBy(peers[other].Get(peer), other)
+		switch l := m.legs[id]; {
+		case at.IsZero() || l == nil:
+		case mutual && id < other || !mutual && consults:
+			v.resumed(m, l, m.legs[other], at)
+		case m.legs[other] == nil && m.phone(l) && at.After(l.Spoke.Add(tick)):
+			v.spoke++
+		}
+	}
+	for _, ev := range v.dumps {
+		if at, l := ev.Time("Caller-Channel-Hangup-Time"), m.legs[ev.Get("Unique-ID")]; l != nil && !at.IsZero() {
+			m.hangup(l, ev, at)
+		}
+	}
+}
+
+// alone ends the segments of legs that stand and whose callers are gone.
+func (v *survey) alone(m *machine) {
+	for _, l := range m.legs {
+		switch peer := m.legs[l.peer()]; {
+		case l.stale || !l.open():
+		case peer == nil || peer.stale:
+			m.report(l, "")
+			v.ended++
+		case !peer.Hung.IsZero():
+			l.end(peer.Hung)
+			m.owed[l.ID] = true
 		}
 	}
 }
@@ -112,14 +156,14 @@ func (v *survey) found(m *machine, ev esl.Event) {
 	if l == nil {
 		l = m.newLeg(id, ev, ev.Stamp())
 		l.record(m.files.below(ev.Get("variable_relay_recording")), l.Created)
-		if ev.Get("Answer-State") != "answered" {
-			m.ring(l, l.Created)
-		}
 	}
 	l.stale = false
 	m.learn(l, ev)
-	if ev.Get("variable_cc_side") == "member" {
-		m.waits(m.calls[id], ev)
+	if !l.Rang {
+		m.ring(l)
+	}
+	if c := m.calls[id]; c != nil {
+		m.resolve(c, ev)
 	}
 }
 
@@ -132,19 +176,21 @@ func (v *survey) resumed(m *machine, a, b *leg, at time.Time) {
 }
 
 // part lets go of what is over, nobody knows since when. What documents tell
-// of it is better, if they come. It counts the segments.
-func (v *survey) part(m *machine) (ended int) {
+// of it is better, if they come. It counts what is not known of it.
+func (v *survey) part(m *machine, g *source.Gap) {
 	for id, l := range m.legs {
 		if !l.stale {
 			continue
 		}
 		if s := l.Segment; s != nil {
-			ended++
+			g.Ended++
 			if s.Lost = s.End.IsZero(); s.Lost && m.documented() {
 				v.forgo(m, l)
 			} else {
 				m.report(l, "")
 			}
+		} else if l.Rang {
+			g.Unheard++ // somebody may have answered
 		}
 		delete(m.legs, id)
 		delete(m.owed, id)
@@ -152,12 +198,33 @@ func (v *survey) part(m *machine) (ended int) {
 	for id, c := range m.calls {
 		if m.legs[id] == nil {
 			if c.Doubt = c.End.IsZero(); c.Doubt {
-				c.Visit, c.Login = c.Visit.unknown(), c.Login || m.documented()
+				v.reportHung(m, c)
+				waited := c.Visit.open()
+				if c.Visit != nil && !c.Visit.Answered {
+					c.Visit = nil
+				}
+				if waited || c.Direction == source.Inbound && c.result() == source.Unknown {
+					g.Abandon++
+				}
+				c.Login = c.Login || m.documented()
 			}
 			m.finish(c)
 		}
 	}
-	return ended
+}
+
+// reportHung reports the segments of a call that is over of which more was to
+// be heard.
+func (v *survey) reportHung(m *machine, c *call) {
+	for _, l := range m.legs {
+		if s := l.Segment; s != nil && s.Call == c.ID {
+			reason := l.first()
+			if s.Transferred {
+				reason = source.ByTransfer
+			}
+			m.report(l, reason)
+		}
+	}
 }
 
 // forgo leaves the end of a segment to its document.
@@ -168,48 +235,42 @@ func (v *survey) forgo(m *machine, l *leg) {
 	l.Segment = nil
 }
 
-// unknown is a stay that ended unheard; nil when nothing is known of it.
-func (v *stay) unknown() *stay {
-	if v == nil || v.Answered {
-		return v
-	}
-	return nil
-}
-
 // count compares the agents' counters with what was heard since they were read
-// last, and returns how many of their calls are missing.
-func (v *survey) count(m *machine) (missing int) {
+// last. It returns how many of their calls are missing, and for how many of
+// these a phone was called: standing legs serve many.
+func (v *survey) count(m *machine) (missing, phones int) {
+	first := len(m.tally) == 0
 	lines := strings.Split(strings.TrimSpace(v.agents), "\n")
-	name, answered := -1, -1
-	for i, column := range strings.Split(lines[0], "|") {
-		switch column {
-		case "name":
-			name = i
-		case "calls_answered":
-			answered = i
-		}
-	}
+	columns := strings.Split(lines[0], "|")
 	for _, line := range lines[1:] {
 		cells := strings.Split(line, "|")
-		if name < 0 || answered < 0 || len(cells) <= max(name, answered) {
+		if len(cells) < len(columns) {
 			continue
 		}
-		agent := cells[name]
-		n, err := strconv.Atoi(cells[answered])
+		row := map[string]string{}
+		for i, column := range columns {
+			row[column] = cells[i]
+		}
+		agent := row["name"]
+		n, err := strconv.Atoi(row["calls_answered"])
 		before, known := m.tally[agent]
+		known = known || !first // new since then
 		if err != nil || !known && len(m.tally) >= maxNames {
 			continue
 		}
-		switch {
-		case known && n < before: // it counts anew since a restart
-			missing += max(n-v.joined[agent], 0)
-		case known:
-			missing += max(n-before-v.heard[agent]-v.joined[agent], 0)
+		if n < before { // it counts anew since a restart
+			before = 0
+		}
+		if more := n - before - v.heard[agent] - v.joined[agent]; known && more > 0 {
+			missing += more
+			if row["type"] == "callback" {
+				phones += more
+			}
 		}
 		m.tally[agent] = n
 		if m.heard[agent] -= v.heard[agent] + v.joined[agent]; m.heard[agent] <= 0 {
 			delete(m.heard, agent)
 		}
 	}
-	return missing
+	return missing, phones
 }

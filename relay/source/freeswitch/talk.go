@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"cmp"
 	"time"
 
 	"callrelay/relay/source"
@@ -65,7 +66,7 @@ func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 			return
 		}
 		l.end(at)
-		m.report(l, source.ByTransfer)
+		m.report(l, cmp.Or(l.first(), source.ByTransfer))
 	}
 	s := &segment{Call: c.ID, Peer: peer.ID, Start: at}
 	if asked := m.calls[l.Member]; l.Agent != "" && (l.Member == c.ID || l.Member == peer.ID || asked != nil && asked.Consult) {

@@ -15,15 +15,22 @@ func (m *machine) callcenter(ev esl.Event, at time.Time) {
 		return
 	}
 	member.stale = false
-	c, queue := m.calls[member.Call], queueName(ev.Get("CC-Queue"))
-	switch ev.Get("CC-Action") {
+	c, queue, id := m.calls[member.Call], queueName(ev.Get("CC-Queue")), ev.Get("CC-Member-UUID")
+	joined := seconds(ev.Get("CC-Member-Joined-Time"))
+	switch action := ev.Get("CC-Action"); action {
 	case "member-queue-start":
-		m.enter(c, queue, ev.Get("CC-Member-UUID"), at)
+		m.conclude(c, ev)
+		m.enter(c, queue, id, at)
 	case "bridge-agent-start":
+		m.waits(c, queue, id, joined)
 		m.answered(c, ev, queue, at)
 	case "member-queue-end":
+		if ev.Get("CC-Cause") != "Cancel" {
+			return
+		}
+		m.waits(c, queue, id, joined)
 		v := c.Visit
-		if ev.Get("CC-Cause") != "Cancel" || v == nil || v.Member != ev.Get("CC-Member-UUID") || !v.Left.IsZero() {
+		if !v.open() || v.Member != id {
 			return
 		}
 		result := queueResults[ev.Get("CC-Cancel-Reason")]
@@ -37,7 +44,11 @@ func (m *machine) callcenter(ev esl.Event, at time.Time) {
 // enter takes a caller into a queue.
 func (m *registry) enter(c *call, queue, member string, at time.Time) {
 	c.Visits++
-	c.Visit = &stay{N: c.Visits, Queue: queue, Member: member, Joined: source.Later(at, c.Start)}
+	v := &stay{N: c.Visits, Queue: queue, Member: member, Joined: source.Later(at, c.Start)}
+	if c.Visit != nil {
+		v.After = c.Visit.Left
+	}
+	c.Visit = v
 	c.Wanted = c.Wanted || m.Wants(queue, &c.Call)
 	if c.Direction == "" {
 		c.Direction = source.Internal
@@ -46,14 +57,60 @@ func (m *registry) enter(c *call, queue, member string, at time.Time) {
 	m.queued(c, "queue_enter", "", at)
 }
 
-// waits takes a caller into the queue that an event of a leg names, if nobody
-// heard him enter it.
-func (m *registry) waits(c *call, ev esl.Event) {
-	member, joined := ev.Get("variable_cc_member_uuid"), seconds(ev.Get("variable_cc_queue_joined_epoch"))
-	if c == nil || c.Visit != nil && (c.Visit.Member == member || joined.Before(c.Visit.Joined.Truncate(time.Second))) {
+// waits takes a caller into the queue that an event names, if nobody heard him
+// enter it.
+func (m *registry) waits(c *call, queue, member string, joined time.Time) {
+	if c == nil || queue == "" || c.Visit != nil && (c.Visit.Member == member || !c.Visit.within(joined)) {
 		return
 	}
-	m.enter(c, queueName(ev.Get("variable_cc_queue")), member, joined)
+	m.enter(c, queue, member, joined)
+	c.Visit.After = source.Later(c.Visit.After, joined) // to the second: what ended in it may be the stay before
+}
+
+// waitsBy does so by an event of the caller's leg, or of his agent's.
+func (m *registry) waitsBy(c *call, ev esl.Event) {
+	m.waits(c, queueName(ev.Get("variable_cc_queue")), ev.Get("variable_cc_member_uuid"), seconds(ev.Get("variable_cc_queue_joined_epoch")))
+}
+
+// resolve takes what a caller's leg says of his last stay in a queue, and of
+// the end of the one before, if nobody heard of it.
+func (m *machine) resolve(c *call, ev esl.Event) {
+	if ev.Get("variable_cc_side") != "member" {
+		return
+	}
+	before := c.Visit
+	if before.open() && before.Member != ev.Get("variable_cc_member_uuid") {
+		m.conclude(c, ev)
+	}
+	m.waitsBy(c, ev)
+	if canceled := seconds(ev.Get("variable_cc_queue_canceled_epoch")); before == nil && c.Visit != nil && !canceled.IsZero() && !canceled.After(c.Visit.Joined) {
+		m.unseen++
+	}
+	m.conclude(c, ev)
+}
+
+// conclude ends a stay that nobody heard the end of by what the caller's leg
+// says. These moments are cut to the second, and stay there in the next queue.
+func (m *machine) conclude(c *call, ev esl.Event) {
+	v := c.Visit
+	of := func(name string) (at time.Time, ok bool) {
+		at = seconds(ev.Get(name))
+		return at, !at.IsZero() && v.within(at) && at.After(v.After)
+	}
+	if !v.open() {
+		return
+	}
+	result := queueResults[ev.Get("variable_cc_cancel_reason")]
+	answered, served := of("variable_cc_queue_answered_epoch")
+	canceled, left := of("variable_cc_queue_canceled_epoch")
+	switch {
+	case served && !(left && canceled.Before(answered)):
+		m.served(c, ev.Get("variable_cc_agent"), answered)
+	case left && c.End.IsZero():
+		m.leave(c, result, canceled)
+	case left:
+		v.Result = result
+	}
 }
 
 // leave lets a caller go whom nobody answered.
@@ -68,7 +125,7 @@ func (m *machine) answered(c *call, ev esl.Event, queue string, at time.Time) {
 	if l := m.legs[ev.Get("CC-Agent-UUID")]; l != nil {
 		l.Queue, l.Agent, l.Member = queue, agent, ev.Get("CC-Member-Session-UUID")
 		if own := m.calls[l.ID]; l.Owner && own != nil {
-			own.Login, l.Standby = true, true
+			own.Login, l.Standby = true, true // whatever its type says
 		}
 	}
 	if v := c.Visit; v != nil && v.Member == ev.Get("CC-Member-UUID") {
@@ -81,7 +138,7 @@ func (m *machine) answered(c *call, ev esl.Event, queue string, at time.Time) {
 // served notes that a caller who waits has an agent. What mod_callcenter says
 // of it comes before they are bridged, or not at all.
 func (m *machine) served(c *call, agent string, at time.Time) {
-	if v := c.Visit; v != nil && v.Left.IsZero() {
+	if v := c.Visit; v.open() && v.within(at) {
 		v.Left, v.Answered = source.Later(at, v.Joined), true
 		m.heard[agent]++
 		m.queued(c, "dequeue", "", at)

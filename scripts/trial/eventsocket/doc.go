@@ -9,4 +9,7 @@
 // answers show channels, uuid_dump and callcenter_config agent list by what
 // goes on in the calls that it plays, and prints how many events it has sent,
 // by name.
+//
+// Its tests play to a relay with faults and hold what arrives against what comes
+// without; EVENTSOCKET=long makes them all.
 package main

@@ -31,6 +31,7 @@ type options struct {
 	stall            time.Duration // in the middle of every thousandth event
 	cut              int           // close the connection in the middle of every so manyth event
 	away             time.Duration // before it listens again after a cut
+	unheard          int           // events that happen after a cut before it listens again
 	restart          int           // every so manyth cut is a restart: all channels are gone
 	large            int           // bytes of an event that is sent once a round
 	first            int           // number of the first round: each has calls of its own
@@ -47,6 +48,7 @@ func main() {
 	flag.DurationVar(&o.stall, "stall", 0, "in the middle of every thousandth event")
 	flag.IntVar(&o.cut, "cut", 0, "cut the connection in the middle of every so manyth event")
 	flag.DurationVar(&o.away, "away", time.Second, "nobody listens so long after a cut")
+	flag.IntVar(&o.unheard, "unheard", 0, "so many events happen after a cut before it listens again")
 	flag.IntVar(&o.restart, "restart", 0, "every so manyth cut is a restart, with which all calls are gone")
 	flag.IntVar(&o.large, "large", 0, "bytes of an event that nobody wants, once a round")
 	flag.IntVar(&o.first, "first", 0, "number of the first round; the calls of a round are known by it")
@@ -69,6 +71,11 @@ type player struct {
 
 	writing sync.Mutex // held while a message goes out; guards conn
 	conn    net.Conn
+	deaf    int // events that are still to happen unheard
+}
+
+func newPlayer(o options) *player {
+	return &player{options: o, server: newServer(), sent: map[string]int{}}
 }
 
 func play(ctx context.Context, o options, files []string) error {
@@ -80,17 +87,28 @@ func play(ctx context.Context, o options, files []string) error {
 		}
 		transcripts = append(transcripts, events)
 	}
-	p := &player{options: o, server: newServer(), sent: map[string]int{}}
+	p := newPlayer(o)
 	defer p.tell()
+	if err := p.perform(ctx, transcripts); err != nil {
+		return err
+	}
+	<-ctx.Done() // the client may want to ask something
+	return nil
+}
+
+// perform plays all rounds to the first client and those after it.
+func (p *player) perform(ctx context.Context, transcripts [][][]byte) error {
+	for _, events := range transcripts {
+		p.employ(events)
+	}
 	if err := p.accept(ctx); err != nil {
 		return err
 	}
-	for round := o.first; o.rounds == 0 || round < o.first+o.rounds; round += o.together {
+	for round := p.first; p.rounds == 0 || round < p.first+p.rounds; round += p.together {
 		if err := p.round(ctx, transcripts, round); err != nil {
 			return err
 		}
 	}
-	<-ctx.Done() // the client may want to ask something
 	return nil
 }
 
@@ -147,6 +165,11 @@ func (p *player) score(events [][]byte, round int, began time.Time) []note {
 // send writes one event, to the next client if this one is gone. What the
 // client has not subscribed to happens unsaid.
 func (p *player) send(ctx context.Context, body []byte) error {
+	if p.conn == nil && p.deaf > 0 {
+		p.deaf--
+		p.happens(body)
+		return ctx.Err()
+	}
 	if p.conn == nil {
 		if err := p.accept(ctx); err != nil {
 			return err
@@ -158,7 +181,7 @@ func (p *player) send(ctx context.Context, body []byte) error {
 	}
 	if !whole {
 		p.conn.Close()
-		p.conn = nil
+		p.conn, p.deaf = nil, p.unheard
 		p.sent["cut off"]++
 		if p.restart > 0 && p.sent["cut off"]%p.restart == 0 {
 			p.sent["restarts"]++
@@ -177,7 +200,8 @@ func (p *player) send(ctx context.Context, body []byte) error {
 func (p *player) write(ctx context.Context, body []byte) (sent, whole bool) {
 	p.writing.Lock() // no answer comes between what happens and what is said of it
 	defer p.writing.Unlock()
-	if !p.happens(body) {
+	body, heard := p.happens(body)
+	if !heard {
 		return false, false
 	}
 	p.count++
@@ -321,7 +345,7 @@ func stampOf(events [][]byte) int64 {
 
 var (
 	uuids  = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})`)
-	stamps = regexp.MustCompile(`\b1[0-9]{15}\b`)
+	stamps = regexp.MustCompile(`\b17[0-9]{8}([0-9]{6})?\b`) // in seconds or microseconds
 )
 
 // renewed is the event of another call, that began at a moment.
@@ -331,10 +355,14 @@ func renewed(event []byte, round int, base int64, began time.Time) []byte {
 		return fmt.Appendf(nil, "%08x%s", uint32(n)+uint32(round)*2654435761, id[8:])
 	})
 	return stamps.ReplaceAllFunc(event, func(stamp []byte) []byte {
+		unit := int64(1)
+		if len(stamp) == len("1700000000") {
+			unit = 1e6
+		}
 		n, err := strconv.ParseInt(string(stamp), 10, 64)
 		if err != nil {
 			return stamp
 		}
-		return strconv.AppendInt(nil, n-base+began.UnixMicro(), 10)
+		return strconv.AppendInt(nil, n+(began.UnixMicro()-base)/unit, 10)
 	})
 }

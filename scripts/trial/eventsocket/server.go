@@ -2,28 +2,37 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 )
 
 // server is what a FreeSWITCH knows beside its events: the channels that are
-// alive and how many calls each agent has answered. It tells whoever asks.
+// alive, how many it has made, and how many calls each agent has answered. It
+// tells whoever asks.
 type server struct {
 	mu       sync.Mutex
+	starts   int                          // how often it was started again
 	alive    map[string]map[string]string // by uuid: what is known of each
+	numbers  map[string]int               // of the channels since its start
 	gone     map[string]bool              // with the server that was restarted
 	answered map[string]int               // by agent
+	types    map[string]string            // of agents
 	wanted   map[string]bool              // events that the client subscribed to
 }
 
 func newServer() *server {
-	return &server{alive: map[string]map[string]string{}, gone: map[string]bool{}, answered: map[string]int{}}
+	return &server{alive: map[string]map[string]string{}, numbers: map[string]int{}, gone: map[string]bool{}, answered: map[string]int{}, types: map[string]string{}}
 }
+
+// core is what identifies it since its start.
+func (s *server) core() string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", s.starts) }
 
 // subscribe takes a command "event plain ...".
 func (s *server) subscribe(command string) {
@@ -43,19 +52,44 @@ func (s *server) halt() {
 		s.gone[id] = true
 	}
 	clear(s.alive)
-	clear(s.answered)
+	for agent := range s.answered {
+		s.answered[agent] = 0
+	}
+	clear(s.numbers)
+	s.starts++
 }
 
-// happens takes an event, and reports whether the client is to hear of it.
-func (s *server) happens(body []byte) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, name := range []string{"Unique-ID", "CC-Member-Session-UUID", "Bridge-A-Unique-ID"} {
-		if s.gone[field(body, name)] {
-			return false
+var (
+	cores    = regexp.MustCompile(`(?m)^Core-UUID: .*$`)
+	sessions = regexp.MustCompile(`(?m)^variable_session_id: .*$`)
+)
+
+// employ makes the agents of a transcript known.
+func (s *server) employ(events [][]byte) {
+	for _, e := range events {
+		if agent := unescaped(field(e, "CC-Agent")); agent != "" {
+			s.answered[agent], s.types[agent] = 0, cmp.Or(field(e, "CC-Agent-Type"), s.types[agent])
 		}
 	}
+}
+
+// happens takes an event and returns it as this server says it. It reports
+// whether the client is to hear of it.
+func (s *server) happens(body []byte) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	name, id := field(body, "Event-Name"), field(body, "Unique-ID")
+	for _, name := range []string{"Unique-ID", "CC-Member-Session-UUID", "Bridge-A-Unique-ID", "Other-Leg-Unique-ID", "variable_cc_member_session_uuid"} {
+		if s.gone[field(body, name)] {
+			s.gone[id] = id != "" // nor does what its calls would have called
+			return nil, false
+		}
+	}
+	if id != "" && s.numbers[id] == 0 {
+		s.numbers[id] = len(s.numbers) + 1
+	}
+	body = cores.ReplaceAll(body, []byte("Core-UUID: "+s.core()))
+	body = sessions.ReplaceAll(body, fmt.Appendf(nil, "variable_session_id: %d", s.numbers[id]))
 	switch {
 	case field(body, "CC-Action") == "bridge-agent-start":
 		s.answered[unescaped(field(body, "CC-Agent"))]++
@@ -64,7 +98,7 @@ func (s *server) happens(body []byte) bool {
 	case name == "CHANNEL_CREATE", id != "" && s.alive[id] != nil:
 		s.channel(id, name, body)
 	}
-	return s.wanted[name] || s.wanted[unescaped(field(body, "Event-Subclass"))]
+	return body, s.wanted[name] || s.wanted[unescaped(field(body, "Event-Subclass"))]
 }
 
 // channel notes what an event says of a channel, and with whom it is bridged.
@@ -103,11 +137,15 @@ func (s *server) answer(command string) string {
 		return written(map[string]any{"row_count": len(rows), "rows": rows})
 	case strings.HasPrefix(command, "api uuid_dump ") && s.alive[words[2]] != nil:
 		return written(s.alive[words[2]])
+	case command == "api global_getvar core_uuid":
+		return s.core()
+	case command == "api status":
+		return fmt.Sprintf("UP 0 years, 0 days\nFreeSWITCH is ready\n%d session(s) since startup\n%d session(s) - peak 4, last 5min 4 \n", len(s.numbers), len(s.alive))
 	case command == "api callcenter_config agent list":
 		text := strings.Builder{}
-		text.WriteString("name|calls_answered\n")
+		text.WriteString("name|type|calls_answered\n")
 		for _, agent := range slices.Sorted(maps.Keys(s.answered)) {
-			fmt.Fprintf(&text, "%s|%d\n", agent, s.answered[agent])
+			fmt.Fprintf(&text, "%s|%s|%d\n", agent, s.types[agent], s.answered[agent])
 		}
 		return text.String() + "+OK\n"
 	}
