@@ -113,7 +113,7 @@ func tallied(events []map[string]any) map[string]int {
 // not, or twice, and what is missing is counted: no more legs have a part of
 // theirs unsaid than the gap says.
 func TestGaps(t *testing.T) {
-	step := 7 // every beginning takes a minute
+	step := 11 // each beginning takes a minute
 	if os.Getenv("EVENTSOCKET") == "long" {
 		step = 1
 	}

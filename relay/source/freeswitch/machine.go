@@ -102,7 +102,7 @@ func (m *machine) channel(l *leg, ev esl.Event, at time.Time) {
 
 // ring takes a leg that is called. It tells the direction of a call that a
 // phone made.
-func (m *machine) ring(l *leg) {
+func (m *registry) ring(l *leg) {
 	c := m.calls[l.Call]
 	if l.Owner || l.loopback() || c == nil {
 		return
@@ -235,7 +235,7 @@ func (m *machine) reportAll(c *call) {
 	}
 }
 
-func (m *machine) finish(c *call) {
+func (m *registry) finish(c *call) {
 	delete(m.calls, c.ID)
 	if !c.Login {
 		c.Direction = cmp.Or(c.Direction, source.Internal)

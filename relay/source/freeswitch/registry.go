@@ -151,12 +151,11 @@ func (m *registry) bound() {
 
 // phone reports whether a leg is of an agent's phone.
 func (m *registry) phone(l *leg) bool {
-	return !l.loopback() && (l.Agent != "" || l.Device != "" && m.isPhone(l.Device))
-}
-
-func (m *registry) isPhone(device string) bool {
-	return len(m.phones) == 0 || slices.ContainsFunc(m.phones, func(pattern string) bool {
-		match, _ := path.Match(pattern, device)
+	if l.loopback() || l.Agent == "" && l.Device == "" {
+		return false
+	}
+	return l.Agent != "" || len(m.phones) == 0 || slices.ContainsFunc(m.phones, func(pattern string) bool {
+		match, _ := path.Match(pattern, l.Device)
 		return match
 	})
 }
@@ -227,12 +226,6 @@ func (m *registry) promote(l *leg) *leg {
 	}
 	m.calls[l.ID] = c
 	return l
-}
-
-// calledBy reports whether a leg was called by another one.
-func (m *registry) calledBy(id, by string) bool {
-	l := m.legs[id]
-	return l != nil && l.By == by
 }
 
 // consults reports whether a phone has a caller on another line meanwhile.

@@ -118,7 +118,8 @@ func (v *survey) join(m *machine) {
 	slices.SortStableFunc(v.dumps, func(a, b esl.Event) int { return a.Time(bridged).Compare(b.Time(bridged)) })
 	for _, ev := range v.dumps {
 		id, other, at := ev.Get("Unique-ID"), ev.Get(peer), ev.Time(bridged)
-		mutual, consults := peers[other].Get(peer) == id, m.calledBy(peers[other].Get(peer), other)
+		asked := m.legs[peers[other].Get(peer)]
+		mutual, consults := asked != nil && asked.ID == id, asked != nil && asked.By == other
 		switch l := m.legs[id]; {
 		case at.IsZero() || l == nil:
 		case mutual && id < other || !mutual && consults:
