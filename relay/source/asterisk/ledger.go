@@ -102,8 +102,8 @@ func (t *ledger) reaches(c *call, to *leg) {
 	switch phone := t.phone(to); {
 	case phone && c.Phone:
 		c.Direction = source.Internal
-	case phone: // Asterisk called it first: it is who calls
-		c.Phone = true
+	case phone: // Asterisk called it first: it is who calls, and not who is called
+		c.Phone, c.DNIS = true, ""
 	default:
 		c.Direction = source.Outbound
 	}

@@ -40,18 +40,18 @@ func (t *rings) ringAll(c *call) {
 }
 
 // ring raises agent_ring once for a phone of which it is known by now who
-// calls it.
+// calls it: not for one that Asterisk calls first, to call somebody for it.
 func (t *rings) ring(l *leg) {
 	d := l.Dial
 	if d == nil || d.Rang || d.Answered || !d.End.IsZero() || l.Gone || !t.phone(l) {
 		return
 	}
 	o, known := t.ringer(l)
-	if !known {
+	if !known || l.call.ID == l.ID || l.call.Direction == "" {
 		return
 	}
 	d.Rang, d.For = true, o
-	if l.call.ID == l.ID || !t.Wants(o.Queue, &l.call.Call) {
+	if !t.Wants(o.Queue, &l.call.Call) {
 		return
 	}
 	if !slices.Contains(l.call.Rang, l.device()) {
@@ -103,7 +103,7 @@ func (t *rings) unrung(l *leg, cause string, at time.Time) {
 	if d != nil && d.End.IsZero() && cause == causeBusy {
 		l.call.Dial = "BUSY" // the end of the call to it was not told
 	}
-	if d == nil || !d.Rang || l.ID == l.call.ID || l.spoke() {
+	if d == nil || !d.Rang || l.spoke() {
 		return
 	}
 	if !d.End.IsZero() {

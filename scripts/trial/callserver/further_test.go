@@ -141,4 +141,60 @@ var further = []shapeOf{
 		w.talk()
 		l.bye()
 	}, "rang 201 busy; rang 202 no_answer; 201 locn Local/201@from-queue/n caller"},
+	{"recorded on the caller's leg and passed on", func(w *world) {
+		l := w.in("508")
+		a := w.at("201")
+		w.talk()
+		a.refer("202")
+		w.at("202")
+		w.talk()
+		l.bye()
+	}, "201 locn Local/201@from-queue/n transfer rec; transfer 201; 202  PJSIP/202 caller rec"},
+	{"passed on by the manager", func(w *world) {
+		l := w.in("501")
+		w.at("201")
+		w.talk()
+		w.do("BlindTransfer", "Channel", w.await("BridgeEnter", "Channel", "PJSIP/201").Get("Channel"), "Context", "from-internal", "Exten", "202")
+		w.at("202")
+		w.talk()
+		l.bye()
+	}, "201 locn Local/201@from-queue/n transfer; transfer 201; 202  PJSIP/202 caller"},
+	{"click to call by a local channel", func(w *world) {
+		w.do("Originate", "Channel", "Local/201@ext-local/n", "Context", "from-internal", "Exten", "9555", "Priority", "1", "Async", "true")
+		a := w.at("201")
+		w.await("BridgeEnter")
+		w.talk()
+		a.bye()
+	}, "201  PJSIP/201 agent; outbound Connected"},
+	{"a member who is asked and does not take the call", func(w *world) {
+		l := w.in("526")
+		w.await("DialEnd", "DestChannel", "PJSIP/201")
+		w.phone["201"].does(answer{})
+		w.wait(3000)
+		l.bye()
+	}, "rang 201 rejected; rang 201 cancelled; left ask hangup; missed 201; inbound Abandoned"},
+	{"a member who is a group", func(w *world) {
+		w.only("202")
+		l := w.in("527")
+		w.at("202")
+		w.talk()
+		l.bye()
+	}, "202 group Local/600@groups/n caller; rang 201 answered_elsewhere; rang 203 answered_elsewhere"},
+	{"a group of locals of which one is passed on", func(w *world) {
+		w.only("202")
+		l := w.in("601")
+		b := w.at("202")
+		w.talk()
+		w.phone["203"].does(answer{status: 200, after: 200 * time.Millisecond})
+		b.refer("203")
+		w.at("203")
+		w.talk()
+		l.bye()
+	}, "202  PJSIP/202 transfer; transfer 202; rang 201 answered_elsewhere; 203  PJSIP/203 caller"},
+	{"one phone that stands in two places", func(w *world) {
+		l := w.in("611")
+		w.at("201")
+		w.talk()
+		l.bye()
+	}, "201  PJSIP/201 caller; rang 201 answered_elsewhere"},
 }
