@@ -32,71 +32,79 @@ func (r reader) Read(ctx context.Context, stream string, cfg jetstream.ConsumerC
 		stopped = !visit(m, at)
 		return !stopped
 	}
-	end, err := r.end(ctx, stream)
+	end, err := r.LastSeq(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	resumed := uint64(0)
 	for {
-		err := r.readOnce(ctx, stream, cfg, see)
+		whole, err := r.readOnce(ctx, stream, cfg, see)
 		if errors.Is(err, nats.ErrNoResponders) && last > resumed { // visit took so long that the consumer is gone
-			resumed = last
-			cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
-			continue
+			whole, err, resumed = false, nil, last
 		}
-		if err != nil || stopped || r.alone {
+		if err != nil || stopped || whole && r.alone {
 			return err
 		}
-		next := max(last+1, cfg.OptStartSeq)
-		if cfg.OptStartTime != nil && last == 0 || !r.stores(ctx, stream, cfg.FilterSubject, next, end) {
-			return nil
+		if cfg.OptStartTime != nil && last == 0 { // where it begins is not known
+			return ended(stream, whole)
 		}
-		Pause(ctx, readPause)
+		next := max(last+1, cfg.OptStartSeq)
+		more, err := r.stores(ctx, stream, cfg.FilterSubject, next, end)
+		if err != nil || !more {
+			return err
+		}
+		if whole {
+			Pause(ctx, readPause)
+		}
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, next, nil
 	}
 }
 
-// end is the last sequence that the leader of a stream has. The embedded server
-// has but one view of it.
-func (r reader) end(ctx context.Context, stream string) (uint64, error) {
-	if r.alone {
-		return 0, nil
+// ended says what it means that nothing was read.
+func ended(stream string, whole bool) error {
+	if whole {
+		return nil
 	}
-	s, err := r.Stream(ctx, stream)
-	if err != nil {
-		return 0, err
-	}
-	return s.CachedInfo().State.LastSeq, nil
+	return fmt.Errorf("%w: read stream %s: JetStream ended the request", record.ErrUnavailable, stream)
 }
 
 // stores reports whether the leader of a stream has a record from one sequence to
-// another: whoever leads a consumer may not have it yet.
-func (r reader) stores(ctx context.Context, stream, filter string, from, to uint64) bool {
+// another: whoever leads a consumer may not have it yet, and a consumer may end
+// before it has sent all.
+func (r reader) stores(ctx context.Context, stream, filter string, from, to uint64) (bool, error) {
 	if from > to {
-		return false
+		return false, nil
 	}
-	subject := ">"
+	subject, get := ">", r.GetStored
 	if filter != "" {
 		subject = r.Subject(filter)
 	}
-	_, seq, err := r.GetStored(ctx, stream, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, subject))
-	return err == nil && seq <= to
+	if r.alone {
+		get = r.GetDirect
+	}
+	_, seq, err := get(ctx, stream, fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q}`, from, subject))
+	if errors.Is(err, record.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && seq <= to, err
 }
 
-func (r reader) readOnce(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, record.Place) bool) error {
+// readOnce reads through one consumer. It reports whether that has sent all there
+// was when it was made: it may be deleted, or JetStream take too long.
+func (r reader) readOnce(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, visit func(*nats.Msg, record.Place) bool) (whole bool, err error) {
 	cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold = jetstream.AckNonePolicy, true, time.Minute
 	if cfg.FilterSubject != "" {
 		cfg.FilterSubject = r.Subject(cfg.FilterSubject)
 	}
 	c, err := r.JS.CreateConsumer(ctx, r.Name(stream), cfg)
 	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
+		return false, fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	name := c.CachedInfo().Name
 	defer r.DropConsumer(stream, name)
 	sub, err := r.NC.SubscribeSync(r.NC.NewInbox())
 	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
+		return false, fmt.Errorf("read stream %s: %w", stream, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	subject := "$JS.API.CONSUMER.MSG.NEXT." + r.Name(stream) + "." + name
@@ -105,7 +113,7 @@ func (r reader) readOnce(ctx context.Context, stream string, cfg jetstream.Consu
 		if asked <= size/2 && asked < left {
 			n := min(size, left-asked)
 			if err := r.NC.PublishRequest(subject, sub.Subject, fmt.Appendf(nil, `{"batch":%d,"expires":%d}`, n, RequestTimeout)); err != nil {
-				return fmt.Errorf("read stream %s: %w", stream, err)
+				return false, fmt.Errorf("read stream %s: %w", stream, err)
 			}
 			asked += n
 			if size*largest < readAhead/2 {
@@ -113,24 +121,24 @@ func (r reader) readOnce(ctx context.Context, stream string, cfg jetstream.Consu
 			}
 		}
 		m, err := nextMsg(ctx, sub)
-		if errors.Is(err, nats.ErrNoResponders) && time.Now().Before(newly) {
+		if errors.Is(err, nats.ErrNoResponders) && !r.alone && time.Now().Before(newly) {
 			asked = 0 // not every server of a cluster knows of the consumer yet
 			Pause(ctx, newlyPause)
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("read stream %s: %w", stream, err)
+			return false, fmt.Errorf("read stream %s: %w", stream, err)
 		}
 		at, ok := record.ParsePlace(m.Reply)
 		if !ok {
-			break // fewer records than there were at the beginning
+			return false, nil // there may be fewer records than at the beginning, too
 		}
 		left, asked, largest = min(left-1, at.Pending), asked-1, max(largest, m.Size())
 		if !visit(m, at) {
 			break
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // Pause waits, but not beyond ctx.
