@@ -12,15 +12,15 @@ import (
 // agentsLeg is the document of a leg that is an agent's.
 type agentsLeg struct{ *document }
 
-// call is the caller's leg. The module's call_uuid is not: a transfer
-// rewrites it.
+// call is the leg that the agent was bridged with last: the caller's, also when
+// a queue had called for somebody who asked first and then passed the caller
+// on. The module's call_uuid is not: a transfer rewrites it.
 func (d agentsLeg) call() string {
 	last := d.variable("last_bridge_to")
 	if d.variable("originate_disposition") != "" && d.originated(last) {
 		last = "" // whom the agent consulted
 	}
-	member := d.variable("cc_member_session_uuid")
-	return cmp.Or(member, last, d.variable("originating_leg_uuid", "originator", "last_bridge_to"), d.uuid())
+	return cmp.Or(last, d.variable("cc_member_session_uuid", "originating_leg_uuid", "originator", "last_bridge_to"), d.uuid())
 }
 
 // originated reports whether the leg called another one.

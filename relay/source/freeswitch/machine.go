@@ -83,7 +83,9 @@ func (m *machine) channel(l *leg, ev esl.Event, at time.Time) {
 	case "CHANNEL_BRIDGE":
 		m.bridge(m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], at)
 	case "CHANNEL_UNBRIDGE":
-		m.unbridge(m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], at)
+		a, b := m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")]
+		m.parted(a, b, ev.Time("Caller-Channel-Bridged-Time"))
+		m.unbridge(a, b, at)
 	case "CHANNEL_HOLD":
 		l.Held = at
 	case "CHANNEL_UNHOLD":
@@ -151,7 +153,11 @@ func (m *machine) complete(l *leg, ev esl.Event) {
 	variable := func(name string) string { return ev.Get("variable_" + name) }
 	l.Complete = true
 	if l.Segment != nil {
-		m.report(l, cmp.Or(endReason(variable), l.first()))
+		reason := endReason(variable)
+		if reason == source.ByTransfer && !l.Segment.Transferred {
+			reason = cmp.Or(l.first(), reason)
+		}
+		m.report(l, cmp.Or(reason, l.first()))
 	}
 	if c := m.calls[l.Call]; c != nil && l.Owner {
 		c.Complete = true

@@ -80,7 +80,7 @@ func TestConference(t *testing.T) {
 
 // An agent asks in another queue and passes the caller on to who answers there:
 // that queue gave the call, and the consultation is no segment. The document
-// of who answered names the consultation as the call, and says nothing again.
+// of who answered says the same, and nothing again.
 func TestPassedOnToAQueue(t *testing.T) {
 	agent := func(user, queue, member string) []string {
 		return []string{
@@ -121,7 +121,11 @@ func TestPassedOnToAQueue(t *testing.T) {
 	}
 	told := len(r.events())
 	n := &Intake{Converter: converter, Emit: singly(r.emit), Ledger: ledger}
-	if w := post(n, edited(t, agentDocument(t), map[string]any{"uuid": "d", "cc_member_session_uuid": "c"})); w.Code != http.StatusAccepted {
+	last := edited(t, agentDocument(t), map[string]any{"uuid": "d", "cc_member_session_uuid": "c", "last_bridge_to": "a"})
+	if e := convert(t, last)[0]; e["uii"] != "a" {
+		t.Errorf("document: %v, want it to be of the caller's call", e)
+	}
+	if w := post(n, last); w.Code != http.StatusAccepted {
 		t.Errorf("answer %d %s", w.Code, w.Body)
 	}
 	if events := r.events(); len(events) != told {
@@ -157,9 +161,11 @@ func TestWhoHungUpFirst(t *testing.T) {
 			t.Errorf("events %v, want one segment", got)
 		}
 	}
-	document := convert(t, edited(t, agentDocument(t), map[string]any{"sip_hangup_disposition": nil, "last_bridge_hangup_cause": nil}))
-	if count(document, "transfer_termination") > 0 || document[0]["term_reason"] != "" {
-		t.Errorf("document: %v, want no reason", document)
+	for channel, want := range map[string]string{"verto.rtc/1001": "", "sofia/internal/1001@127.0.0.1:25101": "transfer"} {
+		document := convert(t, edited(t, agentDocument(t), map[string]any{"sip_hangup_disposition": nil, "last_bridge_hangup_cause": nil, "channel_name": channel}))
+		if document[0]["term_reason"] != want || count(document, "transfer_termination") > 0 != (want != "") {
+			t.Errorf("document of %s: %v, want reason %q", channel, document, want)
+		}
 	}
 }
 

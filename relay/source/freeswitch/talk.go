@@ -54,6 +54,16 @@ func (m *machine) unheard(l, peer *leg, at time.Time) {
 	}
 }
 
+// parted takes two legs that were bridged until now, if nobody heard of it. The
+// phone may have consulted somebody meanwhile.
+func (m *machine) parted(a, b *leg, at time.Time) {
+	if a != nil && b != nil && at.After(a.Spoke.Add(tick)) && a.Serves == "" && a.Segment == nil && b.Segment == nil {
+		spoke := b.Spoke
+		m.bridge(a, b, at)
+		b.Spoke = source.Later(b.Spoke, spoke)
+	}
+}
+
 // talk begins the segment of an agent, or goes on with it.
 func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 	if c.Consult {

@@ -62,7 +62,7 @@ func endReason(variable func(name string) string) string {
 		return source.ByAgent
 	case variable("last_bridge_hangup_cause") != "":
 		return source.ByCaller
-	case variable("hangup_cause") == "NORMAL_CLEARING" && variable("sip_hangup_disposition") != "": // else nothing says who hung up
+	case variable("hangup_cause") == "NORMAL_CLEARING" && sipProfile(variable("channel_name")) != "": // other phones do not say who hung up
 		return source.ByTransfer
 	}
 	return ""
