@@ -83,9 +83,7 @@ func (m *machine) channel(l *leg, ev esl.Event, at time.Time) {
 	case "CHANNEL_BRIDGE":
 		m.bridge(m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], at)
 	case "CHANNEL_UNBRIDGE":
-		a, b := m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")]
-		m.parted(a, b, ev.Time("Caller-Channel-Bridged-Time"))
-		m.unbridge(a, b, at)
+		m.unbridge(m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], ev.Time("Caller-Channel-Bridged-Time"), at)
 	case "CHANNEL_HOLD":
 		l.Held = at
 	case "CHANNEL_UNHOLD":

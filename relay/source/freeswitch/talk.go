@@ -54,16 +54,6 @@ func (m *machine) unheard(l, peer *leg, at time.Time) {
 	}
 }
 
-// parted takes two legs that were bridged until now, if nobody heard of it. The
-// phone may have consulted somebody meanwhile.
-func (m *machine) parted(a, b *leg, at time.Time) {
-	if a != nil && b != nil && at.After(a.Spoke.Add(tick)) && a.Serves == "" && a.Segment == nil && b.Segment == nil {
-		spoke := b.Spoke
-		m.bridge(a, b, at)
-		b.Spoke = source.Later(b.Spoke, spoke)
-	}
-}
-
 // talk begins the segment of an agent, or goes on with it.
 func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 	if c.Consult {
@@ -88,10 +78,16 @@ func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 	m.segment("agent_connect", c, l, nil, "")
 }
 
-// unbridge takes two legs that hear each other no more.
-func (m *machine) unbridge(a, b *leg, at time.Time) {
+// unbridge takes two legs that heard each other since a moment, and do no
+// more. If nobody heard of it, b may have consulted somebody meanwhile.
+func (m *machine) unbridge(a, b *leg, since, at time.Time) {
 	if a == nil || b == nil {
 		return
+	}
+	if since.After(a.Spoke.Add(tick)) && a.Serves == "" && a.Segment == nil && b.Segment == nil {
+		spoke := b.Spoke
+		m.bridge(a, b, since)
+		b.Spoke = source.Later(b.Spoke, spoke)
 	}
 	for _, pair := range [][2]*leg{{a, b}, {b, a}} {
 		if l, peer := pair[0], pair[1]; l.Segment != nil && l.Segment.Peer == peer.ID {
