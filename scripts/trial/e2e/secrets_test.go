@@ -68,9 +68,11 @@ func (v *vault) search(t *testing.T, where, text string) {
 func (v *vault) searchBasic(t *testing.T, where, text string) {
 	t.Helper()
 	for _, run := range strings.FieldsFunc(text, notBase64) {
-		run = strings.TrimRight(run, "=")
+		if run = strings.TrimRight(run, "="); len(run) < 22 { // of 16 bytes
+			continue
+		}
 		decoded, err := base64.RawStdEncoding.DecodeString(run[:len(run)-min(len(run), len(run)%4)])
-		if err != nil || len(decoded) < 16 {
+		if err != nil {
 			continue
 		}
 		for name, core := range v.cores {
@@ -82,7 +84,7 @@ func (v *vault) searchBasic(t *testing.T, where, text string) {
 }
 
 func notBase64(r rune) bool {
-	return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=", r)
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '/' || r > '9') && r != '+' && r != '='
 }
 
 // spellings are the ways in which the endpoints of the trial repeat what was
@@ -252,7 +254,10 @@ func commands(r *trial.Relay, services []string) map[string]string {
 		{"dead", "replay", "--all", "--dry-run"},
 	}
 	for _, s := range services {
-		list = append(list, []string{"debug", s}, []string{"render", s}, []string{"test", s}, []string{"probe", s})
+		list = append(list, []string{"debug", s}, []string{"test", s})
+		if strings.HasSuffix(s, "-raw") { // the endpoint's spelling is nothing to these
+			list = append(list, []string{"render", s}, []string{"probe", s})
+		}
 	}
 	for line := range strings.Lines(first(r.Run("dead", "list"))) {
 		if number := strings.Fields(line); len(number) > 0 && number[0][0] >= '0' && number[0][0] <= '9' {

@@ -28,7 +28,7 @@ var faults = []fault{
 	{"history is kept while others fill the disk", "AFullDiskTakesHistory", "if near || pressed || q.store.Space.Low(now) {", "if near {"},
 
 	// One record is never taken for another.
-	{"ids of a failed commit stay known", "WhatWasRefusedIsNotKnown", "if d.seq == 0 { c.forget(d) continue }", "if d.seq == 0 {\ncontinue\n}"},
+	{"ids of a failed commit stay known", "WhatWasRefusedIsNotKnown", "if d.seq == 0 { // it was refused\nc.forget(d) continue }", "if d.seq == 0 {\ncontinue\n}"},
 	{"copies are stored again", "IDsAreKnownAfterKill|ACopyInTheSameCommit|NoSchedule", "if _, known := c.Recent.Add(d.hash, now, struct{}{}); known {", "if _, known := c.Recent.Add(d.hash, now, struct{}{}); false && known {"},
 	{"a parked record is not held against what is known of it", "AParkedRecordThatIsAnother", "r.Service != service || record.Hash(&r) != item.key", "r.Service == \"\" && record.Hash(&r) != item.key"},
 	{"a copy that is none is not insisted on", "JetStreamTakesForACopyWrongly", "if err == nil && p.Alone { err = p.insist(p.all) }", "if err == nil && p.Alone && false {\nerr = p.insist(p.all)\n}"},
