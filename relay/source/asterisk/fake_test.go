@@ -80,6 +80,8 @@ func (f *fake) answer(c net.Conn, action, id string) {
 			fmt.Fprint(c, text(append(slices.Clip(m), ami.Header{Name: "ActionID", Value: channelsID})))
 		}
 		fmt.Fprintf(c, "Event: CoreShowChannelsComplete\r\n%s\r\n\r\n", id)
+	case "Getvar":
+		fmt.Fprintf(c, "Response: Success\r\n%s\r\nVariable: MIXMONITOR_FILENAME\r\nValue: /cs/rec/asked.wav\r\n\r\n", id)
 	default:
 		fmt.Fprintf(c, "Response: Error\r\n%s\r\nMessage: Permission denied\r\n\r\n", id)
 	}

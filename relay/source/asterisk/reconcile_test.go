@@ -193,12 +193,11 @@ func compare(got, want counts) string {
 	return ""
 }
 
-func TestFoundInProgress(t *testing.T) {
-	m := testMachine()
-	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
-	afterGap{m}.resume(at)
-	channels := []ami.Message{
+// inProgress is a call to an agent as Asterisk lists it.
+func inProgress() []ami.Message {
+	return []ami.Message{
 		{
+			{Name: "Event", Value: "CoreShowChannel"},
 			{Name: "Channel", Value: "PJSIP/trunk-1"},
 			{Name: "Uniqueid", Value: "1795442309.1"},
 			{Name: "Linkedid", Value: "1795442309.1"},
@@ -209,6 +208,7 @@ func TestFoundInProgress(t *testing.T) {
 			{Name: "BridgeId", Value: "b1"},
 		},
 		{
+			{Name: "Event", Value: "CoreShowChannel"},
 			{Name: "Channel", Value: "PJSIP/a1-2"},
 			{Name: "Uniqueid", Value: "1795442309.2"},
 			{Name: "Linkedid", Value: "1795442309.1"},
@@ -216,6 +216,13 @@ func TestFoundInProgress(t *testing.T) {
 			{Name: "BridgeId", Value: "b1"},
 		},
 	}
+}
+
+func TestFoundInProgress(t *testing.T) {
+	m := testMachine()
+	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+	afterGap{m}.resume(at)
+	channels := inProgress()
 	queues := []ami.Message{{{Name: "Event", Value: "QueueMember"}, {Name: "Queue", Value: "support"}, {Name: "Location", Value: "PJSIP/a1"}, {Name: "Name", Value: "Agent One"}}}
 	found := afterGap{m}.reconcile(source.GapStart, time.Time{}, channels, queues)
 	if len(found) != 1 || decode(t, found[0])["segments_found"] != 1.0 || decode(t, found[0])["from"] != nil {

@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"testing"
+	"time"
 
 	"callrelay/relay/source"
 )
@@ -70,6 +71,30 @@ func TestHasFlag(t *testing.T) {
 	} {
 		if got := hasFlag(test.options, 'D'); got != test.want {
 			t.Errorf("hasFlag(%q) = %v, want %v", test.options, got, test.want)
+		}
+	}
+}
+
+// A place in a file is how much was recorded by then: nothing once it has
+// stopped, and with b nothing while its leg is in no bridge.
+func TestPosition(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	l := &leg{Bridged: []span{{at(10), at(20)}, {From: at(30)}}}
+	for _, test := range []struct {
+		file      file
+		at, wants int
+	}{
+		{file{Start: at(5)}, 15, 10},
+		{file{Start: at(5)}, 3, 0},
+		{file{Start: at(5), Stop: at(12)}, 15, 7},
+		{file{Start: at(5), Bridged: true}, 15, 5},
+		{file{Start: at(5), Bridged: true}, 25, 10},
+		{file{Start: at(5), Bridged: true}, 35, 15},
+		{file{Start: at(5), Bridged: true, Stop: at(32)}, 35, 12},
+		{file{Start: at(15), Bridged: true}, 35, 10},
+	} {
+		if got := l.position(&test.file, at(test.at)); got != time.Duration(test.wants)*time.Second {
+			t.Errorf("%+v at %d: %s, want %d s", test.file, test.at, got, test.wants)
 		}
 	}
 }

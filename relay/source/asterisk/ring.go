@@ -100,9 +100,6 @@ const (
 // heard anybody: it did not answer, or was asked or told something first.
 func (t *rings) unrung(l *leg, cause string, at time.Time) {
 	d := l.Dial
-	if d != nil && d.End.IsZero() && cause == causeBusy {
-		l.call.Dial = "BUSY" // the end of the call to it was not told
-	}
 	if d == nil || !d.Rang || l.spoke() {
 		return
 	}

@@ -3,6 +3,7 @@ package asterisk
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	callevent "callrelay/relay/call"
 	"callrelay/relay/source"
+	"callrelay/relay/source/asterisk/ami"
 )
 
 func TestSource(t *testing.T) {
@@ -123,6 +125,31 @@ func TestRestart(t *testing.T) {
 	whole = testMachine()
 	if all := play(t, whole, events); string(got[6].Body) != string(all[5].Body) {
 		t.Errorf("segment across a restart:\n%s\nwant:\n%s", got[6].Body, all[5].Body)
+	}
+}
+
+// The file of a conversation that goes on when the relay begins is asked for.
+func TestFileIsAskedFor(t *testing.T) {
+	t.Parallel()
+	f, r := newFake(t), newTaker()
+	now := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+	f.is(now, inProgress())
+	s := New(options(f, r))
+	run(t, s)
+	r.await(t, "relay_gap")
+	named := func() bool {
+		s.Lock()
+		defer s.Unlock()
+		return len(s.machine.unnamed()) == 0
+	}
+	until(t, "the name of the file", named)
+	f.send(ami.Message{
+		{Name: "Event", Value: "Hangup"}, {Name: "Timestamp", Value: strconv.FormatInt(now.Unix()+1, 10)},
+		{Name: "Uniqueid", Value: "1795442309.2"}, {Name: "Linkedid", Value: "1795442309.1"},
+	})
+	got := r.await(t, "agent_termination")
+	if e := decode(t, got[len(got)-1]); e["recording"] != "asked.wav" {
+		t.Errorf("segment %v, want its recording", e)
 	}
 }
 
