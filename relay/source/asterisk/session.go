@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"callrelay/relay/source"
@@ -87,16 +88,15 @@ func (n *session) ask(conn *ami.Conn) error {
 // idle.
 func (n *session) read(ctx context.Context, conn *ami.Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
-	pinging := make(chan struct{})
-	go func() {
-		defer close(pinging)
+	var pinging sync.WaitGroup
+	pinging.Go(func() {
 		for source.Wait(ctx, PingInterval); ctx.Err() == nil; source.Wait(ctx, PingInterval) {
 			if conn.Send("Ping", ami.Header{Name: "ActionID", Value: pingID}) != nil {
 				return // reading fails too
 			}
 		}
-	}()
-	defer func() { cancel(); conn.Close(); <-pinging }()
+	})
+	defer func() { cancel(); conn.Close(); pinging.Wait() }()
 	for {
 		m, err := conn.Next()
 		switch {

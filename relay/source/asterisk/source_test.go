@@ -144,8 +144,10 @@ func TestFileIsAskedFor(t *testing.T) {
 	}
 	until(t, "the name of the file", named)
 	f.send(ami.Message{
-		{Name: "Event", Value: "Hangup"}, {Name: "Timestamp", Value: strconv.FormatInt(now.Unix()+1, 10)},
-		{Name: "Uniqueid", Value: "1795442309.2"}, {Name: "Linkedid", Value: "1795442309.1"},
+		{Name: "Event", Value: "Hangup"},
+		{Name: "Timestamp", Value: strconv.FormatInt(now.Unix()+1, 10)},
+		{Name: "Uniqueid", Value: "1795442309.2"},
+		{Name: "Linkedid", Value: "1795442309.1"},
 	})
 	got := r.await(t, "agent_termination")
 	if e := decode(t, got[len(got)-1]); e["recording"] != "asked.wav" {

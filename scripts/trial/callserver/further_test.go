@@ -197,4 +197,33 @@ var further = []shapeOf{
 		w.talk()
 		l.bye()
 	}, "201  PJSIP/201 caller; rang 201 answered_elsewhere"},
+	{"two plain members ring", func(w *world) {
+		w.only("202")
+		l := w.in("528")
+		w.at("202")
+		w.talk()
+		l.bye()
+	}, "202 plains PJSIP/202 caller; rang 201 answered_elsewhere"},
+	{"passed on by keys", func(w *world) {
+		l := w.in("529")
+		w.at("201")
+		w.talk()
+		channel := w.await("BridgeEnter", "Channel", "PJSIP/201").Get("Channel")
+		for _, digit := range []string{"#", "2", "0", "2"} {
+			w.do("PlayDTMF", "Channel", channel, "Digit", digit, "Receive", "true")
+			w.wait(400)
+		}
+		w.at("202")
+		w.talk()
+		l.bye()
+	}, "201 keys Local/201@from-queue-plain/n transfer; transfer 201; 202  PJSIP/202 caller"},
+	{"an outbound call that finds no line", func(w *world) { w.trunk.does(answer{status: 503}); w.phone["201"].call("9555") }, "outbound Failed"},
+	{"a phone that cannot be reached", func(w *world) {
+		w.phone["201"].does(answer{status: 503, after: 100 * time.Millisecond})
+		w.in("201")
+	}, "rang 201 unreachable; missed 201; inbound Failed"},
+	{"a phone that is not there at the moment", func(w *world) {
+		w.phone["201"].does(answer{status: 480, after: 100 * time.Millisecond})
+		w.in("201")
+	}, "rang 201 *; missed 201; inbound *"},
 }
