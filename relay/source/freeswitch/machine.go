@@ -39,6 +39,7 @@ type machine struct {
 	owed  map[string]bool // legs whose end waits to be explained
 	tally map[string]int  // calls that each agent had answered, when FreeSWITCH was asked
 	heard map[string]int  // those heard since then
+	late  map[string]int  // those told since a gap began, of whose answer nobody heard
 
 	documented func() bool // whether the records of legs come, too
 }
@@ -53,7 +54,7 @@ func newMachine(name string, queues, phones []string, files Converter) *machine 
 			reporter: reporter{Reporter: source.Reporter{Source: name, Queues: plain}, files: files, names: map[string]string{}},
 			phones:   phones, legs: map[string]*leg{}, calls: map[string]*call{},
 		},
-		owed: map[string]bool{}, tally: map[string]int{}, heard: map[string]int{},
+		owed: map[string]bool{}, tally: map[string]int{}, heard: map[string]int{}, late: map[string]int{},
 		documented: func() bool { return false },
 	}
 }

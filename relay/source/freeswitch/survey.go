@@ -1,7 +1,6 @@
 package freeswitch
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +36,6 @@ type survey struct {
 	status string         // how many channels it has made since then; empty: no answer
 	agents string         // how the agents did; empty: no answer
 	heard  map[string]int // how many of their calls were heard by then
-	joined map[string]int // and how many were found to go on
 	ended  int            // segments of legs that stand
 	spoke  int            // phones that stand, and were with somebody who is gone
 }
@@ -49,6 +47,7 @@ func (v *survey) begin(m *machine, at time.Time) {
 	}
 	v.since = at
 	m.census.age(m.Last)
+	m.late = map[string]int{}
 	for _, l := range m.legs {
 		l.stale = l.Hung.IsZero()
 	}
@@ -75,13 +74,8 @@ func (v *survey) settle(m *machine, reason string, from, began time.Time) []sour
 	}
 	v.begin(m, source.Later(now, began))
 	g := source.Gap{Reason: reason, Checked: v.listed}
-	v.joined = map[string]int{}
 	if v.listed {
-		before := maps.Clone(m.heard)
 		v.join(m)
-		for agent, n := range m.heard { // what is found was answered before the agents' counters were read
-			v.joined[agent] = n - before[agent]
-		}
 		v.part(m, &g)
 		g.Ended += v.ended
 		g.Unheard += v.spoke
@@ -262,14 +256,14 @@ func (v *survey) count(m *machine) (missing, phones int) {
 		if n < before { // it counts anew since a restart
 			before = 0
 		}
-		if more := n - before - v.heard[agent] - v.joined[agent]; known && more > 0 {
+		if more := n - before - v.heard[agent] - m.late[agent]; known && more > 0 {
 			missing += more
 			if row["type"] == "callback" {
 				phones += more
 			}
 		}
 		m.tally[agent] = n
-		if m.heard[agent] -= v.heard[agent] + v.joined[agent]; m.heard[agent] <= 0 {
+		if m.heard[agent] -= v.heard[agent]; m.heard[agent] <= 0 {
 			delete(m.heard, agent)
 		}
 	}

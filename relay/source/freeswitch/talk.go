@@ -71,7 +71,9 @@ func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 	s := &segment{Call: c.ID, Peer: peer.ID, Start: at}
 	if asked := m.calls[l.Member]; l.Agent != "" && (l.Member == c.ID || l.Member == peer.ID || asked != nil && asked.Consult) {
 		s.Queue, s.Agent = l.Queue, l.Agent
-		m.served(c, l.Agent, at)
+		if m.served(c, at) {
+			m.late[l.Agent]++
+		}
 	}
 	l.Segment = s
 	c.Segments++

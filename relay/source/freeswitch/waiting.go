@@ -105,7 +105,8 @@ func (m *machine) conclude(c *call, ev esl.Event) {
 	canceled, left := of("variable_cc_queue_canceled_epoch")
 	switch {
 	case served && !(left && canceled.Before(answered)):
-		m.served(c, ev.Get("variable_cc_agent"), answered)
+		m.served(c, answered)
+		m.late[ev.Get("variable_cc_agent")]++
 	case left && c.End.IsZero():
 		m.leave(c, result, canceled)
 	case left:
@@ -128,19 +129,21 @@ func (m *machine) answered(c *call, ev esl.Event, queue string, at time.Time) {
 			own.Login, l.Standby = true, true // whatever its type says
 		}
 	}
+	m.heard[agent]++
 	if v := c.Visit; v != nil && v.Member == ev.Get("CC-Member-UUID") {
-		m.served(c, agent, at)
-	} else {
-		m.heard[agent]++
+		m.served(c, at)
 	}
 }
 
-// served notes that a caller who waits has an agent. What mod_callcenter says
-// of it comes before they are bridged, or not at all.
-func (m *machine) served(c *call, agent string, at time.Time) {
-	if v := c.Visit; v.open() && v.within(at) {
-		v.Left, v.Answered = source.Later(at, v.Joined), true
-		m.heard[agent]++
-		m.queued(c, "dequeue", "", at)
+// served notes that a caller who waits has an agent, and reports whether that
+// is news. What mod_callcenter says of it comes before they are bridged, or not
+// at all.
+func (m *registry) served(c *call, at time.Time) bool {
+	v := c.Visit
+	if !v.open() || !v.within(at) {
+		return false
 	}
+	v.Left, v.Answered = source.Later(at, v.Joined), true
+	m.queued(c, "dequeue", "", at)
+	return true
 }
