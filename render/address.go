@@ -82,7 +82,7 @@ func authority(text string) int {
 }
 
 // badEscape names the percent escape that is none. Other reasons of a URL's
-// being none may quote a password, and are not told.
+// being none may quote a password, and are left out.
 func badEscape(err error) string {
 	if bad, ok := errors.AsType[url.EscapeError](err); ok {
 		return fmt.Sprintf(": %q is no percent escape", string(bad))
@@ -187,7 +187,7 @@ func (a *address) append(dst []byte, r *run) ([]byte, error) {
 	return a.fields.appendQuery(dst, query, r)
 }
 
-// dots tells whether a path segment, given with its slash, means this folder or
+// dots reports whether a path segment, given with its slash, means this folder or
 // the one above to whoever resolves the URL.
 func dots(segment []byte) bool {
 	if len(segment) > len("/%2e%2e") {

@@ -46,7 +46,7 @@ func (c *compiler) form(key string, fields []Field, at place) *form {
 	return f
 }
 
-// bodiless tells whether params go into the query for a method.
+// bodiless reports whether params go into the query for a method.
 func bodiless(method string) bool {
 	return method == "GET" || method == "DELETE" || method == "HEAD"
 }

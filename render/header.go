@@ -49,7 +49,7 @@ func (c *compiler) contentType(t *Template, s Spec, own string) sequence {
 	return sequence{}.literal(own)
 }
 
-// validHeader tells whether name is a token of RFC 9110.
+// validHeader reports whether name is a token of RFC 9110.
 func validHeader(name string) bool {
 	for i := range len(name) {
 		c := name[i]

@@ -52,7 +52,7 @@ func (c *compiler) json(key, text string, script bool) body {
 	return b
 }
 
-// checkJSON tells whether text is one JSON value.
+// checkJSON reports whether text is one JSON value.
 func checkJSON(text string) error {
 	d := jsontext.NewDecoder(strings.NewReader(text))
 	if _, err := d.ReadValue(); err != nil {

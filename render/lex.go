@@ -105,7 +105,7 @@ func lexTag(text string, i int) (token, bool) {
 	return t, true
 }
 
-// validName tells whether s can be the name of a tag: parts joined by dots, each
+// validName reports whether s can be the name of a tag: parts joined by dots, each
 // of letters, digits, _ and, not in front, -.
 func validName(s string) bool {
 	front := true

@@ -71,7 +71,7 @@ func (s sequence) join(other sequence) sequence {
 	return s
 }
 
-// static tells whether s holds no tag, and so renders to the same text always.
+// static reports whether s holds no tag, and so renders to the same text always.
 func (s sequence) static() bool {
 	for i := range s {
 		if s[i].tag != nil {

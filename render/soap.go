@@ -149,7 +149,7 @@ func (e *envelope) append(dst []byte, r *run) ([]byte, error) {
 	return e.rest.append(dst, r)
 }
 
-// validNCName tells whether s can name an element that has no prefix.
+// validNCName reports whether s can name an element that has no prefix.
 func validNCName(s string) bool {
 	for i, r := range s {
 		switch {

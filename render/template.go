@@ -90,7 +90,7 @@ func (t *Template) Warnings() []Problem { return slices.Clone(t.warnings) }
 // Tags lists each tag of the template with the place where it is used, in order.
 func (t *Template) Tags() []Tag { return slices.Clone(t.tags) }
 
-// Uses tells whether the template uses a tag anywhere.
+// Uses reports whether the template uses a tag anywhere.
 func (t *Template) Uses(tag string) bool {
 	return slices.ContainsFunc(t.tags, func(used Tag) bool { return used.Name == tag })
 }

@@ -10,7 +10,7 @@ type Step struct {
 	Text  string // after mappings and filters, before it was escaped for its place
 }
 
-// Trace renders like [Template.Render] and tells what each tag became, in order.
+// Trace renders like [Template.Render] and returns what each tag became, in order.
 // With an error, the steps lead up to the tag that failed.
 func (t *Template) Trace(v Values, now time.Time) (Request, []Step, error) {
 	var steps []Step

@@ -20,7 +20,7 @@ func number(v Value) (Value, error) {
 	}
 }
 
-// isNumber tells whether s, which is not empty, is a number as JSON writes it.
+// isNumber reports whether s, which is not empty, is a number as JSON writes it.
 func isNumber(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	whole := leadingDigits(s)
@@ -57,7 +57,7 @@ func leadingDigits(s string) int {
 	return n
 }
 
-// allDigits tells whether s holds nothing but digits.
+// allDigits reports whether s holds nothing but digits.
 func allDigits(s string) bool { return leadingDigits(s) == len(s) }
 
 // boolean gives true or false, null for an empty value.

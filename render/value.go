@@ -22,7 +22,7 @@ type Value struct {
 // Values looks up a tag. It returns the zero Value for a tag that the event lacks.
 type Values func(tag string) Value
 
-// missing tells whether the event lacks the value: it is absent or null.
+// missing reports whether the event lacks the value: it is absent or null.
 func (v Value) missing() bool { return v.Kind == Absent || v.Kind == Null }
 
 // text is the value as text; empty when it is missing.

@@ -186,7 +186,7 @@ func (m *markup) names(t xml.StartElement) error {
 	return nil
 }
 
-// namespace tells whether the attribute whose value follows declares a namespace.
+// namespace reports whether the attribute whose value follows declares a namespace.
 func namespace(before string) bool {
 	words := strings.Fields(strings.TrimRight(before, "\"'= \t\r\n"))
 	name := words[len(words)-1]

@@ -70,7 +70,7 @@ func (w webhook) String() string {
 	return b.String()
 }
 
-// verify checks that the webhook tells of one of the call's agents, fetches the
+// verify checks that the webhook is of one of the call's agents, fetches the
 // recording through its link, and returns the agent.
 func (w webhook) verify(ctx context.Context, c *demoCall) (demoAgent, error) {
 	var body struct {
@@ -87,7 +87,7 @@ func (w webhook) verify(ctx context.Context, c *demoCall) (demoAgent, error) {
 			return agent, agent.fetch(ctx, body.RecordingURL)
 		}
 	}
-	return demoAgent{}, fmt.Errorf("webhook tells of agent %d, who was not in the call", body.AgentID)
+	return demoAgent{}, fmt.Errorf("webhook is of agent %d, who was not in the call", body.AgentID)
 }
 
 // fetch gets the recording through its link and compares its size.

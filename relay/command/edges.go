@@ -21,7 +21,7 @@ type edgeStatus struct {
 	Dead     int          `json:"dead"`
 	Oldest   time.Time    `json:"oldest,omitzero"` // acceptance of the oldest that waits
 	Bytes    int64        `json:"bytes"`           // of its queue
-	Seen     time.Time    `json:"seen"`            // when it told all this
+	Seen     time.Time    `json:"seen"`            // when it reported all this
 	Version  string       `json:"version"`
 	Problem  string       `json:"problem,omitempty"`  // why it takes no events
 	Before   []edgeFolder `json:"before,omitempty"`   // what its folders before held when they were last seen

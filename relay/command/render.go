@@ -93,7 +93,7 @@ func (a *app) renderOne(s *route.Service, e *call.Event, links deliver.Recording
 	return err
 }
 
-// printSteps tells what each tag became.
+// printSteps prints what each tag became.
 func (a *app) printSteps(steps []render.Step) {
 	t := table{head: []string{"IN", "TAG", "VALUE", "BECAME"}}
 	for _, s := range steps {

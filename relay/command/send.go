@@ -211,7 +211,7 @@ func (s *sender) post(ctx context.Context, path, form string, body []byte) error
 	return nil
 }
 
-// refused tells which event was refused, counted from 1 over all requests.
+// refused says which event was refused, counted from 1 over all requests.
 func (s *sender) refused(reply *http.Response, answer sendReply) error {
 	var parts []string
 	for _, p := range answer.Problems {
@@ -225,7 +225,7 @@ func (s *sender) refused(reply *http.Response, answer sendReply) error {
 	}
 	err := errors.New(strings.Join(parts, "; "))
 	if after := reply.Header.Get("Retry-After"); after != "" {
-		return hintError{err, "again in " + after + " s; relay status tells why"}
+		return hintError{err, "again in " + after + " s; relay status says why"}
 	}
 	return err
 }

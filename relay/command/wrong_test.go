@@ -110,7 +110,7 @@ func TestSendTellsWhoRefuses(t *testing.T) {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = fmt.Fprint(w, `{"error":"queue is full"}`)
-		}, "relay: queue is full (503)\ntry: again in 7 s; relay status tells why\n"},
+		}, "relay: queue is full (503)\ntry: again in 7 s; relay status says why\n"},
 		{"no relay", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "hello") }, "relay: intake answered 200 OK: "},
 	} {
 		socket := filepath.Join(filepath.Dir(path), "run", "relay.sock")

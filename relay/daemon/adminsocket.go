@@ -15,7 +15,7 @@ import (
 // the socket served there: the commands, which read the same file, find it.
 type adminSocket struct {
 	open  func(path string) (*web.Socket, error)
-	moved func(path string) // told where it is served
+	moved func(path string) // is called with where it is served
 
 	path   string // guarded by the reloader's lock
 	socket *web.Socket

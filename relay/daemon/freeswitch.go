@@ -15,7 +15,7 @@ const DocumentPath = "/freeswitch/cdr"
 // source that collects from the same FreeSWITCH, so that what both say is
 // delivered once.
 func (p builder) documents() *freeswitch.Intake {
-	var told sync.Once
+	var logged sync.Once
 	var err error
 	if p.ledger, err = freeswitch.OpenLedger(store{p.queue}); err != nil {
 		p.log.Error("what was taken from FreeSWITCH before is not known", "err", err)
@@ -25,7 +25,7 @@ func (p builder) documents() *freeswitch.Intake {
 		return sourceOf(p.table().Config, p.ledger.SourceOf(host))
 	}
 	n.Converter.Outside = func(file string) {
-		told.Do(func() {
+		logged.Do(func() {
 			p.log.Warn("recordings of FreeSWITCH are left out: not below recordings.dir", "file", file)
 		})
 	}

@@ -159,7 +159,7 @@ type bodyReader struct {
 	left  int64
 	pace  *rate.Limiter
 	sent  *atomic.Int64
-	fault *atomic.Pointer[FileError] // is told why the body could not be read
+	fault *atomic.Pointer[FileError] // why the body could not be read
 }
 
 func (r *bodyReader) rewind() {

@@ -129,7 +129,7 @@ func (l *connection) exchange(ctx context.Context, a *Attempt, t *target, limit 
 		}
 		return reply, alive && unsent == nil && ctx.Err() == nil && l.noLeftover(), err
 	}
-	if unsent != nil && !IsTLS(err) { // TLS tells why, where it does
+	if unsent != nil && !IsTLS(err) { // TLS says why, where it does
 		err = unanswered{unsent}
 	}
 	return Reply{}, false, err
@@ -190,7 +190,7 @@ func unread(err error) error { return unanswered{fmt.Errorf("read answer: %w", e
 // roundTripRaw writes when it is called first, and then reads when there is
 // something: so an exchange takes two calls of the kernel and one wait. The
 // runtime begins to listen before the first call, and misses no answer. What a
-// new connection brought before that it would tell of no more: it is read.
+// new connection brought before that it would report no more: it is read.
 func (l *connection) roundTripRaw(fd uintptr) (over bool) {
 	t := &l.turn
 	if !t.begun {

@@ -65,7 +65,7 @@ func transportOf(s *config.Service, g guard, secure *tls.Config) (http.RoundTrip
 	return &byNumber{guard: g, plain: t, secure: map[string]*http.Transport{}}, nil
 }
 
-// lastWord is a connection whose writer is told of its end a moment late: what
+// lastWord is a connection whose writer sees its end a moment late: what
 // the endpoint answered before that is read meanwhile, and net/http believes it.
 type lastWord struct{ *net.TCPConn }
 

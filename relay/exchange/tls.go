@@ -11,7 +11,7 @@ import (
 	"callrelay/config"
 )
 
-// FilesStamp tells whether the files of TLS settings have changed: it is
+// FilesStamp shows whether the files of TLS settings have changed: it is
 // another text after a change.
 func FilesStamp(t *config.TLS) string {
 	if t == nil {

@@ -89,7 +89,7 @@ func (t *tokenAsker) get(ctx context.Context) (*token, error) {
 		if !t.settled && resp.StatusCode/100 == 4 && resp.StatusCode != http.StatusTooManyRequests {
 			t.inBody = !t.inBody
 		}
-		// Its further words are not told: they may repeat the credentials.
+		// Its further words are left out: they may repeat the credentials.
 		return nil, fmt.Errorf("status %d %s", resp.StatusCode, Clip(answer.Error))
 	}
 	got, err := answer.token()

@@ -9,7 +9,7 @@
 //
 // A recording is complete when its size is steady and agrees with what its
 // header says. [Recordings.Look] says how a file stands, [Recordings.Watch]
-// tells when it completes, [Recordings.Late] raises an event when one does
+// reports when it completes, [Recordings.Late] raises an event when one does
 // that its delivery did not wait for.
 //
 // All files are opened below one folder, whatever their names or symbolic

@@ -142,7 +142,7 @@ func (r *responder) guessed(ctx context.Context, client netip.Addr, err error) (
 }
 
 // refuse answers with a refusal and ends the connection. A client that guessed
-// too often is not told any more whether it was right to be refused.
+// too often does not learn any more whether it was right to be refused.
 func refuse(w http.ResponseWriter, err error, often bool) {
 	var r *refusal
 	if !errors.As(err, &r) {

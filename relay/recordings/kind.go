@@ -34,7 +34,7 @@ var kinds = []struct{ ext, mime string }{
 const (
 	waveType    = "audio/wav"
 	unknownType = "application/octet-stream"
-	kindBytes   = 12 // that tell a format
+	kindBytes   = 12 // that show a format
 )
 
 // magic is what files of a format begin with.
@@ -85,7 +85,7 @@ func typeOf(name string) string {
 	return unknownType
 }
 
-// stemOf is a name without what tells its format. A number at its end, as of
+// stemOf is a name without what shows its format. A number at its end, as of
 // Asterisk's ids, does not.
 func stemOf(name string) string {
 	if ext := path.Ext(name); len(ext) > 1 && (ext[1] < '0' || ext[1] > '9') {

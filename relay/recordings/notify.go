@@ -11,7 +11,7 @@ import (
 )
 
 // folders hears of changes in folders, each watched once however many files
-// are waited for in it. Where the kernel cannot tell, it says nothing: who
+// are waited for in it. Where the kernel cannot notice it, it says nothing: who
 // uses it polls as well. Safe for concurrent use.
 type folders struct {
 	root   string
@@ -19,7 +19,7 @@ type folders struct {
 	log    *slog.Logger
 	polled sync.Once // said so
 
-	// mu is held while the kernel is told, which is quick, so that both always
+	// mu is held while the kernel is asked, which is quick, so that both always
 	// agree about what is watched.
 	mu   sync.Mutex
 	held map[string]int // how many files wait in each
@@ -63,7 +63,7 @@ func (f *folders) hold(dir string) string {
 	}
 }
 
-// polling says once that the kernel refuses to tell, which the operator may
+// polling says once that the kernel refuses to notify, which the operator may
 // want to mend. That the root is missing is no reason.
 func (f *folders) polling(missing bool, err error) {
 	if !missing {

@@ -36,7 +36,7 @@ type Options struct {
 	// Store keeps the late recordings over a restart. Nil: they are forgotten.
 	Store Store
 
-	Descriptors *limit.Descriptors // told when there are none left; nil: nobody is
+	Descriptors *limit.Descriptors // notes that there are none left; nil: nobody does
 }
 
 // A Store keeps small pieces of state. What was never saved is loaded as

@@ -27,7 +27,7 @@ func (r *responder) VerifyHandler() http.Handler {
 		client := limit.Client(req, r.settings.Load().proxies)
 		name, err := r.verify(req, client)
 		if err != nil {
-			r.guessed(req.Context(), client, err) // the client is told the reason in any case
+			r.guessed(req.Context(), client, err) // the client gets the reason in any case
 			r.log.Info("recording refused", "client", client, "err", err)
 			refuse(w, verdict(err), false)
 			return

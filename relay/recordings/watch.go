@@ -11,7 +11,7 @@ import (
 )
 
 // A file that is waited for is looked at every PollEvery, and sooner when the
-// kernel tells of a change. The more there are beside pollFull, the more seldom
+// kernel reports a change. The more there are beside pollFull, the more seldom
 // each is looked at, so that polling never makes more than 800 looks a second.
 const (
 	PollEvery = 500 * time.Millisecond
@@ -19,7 +19,7 @@ const (
 	looksOnce = 8 // at the same time
 )
 
-// A watcher tells when files become ready. It holds a timer and an entry for
+// A watcher notifies when files become ready. It holds a timer and an entry for
 // each, and one watch of the kernel for each folder. Safe for concurrent use.
 type watcher struct {
 	look    func(name string) (File, time.Duration)
@@ -38,7 +38,7 @@ type watched struct {
 	name   string
 	folder string // the one that is held for it: its own, or one above
 	timer  *time.Timer
-	told   bool // of a change since the look that is under way began
+	news   bool // of a change since the look that is under way began
 	calls  map[*func()]struct{}
 }
 
@@ -110,11 +110,11 @@ func (w *watcher) begin(f *watched) bool {
 		return false
 	}
 	w.running.Add(1)
-	f.told = false
+	f.news = false
 	return true
 }
 
-// place makes the kernel tell of changes to the file, or of the making of its
+// place makes the kernel report changes to the file, or of the making of its
 // folder. It comes before the look, so that no change falls between.
 func (w *watcher) place(f *watched) {
 	want := path.Dir(f.name)
@@ -151,7 +151,7 @@ func (w *watcher) settle(f *watched, ready bool, again time.Duration) (calls []f
 // this one; w.mu is held.
 func (w *watcher) lookAgain(f *watched, again time.Duration) {
 	switch {
-	case f.told:
+	case f.news:
 	case again > 0:
 		f.timer.Reset(again)
 	default:
@@ -161,7 +161,7 @@ func (w *watcher) lookAgain(f *watched, again time.Duration) {
 
 // lookIn has the file looked at, because of a change; w.mu is held.
 func (f *watched) lookIn(d time.Duration) {
-	f.told = true
+	f.news = true
 	f.timer.Reset(d)
 }
 

@@ -16,7 +16,7 @@ func NewRegistry(version string) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	promauto.With(r).NewGauge(prometheus.GaugeOpts{
 		Name:        "relay_build_info",
-		Help:        "Always 1; the labels tell the version that runs.",
+		Help:        "Always 1; the labels are the version that runs.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	}).Set(1)
 	r.MustRegister(

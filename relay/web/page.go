@@ -172,8 +172,8 @@ func (p *pages) view(r *http.Request, here, title string) view {
 }
 
 func (p *pages) show(w http.ResponseWriter, r *http.Request, name string, v view) {
-	if told := takeNotice(w, r); told != "" {
-		v.Notice = told
+	if notice := takeNotice(w, r); notice != "" {
+		v.Notice = notice
 	}
 	page, err := render(p.templates, name, v)
 	writePage(w, page, err)
