@@ -61,7 +61,7 @@ type Collector struct {
 	dirty      chan struct{} // holds a token when the state has changed since it was saved
 }
 
-// New returns a collector that is not running yet. Each session is told why
+// New returns a collector that is not running yet. Each session learns why
 // nothing was heard before it, and since when.
 func New(o Options, m Machine, connect func(reason string, from time.Time) Session) *Collector {
 	if o.Log == nil {

@@ -83,7 +83,7 @@ type Record struct {
 }
 
 // As names the event, and identifies it by its call, its segment and what else
-// tells it apart from others of the same name: the same happening gives the
+// distinguishes it from others of the same name: the same happening gives the
 // same id, whichever way and however often it is seen.
 func (r Record) As(name string, more ...string) Record {
 	parts := []string{r.Source, r.UII, r.SegmentID, name}

@@ -115,7 +115,7 @@ type Gap struct {
 	Abandon int    `json:"abandons_missing"`  // callers who gave up unseen, likewise, or may have
 	Unheard int    `json:"channels_unheard"`  // further channels gone unheard, at most: each may have been a phone in conversation
 	Dropped int    `json:"events_dropped"`    // turned, but the relay took none and the spool was full
-	Checked bool   `json:"channels_compared"` // whether the call server told which channels are alive
+	Checked bool   `json:"channels_compared"` // whether the call server reported which channels are alive
 }
 
 // Gap puts a gap out, identified by its reason and its ends.

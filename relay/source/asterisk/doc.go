@@ -19,7 +19,7 @@
 // segment begins when two hear each other, and ends when nobody is left to
 // hear: an agent who consults has somebody, a caller who is parked has left.
 // Who ended it shows in the legs. AgentComplete is believed only where nothing
-// else tells of a transfer: it comes late, without fields, or not at all.
+// else reports a transfer: it comes late, without fields, or not at all.
 //
 // The limits: what happened while no connection stood is not made up. After
 // each reconnect the channels that are alive are compared with those known; a

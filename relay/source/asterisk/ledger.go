@@ -93,7 +93,7 @@ func (t *ledger) identify(l *leg, p party, queue bool) {
 	}
 }
 
-// reaches notes whom a call reaches: it tells the direction of one that a
+// reaches notes whom a call reaches: it gives the direction of one that a
 // phone began, or Asterisk itself.
 func (t *ledger) reaches(c *call, to *leg) {
 	if c.Direction != "" || to.local() || to.ID == c.ID {
@@ -146,7 +146,7 @@ func (t *ledger) callOf(linked string, at time.Time) *call {
 	if c := t.calls[linked]; c != nil {
 		return c
 	}
-	if c := t.past(linked); c != nil { // its end was told too early: not all of its legs show in the events of this login
+	if c := t.past(linked); c != nil { // its end was reported too early: not all of its legs show in the events of this login
 		t.ended = slices.DeleteFunc(t.ended, func(x *call) bool { return x == c })
 		t.calls[linked] = c
 		return c
@@ -231,7 +231,7 @@ func (t *ledger) forget(c *call) {
 }
 
 // bound forgets the oldest call when there are too many to remember. It can
-// only be that their ends are never told.
+// only be that their ends are never reported.
 func (t *ledger) bound() {
 	if len(t.calls) < maxCalls {
 		return

@@ -138,7 +138,7 @@ func (m *machine) translateOf(l *leg, ev ami.Message, at time.Time) {
 	}
 }
 
-// partyOf is what an event says of one of its legs. The prefix tells it apart
+// partyOf is what an event says of one of its legs. The prefix distinguishes it
 // where an event has several: Dest, Transferer.
 func partyOf(ev ami.Message, prefix string) party {
 	return party{

@@ -24,7 +24,7 @@ func newPhones(patterns []string) phones {
 	return phones{patterns: patterns, members: map[member]offer{}, devices: map[string]string{}}
 }
 
-// learn takes a member of a queue; state is the device that tells whether it
+// learn takes a member of a queue; state is the device that shows whether it
 // is in use.
 func (p phones) learn(queue, agent, state, name string) {
 	if queue == "" || agent == "" {

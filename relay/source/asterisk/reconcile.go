@@ -12,7 +12,7 @@ import (
 )
 
 // tally is what a queue counted: agents' conversations that ended, and callers
-// who gave up. It goes on while nobody listens, and so tells what was missed.
+// who gave up. It goes on while nobody listens, and so shows what was missed.
 type tally struct {
 	Completed, Abandoned int
 }
@@ -98,7 +98,7 @@ func (m afterGap) recount(at time.Time) {
 	}
 }
 
-// unreconciled says that Asterisk did not tell which channels are alive: what
+// unreconciled says that Asterisk did not report which channels are alive: what
 // is known stays as it was.
 func (m afterGap) unreconciled(reason string, from time.Time) []source.Event {
 	for _, l := range m.those(func(l *leg) bool { return l.stale }) {

@@ -97,7 +97,7 @@ const (
 )
 
 // unrung raises agent_ring_end for a phone that rang and hangs up without having
-// heard anybody: it did not answer, or was asked or told something first.
+// heard anybody: it did not answer, or heard a question or an announcement first.
 func (t *rings) unrung(l *leg, cause string, at time.Time) {
 	d := l.Dial
 	if d == nil || !d.Rang || l.spoke() {

@@ -42,7 +42,7 @@ type session struct {
 	from    time.Time                // since when nothing was heard
 	began   time.Time                // logged in, by this machine's clock
 	resumed bool                     // Asterisk's clock is known
-	settled bool                     // the gap before it is told
+	settled bool                     // the gap before it is reported
 	lists   map[string][]ami.Message // of what was asked for, by ActionID
 }
 
@@ -147,7 +147,7 @@ func (s *Source) take(n *session, m ami.Message, now time.Time) (ask []leg) {
 	return ask
 }
 
-// resume tells the machine once from when on it hears all, by Asterisk's own
+// resume gives the machine once from when on it hears all, by Asterisk's own
 // clock.
 func (n *session) resume(m *machine, stamp time.Time) []source.Event {
 	if n.resumed {
@@ -169,7 +169,7 @@ func (n *session) collect(m ami.Message) bool {
 	return id != "" && m.Event() != "UserEvent"
 }
 
-// due reports whether the gap before the session can be told: Asterisk has
+// due reports whether the gap before the session can be reported: Asterisk has
 // listed its channels, will not, or does not answer.
 func (n *session) due(m ami.Message, now time.Time) bool {
 	return n.resumed && (n.listed(m) || n.refused(m) || now.Sub(n.began) > listTimeout)
@@ -183,7 +183,7 @@ func (n *session) refused(m ami.Message) bool {
 	return m.Get("Response") == "Error" && m.Get("ActionID") == channelsID
 }
 
-// settle tells the gap.
+// settle reports the gap.
 func (n *session) settle(m *machine, last ami.Message) []source.Event {
 	n.settled = true
 	defer clear(n.lists)

@@ -42,7 +42,7 @@ func (t *tracker) hangup(l *leg, cause string, at time.Time) {
 }
 
 // part lets go of a leg that is gone. An agent's is remembered beyond the end of
-// the call, since its transfer may be told late, and so are recordings.
+// the call, since its transfer may be reported late, and so are recordings.
 func (t *tracker) part(l *leg, at time.Time) {
 	if l.Segment == nil && len(l.Past) == 0 && len(l.Files) == 0 {
 		delete(l.call.Legs, l.ID)
@@ -100,7 +100,7 @@ func (t *tracker) agentConnect(caller, l *leg, o offer, at time.Time) {
 }
 
 // agentComplete takes the end of a conversation as its queue has it. Who ended
-// it shows in the legs, but for a transfer of which nothing else was told. It
+// it shows in the legs, but for a transfer of which nothing else was reported. It
 // is no key: the fields of either leg may be missing, and after a redirect it
 // comes at the end of the call, when the segment it means is long done. If
 // there never was one, it began and ended while nobody listened.

@@ -78,7 +78,7 @@ func (n *Intake) save() {
 	}
 }
 
-// status tells an event that is refused for good from a queue that takes none.
+// status distinguishes an event that is refused for good from a queue that takes none.
 func status(err error) int {
 	if _, ok := errors.AsType[*callevent.Error](err); ok {
 		return http.StatusBadRequest

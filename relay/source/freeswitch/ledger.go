@@ -142,7 +142,7 @@ func (p page) bytes() []byte {
 const aDocument = "a document"
 
 // Documented reports whether documents are taken: what a source did not see to
-// its end, one of them tells.
+// its end, one of them reports it.
 func (l *Ledger) Documented() bool { return l != nil && l.Knows(aDocument) }
 
 // emit passes on the events that are not known, and makes them known.
@@ -172,7 +172,7 @@ func (l *Ledger) emit(next source.Emit, log *slog.Logger) source.Emit {
 	}
 }
 
-// happening identifies an event whichever source tells of it: the uuids of legs
+// happening identifies an event whichever source reports it: the uuids of legs
 // are unique in the world. Of several FreeSWITCH a document may not say which
 // source it belongs to, and that of an agent who was asked first and given the
 // caller then names the consultation as his call.

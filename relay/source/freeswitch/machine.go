@@ -101,7 +101,7 @@ func (m *machine) channel(l *leg, ev esl.Event, at time.Time) {
 	}
 }
 
-// ring takes a leg that is called. It tells the direction of a call that a
+// ring takes a leg that is called. It gives the direction of a call that a
 // phone made.
 func (m *registry) ring(l *leg) {
 	c := m.calls[l.Call]

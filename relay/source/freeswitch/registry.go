@@ -160,7 +160,7 @@ func (m *registry) phone(l *leg) bool {
 	})
 }
 
-// reaches notes whom a call reaches: it tells the direction of one that a phone
+// reaches notes whom a call reaches: it gives the direction of one that a phone
 // made.
 func (m *registry) reaches(c *call, l *leg) {
 	if c.Direction == "" {
@@ -172,7 +172,7 @@ func (m *registry) reaches(c *call, l *leg) {
 	}
 }
 
-// roles tells whose call two legs talk in: that of the caller's leg among
+// roles returns whose call two legs talk in: that of the caller's leg among
 // them. It is nobody's when an agent asks a colleague on the line of the call.
 func (m *registry) roles(a, b *leg) (caller, other *leg) {
 	switch {

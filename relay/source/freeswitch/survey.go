@@ -170,7 +170,7 @@ func (v *survey) resumed(m *machine, a, b *leg, at time.Time) {
 	m.bridge(a, b, at)
 }
 
-// part lets go of what is over, nobody knows since when. What documents tell
+// part lets go of what is over, nobody knows since when. What documents say
 // of it is better, if they come. It counts what is not known of it.
 func (v *survey) part(m *machine, g *source.Gap) {
 	for id, l := range m.legs {

@@ -100,9 +100,9 @@ func (c *Conn) login(o Options) error {
 }
 
 // greeted reads the greeting, so that another service than a manager
-// interface is told apart from one that does not answer.
+// interface is distinguished from one that does not answer.
 func (c *Conn) greeted() error {
-	for n := range len(greeting) { // what says something shorter, and waits, is told apart too
+	for n := range len(greeting) { // what says something shorter, and waits, is distinguished too
 		start, err := c.reader.lines.Peek(n + 1)
 		if err != nil {
 			return err

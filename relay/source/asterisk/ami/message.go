@@ -38,7 +38,7 @@ func (m Message) Event() string { return m.Get("Event") }
 // the zero time when there is none: timestampevents is off in manager.conf.
 func (m Message) Stamp() time.Time {
 	seconds, err := strconv.ParseFloat(m.Get("Timestamp"), 64)
-	if err != nil || !(seconds > 0 && seconds < 1<<32) { // in which a microsecond is told apart
+	if err != nil || !(seconds > 0 && seconds < 1<<32) { // in which a microsecond still counts
 		return time.Time{}
 	}
 	return time.UnixMicro(int64(math.Round(seconds * 1e6))).UTC()
