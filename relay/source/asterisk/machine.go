@@ -43,99 +43,75 @@ func (m *machine) tick(at time.Time) []source.Event {
 	return m.Raised()
 }
 
-// translate is the table of what each manager event means.
+// translate finds what an event means, and takes it.
 func (m *machine) translate(ev ami.Message, at time.Time) {
-	switch ev.Event() {
+	name := ev.Event()
+	switch name {
 	case "QueueMemberAdded":
 		m.learn(ev)
 	case "AgentComplete":
-		m.agentComplete(ev.Get("DestUniqueid"), ev.Get("Linkedid"), offerOf(ev), ev.Get("Reason"), at)
+		m.agentComplete(ev.Get("DestUniqueid"), ev.Get("Linkedid"), *offerOf(ev), ev.Get("Reason"), at)
 	case "UserEvent":
 		m.userEvent(ev, at)
-	default:
-		if l := m.subject(ev, at); l != nil {
-			m.translateOf(l, ev, at)
+	case "VarSet":
+		if ev.Get("Value") == "" {
+			return
 		}
+		name += " " + ev.Get("Variable")
+	}
+	meaning, ok := meanings[name]
+	if !ok {
+		return
+	}
+	of := m.leg
+	if meaning.known {
+		of = m.known
+	}
+	if l := of(ev, meaning.of, at); l != nil {
+		meaning.take(heard{m, l, ev, at})
 	}
 }
 
-// subject returns the leg that an event speaks of; nil when it speaks of none
-// that matters.
-func (m *machine) subject(ev ami.Message, at time.Time) *leg {
-	switch ev.Event() {
-	case "DialBegin", "DialEnd", "AgentCalled", "AgentConnect":
-		return m.leg(ev, "Dest", at)
-	case "ChanSpyStart":
-		return m.leg(ev, "Spyer", at)
-	case "BlindTransfer":
-		return m.known(ev, "Transferer", at)
-	case "AttendedTransfer":
-		return m.known(ev, "OrigTransferer", at)
-	case "VarSet":
-		if name := ev.Get("Variable"); ev.Get("Value") == "" || name != fileVariable && name != "QUEUESTATUS" {
-			return nil
-		}
-		return m.leg(ev, "", at)
-	case "Newchannel", "QueueCallerJoin", "QueueCallerAbandon", "QueueCallerLeave", "MixMonitorStart", "MixMonitorStop", "BridgeEnter", "Pickup":
-		return m.leg(ev, "", at)
-	case "NewCallerid", "Newexten", "BridgeLeave", "Hold", "Unhold", "HangupRequest", "Hangup":
-		return m.known(ev, "", at)
-	}
-	return nil
+// heard is an event of a leg.
+type heard struct {
+	*machine
+	l  *leg
+	ev ami.Message
+	at time.Time
 }
 
-// translateOf is the table of what the events of a leg mean.
-func (m *machine) translateOf(l *leg, ev ami.Message, at time.Time) {
-	switch ev.Event() {
-	case "NewCallerid":
-		m.newCallerID(l, partyOf(ev, ""))
-	case "DialBegin":
-		m.dialBegin(l, ev, at)
-	case "DialEnd":
-		m.dialEnd(m.caller(ev, at), l, ev.Get("DialStatus"), at)
-	case "AgentCalled":
-		o := offerOf(ev)
-		l.Offer = &o
-	case "AgentConnect":
-		m.agentConnect(m.caller(ev, at), l, offerOf(ev), at)
-	case "QueueCallerJoin":
-		m.queueEnter(l, partyOf(ev, ""), ev.Get("Queue"), at)
-	case "QueueCallerAbandon":
-		m.queueAbandon(l, ev.Get("Queue"), at)
-	case "QueueCallerLeave":
-		m.queueLeave(l, at)
-	case "VarSet":
-		m.varSet(l, ev.Get("Variable"), ev.Get("Value"), at)
-	case "Newexten":
-		m.newExten(l, ev.Get("Application"), ev.Get("AppData"))
-	case "MixMonitorStart":
-		m.recording(l, at)
-		m.heard(l, at)
-	case "MixMonitorStop":
-		l.silenced(at)
-	case "BridgeEnter":
-		m.bridgeEnter(l, ev, at)
-	case "BridgeLeave":
-		m.leaves(l, ev.Get("BridgeUniqueid"), l.Place != "" && place(ev) != l.Place, at)
-	case "Hold":
-		l.hold(at)
-	case "Unhold":
-		l.unhold(at)
-	case "Pickup":
-		l.Picked = true
-	case "ChanSpyStart":
-		l.spies()
-	case "BlindTransfer", "AttendedTransfer":
-		if ev.Get("Result") == "Success" {
-			m.transferred(l)
-			m.transferred(m.known(ev, "SecondTransferer", at))
-		}
-	case "HangupRequest":
-		l.Hung = true
-	case "Hangup":
-		m.hearing.end(l)
-		m.hangup(l, ev.Get("Cause"), at)
-	}
+// meanings is the table of what the events of legs mean: the leg that each
+// speaks of, by the prefix of its headers, whether it is one that is known
+// already, and what follows.
+var meanings = map[string]struct {
+	of    string
+	known bool
+	take  func(heard)
+}{
+	"Newchannel":             {"", false, func(heard) {}},
+	"NewCallerid":            {"", true, func(h heard) { h.newCallerID(h.l, partyOf(h.ev, "")) }},
+	"DialBegin":              {"Dest", false, heard.dialBegin},
+	"DialEnd":                {"Dest", false, func(h heard) { h.dialEnd(h.caller(), h.l, h.ev.Get("DialStatus"), h.at) }},
+	"AgentCalled":            {"Dest", false, func(h heard) { h.l.Offer = offerOf(h.ev) }},
+	"AgentConnect":           {"Dest", false, func(h heard) { h.agentConnect(h.caller(), h.l, *offerOf(h.ev), h.at) }},
+	"QueueCallerJoin":        {"", false, func(h heard) { h.queueEnter(h.l, partyOf(h.ev, ""), h.ev.Get("Queue"), h.at) }},
+	"QueueCallerAbandon":     {"", false, func(h heard) { h.queueAbandon(h.l, h.ev.Get("Queue"), h.at) }},
+	"QueueCallerLeave":       {"", false, func(h heard) { h.queueLeave(h.l, h.at) }},
+	"VarSet QUEUESTATUS":     {"", false, func(h heard) { h.queueStatus(h.l, h.ev.Get("Value"), h.at) }},
+	"VarSet " + fileVariable: {"", false, func(h heard) { h.recordedTo(h.l, h.ev.Get("Value"), h.at); h.taped(h.l, h.at) }},
+	"MixMonitorStart":        {"", false, func(h heard) { h.recording(h.l, h.at); h.taped(h.l, h.at) }},
+	"MixMonitorStop":         {"", false, func(h heard) { h.l.silenced(h.at) }},
+	"Newexten":               {"", true, heard.newExten},
+	"BridgeEnter":            {"", false, heard.bridgeEnter},
+	"BridgeLeave":            {"", true, heard.bridgeLeave},
+	"Hold":                   {"", true, func(h heard) { h.l.hold(h.at) }},
+	"Unhold":                 {"", true, func(h heard) { h.l.unhold(h.at) }},
+	"Pickup":                 {"", false, func(h heard) { h.l.Picked = true }},
+	"ChanSpyStart":           {"Spyer", false, func(h heard) { h.l.spies() }},
+	"BlindTransfer":          {"Transferer", true, heard.transferEvent},
+	"AttendedTransfer":       {"OrigTransferer", true, heard.transferEvent},
+	"HangupRequest":          {"", true, func(h heard) { h.l.Hung = true }},
+	"Hangup":                 {"", true, func(h heard) { h.hearing.end(h.l); h.hangup(h.l, h.ev.Get("Cause"), h.at) }},
 }
 
 // partyOf is what an event says of one of its legs. The prefix distinguishes it
@@ -148,8 +124,8 @@ func partyOf(ev ami.Message, prefix string) party {
 	}
 }
 
-func offerOf(ev ami.Message) offer {
-	return offer{Queue: ev.Get("Queue"), Agent: ev.Get("Interface"), Username: ev.Get("MemberName")}
+func offerOf(ev ami.Message) *offer {
+	return &offer{Queue: ev.Get("Queue"), Agent: ev.Get("Interface"), Username: ev.Get("MemberName")}
 }
 
 // known returns the leg an event speaks of, nil when it is not known.
@@ -168,12 +144,12 @@ func (m *machine) leg(ev ami.Message, prefix string, at time.Time) *leg {
 	return m.join(p, at)
 }
 
-// caller returns the leg that calls another one; nil when it is Asterisk itself.
-func (m *machine) caller(ev ami.Message, at time.Time) *leg {
-	if ev.Get("Uniqueid") == "" {
+// caller returns the leg that calls; nil when it is Asterisk itself.
+func (h heard) caller() *leg {
+	if h.ev.Get("Uniqueid") == "" {
 		return nil
 	}
-	return m.leg(ev, "", at)
+	return h.leg(h.ev, "", h.at)
 }
 
 // newCallerID takes the number of the caller that comes late.
@@ -188,14 +164,14 @@ func (m *machine) newCallerID(l *leg, p party) {
 	}
 }
 
-func (m *machine) dialBegin(l *leg, ev ami.Message, at time.Time) {
-	by := m.caller(ev, at)
+func (h heard) dialBegin() {
+	by := h.caller()
 	if by != nil {
-		m.goesOn(by)
+		h.goesOn(by)
 	}
-	m.dialled(by, l, ev.Get("DialString"), at)
-	if by != nil && by.ID == by.call.ID && !by.call.Start.IsZero() && ev.Get("Exten") != "s" {
-		by.call.DNIS = cmp.Or(by.call.DNIS, ev.Get("Exten"))
+	h.dialled(by, h.l, h.ev.Get("DialString"), h.at)
+	if by != nil && by.ID == by.call.ID && !by.call.Start.IsZero() && h.ev.Get("Exten") != "s" {
+		by.call.DNIS = cmp.Or(by.call.DNIS, h.ev.Get("Exten"))
 	}
 }
 
@@ -205,53 +181,55 @@ func (m *machine) learn(ev ami.Message) {
 	m.phones.learn(ev.Get("Queue"), agent, ev.Get("StateInterface"), name)
 }
 
-// varSet takes the name of the file that a leg is recorded to, and what Queue()
-// says of a caller whom it lets go.
-func (m *machine) varSet(l *leg, name, value string, at time.Time) {
-	if name != fileVariable {
-		m.queueStatus(l, value, at)
-		return
-	}
-	m.recordedTo(l, value, at)
-	m.heard(l, at)
-}
-
 // newExten learns from the arguments of MixMonitor(file,options,command) what
 // the file will hold, and from those of Queue(name,...) what a caller asks for.
-func (m *machine) newExten(l *leg, app, data string) {
-	m.goesOn(l)
-	first, rest, _ := strings.Cut(data, ",")
-	switch app {
+func (h heard) newExten() {
+	h.goesOn(h.l)
+	first, rest, _ := strings.Cut(h.ev.Get("AppData"), ",")
+	switch h.ev.Get("Application") {
 	case "MixMonitor":
-		l.Options, _, _ = strings.Cut(rest, ",")
+		h.l.Options, _, _ = strings.Cut(rest, ",")
 	case "Queue":
-		l.Asked = first
+		h.l.Asked = first
 	}
 }
 
-func (m *machine) bridgeEnter(l *leg, ev ami.Message, at time.Time) {
-	kind := ev.Get("BridgeType")
-	holding := ev.Get("BridgeTechnology") == "holding_bridge" || kind == "agent_hold" || kind == "parking"
+func (h heard) bridgeEnter() {
+	kind := h.ev.Get("BridgeType")
+	holding := h.ev.Get("BridgeTechnology") == "holding_bridge" || kind == "agent_hold" || kind == "parking"
 	if kind == "agent_hold" {
-		l.call.Login = true
+		h.l.call.Login = true
 	}
-	l.Place = place(ev)
-	m.goesOn(l)
-	m.enters(l, ev.Get("BridgeUniqueid"), holding, at)
-	if l.local() {
-		m.ringAll(l.call)
+	h.l.Place = h.place()
+	h.goesOn(h.l)
+	h.enters(h.l, h.ev.Get("BridgeUniqueid"), holding, h.at)
+	if h.l.local() {
+		h.ringAll(h.l.call)
 	}
+}
+
+func (h heard) bridgeLeave() {
+	moved := h.l.Place != "" && h.place() != h.l.Place
+	h.leaves(h.l, h.ev.Get("BridgeUniqueid"), moved, h.at)
 }
 
 // place is where in the dialplan a leg is. It changes under a leg that is
 // redirected, before it leaves its bridge.
-func place(ev ami.Message) string {
-	return ev.Get("Context") + "," + ev.Get("Exten") + "," + ev.Get("Priority")
+func (h heard) place() string {
+	return h.ev.Get("Context") + "," + h.ev.Get("Exten") + "," + h.ev.Get("Priority")
+}
+
+func (h heard) transferEvent() {
+	if h.ev.Get("Result") == "Success" {
+		h.transferred(h.l)
+		h.transferred(h.known(h.ev, "SecondTransferer", h.at))
+	}
 }
 
 // named takes the file of a leg that was found after a gap.
 func (m *machine) named(id, name string) {
 	if l := m.legs[id]; l != nil && !l.Gone && name != "" {
-		m.varSet(l, fileVariable, name, time.Time{})
+		m.recordedTo(l, name, time.Time{})
+		m.taped(l, time.Time{})
 	}
 }

@@ -342,8 +342,8 @@ func (t *talks) passedOn(c *call, s *segment) {
 	}
 }
 
-// heard takes a recording of a leg into the segments in which it is heard.
-func (t *talks) heard(l *leg, at time.Time) {
+// taped takes a recording of a leg into the segments in which it is heard.
+func (t *talks) taped(l *leg, at time.Time) {
 	if l.Bridge != "" || l.local() {
 		t.settle(at, l, false, l)
 	}
