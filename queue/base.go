@@ -107,7 +107,9 @@ func (b *embedded) load(context.Context) error {
 	b.q.saving.file = file
 	b.q.retries.parkedTo = fl.Parked
 	for name, p := range fl.Lanes {
-		b.q.lane(name).win.Restore(p.High, p.Open)
+		l := b.q.lane(name)
+		l.win.Restore(p.High, p.Open)
+		l.retrying.lot.past = record.SetOf(p.Past)
 	}
 	b.q.retries.gone = fl.Gone
 	return nil

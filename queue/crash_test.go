@@ -171,3 +171,47 @@ func TestIDsAreKnownAfterKill(t *testing.T) {
 		t.Errorf("waiting: got %d, want still %d", got.Waiting, stored.Waiting)
 	}
 }
+
+// TestAParkedDeliveryThatIsDoneStaysSo: parked shortly before a crash it lies in
+// EVENTS, too, and is delivered before what waits there in front of it, when the
+// next crash comes.
+func TestAParkedDeliveryThatIsDoneStaysSo(t *testing.T) {
+	queuetest.NeedsFolder(t)
+	t.Parallel()
+	const n = 200
+	killed := func(q *Queue) engine.Options {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(q.store.Options.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		return engine.Options{Dir: dir}
+	}
+	q := open(t, engine.Options{Dir: t.TempDir()})
+	write(t, q, records("crm", 0, n)...)
+	entries := next(t, q.Lane("crm"), n)
+	q.saving.mu.Lock() // no floors are saved any more
+	if err := entries[n-1].Park(Parking{Attempts: 1, Due: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	o := killed(q)
+	q.saving.mu.Unlock()
+
+	q = open(t, o)
+	for e := (*Entry)(nil); e == nil || e.Attempts == 0; { // the others stay in flight
+		if e = next(t, q.Lane("crm"), 1)[0]; e.Attempts > 0 {
+			e.Finish()
+		}
+	}
+	if err := q.saving.save(); err != nil {
+		t.Fatal(err)
+	}
+
+	q = open(t, killed(q))
+	for _, e := range next(t, q.Lane("crm"), n-1) {
+		if e.ID == sample("crm", n-1).ID {
+			t.Errorf("%s came again", e.ID)
+		}
+		e.Finish()
+	}
+	none(t, q.Lane("crm"))
+}

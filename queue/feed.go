@@ -206,7 +206,7 @@ func (l *Lane) reset() {
 	defer l.mu.Unlock()
 	l.era++
 	l.win, l.fresh, l.shadows, l.moved, l.order.restored = lane.Window{}, nil, 0, true, 0
-	l.pull.feed, l.retrying.lot.over, l.tally.peeked = feed{average: l.pull.feed.average}, nil, peek{}
+	l.pull.feed, l.retrying.lot.over, l.retrying.lot.past, l.tally.peeked = feed{average: l.pull.feed.average}, nil, nil, peek{}
 	l.trims.to, l.trims.at = 0, time.Time{}
 	l.acks.forget()
 }
@@ -217,7 +217,7 @@ func (r *retrying) lose() int {
 	r.l.mu.Lock()
 	defer r.l.mu.Unlock()
 	lost := r.lot.Len() + r.unread
-	r.lot, r.unread = parkingLot{}, 0
+	r.lot, r.unread = parkingLot{past: r.lot.past}, 0
 	for call, c := range r.l.order.chains {
 		before := len(c.followers)
 		c.followers = slices.DeleteFunc(c.followers, func(f follower) bool { return f.item != nil })

@@ -226,6 +226,9 @@ func (l *Lane) release(e *Entry) {
 	l.mu.Lock()
 	delete(l.out, e)
 	l.leave(e)
+	if e.item != nil {
+		l.retrying.lot.finished(e.item)
+	}
 	l.order.advance(e.Call)
 	stored := e.era == l.era
 	l.mu.Unlock()

@@ -29,6 +29,7 @@ type parked struct {
 type parkingLot struct {
 	items []*parked         // a heap
 	over  map[uint64]uint64 // by sequence in EVENTS: the key of what lay there and was parked before a crash
+	past  map[uint64]bool   // of these, and of those before the process: what is delivered or dead
 }
 
 func (p *parkingLot) Len() int           { return len(p.items) }
@@ -115,14 +116,30 @@ func (p *parkingLot) take(item *parked) {
 // given anew.
 func (p *parkingLot) clamp(last uint64) {
 	maps.DeleteFunc(p.over, func(seq, _ uint64) bool { return seq > last })
+	maps.DeleteFunc(p.past, func(seq uint64, _ bool) bool { return seq > last })
 }
 
 // tookOver reports whether this record of EVENTS was parked before a crash that
 // kept it from being released there.
 func (p *parkingLot) tookOver(e *Entry) bool {
 	key, found := p.over[e.Seq]
-	return found && key == record.Hash(&e.Record)
+	return found && key == record.Hash(&e.Record) || p.past[e.Seq]
+}
+
+// finished notes that a parked delivery is done with. What of it lies in EVENTS
+// may get its turn after the next crash only.
+func (p *parkingLot) finished(item *parked) {
+	if p.over[item.origin] != item.key {
+		return
+	}
+	if p.past == nil {
+		p.past = map[uint64]bool{}
+	}
+	p.past[item.origin] = true
 }
 
 // released notes that what was taken over is released in EVENTS.
-func (p *parkingLot) released(seq uint64) { delete(p.over, seq) }
+func (p *parkingLot) released(seq uint64) {
+	delete(p.over, seq)
+	delete(p.past, seq)
+}

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -140,7 +142,7 @@ func (s *saving) current() lane.Floors {
 	released, shadowed := s.q.retries.released(), false
 	for _, l := range s.q.allLanes() {
 		l.mu.Lock()
-		fl.Lanes[l.name] = lane.Progress{High: l.win.High, Open: l.win.Unfinished(nil)}
+		fl.Lanes[l.name] = lane.Progress{High: l.win.High, Open: l.win.Unfinished(nil), Past: slices.Sorted(maps.Keys(l.retrying.lot.past))}
 		shadowed = shadowed || len(l.retrying.lot.over)+l.shadows > 0
 		l.mu.Unlock()
 	}

@@ -21,10 +21,12 @@ type Floors struct {
 	Parked uint64
 }
 
-// Progress of one lane: everything up to high is finished but what is open.
+// Progress of one lane: everything up to high is finished but what is open, and
+// what is past beyond it.
 type Progress struct {
 	High uint64
 	Open []uint64 // ascending
+	Past []uint64 // the same
 }
 
 // FloorFile keeps the floors in two slots. One is on disk; the other is written
@@ -120,17 +122,26 @@ func EncodeFloors(b []byte, generation uint64, fl Floors) []byte {
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
 	b = binary.AppendUvarint(b, uint64(len(fl.Lanes)))
 	for name, p := range fl.Lanes {
-		b = binary.AppendUvarint(b, uint64(len(name)))
-		b = append(b, name...)
+		b = appendName(b, name)
 		b = binary.AppendUvarint(b, p.High)
 		b = appendAscending(b, p.Open)
 	}
 	b = appendAscending(b, fl.Gone)
 	b = binary.AppendUvarint(b, fl.Parked)
+	for name, p := range fl.Lanes {
+		if len(p.Past) > 0 {
+			b = appendName(b, name)
+			b = appendAscending(b, p.Past)
+		}
+	}
 	payload := b[floorHeaderSize:]
 	binary.LittleEndian.PutUint32(b[16:], uint32(len(payload)))
 	binary.LittleEndian.PutUint32(b[20:], crc32.Checksum(payload, castagnoli)^uint32(generation))
 	return b
+}
+
+func appendName(b []byte, name string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(name))), name...)
 }
 
 // appendAscending writes the steps between the numbers.
@@ -163,11 +174,17 @@ func DecodeFloors(data []byte) (uint64, Floors, error) {
 	for range r.count() {
 		name := r.text()
 		high := r.next()
-		fl.Lanes[name] = Progress{high, r.ascending()}
+		fl.Lanes[name] = Progress{High: high, Open: r.ascending()}
 	}
 	fl.Gone = r.ascending()
 	if len(r.data) > 0 { // a relay before this one did not know
 		fl.Parked = r.next()
+	}
+	for len(r.data) > 0 { // nor of this
+		name := r.text()
+		p := fl.Lanes[name]
+		p.Past = r.ascending()
+		fl.Lanes[name] = p
 	}
 	if r.bad {
 		return 0, fl, errTorn

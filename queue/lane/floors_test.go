@@ -17,7 +17,7 @@ func TestFloorsSurviveATornWrite(t *testing.T) {
 	defer f.Close()
 	states := []Floors{
 		{Lanes: map[string]Progress{"crm": {High: 7}}},
-		{Lanes: map[string]Progress{"crm": {High: 900, Open: []uint64{3, 500}}, "billing": {High: 2}}, Gone: []uint64{4, 9}},
+		{Lanes: map[string]Progress{"crm": {High: 900, Open: []uint64{3, 500}, Past: []uint64{901, 950}}, "billing": {High: 2}}, Gone: []uint64{4, 9}},
 	}
 	file, _, err := OpenFloors(f)
 	if err != nil {
@@ -84,7 +84,7 @@ func TestFloorsAreNotedBetweenSyncs(t *testing.T) {
 
 func FuzzDecodeFloors(f *testing.F) {
 	f.Add(EncodeFloors(nil, 1, Floors{}))
-	f.Add(EncodeFloors(nil, 2, Floors{Lanes: map[string]Progress{"crm": {High: 900, Open: []uint64{3, 500}}}, Gone: []uint64{1}}))
+	f.Add(EncodeFloors(nil, 2, Floors{Lanes: map[string]Progress{"crm": {High: 900, Open: []uint64{3, 500}, Past: []uint64{901}}}, Gone: []uint64{1}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		generation, fl, err := DecodeFloors(data)
 		if err != nil {
