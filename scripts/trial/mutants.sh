@@ -38,7 +38,7 @@ rows() {
   shift 3
   [[ $file == *$part* ]] || return
   cp "$file" original
-  for line in $(awk -v b="$begin" -v p="$pattern" '$0 ~ b {on=1; next} on && /^[})]/ {exit} on && $0 ~ p {print NR}' original); do
+  for line in $(awk -v b="$begin" -v p="$pattern" '$0 ~ b {on=1; next} on && /^[})]/ && !/{$/ {exit} on && $0 ~ p {print NR}' original); do
     sed "${line}d" original >"$file"
     try "$file" "without $(sed -n "${line}p" original | cut -c1-70)" "$@"
   done
@@ -83,7 +83,7 @@ one() {
         rest = substr(rest, RSTART + RLENGTH)
       }
       $0 = $0 rest }
-    /^[})]/ { on = 0 }
+    /^[})]/ && !/{$/ { on = 0 }
     { print }' "$4"
 }
 
@@ -137,8 +137,8 @@ rows relay/recordings/kind.go '^var magic' '^\t\{' ./relay/recordings
 words relay/recordings/metrics.go '^func newMetrics' '(Outcome[A-Z][a-z]+|[2-5][0-9][0-9]), ' ./relay/recordings ./relay/daemon
 words relay/intake/metrics.go '^func newMetrics' 'reason[A-Z][A-Za-z]+,' ./relay/intake ./relay/daemon
 words relay/web/verdict.go '^func Verdicts' '(Healthy|Degraded|HeldUp), ' ./relay/web
-rows relay/web/advice.go '^var advice' '^\t\{' ./relay/web
-rows relay/web/advice.go '^var statusAdvice' '^\t[0-9]' ./relay/web
+rows relay/web/advice.go '^var advice' '^\t\{' './relay/web -run Advice'
+rows relay/web/advice.go '^var statusAdvice' '^\t[0-9]' './relay/web -run Advice'
 words relay/manual/manual.go '^func Topics' '"[a-z]+", ' ./relay/manual ./relay/command
 words relay/command/help.go '^func groups' '\(\*app\)\.[a-z]+Command, ' './relay/command -run Help|Manual'
 
