@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -84,6 +85,7 @@ type world struct {
 	refused  []record.Record      // to be sent again
 	finished map[string]time.Time // or dead
 	unsaved  map[string]bool      // finished so shortly before a crash that it may come again
+	buried   map[string]bool      // and not handed out since
 	inFlight map[string]bool
 	calls    map[string]string // of the ordered service: what is in flight
 }
@@ -92,7 +94,7 @@ func simulate(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	w := &world{
 		t: t, seed: seed, rand: r, fault: newFaulty(seed),
-		story: map[string][]string{}, acked: map[string]bool{}, again: map[string]bool{}, unsaved: map[string]bool{}, finished: map[string]time.Time{}, inFlight: map[string]bool{}, calls: map[string]string{},
+		story: map[string][]string{}, acked: map[string]bool{}, again: map[string]bool{}, unsaved: map[string]bool{}, finished: map[string]time.Time{}, buried: map[string]bool{}, inFlight: map[string]bool{}, calls: map[string]string{},
 	}
 	w.fault.Delay = time.Duration(r.IntN(20)) * time.Millisecond
 	w.fault.Twice = 0.1
@@ -206,6 +208,8 @@ func (w *world) live(dir string) string {
 			}
 		}
 	})
+	operator := w.actor()
+	work.Go(func() { operator.operate(ctx, q) })
 	<-time.After(time.Duration(100+w.rand.IntN(3000)) * time.Millisecond)
 	end := w.rand.IntN(4)
 	if end > 0 {
@@ -305,6 +309,30 @@ func (w *world) answered(recs []record.Record, err error) {
 	}
 }
 
+// operate buries what waits for long, and has dead letters replayed.
+func (w *actor) operate(ctx context.Context, q *Queue) {
+	for w.pause(ctx, 1500) {
+		service := [...]string{"plain", "ordered"}[w.own.IntN(2)]
+		if w.own.IntN(2) == 0 {
+			_, _ = q.Sweep(ctx, service, time.Now().Add(-time.Second), record.Death{Reason: "expired"})
+			continue
+		}
+		w.replay(service)
+		_, _ = q.Replay(ctx, record.Filter{Service: service}, nil)
+	}
+}
+
+// replay forgets the end of what may be put back.
+func (w *world) replay(service string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.buried {
+		if strings.HasPrefix(id, service) {
+			delete(w.finished, id)
+		}
+	}
+}
+
 // consume takes deliveries and ends each in one of the ways there are.
 func (w *actor) consume(ctx context.Context, l *Lane) {
 	for {
@@ -331,6 +359,8 @@ func (w *world) handedOut(e *Entry) {
 	if e.Service != e.lane.name {
 		w.errorf(e.ID, "came to %s", e.lane.name)
 	}
+	delete(w.buried, e.ID)
+	w.again[e.ID] = w.again[e.ID] || e.Replayed
 	if w.inFlight[e.ID] && !w.again[e.ID] {
 		w.errorf(e.ID, "is handed out twice at a time")
 	}
@@ -385,6 +415,7 @@ func (w *actor) end(e *Entry) {
 		if w.alive {
 			w.finished[e.ID] = time.Now()
 		}
+		w.buried[e.ID] = true
 		w.mu.Unlock()
 	}
 }
