@@ -83,6 +83,12 @@ func (m *registry) newLeg(id string, ev esl.Event, at time.Time) *leg {
 	if l.By = ev.Get("variable_originating_leg_uuid"); ev.Get("Other-Type") == "originator" && l.By == "" {
 		l.By = ev.Get("Other-Leg-Unique-ID")
 	}
+	m.link(l, ev)
+	return l
+}
+
+// link finds the call of a leg, or makes it known when the leg is a caller's.
+func (m *registry) link(l *leg, ev esl.Event) {
 	switch by, half, member := m.legs[l.By], m.legs[l.Half], m.legs[l.Member]; {
 	case by != nil:
 		m.follow(l, by)
@@ -99,7 +105,6 @@ func (m *registry) newLeg(id string, ev esl.Event, at time.Time) *leg {
 		l.Owner, l.Call = true, l.ID
 		m.begin(l, ev)
 	}
-	return l
 }
 
 // follow makes a leg part of the call of the one that called it. Behind a

@@ -120,7 +120,7 @@ func (n *session) take(m esl.Message, now time.Time) error {
 		}
 		s.Heard(stamp, now)
 		n.survey.begin(s.machine, stamp)
-		n.survey.hear(m.Event)
+		n.survey.hear(s.machine, m.Event)
 		s.Put(s.machine.apply(m.Event, stamp))
 	}
 	if done := len(n.asked) == 0 && len(n.next) == 0; !n.settled && (done || now.Sub(n.began) > askTimeout) {

@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ const (
 	bridged = "Caller-Channel-Bridged-Time"
 )
 
+// maxLater is how many events wait for their legs at most.
+const maxLater = 1000
+
 // survey is what FreeSWITCH says goes on, after a time when nothing was heard.
 type survey struct {
 	since  time.Time // all is heard since then, by FreeSWITCH's clock
@@ -37,7 +41,8 @@ type survey struct {
 	agents string         // how the agents did; empty: no answer
 	heard  map[string]int // how many of their calls were heard by then
 	ended  int            // segments of legs that stand
-	spoke  int            // phones that stand, and were with somebody who is gone
+	later  []esl.Event    // what was heard of legs that were not known then
+	spoke  int            // phones of which more happened than is known
 }
 
 // begin notes once since when all is heard. What was alive before is in doubt.
@@ -55,7 +60,19 @@ func (v *survey) begin(m *machine, at time.Time) {
 
 // hear takes an event. A channel that ends before all are asked for is not
 // taken up: nobody would say again that it is over.
-func (v *survey) hear(ev esl.Event) {
+// What happens between legs that are not asked for yet waits for that.
+func (v *survey) hear(m *machine, ev esl.Event) {
+	known := func(name string) bool { return m.legs[ev.Get(name)] != nil }
+	switch ev.Name() {
+	case "CHANNEL_BRIDGE":
+		if len(v.later) < maxLater && (!known("Bridge-A-Unique-ID") || !known("Bridge-B-Unique-ID")) {
+			v.later = append(v.later, ev)
+		}
+	case ccEvent:
+		if session := "CC-Member-Session-UUID"; len(v.later) < maxLater && ev.Get(session) != "" && !known(session) {
+			v.later = append(v.later, ev)
+		}
+	}
 	if ev.Name() == "CHANNEL_HANGUP_COMPLETE" {
 		v.dumps = slices.DeleteFunc(v.dumps, func(d esl.Event) bool { return d.Get("Unique-ID") == ev.Get("Unique-ID") })
 	}
@@ -67,7 +84,7 @@ func (v *survey) hear(ev esl.Event) {
 // asked, by this machine's clock: it stands in for FreeSWITCH's when that has
 // said nothing since.
 func (v *survey) settle(m *machine, reason string, from, began time.Time) []source.Event {
-	defer func() { v.dumps, v.agents = nil, "" }()
+	defer func() { v.dumps, v.later, v.agents = nil, nil, "" }()
 	now := m.Last
 	for _, ev := range v.dumps {
 		now = source.Later(now, ev.Stamp())
@@ -76,6 +93,7 @@ func (v *survey) settle(m *machine, reason string, from, began time.Time) []sour
 	g := source.Gap{Reason: reason, Checked: v.listed}
 	if v.listed {
 		v.join(m)
+		v.replay(m)
 		v.part(m, &g)
 		g.Ended += v.ended
 		g.Unheard += v.spoke
@@ -100,7 +118,7 @@ func (v *survey) join(m *machine) {
 	for _, ev := range v.dumps {
 		peers[ev.Get("Unique-ID")] = ev
 	}
-	for _, called := range []bool{false, true} {
+	for _, called := range []bool{false, true, true} { // and again those that were found before theirs
 		for _, ev := range v.dumps {
 			byOther := ev.Get("variable_originating_leg_uuid") != "" || ev.Get("variable_cc_side") == "agent"
 			if byOther == called {
@@ -125,6 +143,30 @@ func (v *survey) join(m *machine) {
 	for _, ev := range v.dumps {
 		if at, l := ev.Time("Caller-Channel-Hangup-Time"), m.legs[ev.Get("Unique-ID")]; l != nil && !at.IsZero() {
 			m.hangup(l, ev, at)
+		}
+	}
+}
+
+// replay takes what was heard of legs before they were known.
+func (v *survey) replay(m *machine) {
+	for range 2 { // those who were called by the called ones, too
+		for _, l := range m.legs {
+			if by := m.legs[l.By]; by != nil && m.calls[l.Call] == nil {
+				m.follow(l, by)
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.legs)) {
+		v.ring(m, m.legs[id])
+	}
+	for _, ev := range v.later {
+		if ev.Name() == ccEvent {
+			m.callcenter(ev, ev.Stamp())
+			continue
+		}
+		a, b, at := m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], ev.Stamp()
+		if a != nil && b != nil && a.Hung.IsZero() && b.Hung.IsZero() && at.After(a.Spoke) && at.After(b.Spoke) {
+			m.bridge(a, b, at)
 		}
 	}
 }
@@ -154,11 +196,22 @@ func (v *survey) found(m *machine, ev esl.Event) {
 	}
 	l.stale = false
 	m.learn(l, ev)
-	if !l.Rang {
-		m.ring(l)
+	if m.calls[l.Call] == nil && !l.Owner { // it was heard of before those that called it
+		m.link(l, ev)
 	}
+	v.ring(m, l)
 	if c := m.calls[id]; c != nil {
 		m.resolve(c, ev)
+	}
+}
+
+// ring says late that a phone rings. If it does no more nobody says why.
+func (v *survey) ring(m *machine, l *leg) {
+	if l.Rang {
+		return
+	}
+	if m.ring(l); l.Rang && !l.Hung.IsZero() && l.Spoke.IsZero() {
+		v.spoke++
 	}
 }
 

@@ -1,7 +1,6 @@
 package freeswitch
 
 import (
-	"cmp"
 	"time"
 
 	"callrelay/relay/source"
@@ -66,7 +65,11 @@ func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 			return
 		}
 		l.end(at)
-		m.report(l, cmp.Or(l.first(), source.ByTransfer))
+		reason := l.first()
+		if before := m.legs[s.Peer]; reason == "" && before != nil && !before.stale {
+			reason = source.ByTransfer
+		}
+		m.report(l, reason)
 	}
 	s := &segment{Call: c.ID, Peer: peer.ID, Start: at}
 	if asked := m.calls[l.Member]; l.Agent != "" && (l.Member == c.ID || l.Member == peer.ID || asked != nil && asked.Consult) {

@@ -14,7 +14,6 @@ func (m *machine) callcenter(ev esl.Event, at time.Time) {
 	if member == nil || m.calls[member.Call] == nil {
 		return
 	}
-	member.stale = false
 	c, queue, id := m.calls[member.Call], queueName(ev.Get("CC-Queue")), ev.Get("CC-Member-UUID")
 	joined := seconds(ev.Get("CC-Member-Joined-Time"))
 	switch action := ev.Get("CC-Action"); action {
@@ -63,6 +62,9 @@ func (m *registry) waits(c *call, queue, member string, joined time.Time) {
 	if c == nil || queue == "" || c.Visit != nil && (c.Visit.Member == member || !c.Visit.within(joined)) {
 		return
 	}
+	if c.Visit.open() {
+		m.unseen++
+	}
 	m.enter(c, queue, member, joined)
 	c.Visit.After = source.Later(c.Visit.After, joined) // to the second: what ended in it may be the stay before
 }
@@ -87,6 +89,9 @@ func (m *machine) resolve(c *call, ev esl.Event) {
 		m.unseen++
 	}
 	m.conclude(c, ev)
+	if c.Visit.open() && c.Talked.After(c.Visit.Joined) { // told by the bridge, before it was known where he had waited
+		m.served(c, c.Talked)
+	}
 }
 
 // conclude ends a stay that nobody heard the end of by what the caller's leg
