@@ -240,7 +240,7 @@ func (m *machine) reportAll(c *call) {
 	}
 }
 
-func (m *registry) finish(c *call) {
+func (m *machine) finish(c *call) {
 	delete(m.calls, c.ID)
 	if !c.Login {
 		c.Direction = cmp.Or(c.Direction, source.Internal)
