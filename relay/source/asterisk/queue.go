@@ -90,17 +90,11 @@ func (t *waits) goesOn(l *leg) {
 
 // leftBy settles, at the end of a leg or of its wait, how it left its queue.
 func (t *waits) leftBy(l *leg) {
-	if l.Wait == nil {
-		return
-	}
-	switch {
-	case l.Gone && l.Wait.Abandoned:
+	if l.Wait != nil && l.Gone && l.Wait.Abandoned {
 		t.unserved(l, source.LeftHangup)
-	case l.Wait.Left.IsZero(): // it was not heard how; the queue counted it
-		t.served(l)
-	default:
-		t.goesOn(l)
 	}
+	t.goesOn(l)
+	t.served(l) // if it was not heard how, the queue counted it
 }
 
 // unserved raises queue_abandon.

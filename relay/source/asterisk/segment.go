@@ -57,8 +57,8 @@ func (l *leg) hold(at time.Time) {
 
 // unhold notes that the leg is back from hold.
 func (l *leg) unhold(at time.Time) {
-	if s := l.Segment; !l.Held.IsZero() && s != nil && !s.Done && !s.Start.IsZero() {
-		s.Held += max(at.Sub(l.Held), 0)
+	if s := l.Segment; !l.Held.IsZero() && s != nil && !s.Done {
+		s.Held += max(at.Sub(source.Later(l.Held, s.Start)), 0)
 	}
 	l.Held = time.Time{}
 }
@@ -267,8 +267,8 @@ func (t *talks) finish(l *leg, at time.Time) {
 	if s.End = s.Alone; s.End.IsZero() {
 		s.End = at
 	}
-	if !l.Held.IsZero() && !s.End.IsZero() {
-		s.Held += max(s.End.Sub(l.Held), 0)
+	if !s.End.IsZero() {
+		l.unhold(s.End)
 	}
 	s.Reason = t.reason(l)
 	t.gather(l)
