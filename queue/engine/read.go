@@ -121,7 +121,7 @@ func (r reader) readOnce(ctx context.Context, stream string, cfg jetstream.Consu
 			}
 		}
 		m, err := nextMsg(ctx, sub)
-		if errors.Is(err, nats.ErrNoResponders) && !r.alone && time.Now().Before(newly) {
+		if errors.Is(err, nats.ErrNoResponders) && time.Now().Before(newly) {
 			asked = 0 // not every server of a cluster knows of the consumer yet
 			Pause(ctx, newlyPause)
 			continue
@@ -133,7 +133,7 @@ func (r reader) readOnce(ctx context.Context, stream string, cfg jetstream.Consu
 		if !ok {
 			return false, nil // there may be fewer records than at the beginning, too
 		}
-		left, asked, largest = min(left-1, at.Pending), asked-1, max(largest, m.Size())
+		left, asked, largest, newly = min(left-1, at.Pending), asked-1, max(largest, m.Size()), time.Time{}
 		if !visit(m, at) {
 			break
 		}

@@ -123,7 +123,7 @@ func (p *Publisher) compare(drafts []Draft) error {
 		case errors.Is(err, record.ErrNotFound): // trimmed, so it was delivered; it cannot be compared any more
 		case err != nil:
 			return err
-		case m.Header.Get(record.HeadClaim) == "" || m.Header.Get(record.HeadClaim) == d.record().Claim:
+		case m.Header.Get(record.HeadClaim) == d.record().Claim:
 		case d.Group.Keys != nil:
 			accepted = append(accepted, d)
 		default:
