@@ -122,11 +122,12 @@ func (t *rings) ringResult(l *leg, cause string) string {
 	case l.Dial.Answered:
 		return "cancelled"
 	}
-	for _, x := range append([]*leg{l}, l.Dial.through...) {
-		d := x.Dial
-		switch {
-		case d == nil:
-			continue
+	calls := slices.DeleteFunc(append([]*leg{l}, l.Dial.through...), func(x *leg) bool { return x.Dial == nil })
+	slices.SortStableFunc(calls, func(a, b *leg) int { // what ended first is the reason
+		return cmp.Or(cmp.Compare(b.Dial.Status, "")-cmp.Compare(a.Dial.Status, ""), a.Dial.End.Compare(b.Dial.End))
+	})
+	for _, x := range calls {
+		switch d := x.Dial; {
 		case d.Status == "NOANSWER", d.Status == "" && cause == causeNoAnswer:
 			return "no_answer"
 		case d.Status == "BUSY", cause == causeBusy:
@@ -134,7 +135,7 @@ func (t *rings) ringResult(l *leg, cause string) string {
 		case d.Status == "CONGESTION", d.Status == "CHANUNAVAIL":
 			return "unreachable"
 		}
-		if by := t.legs[d.By]; by != nil && slices.ContainsFunc(t.dialledBy(by), (*leg).answered) {
+		if by := t.legs[x.Dial.By]; by != nil && slices.ContainsFunc(t.dialledBy(by), (*leg).answered) {
 			return "answered_elsewhere"
 		}
 	}
