@@ -229,3 +229,39 @@ func post(t *testing.T, p *Daemon, event string) {
 		}
 	}
 }
+
+// TestARelayIsFoundByItsFolder for commands whose configuration is another one by
+// now, until a restore makes the folder another relay's.
+func TestARelayIsFoundByItsFolder(t *testing.T) {
+	p := running(t, quiet)
+	dir := filepath.Join(filepath.Dir(p.path), "run", "queue")
+	want := Sockets{Admin: filepath.Join(filepath.Dir(p.path), "run", "admin.sock"), Intake: filepath.Join(filepath.Dir(p.path), "run", "relay.sock")}
+	if got := RunningSockets(dir); got != want {
+		t.Errorf("it is served at %+v, want %+v", got, want)
+	}
+	for range 2 { // once is enough, and twice no fault
+		if err := ForgetSockets(dir); err != nil || RunningSockets(dir) != (Sockets{}) {
+			t.Errorf("forgotten: %v, %+v", err, RunningSockets(dir))
+		}
+	}
+}
+
+// TestWhatWaitsForARemovedServiceIsDropped, and becomes dead letters.
+func TestWhatWaitsForARemovedServiceIsDropped(t *testing.T) {
+	service := "[[service]]\nname = \"crm\"\nurl = \"http://127.0.0.1:1\"\ntext = \"x\"\nretry_schedule = [\"1h\"]\n[[binding]]\nevent = \"call_end\"\nservice = \"crm\"\n"
+	p := running(t, quiet+service)
+	post(t, p, `{"event":"call_end"}`)
+	await(t, "it waits for another attempt", func() bool { return operator{p}.status().Services[0].Retrying == 1 })
+	rewrite(t, p.path, quiet)
+	if r := p.reload(); !r.Success {
+		t.Fatal(r.Problems)
+	}
+	await(t, "it is dropped", func() bool {
+		n, err := operator{p}.change(t.Context(), "crm", web.Drop, "")
+		return n == 1 && err == nil
+	})
+	await(t, "it is a dead letter", func() bool { return operator{p}.status().Gone["crm"]["removed"] == 1 })
+	if _, err := (operator{p}).resend(t.Context(), web.Filter{Service: "crm"}, true, func(int) {}); err == nil {
+		t.Error("a service that is no more is sent something")
+	}
+}
