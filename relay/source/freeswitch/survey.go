@@ -100,9 +100,8 @@ func (v *survey) settle(m *machine, reason string, from, began time.Time) []sour
 		g.Abandon += m.unseen
 		m.unseen = 0
 	}
-	var phones int
-	g.Missing, phones = v.count(m)
-	g.Unheard = max(g.Unheard+m.census.unheard(v.core, v.status)-phones, 0)
+	g.Missing = v.count(m)
+	g.Unheard += m.census.unheard(v.core, v.status)
 	m.Last = source.Later(m.Last, now)
 	if reason != source.GapStart || g.Ended+g.Missing > 0 {
 		m.Gap(g, from, v.since)
@@ -284,9 +283,8 @@ func (v *survey) forgo(m *machine, l *leg) {
 }
 
 // count compares the agents' counters with what was heard since they were read
-// last. It returns how many of their calls are missing, and for how many of
-// these a phone was called: standing legs serve many.
-func (v *survey) count(m *machine) (missing, phones int) {
+// last, and returns how many of their calls are missing.
+func (v *survey) count(m *machine) (missing int) {
 	first := len(m.tally) == 0
 	lines := strings.Split(strings.TrimSpace(v.agents), "\n")
 	columns := strings.Split(lines[0], "|")
@@ -311,14 +309,11 @@ func (v *survey) count(m *machine) (missing, phones int) {
 		}
 		if more := n - before - v.heard[agent] - m.late[agent]; known && more > 0 {
 			missing += more
-			if row["type"] == "callback" {
-				phones += more
-			}
 		}
 		m.tally[agent] = n
 		if m.heard[agent] -= v.heard[agent]; m.heard[agent] <= 0 {
 			delete(m.heard, agent)
 		}
 	}
-	return missing, phones
+	return missing
 }

@@ -202,17 +202,13 @@ func (s *show) count(events []told, round int) (all map[happening]int, over map[
 	return all, over
 }
 
-// calm is what comes of one round without faults, or of several that are mixed:
-// the phones of all are the same, and one that is busy may consult.
-func calm(t *testing.T, together int) (all []map[happening]int) {
+// calm is what comes of one round without faults.
+func calm(t *testing.T) map[happening]int {
 	t.Helper()
-	s := newShow(t, options{rounds: together, together: together}, "ClueCon")
+	s := newShow(t, options{rounds: 1}, "ClueCon")
 	events := s.settle()
 	s.once()
-	for round := range together {
-		of, _ := s.count(events, round)
-		all = append(all, of)
-	}
+	all, _ := s.count(events, 0)
 	return all
 }
 
@@ -232,7 +228,7 @@ var mayBe = map[string]bool{"caller_hangs_up_during_consult C": true, "q_standby
 
 // judge holds what arrived of some rounds against what comes without faults:
 // each once, or missing and its leg counted in a gap.
-func (s *show) judge(calm []map[happening]int, rounds int) {
+func (s *show) judge(want map[happening]int, rounds int) {
 	s.t.Helper()
 	events := s.settle()
 	gaps, counted, segments := 0, 0, 0
@@ -245,7 +241,6 @@ func (s *show) judge(calm []map[happening]int, rounds int) {
 		}
 	}
 	for round := range rounds {
-		want := calm[round%len(calm)]
 		got, over := s.count(events, round)
 		for h, n := range got {
 			if n > want[h] && !mayBe[h.call] {
@@ -289,9 +284,9 @@ func (s *show) held() string {
 // A source that is cut off in the middle of events, stalled, refused and killed
 // says each thing once, or counts it.
 func TestFaults(t *testing.T) {
-	want := calm(t, 1)
-	if len(want[0]) < 40 {
-		t.Fatalf("%d events without faults, want more", len(want[0]))
+	want := calm(t)
+	if len(want) < 40 {
+		t.Fatalf("%d events without faults, want more", len(want))
 	}
 	for _, test := range []struct {
 		name string
@@ -302,7 +297,6 @@ func TestFaults(t *testing.T) {
 		{"stalls and large events", options{rounds: size(0, 3), stall: time.Second, large: 1 << 20}, 0},
 		{"things happen after a cut", options{rounds: size(0, 6), cut: 150, unheard: 40}, 0},
 		{"restarts of the server", options{rounds: size(0, 6), cut: 170, restart: 2}, 0},
-		{"copies at once", options{rounds: size(0, 12), together: 6, cut: 160, unheard: 30}, 0},
 		{"kills of the relay", options{rounds: size(0, 6), pause: 2 * time.Millisecond}, 3},
 	} {
 		if test.rounds == 0 {
@@ -310,13 +304,9 @@ func TestFaults(t *testing.T) {
 		}
 		t.Run(test.name, func(t *testing.T) {
 			test.away = 20 * time.Millisecond
-			want := want
-			if test.together > 0 {
-				want = calm(t, test.together)
-			}
 			s := newShow(t, test.options, "ClueCon")
 			for n := range test.kills {
-				s.relay.Until("some events arrived", func() bool { _, distinct := s.at.Total(); return distinct > len(want[0])*(n+1)/2 })
+				s.relay.Until("some events arrived", func() bool { _, distinct := s.at.Total(); return distinct > len(want)*(n+1)/2 })
 				s.relay.Kill()
 				s.relay.Start()
 			}
@@ -330,6 +320,10 @@ func TestFaults(t *testing.T) {
 
 // A wrong password is said, and nothing is told until it is right.
 func TestWrongPassword(t *testing.T) {
+	if size(0, 1) == 0 {
+		t.Log("EVENTSOCKET is not long: no wrong password was tried")
+		return
+	}
 	s := newShow(t, options{rounds: 1}, "wrong")
 	s.relay.Until("the refusal is shown", func() bool {
 		out, _ := s.relay.Run("status")
