@@ -78,3 +78,9 @@ func TestThousands(t *testing.T) {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }
+
+func TestVerdictsGoFromGoodToBad(t *testing.T) {
+	if got := strings.Join(Verdicts(), ", "); got != "healthy, degraded, held up, unhealthy" {
+		t.Errorf("the verdicts are %s", got)
+	}
+}
