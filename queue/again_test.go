@@ -70,6 +70,9 @@ func TestWhatWasDeliveredAndWhatDiedIsSentAgain(t *testing.T) {
 		e.Finish()
 	}
 	none(t, l)
+	eventually(t, "it is known that they are delivered", func() bool {
+		return again(t, q, Again{Service: "crm", Call: "call-3"}, true).Delivered > 0
+	})
 	if got := again(t, q, Again{Service: "crm", Call: "call-3"}, false); got != (Resent{Delivered: 1}) {
 		t.Errorf("sent %+v of one call, want one of what was sent twice", got)
 	}

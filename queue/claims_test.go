@@ -84,6 +84,7 @@ func TestAnotherRelaysIDWithOtherContentIsAConflict(t *testing.T) {
 // stored again and taken back, and what is something else stays, for it was
 // accepted.
 func TestWhatComesBeforeItsIDIsRead(t *testing.T) {
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	const n = 10_100 // more than are read before anything is taken
 	q := open(t, engine.Options{Dir: t.TempDir()})

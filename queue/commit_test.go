@@ -106,6 +106,7 @@ func TestWhatJetStreamTakesForACopyWronglyIsStored(t *testing.T) {
 // TestAnAcknowledgementThatComesTwiceIsOne: it does not stand for that of another
 // record, which JetStream has not stored.
 func TestAnAcknowledgementThatComesTwiceIsOne(t *testing.T) {
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	f, q := overFaulty(t)
 	f.mu.Lock()

@@ -7,6 +7,7 @@ import (
 
 	"callrelay/queue/engine"
 	"callrelay/queue/journal"
+	"callrelay/queue/queuetest"
 	"callrelay/queue/record"
 )
 
@@ -78,6 +79,7 @@ func TestWhatAKilledProcessWroteIsMadeDurable(t *testing.T) {
 // TestMarkLeftBehindIsNobodys stands for a start that was killed between the
 // marking of a stream and the removal of the mark.
 func TestMarkLeftBehindIsNobodys(t *testing.T) {
+	queuetest.NeedsFolder(t)
 	t.Parallel()
 	dir := t.TempDir()
 	q := open(t, engine.Options{Dir: dir})

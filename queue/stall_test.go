@@ -137,6 +137,7 @@ func TestALaneThatStandsStillBeginsAnew(t *testing.T) {
 		write(t, q, records("crm", 1, 50)...)
 	}
 	robbed := func(t *testing.T, q *Queue, _ *Lane) {
+		queuetest.NeedsFolder(t) // of a cluster each relay may take from it
 		rob(t, q, 49)
 		write(t, q, records("crm", 1, 50)...)
 	}
@@ -191,6 +192,10 @@ func TestAConsumerThatAnOperatorPausedStandsStillAndIsLeftAlone(t *testing.T) {
 	if _, err := eng.JS.PauseConsumer(testContext(t), eng.Name(record.Events), "crm", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "it is paused", func() bool {
+		info, err := eng.Consumer(testContext(t), "crm")
+		return err == nil && info.Paused
+	})
 	write(t, q, sample("crm", 1))
 	ctx, cancel := context.WithCancel(testContext(t))
 	done := make(chan error, 1)
