@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"callrelay/queue/engine"
+	"callrelay/queue/lane"
 	"callrelay/queue/queuetest"
 	"callrelay/queue/record"
 )
@@ -214,4 +216,16 @@ func TestAParkedDeliveryThatIsDoneStaysSo(t *testing.T) {
 		e.Finish()
 	}
 	none(t, q.Lane("crm"))
+}
+
+// TestWhatIsPastIsForgotten: once nothing of EVENTS can come that it is to keep
+// back.
+func TestWhatIsPastIsForgotten(t *testing.T) {
+	t.Parallel()
+	var w lane.Window
+	w.Restore(10, []uint64{9})
+	p := parkingLot{past: map[uint64]bool{5: true, 9: true, 12: true}}
+	if got, want := p.pastBeyond(&w), []uint64{9, 12}; !slices.Equal(got, want) || len(p.past) != 2 {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }

@@ -3,9 +3,11 @@ package queue
 import (
 	"container/heap"
 	"maps"
+	"slices"
 	"time"
 
 	"callrelay/queue/journal"
+	"callrelay/queue/lane"
 	"callrelay/queue/record"
 )
 
@@ -136,6 +138,13 @@ func (p *parkingLot) finished(item *parked) {
 		p.past = map[uint64]bool{}
 	}
 	p.past[item.origin] = true
+}
+
+// pastBeyond returns what is past and has its place in EVENTS still before it,
+// ascending. The rest is forgotten: an erasure may have taken it away.
+func (p *parkingLot) pastBeyond(w *lane.Window) []uint64 {
+	maps.DeleteFunc(p.past, func(seq uint64, _ bool) bool { return seq <= w.High && !w.IsOpen(seq) })
+	return slices.Sorted(maps.Keys(p.past))
 }
 
 // released notes that what was taken over is released in EVENTS.

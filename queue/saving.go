@@ -2,8 +2,6 @@ package queue
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -142,7 +140,7 @@ func (s *saving) current() lane.Floors {
 	released, shadowed := s.q.retries.released(), false
 	for _, l := range s.q.allLanes() {
 		l.mu.Lock()
-		fl.Lanes[l.name] = lane.Progress{High: l.win.High, Open: l.win.Unfinished(nil), Past: slices.Sorted(maps.Keys(l.retrying.lot.past))}
+		fl.Lanes[l.name] = lane.Progress{High: l.win.High, Open: l.win.Unfinished(nil), Past: l.retrying.lot.pastBeyond(&l.win)}
 		shadowed = shadowed || len(l.retrying.lot.over)+l.shadows > 0
 		l.mu.Unlock()
 	}

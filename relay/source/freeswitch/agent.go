@@ -76,8 +76,8 @@ func (d agentsLeg) caller(uii string) (ani, dnis, direction string) {
 	return string(d.first().CallerID), "", ""
 }
 
-// directionFrom distinguishes a phone from a trunk by where its channel is registered:
-// at the profile that the agent's own phone is at.
+// directionFrom distinguishes a phone from a trunk by where its channel is
+// registered: at the profile that the agent's own phone is at.
 func (d agentsLeg) directionFrom(p profile) string {
 	own := sipProfile(d.variable("channel_name"))
 	if own != "" && own == sipProfile(string(p.Channel)) {

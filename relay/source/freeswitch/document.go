@@ -117,7 +117,7 @@ func parse(body []byte) (*document, error) {
 }
 
 // decode undoes the encoding of the whole document, which its Content-Type does
-// not always report it: disable-100-continue drops it. It reports whether that was
+// not always name: disable-100-continue drops it. It reports whether that was
 // URL encoding.
 func decode(body []byte) (plain []byte, escaped bool, err error) {
 	body = bytes.TrimPrefix(body, []byte("cdr="))

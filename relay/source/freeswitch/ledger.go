@@ -142,7 +142,7 @@ func (p page) bytes() []byte {
 const aDocument = "a document"
 
 // Documented reports whether documents are taken: what a source did not see to
-// its end, one of them reports it.
+// its end, one of them reports.
 func (l *Ledger) Documented() bool { return l != nil && l.Knows(aDocument) }
 
 // emit passes on the events that are not known, and makes them known.
