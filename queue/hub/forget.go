@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"callrelay/queue/record"
 )
 
 // Forget removes what the hub keeps of the folders that an edge's name stood for,
@@ -18,15 +17,16 @@ func (h *Hub) Forget(ctx context.Context, edge string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	known, linked, n := false, "", 0
+	var names []string
+	linked, n := "", 0
 	for key, s := range seen {
-		known = known || key[0] == edge
+		names = append(names, key[0])
 		if key[0] == edge && s.linked {
 			linked = key[1]
 		}
 	}
-	if !known {
-		return 0, fmt.Errorf("edge %q: %w", edge, record.ErrNotFound)
+	if !slices.Contains(names, edge) {
+		return 0, unknown("edge", edge, names)
 	}
 	for key, s := range seen {
 		if s.linked || key[0] != edge && key[1] != linked {

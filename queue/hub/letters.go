@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,16 +30,13 @@ type EdgeLetter struct {
 // of all, to visit, until it returns false. They are read from the hub's copy,
 // without those that are no dead letters any more as far as the edge has told.
 func (h *Hub) Letters(ctx context.Context, edge string, f record.Filter, visit func(EdgeLetter) bool) error {
-	edges, err := h.Edges(ctx)
+	edges, err := h.chosen(ctx, edge, f.Service)
 	if err != nil {
 		return err
 	}
 	spans := map[string]LetterSpan{}
 	for _, e := range edges {
 		spans[e.Name+"."+e.ID] = e.Letters
-	}
-	if edge != "" && !hasEdge(edges, edge) {
-		return fmt.Errorf("edge %q: %w", edge, record.ErrNotFound)
 	}
 	subject := copiedDead + orAny(edge) + ".*." + orAny(f.Service) + "." + orAny(f.Reason)
 	return h.read(ctx, hubDead, []string{subject}, func(m jetstream.Msg, meta *jetstream.MsgMetadata) bool {
@@ -58,13 +56,35 @@ func orAny(token string) string {
 	return token
 }
 
-func hasEdge(edges []Edge, name string) bool {
+// chosen returns all edges. The error is [record.ErrNotFound], with the names there
+// are, for an edge that was never seen and a service that the edge, or none of them
+// when edge is empty, has; an empty service is any.
+func (h *Hub) chosen(ctx context.Context, edge, service string) ([]Edge, error) {
+	edges, err := h.Edges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names, services []string
+	silent := false // an older edge does not name its services
 	for _, e := range edges {
-		if e.Name == name {
-			return true
+		names = append(names, e.Name)
+		if edge == "" || e.Name == edge {
+			services = append(services, e.Services...)
+			silent = silent || len(e.Services) == 0
 		}
 	}
-	return false
+	if edge != "" && !slices.Contains(names, edge) {
+		return nil, unknown("edge", edge, names)
+	}
+	if service != "" && !silent && !slices.Contains(services, service) {
+		return nil, unknown("service", service, services)
+	}
+	return edges, nil
+}
+
+func unknown(what, name string, known []string) error {
+	slices.Sort(known)
+	return fmt.Errorf("%s %q: %w (known: %s)", what, name, record.ErrNotFound, strings.Join(slices.Compact(known), ", "))
 }
 
 // readEdgeLetter reads a letter of the copy: hub.dead.<edge>.<folder>.<service>.<reason>.
@@ -89,6 +109,9 @@ const natsSource = "Nats-Stream-Source"
 // and returns how many. The edge goes on when ctx ends, or the hub does. tell is
 // told how many so far.
 func (h *Hub) Replay(ctx context.Context, edge string, f record.Filter, tell func(int)) (int, error) {
+	if _, err := h.chosen(ctx, edge, f.Service); err != nil {
+		return 0, err
+	}
 	data, err := json.Marshal(f)
 	if err != nil {
 		return 0, err

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -169,6 +171,7 @@ func (e *Link) look(ctx context.Context) EdgeReport {
 	}
 	s := e.q.Stats()
 	r.Bytes = s.Bytes
+	r.Services = slices.Sorted(maps.Keys(s.Services))
 	for _, one := range s.Services {
 		r.Waiting += one.Waiting + one.InFlight + one.Parked
 		for _, n := range one.Dead {

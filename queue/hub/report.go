@@ -23,6 +23,8 @@ type EdgeReport struct {
 	Bytes   int64      `json:"bytes"`             // of its queue
 	Problem string     `json:"problem,omitempty"` // why it takes no events
 	Letters LetterSpan `json:"letters"`
+
+	Services []string `json:"services,omitempty"` // that it holds anything for, or may; an older edge names none
 }
 
 // key tells a folder, under the name that its edge had, from all others.

@@ -108,6 +108,9 @@ func progressBar(done string, n, total int) string {
 func countLetters(ctx context.Context, c *web.Client, f web.Filter) (int, error) {
 	if f.Call == "" && f.ID == "" && f.Since.IsZero() && f.Until.IsZero() && len(f.Seqs) == 0 {
 		s, err := c.Status(ctx)
+		if err == nil {
+			err = s.Known(f.Service)
+		}
 		return s.Letters(f.Service, f.Reason), err
 	}
 	n := 0

@@ -49,6 +49,10 @@ func addCommands(a *app, root *cobra.Command) {
 		}
 		root.SetCompletionCommandGroupID(g.title)
 	}
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args, completion.RunE = cobra.ArbitraryArgs, parent
+	}
 }
 
 // helpWidth is how wide a page of the manual is where no terminal says.

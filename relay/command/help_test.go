@@ -98,6 +98,7 @@ func TestNoVoiceOfTheLibrary(t *testing.T) {
 		{[]string{"status", "-x"}, "relay: flag -x is not known\ntry: relay status --help\n"},
 		{[]string{"stats"}, "relay: command \"stats\" is not known; nearest is status\ntry: relay --help\n"},
 		{[]string{"dead", "lst"}, "relay: command \"lst\" is not known; nearest is list\ntry: relay dead --help\n"},
+		{[]string{"completion", "bsh"}, "relay: command \"bsh\" is not known; nearest is bash\ntry: relay completion --help\n"},
 		{[]string{"frobnicate"}, "relay: command \"frobnicate\" is not known\ntry: relay --help\n"},
 		{[]string{"test", "crm", "--timeout"}, "relay: flag --timeout is not known\ntry: relay test --help\n"},
 	} {

@@ -83,7 +83,11 @@ func TestTheHubsOperator(t *testing.T) {
 		{"all of them, but not by accident", "", "dead replay --hub berlin", 2, "", "try: --all"},
 		{"a time that is none", "", "dead list --hub --since soon", 2, "", "neither a time nor a span"},
 		{"how many", "", "dead replay --hub berlin --all --dry-run", 0, "edge berlin would have replayed 2 dead letters\n", ""},
-		{"for an edge there is not", "", "dead replay --hub oslo --all --dry-run", 1, "", "try: relay status --hub"},
+		{"for an edge there is not", "", "dead replay --hub oslo --all --dry-run", 1, "", "edge \"oslo\": not found (known: berlin)\ntry: relay status --hub"},
+		{"nor without --dry-run", "", "dead replay --hub oslo --all", 1, "", "edge \"oslo\": not found (known: berlin)"},
+		{"nor to forget", "", "hub forget oslo", 1, "", "edge \"oslo\": not found (known: berlin)"},
+		{"of a service there is not", "", "dead list --hub --service crn", 1, "", "service \"crn\": not found (known: crm)"},
+		{"nor to replay", "", "dead replay --hub berlin --service crn", 1, "", "service \"crn\": not found (known: crm)"},
 		{"what is linked is not forgotten", "", "hub forget berlin", 1, "", "edge berlin is linked, and had no folder or name before"},
 	})
 	e.answer(http.StatusOK)

@@ -126,7 +126,7 @@ func TestAnOperatorsDay(t *testing.T) {
 		{"no letter in JSON", "", "dead list --json --since 7d", 0, "", ""},
 		{"no letter with that number", "", "dead show 99", 1, "", "try: relay dead list"},
 		{"none to count", "", "dead drop 99 --dry-run", 1, "", "try: relay dead list"},
-		{"nobody to follow", "", "tail crn", 1, "", `no such service: "crn" (did you mean "crm"?)`},
+		{"nobody to follow", "", "tail crn", 1, "", `no such service: "crn" (did you mean "crm"? known: crm, a-service-with-a-long-name)`},
 		{"none to replay", "", "dead replay 99", 1, "", "no dead letter 99"},
 		{"a running queue is not moved", "", "move --to cluster", 1, "", "queue.servers names no cluster"},
 		{"nor restored", "", "restore " + day, 1, "", ""},
@@ -192,15 +192,24 @@ func TestLettersOfAServiceThatIsGone(t *testing.T) {
 		{"reloaded", "", "reload", 0, "reloaded, fingerprint ", ""},
 		{"it is gone", "", "status", 0, "crm is no more: 1 dead letter", ""},
 		{"its letters are listed", "", "dead list --json", 0, `"service":"crm"`, ""},
+		{"its letters alone", "", "dead list --service crm", 0, "rejected", ""},
 		{"its letters are counted", "", "dead drop --service crm --dry-run", 0, "would have dropped 1 dead letter", ""},
 		{"put back for nobody", "", "dead replay --service crm", 0, "replayed 1 dead letter", "try: configure it again, or relay drop SERVICE"},
 	})
 	if got := command(t, "", "__complete", "drop", "-c", r.path, ""); !strings.HasPrefix(got.out, "crm\n") {
 		t.Errorf("an orphan that may be dropped: %+v", got)
 	}
+	for _, args := range []string{
+		"tail", "debug", "test", "replay --all", "replay --all --dry-run", "probe", "pause", "resume", "drop",
+		"dead list --service", "dead list --json --service", "dead list --call c1 --service", "dead replay --service", "dead replay --dry-run --service",
+		"dead replay --dry-run --call c1 --service", "dead drop --service", "dead drop --dry-run --service",
+	} {
+		r.run([]step{{"a service that never was", "", args + " crn", 1, "", "no such service: \"crn\" (did you mean \"crm\"? known: "}})
+	}
 	r.run([]step{
 		{"it is dropped", "", "drop crm", 0, "dropped 1 delivery of crm", ""},
 		{"its letters are dropped", "", "dead drop --all", 0, "dropped 1 dead letter", ""},
+		{"nothing knows it any more", "", "render crm", 1, "", "no such service: \"crm\" (known: qa)"},
 	})
 }
 

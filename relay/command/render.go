@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +47,7 @@ func (a *app) render(_ context.Context, name, event string) (err error) {
 	}
 	service := s.Table.Service(name)
 	if service == nil {
-		return hintError{fmt.Errorf("service %q is not defined", name), serviceNames(s.Config)}
+		return web.KnownService(name, daemon.Configured(s.Config))
 	}
 	data, err := a.readEvent(event)
 	if err != nil {
@@ -113,15 +111,4 @@ func openLinks(c *config.Config) (deliver.Recordings, func() error, error) {
 		return nil, nil, err
 	}
 	return daemon.Recordings(r), r.Close, nil
-}
-
-func serviceNames(c *config.Config) string {
-	var names []string
-	for _, s := range c.Services {
-		names = append(names, s.Name)
-	}
-	if len(names) == 0 {
-		return "a [[service]] in " + c.Path
-	}
-	return "one of " + strings.Join(names, ", ")
 }

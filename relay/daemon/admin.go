@@ -144,13 +144,7 @@ func (p operator) known(service string) error {
 	for _, s := range p.deliver.Status() {
 		names = append(names, s.Name)
 	}
-	if slices.Contains(names, service) {
-		return nil
-	}
-	if near := config.Nearest(service, names); near != "" {
-		return fmt.Errorf("%w: %q (did you mean %q?)", web.ErrNoService, service, near)
-	}
-	return fmt.Errorf("%w: %q", web.ErrNoService, service)
+	return web.KnownService(service, names)
 }
 
 // configured is an error for a service that is not in relay.toml.

@@ -13,6 +13,10 @@ import (
 // letters streams dead letters, one JSON object a line, without their bodies
 // unless asked for.
 func (s *Socket) letters(w http.ResponseWriter, r *http.Request, f Filter) {
+	if err := s.relay.Status().Known(f.Service); err != nil {
+		writeError(w, err)
+		return
+	}
 	lines := newLines(w)
 	bodies, stories := r.URL.Query().Has("body"), r.URL.Query().Has("story")
 	var failed error
@@ -60,6 +64,9 @@ func (m Moved) Warning() string {
 
 // move replays or drops letters. Of those put back it looks which wait for nobody.
 func (r *Relay) move(ctx context.Context, change string, f Filter, each func()) (Moved, error) {
+	if err := r.Status().Known(f.Service); err != nil {
+		return Moved{}, err
+	}
 	switch change {
 	case Replay:
 	case DropLetters:

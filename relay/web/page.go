@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -259,7 +260,7 @@ func (p *pages) dead(w http.ResponseWriter, r *http.Request) {
 		v.Letters = append(v.Letters, l)
 		return true
 	})
-	if err != nil {
+	if err = cmp.Or(v.Status.Known(f.Service), err); err != nil {
 		v.Notice = err.Error()
 	}
 	if (Filter{Service: f.Service, Reason: f.Reason}).Query().Encode() == f.Query().Encode() {

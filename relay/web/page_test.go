@@ -212,6 +212,7 @@ func TestPageShowsAllToWhoKnowsTheToken(t *testing.T) {
 		{"/services/crm", "try later"},
 		{"/dead", "no &lt;such&gt; field"},
 		{"/dead?service=crm&reason=rejected", `value="1" aria-label`},
+		{"/dead?service=crn", "no such service: &#34;crn&#34; (did you mean &#34;crm&#34;?"},
 		{"/config", "token = &#34;***&#34;"},
 	} {
 		status, body := v.get(test.path)

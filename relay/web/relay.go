@@ -3,7 +3,12 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
+
+	"callrelay/config"
 )
 
 // What [Relay.Change] does to a service.
@@ -78,6 +83,28 @@ type Relay struct {
 
 // ErrNoService says that no service has the name asked for.
 var ErrNoService = errors.New("no such service")
+
+// shownNames is how many names an error lists at most.
+const shownNames = 20
+
+// KnownService is an [ErrNoService], with the names there are, unless service is
+// one of them.
+func KnownService(service string, names []string) error {
+	if slices.Contains(names, service) {
+		return nil
+	}
+	hint := "none is configured"
+	if len(names) > 0 {
+		hint = "known: " + strings.Join(names[:min(len(names), shownNames)], ", ")
+	}
+	if more := len(names) - shownNames; more > 0 {
+		hint += fmt.Sprintf(" and %d more", more)
+	}
+	if near := config.Nearest(service, names); near != "" {
+		hint = fmt.Sprintf("did you mean %q? %s", near, hint)
+	}
+	return fmt.Errorf("%w: %q (%s)", ErrNoService, service, hint)
+}
 
 // ErrRefused says that the relay is not in a state to do what was asked.
 var ErrRefused = errors.New("refused")

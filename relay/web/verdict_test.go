@@ -1,6 +1,9 @@
 package web
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -82,5 +85,27 @@ func TestThousands(t *testing.T) {
 func TestVerdictsGoFromGoodToBad(t *testing.T) {
 	if got := strings.Join(Verdicts(), ", "); got != "healthy, degraded, held up, unhealthy" {
 		t.Errorf("the verdicts are %s", got)
+	}
+}
+
+func TestKnownServices(t *testing.T) {
+	many := make([]string, 25)
+	for i := range many {
+		many[i] = fmt.Sprintf("service-%02d", i)
+	}
+	for _, test := range []struct {
+		name, service string
+		known         []string
+		want          string
+	}{
+		{"one of them", "crm", []string{"billing", "crm"}, ""},
+		{"a slip", "crn", []string{"billing", "crm"}, `no such service: "crn" (did you mean "crm"? known: billing, crm)`},
+		{"like none", "quality", []string{"billing", "crm"}, `no such service: "quality" (known: billing, crm)`},
+		{"where there is none", "crm", nil, `no such service: "crm" (none is configured)`},
+		{"not more than a screen", "crm", many, `no such service: "crm" (known: ` + strings.Join(many[:20], ", ") + " and 5 more)"},
+	} {
+		if err := KnownService(test.service, test.known); fmt.Sprint(err) != cmp.Or(test.want, "<nil>") || err != nil && !errors.Is(err, ErrNoService) {
+			t.Errorf("%s: %v, want %s", test.name, err, test.want)
+		}
 	}
 }

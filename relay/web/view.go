@@ -2,6 +2,8 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -118,6 +120,19 @@ func (s Status) Letters(service, reason string) int {
 		count(name, dead)
 	}
 	return n
+}
+
+// Known is an [ErrNoService] for a service that is not configured, waits for
+// nothing and has no dead letters. An empty name stands for all services.
+func (s Status) Known(service string) error {
+	if service == "" {
+		return nil
+	}
+	var names []string
+	for _, one := range s.Services {
+		names = append(names, one.Name)
+	}
+	return KnownService(service, slices.AppendSeq(names, maps.Keys(s.Gone)))
 }
 
 // DeadLetters is the number of dead letters, whatever their reason.
