@@ -123,7 +123,8 @@ func TestManPages(t *testing.T) {
 	}
 }
 
-// TestCodeNamesWhatIsThere fails for a place in the developers' page that moved.
+// TestCodeNamesWhatIsThere fails for a place in the developers' page that moved,
+// and for a room that the page leaves out.
 func TestCodeNamesWhatIsThere(t *testing.T) {
 	page, _ := Page("code")
 	places := regexp.MustCompile("`((?:config|queue|render|relay|scripts)/[a-z0-9_./]*)`").FindAllStringSubmatch(page, -1)
@@ -133,6 +134,18 @@ func TestCodeNamesWhatIsThere(t *testing.T) {
 	for _, place := range places {
 		if _, err := os.Stat(filepath.Join("../..", place[1])); err != nil {
 			t.Error(err)
+		}
+	}
+	named := regexp.MustCompile("`([a-z0-9_]+/)*`").ReplaceAllStringFunc(page, func(place string) string { return "`" + filepath.Base(strings.Trim(place, "`")) + "`" })
+	for _, files := range []string{"config/*.go", "queue/*/*.go", "relay/*/*.go", "relay/*/*/*.go", "render/*.go"} {
+		found, err := filepath.Glob(filepath.Join("../..", files))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %v, %d files", files, err, len(found))
+		}
+		for _, file := range found {
+			if room := filepath.Base(filepath.Dir(file)); !strings.Contains(named, "`"+room+"`") {
+				t.Errorf("no room %s", filepath.Dir(file))
+			}
 		}
 	}
 }
