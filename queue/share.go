@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	sharedFetch      = 64 // records a relay takes in advance at most, for the others want some too
-	sharedFetchLeast = 4
+	sharedFetchLeast = 4               // records a relay takes in advance, for the others want some too
 	sharedPending    = 4096            // records of one service in the hands of all relays
 	sharedPatience   = 4 * time.Second // a request is lost with its server, so it is short-lived
 	progressInterval = 3 * time.Second // how often JetStream is told of what takes longer
@@ -57,7 +56,7 @@ func (s *shares) attach(ctx context.Context, l *Lane, eng *engine.Engine) error 
 		}
 	}
 	l.pull.attached(feed{
-		eng: eng, sub: sub, least: sharedFetchLeast, most: sharedFetch, patience: sharedPatience,
+		eng: eng, sub: sub, least: sharedFetchLeast, most: maxFetch, patience: sharedPatience,
 		waiting: max(pending, l.pull.feed.waiting), elsewhere: l.pull.feed.elsewhere, unsettled: true,
 	})
 	l.poke()
