@@ -62,7 +62,7 @@ text = "#agent_id#"
 	scrape := httptest.NewRecorder()
 	web.MetricsHandler(p.registry, p.deliver.AppendMetrics).ServeHTTP(scrape, httptest.NewRequest("GET", "/metrics", nil))
 
-	help, families := map[string]int{}, map[string]string{}
+	help, families, values := map[string]int{}, map[string]string{}, map[string][]string{}
 	for line := range strings.Lines(scrape.Body.String()) {
 		if rest, ok := strings.CutPrefix(line, "# HELP "); ok {
 			name, text, _ := strings.Cut(rest, " ")
@@ -73,6 +73,9 @@ text = "#agent_id#"
 		}
 		if m := sample.FindStringSubmatch(strings.TrimSpace(line)); m != nil && strings.HasPrefix(m[1], "relay_") {
 			families[m[1]] = m[1] + labelsOf(m[2])
+			if closed := closedLabel.FindStringSubmatch(m[2]); closed != nil {
+				values[m[1]] = append(values[m[1]], closed[1])
+			}
 		}
 	}
 	for _, want := range contracted {
@@ -90,6 +93,31 @@ text = "#agent_id#"
 			t.Errorf("relay help metrics does not name %s", name)
 		}
 	}
+	for name, got := range values {
+		want := listed(string(page), name)
+		if slices.Sort(got); !slices.Equal(slices.Compact(got), want) {
+			t.Errorf("%s begins with series of %q, and relay help metrics lists %q", name, got, want)
+		}
+	}
+	if len(values) < 8 {
+		t.Errorf("only %d metrics have series from the start: %v", len(values), values)
+	}
+}
+
+// closedLabel is a label whose values are known beforehand.
+var closedLabel = regexp.MustCompile(`(?:reason|class|outcome|status|state)="(.*?)"`)
+
+// listed are the values that the manual's row of a metric lists, in order.
+func listed(page, metric string) (values []string) {
+	row := regexp.MustCompile("(?m)^\\|[^|]*`" + metric + `\{[^|]*\|(.*)\|$`).FindStringSubmatch(page)
+	if row == nil {
+		return nil
+	}
+	for _, code := range regexp.MustCompile("`(.*?)`").FindAllStringSubmatch(row[1], -1) {
+		values = append(values, strings.Split(code[1], ", ")...)
+	}
+	slices.Sort(values)
+	return values
 }
 
 // labelsOf are the names of the labels, in order, but that of a bucket.

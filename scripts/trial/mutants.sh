@@ -134,8 +134,8 @@ words relay/deliver/soap.go '^var held' '"[a-z]+",' './relay/deliver -run SOAP|S
 
 rows relay/recordings/kind.go '^var kinds' '^\t\{' ./relay/recordings
 rows relay/recordings/kind.go '^var magic' '^\t\{' ./relay/recordings
-words relay/recordings/metrics.go '^func newMetrics' '(Outcome[A-Z][a-z]+|[2-5][0-9][0-9]), ' ./relay/recordings ./relay/daemon
-words relay/intake/metrics.go '^func newMetrics' 'reason[A-Z][A-Za-z]+,' ./relay/intake ./relay/daemon
+words relay/recordings/metrics.go '^func newMetrics' '(Outcome[A-Z][a-z]+|[2-5][0-9][0-9])(, )?' './relay/daemon -run Scrape'
+words relay/intake/metrics.go '^func newMetrics' 'reason[A-Z][A-Za-z]+,' './relay/daemon -run Scrape'
 words relay/web/verdict.go '^func Verdicts' '(Healthy|Degraded|HeldUp), ' ./relay/web
 rows relay/web/advice.go '^var advice' '^\t\{' './relay/web -run Advice'
 rows relay/web/advice.go '^var statusAdvice' '^\t[0-9]' './relay/web -run Advice'
