@@ -29,9 +29,9 @@ type Again struct {
 
 // Resent is how many deliveries were put back, or would be.
 type Resent struct {
-	Delivered int // of those that had been delivered
-	Letters   int // that were dead letters
-	Before    int // left out: an earlier run put them back before it was broken off
+	Delivered int `json:"delivered"` // of those that had been delivered
+	Letters   int `json:"letters"`   // that were dead letters
+	Before    int `json:"before"`    // left out: an earlier run put them back before it was broken off
 }
 
 // resumable is how long a run that was broken off is gone on with. After that

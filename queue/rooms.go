@@ -29,6 +29,8 @@ type (
 	ServiceStats = record.ServiceStats
 	// Finding is what an examination found of one thing.
 	Finding = doctor.Finding
+	// Level is how bad a [Finding] is.
+	Level = doctor.Level
 	// Letter is a delivery that was given up.
 	Letter = record.Letter
 	// Filter selects dead letters.

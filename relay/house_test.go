@@ -46,7 +46,7 @@ var rules = []struct{ of, imports string }{
 	{"relay/source/freeswitch", "relay/call relay/source"},
 	{"relay/source/freeswitch/esl", ""},
 	{"relay/unixsock", ""},
-	{"relay/web", "config queue relay/limit relay/unixsock render"},
+	{"relay/web", "config queue relay/deliver relay/limit relay/unixsock render"},
 	{"render", ""},
 }
 

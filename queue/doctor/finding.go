@@ -2,41 +2,29 @@ package doctor
 
 import "fmt"
 
-// Level is how bad a [Finding] is. Its zero value is well.
-type Level uint8
+// Level is how bad a [Finding] is.
+type Level string
 
 // The levels.
 const (
-	Well     Level = iota
-	Doubtful       // it works, and may not for long
-	Faulty         // it does not work, or something is lost
+	Well     Level = "ok"
+	Doubtful Level = "warning" // it works, and may not for long
+	Faulty   Level = "fault"   // it does not work, or something is lost
 )
 
-// String returns the level as `relay doctor` shows it.
-func (l Level) String() string {
-	switch l {
-	case Well:
-		return "ok"
-	case Doubtful:
-		return "warning"
-	default:
-		return "fault"
-	}
-}
-
-// Finding is what an examination found of one thing.
+// Finding is what an examination found of one thing, as `relay doctor` prints it.
 type Finding struct {
-	Level Level
-	What  string // what was looked at
-	Text  string // what was found
-	Do    string // what to do about it; empty: nothing
+	Level Level  `json:"level"`
+	What  string `json:"what"`         // was looked at
+	Text  string `json:"text"`         // what was found
+	Do    string `json:"do,omitempty"` // what to do about it; empty: nothing
 }
 
 // findings collects what is found, in order.
 type findings struct{ list []Finding }
 
 func (f *findings) well(what, format string, args ...any) {
-	f.list = append(f.list, Finding{What: what, Text: fmt.Sprintf(format, args...)})
+	f.list = append(f.list, Finding{Well, what, fmt.Sprintf(format, args...), ""})
 }
 
 func (f *findings) doubt(what, do, format string, args ...any) {

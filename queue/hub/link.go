@@ -24,11 +24,11 @@ const (
 
 // State is how an edge stands with its hub.
 type State struct {
-	Edge   string // its name at the hub
-	ID     string // of its folder
-	Linked bool
-	Since  time.Time // when that began
-	Why    string    // why it is not linked
+	Edge   string    `json:"edge"` // its name at the hub
+	ID     string    `json:"id"`   // of its folder
+	Linked bool      `json:"linked"`
+	Since  time.Time `json:"since"`         // when that began
+	Why    string    `json:"why,omitempty"` // why it is not linked
 }
 
 // Shown is what a queue shows to its hub.

@@ -43,17 +43,17 @@ func (a *app) doctor(ctx context.Context, asJSON bool) error {
 		return err
 	}
 	for _, warning := range warningsOf(c) {
-		found = append(found, web.Finding{Level: "warning", What: "configuration", Text: warning.String(), Do: "relay check"})
+		found = append(found, queue.Finding{Level: queue.Doubtful, What: "configuration", Text: warning.String(), Do: "relay check"})
 	}
 	if len(problems) > 0 {
-		found = append([]web.Finding{{Level: "fault", What: "configuration", Text: plural(len(problems), "problem"), Do: "relay check"}}, found...)
+		found = append([]queue.Finding{{Level: queue.Faulty, What: "configuration", Text: plural(len(problems), "problem"), Do: "relay check"}}, found...)
 	}
 	if text := freeswitch.Spooled(time.Now()); text != "" {
-		found = append(found, web.Finding{Level: "warning", What: "FreeSWITCH", Text: text, Do: "scripts/examples/freeswitch/replay.sh, and its timer"})
+		found = append(found, queue.Finding{Level: queue.Doubtful, What: "FreeSWITCH", Text: text, Do: "scripts/examples/freeswitch/replay.sh, and its timer"})
 	}
 	faults := 0
 	for _, f := range found {
-		if f.Level == queue.Faulty.String() {
+		if f.Level == queue.Faulty {
 			faults++
 		}
 	}
@@ -74,10 +74,10 @@ func warningsOf(c *config.Config) []config.Problem {
 
 // examine asks the running relay, or looks itself when none runs. Without a
 // configuration it can only ask.
-func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, error) {
+func (a *app) examine(ctx context.Context, c *config.Config) ([]queue.Finding, error) {
 	found, err := a.client().Doctor(ctx)
 	if c == nil || !errors.Is(err, web.ErrNotRunning) {
-		return append([]web.Finding{{Level: "ok", What: "relay", Text: "runs"}}, found...), err
+		return append([]queue.Finding{{Level: queue.Well, What: "relay", Text: "runs"}}, found...), err
 	}
 	if err := becomeOwner(c.Queue.Dir); err != nil {
 		return nil, err
@@ -86,10 +86,10 @@ func (a *app) examine(ctx context.Context, c *config.Config) ([]web.Finding, err
 	if err != nil {
 		return nil, err
 	}
-	return append([]web.Finding{{Level: "warning", What: "relay", Text: "does not run", Do: howToStart}}, daemon.WebFindings(list)...), nil
+	return append([]queue.Finding{{Level: queue.Doubtful, What: "relay", Text: "does not run", Do: howToStart}}, list...), nil
 }
 
-func (a *app) printFindings(found []web.Finding, asJSON bool) {
+func (a *app) printFindings(found []queue.Finding, asJSON bool) {
 	if asJSON {
 		e := jsonTo(a.out, "")
 		for _, f := range found {
@@ -98,7 +98,7 @@ func (a *app) printFindings(found []web.Finding, asJSON bool) {
 		return
 	}
 	p := a.painter()
-	colours := map[string]string{"ok": green, "warning": yellow, "fault": red}
+	colours := map[queue.Level]string{queue.Well: green, queue.Doubtful: yellow, queue.Faulty: red}
 	wide := 0
 	for _, f := range found {
 		wide = max(wide, len(f.What))

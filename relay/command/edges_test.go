@@ -21,12 +21,8 @@ func TestEdgesAreListedWithWhatBecameOfThem(t *testing.T) {
 		{EdgeReport: report("york", "y1", 0, 0), State: queue.EdgeDoubled, Seen: now},
 	}
 	edges[0].Problem = "queue is full"
-	var list []edgeStatus
-	for _, e := range edges {
-		list = append(list, edgeOf(e))
-	}
 	var out strings.Builder
-	(&app{out: &out}).printEdges(list, now)
+	(&app{out: &out}).printEdges(edges, now)
 	want := `5 edges, 1 away, 12 waiting, 4 dead letters
 
 EDGE    STATE                           WAITING  DEAD  OLDEST   SEEN  VERSION  NOTE

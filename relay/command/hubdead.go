@@ -60,7 +60,7 @@ func (a *app) hubLetters(ctx context.Context, f deadFlags) error {
 	}
 	defer h.Close()
 	list := a.letterList(f, append([]string{"EDGE"}, letterHead...)...)
-	err = h.Letters(ctx, f.edge(), daemon.LetterFilter(filter), func(l queue.EdgeLetter) bool {
+	err = h.Letters(ctx, f.edge(), queue.Filter(filter), func(l queue.EdgeLetter) bool {
 		one := daemon.Letter(l.Letter)
 		return list.add(one, edgeLetter{l.Edge, one}, l.Edge)
 	})
@@ -81,9 +81,9 @@ func (a *app) hubReplay(ctx context.Context, f deadFlags, args []string) error {
 	done, n := "replayed", 0
 	if f.dryRun {
 		done = "would have replayed"
-		err = h.Letters(ctx, f.hub, daemon.LetterFilter(filter), func(queue.EdgeLetter) bool { n++; return true })
+		err = h.Letters(ctx, f.hub, queue.Filter(filter), func(queue.EdgeLetter) bool { n++; return true })
 	} else {
-		n, err = h.Replay(ctx, f.hub, daemon.LetterFilter(filter), a.progress(done, 0))
+		n, err = h.Replay(ctx, f.hub, queue.Filter(filter), a.progress(done, 0))
 	}
 	if err == nil || n > 0 {
 		a.printf("edge %s %s %s\n", f.hub, done, plural(n, "dead letter"))

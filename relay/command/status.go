@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"callrelay/queue"
 	"callrelay/relay/deliver"
 	"callrelay/relay/web"
 )
@@ -131,7 +132,7 @@ func (p painter) verdict(word, text string) string {
 	}
 }
 
-func (a *app) printHub(h web.Hub, now time.Time, p painter) {
+func (a *app) printHub(h queue.HubState, now time.Time, p painter) {
 	state := p.good("linked")
 	if !h.Linked {
 		state = p.warn("away")

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"callrelay/queue"
 	"callrelay/relay/web"
 )
 
@@ -15,7 +16,7 @@ func TestStatusShowsAllThatMayBeWrong(t *testing.T) {
 		Version: "1.0", Started: now.Add(-time.Hour), Healthy: true, Ready: true,
 		Config: web.Config{Path: "relay.toml", Success: true, Since: now, Problems: []string{"relay.toml:3: no"}, Restart: []string{"queue.dir"}},
 		Queue:  web.Queue{Bytes: 1 << 20, MaxBytes: 1 << 21, High: true, Spooled: 2},
-		Hub:    &web.Hub{Edge: "berlin", Since: now.Add(-time.Minute), Why: "connection refused"},
+		Hub:    &queue.HubState{Edge: "berlin", Since: now.Add(-time.Minute), Why: "connection refused"},
 		Sources: []web.Source{{
 			Name: "pbx1", Type: "asterisk", State: "connected", Since: now.Add(-time.Minute), Behind: 2.5, Turned: 3,
 			LastError: "login refused", Limits: []string{"bridges are not seen"}, Unturned: 1, Problem: "no stamp", Gaps: 2,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -60,9 +59,8 @@ func (p operator) status() web.Status {
 	}
 	services := p.deliver.Status()
 	for _, s := range services {
-		v := service(s)
-		v.NewDead = p.deadSeen.fresh(v.Name, v.DeadLetters())
-		st.Services = append(st.Services, v)
+		s.NewDead = p.deadSeen.fresh(s.Name, s.DeadLetters())
+		st.Services = append(st.Services, s)
 	}
 	st.Gone = p.deliver.Gone(services)
 	for _, s := range p.sources.status() {
@@ -73,27 +71,6 @@ func (p operator) status() web.Status {
 	}
 	st.Judge()
 	return st
-}
-
-func service(s deliver.Status) web.Service {
-	return web.Service{
-		Name: s.Name, Group: s.Group, Description: s.Description, Endpoint: hostOf(s.Endpoint),
-		State: s.State, Why: s.Why, HeldBy: s.Held(), Breaker: s.Breaker, BreakerUntil: s.BreakerUntil, Next: s.Next,
-		Waiting: s.Waiting, InFlight: s.InFlight, Retrying: s.Retrying, Oldest: s.Oldest, Dead: s.Dead,
-		ForRecording: s.ForRecording, Uploads: s.Uploads, Failing: s.Failing,
-		Delivered: s.Delivered, Failed: s.Failed, PerMinute: s.Rate1m * time.Minute.Seconds(),
-		P50: s.LatencyP50.Seconds(), P99: s.LatencyP99.Seconds(),
-		LastStatus: s.LastStatus, LastError: s.LastError, LastAt: s.LastAt,
-	}
-}
-
-// hostOf is all that is shown of an endpoint: the rest may hold secrets.
-func hostOf(endpoint string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		return ""
-	}
-	return u.Host
 }
 
 func (p *Daemon) queueState() web.Queue {
@@ -109,12 +86,11 @@ func queueView(s queue.Stats, losses []queue.Loss, degraded error) web.Queue {
 }
 
 // hubState is nil where there is no hub.
-func (p *Daemon) hubState() *web.Hub {
-	s, ok := p.queue.HubState()
-	if !ok {
-		return nil
+func (p *Daemon) hubState() *queue.HubState {
+	if s, ok := p.queue.HubState(); ok {
+		return &s
 	}
-	return &web.Hub{Edge: s.Edge, ID: s.ID, Linked: s.Linked, Since: s.Since, Why: s.Why}
+	return nil
 }
 
 // feeds returns the bindings of a service in words, and its URL, of a
@@ -256,7 +232,7 @@ func (b deadLetters) Letters(ctx context.Context, f web.Filter, visit func(web.L
 	if (web.Filter{Service: f.Service}).Query().Encode() == f.Query().Encode() { // no part of them only
 		b.seen.look(f.Service)
 	}
-	return b.queue.Letters(ctx, LetterFilter(f), func(l queue.Letter) bool { return visit(Letter(l)) })
+	return b.queue.Letters(ctx, queue.Filter(f), func(l queue.Letter) bool { return visit(Letter(l)) })
 }
 
 // Story implements [web.Letters]. What is logged last may come a moment after the
@@ -286,20 +262,12 @@ const storyGrace = time.Minute
 
 // Replay implements [web.Letters].
 func (b deadLetters) Replay(ctx context.Context, f web.Filter, each func(web.Letter)) (int, error) {
-	return b.queue.Replay(ctx, LetterFilter(f), func(l queue.Letter) { each(Letter(l)) })
+	return b.queue.Replay(ctx, queue.Filter(f), func(l queue.Letter) { each(Letter(l)) })
 }
 
 // Drop implements [web.Letters].
 func (b deadLetters) Drop(ctx context.Context, f web.Filter) (int, error) {
-	return b.queue.DropLetters(ctx, LetterFilter(f))
-}
-
-// LetterFilter is a filter of dead letters in the queue's words.
-func LetterFilter(f web.Filter) queue.Filter {
-	return queue.Filter{
-		Service: f.Service, Reason: f.Reason, Call: f.Call, ID: f.ID,
-		Seqs: f.Seqs, Since: f.Since, Until: f.Until, Newest: f.Newest, Rate: f.Rate,
-	}
+	return b.queue.DropLetters(ctx, queue.Filter(f))
 }
 
 // Letter is a dead letter of the queue in web's words.
@@ -321,14 +289,7 @@ func (p operator) test(ctx context.Context, service string, event []byte) (web.T
 		return web.Transcript{}, err
 	}
 	x, err := p.deliver.Test(ctx, service, &events[0])
-	if err != nil {
-		return web.Transcript{}, err
-	}
-	data, err := json.Marshal(x)
-	if err != nil {
-		return web.Transcript{}, err
-	}
-	return transcript(queue.Logged{Service: service, At: x.At, Body: data}), nil
+	return web.Transcript(x), err
 }
 
 func source(s callsource.Status) web.Source {
@@ -343,25 +304,16 @@ func source(s callsource.Status) web.Source {
 }
 
 // doctor looks through the queue of the running relay.
-func (p operator) doctor(ctx context.Context) []web.Finding {
-	found := WebFindings(p.queue.Examine(ctx, Configured(p.table().Config)))
+func (p operator) doctor(ctx context.Context) []queue.Finding {
+	found := p.queue.Examine(ctx, Configured(p.table().Config))
 	for _, st := range p.sources.status() {
 		if st.LastError != "" {
-			found = append(found, web.Finding{Level: "warning", What: "source " + st.Name, Text: st.LastError})
+			found = append(found, queue.Finding{Level: queue.Doubtful, What: "source " + st.Name, Text: st.LastError})
 		}
 		for _, limit := range st.Limits {
 			what, mend, _ := strings.Cut(limit, "; ")
-			found = append(found, web.Finding{Level: "warning", What: "source " + st.Name, Text: what, Do: mend})
+			found = append(found, queue.Finding{Level: queue.Doubtful, What: "source " + st.Name, Text: what, Do: mend})
 		}
-	}
-	return found
-}
-
-// WebFindings are findings of the queue in web's words.
-func WebFindings(list []queue.Finding) []web.Finding {
-	found := make([]web.Finding, len(list))
-	for i, f := range list {
-		found[i] = web.Finding{Level: f.Level.String(), What: f.What, Text: f.Text, Do: f.Do}
 	}
 	return found
 }

@@ -56,7 +56,7 @@ func (p operator) applied(before, after *config.Config) []string {
 // planDeliveries says what a reload does to the deliveries that a service has
 // now. After it the service is as next says, nil: it is no more.
 func (p operator) planDeliveries(plan *web.Plan, s deliver.Status, next *route.Service) {
-	owed := s.Waiting + s.InFlight + s.Retrying
+	owed := s.Owed()
 	if owed == 0 {
 		return
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"callrelay/queue"
-	"callrelay/relay/deliver"
 	callsource "callrelay/relay/source"
 	"callrelay/relay/web"
 )
@@ -60,16 +59,12 @@ func set(t *testing.T, v reflect.Value) {
 // TestWhatIsShownIsFilled holds that each field of what the page and relay status
 // show is taken from what the parts say.
 func TestWhatIsShownIsFilled(t *testing.T) {
-	status := fill[deliver.Status](t)
-	status.Breaker, status.Endpoint = deliver.BreakerOpen, "http://crm"
 	for _, shown := range []struct {
 		view      any
 		elsewhere []string // filled by somebody else
 	}{
-		{service(status), []string{"NewDead"}},
 		{source(fill[callsource.Status](t)), nil},
 		{Letter(fill[queue.Letter](t)), []string{"Try", "Tries", "Exchanges"}},
-		{LetterFilter(fill[web.Filter](t)), []string{"Batch"}}, // the size of what is read at a time
 		{queueView(fill[queue.Stats](t), []queue.Loss{fill[queue.Loss](t)}, errors.New("x")), nil},
 	} {
 		v := reflect.ValueOf(shown.view)

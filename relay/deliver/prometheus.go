@@ -52,7 +52,7 @@ func (x *exposition) counted(names []string, services map[string]*serviceMetrics
 // gauges say how things are, from the status.
 func (x *exposition) gauges(list []Status, now time.Time) {
 	x.each(list, "relay_pending", "Deliveries not finished: waiting, in flight and retrying.",
-		func(s Status) float64 { return float64(s.Waiting + s.InFlight + s.Retrying) })
+		func(s Status) float64 { return float64(s.Owed()) })
 	x.each(list, "relay_oldest_seconds", "Age of the oldest delivery that is not finished, counted from its acceptance.",
 		func(s Status) float64 {
 			if s.Oldest.IsZero() {

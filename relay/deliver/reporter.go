@@ -59,25 +59,26 @@ func (r turn) record(ctx context.Context, v verdict, now time.Time, elapsed time
 	}
 }
 
-// attempted is an attempt in the queue's record, which `relay tail` shows.
-type attempted struct {
-	At        time.Time `json:"at"`
-	ID        string    `json:"id"`
-	Call      string    `json:"call"`
-	Segment   string    `json:"segment"`
-	Attempt   int       `json:"attempt"`
-	Outcome   string    `json:"outcome"`
-	Status    int       `json:"status,omitempty"`
-	Class     string    `json:"class"`
-	ElapsedMS float64   `json:"elapsed_ms"`
-	Error     string    `json:"error,omitempty"`
+// Attempt is one try at a delivery, as the queue keeps it and `relay tail` shows it.
+type Attempt struct {
+	Service string    `json:"service,omitempty"` // empty in the queue, whose subjects name it
+	At      time.Time `json:"at"`
+	ID      string    `json:"id"` // of the event
+	Call    string    `json:"call"`
+	Segment string    `json:"segment"`
+	Number  int       `json:"attempt"` // from 1
+	Outcome string    `json:"outcome"` // delivered, retry or dead
+	Status  int       `json:"status,omitempty"`
+	Class   string    `json:"class"`
+	Elapsed float64   `json:"elapsed_ms"`
+	Error   string    `json:"error,omitempty"`
 }
 
 func attemptRecord(d *delivery, v verdict, now time.Time, elapsed time.Duration) []byte {
-	b, _ := json.Marshal(attempted{
-		At: now.UTC(), ID: d.record.ID, Call: d.record.Call, Segment: d.record.Segment, Attempt: d.attempts,
+	b, _ := json.Marshal(Attempt{
+		At: now.UTC(), ID: d.record.ID, Call: d.record.Call, Segment: d.record.Segment, Number: d.attempts,
 		Outcome: v.outcome.String(), Status: v.status, Class: v.class,
-		ElapsedMS: float64(elapsed.Microseconds()) / 1000, Error: v.err,
+		Elapsed: float64(elapsed.Microseconds()) / 1000, Error: v.err,
 	}) // no text is too strange for it
 	return b
 }

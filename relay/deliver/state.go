@@ -1,6 +1,9 @@
 package deliver
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // The states of a service.
 const (
@@ -67,11 +70,8 @@ func StateNamed(name string) State {
 	return State{}
 }
 
-// Held says what keeps deliveries to the service from being made; empty when
+// heldBy says what keeps deliveries to a service from being made; empty when
 // nothing does.
-func (s Status) Held() string {
-	if why := StateNamed(s.State).Holds; why != "" {
-		return why
-	}
-	return StateNamed(s.Breaker).Holds
+func heldBy(s Status) string {
+	return cmp.Or(StateNamed(s.State).Holds, StateNamed(s.Breaker).Holds)
 }

@@ -10,10 +10,10 @@ import (
 func TestStates(t *testing.T) {
 	var got []string
 	for _, s := range ServiceStates() {
-		got = append(got, fmt.Sprintf("%s %d %q", s.Name, s.Level, Status{State: s.Name}.Held()))
+		got = append(got, fmt.Sprintf("%s %d %q", s.Name, s.Level, heldBy(Status{State: s.Name})))
 	}
 	for _, s := range BreakerStates() {
-		got = append(got, fmt.Sprintf("%s %d %q %v", s.Name, s.Level, Status{State: StateActive, Breaker: s.Name}.Held(), breakerValue(s.Name)))
+		got = append(got, fmt.Sprintf("%s %d %q %v", s.Name, s.Level, heldBy(Status{State: StateActive, Breaker: s.Name}), breakerValue(s.Name)))
 	}
 	want := []string{
 		`active 1 ""`, `inactive 0 ""`, `paused 0 "paused"`, `orphaned 2 "orphaned"`,

@@ -7,36 +7,51 @@ import (
 	"time"
 
 	"callrelay/queue"
+	"callrelay/relay/exchange"
 )
 
-// Status is how one service does.
+// Status is how one service does, as `relay status --json` prints it.
 type Status struct {
-	Name         string
-	Description  string
-	Group        string
-	Endpoint     string // the URL as written; it may hold secrets
-	State        string
-	Why          string // why it is paused
-	Breaker      string // closed, half-open or open; empty for an orphan
-	BreakerUntil time.Time
-	Next         time.Time // the earliest attempt of what waits in memory, or of the probe; zero: none is known
-	Waiting      int
-	InFlight     int
-	Retrying     int
-	ForRecording int            // of the waiting: those that wait for their recording
-	Uploads      int            // of what is owed: those that carry a recording, where there is one
-	Failing      time.Time      // since when each attempt fails; zero: the last one was delivered
-	Stalled      bool           // it may deliver, is owed something, and for long nothing came of it
-	Oldest       time.Time      // acceptance of the oldest delivery; zero: there is none
-	Dead         map[string]int // dead letters by reason
-	Delivered    uint64         // since the start
-	Failed       uint64         // attempts that failed, since the start
-	Rate1m       float64        // deliveries a second, over the last minute
-	LatencyP50   time.Duration  // of the last attempts
-	LatencyP99   time.Duration
-	LastError    string // of the last attempt; empty: it was delivered
-	LastStatus   int
-	LastAt       time.Time
+	Name         string         `json:"name"`
+	Group        string         `json:"group,omitempty"`
+	Description  string         `json:"description,omitempty"`
+	Endpoint     string         `json:"endpoint,omitempty"` // host only: a path may hold secrets
+	State        string         `json:"state"`              // active, inactive, paused or orphaned
+	Why          string         `json:"why,omitempty"`      // why it is paused
+	HeldBy       string         `json:"held_by,omitempty"`  // what keeps deliveries from being made; empty: nothing, or the configuration
+	Breaker      string         `json:"breaker"`            // closed, half-open or open; empty for an orphan
+	BreakerUntil time.Time      `json:"breaker_until,omitzero"`
+	Next         time.Time      `json:"next_attempt,omitzero"` // the earliest of what waits in memory, or of the probe; zero: none is known, or at once
+	Waiting      int            `json:"waiting"`
+	InFlight     int            `json:"in_flight"`
+	Retrying     int            `json:"retrying"`
+	Oldest       time.Time      `json:"oldest,omitzero"`                 // acceptance of the oldest delivery
+	ForRecording int            `json:"waiting_for_recording,omitempty"` // of those that wait
+	Uploads      int            `json:"uploads,omitempty"`               // of what is owed: those that carry a recording, where there is one
+	Failing      time.Time      `json:"failing_since,omitzero"`          // since when no attempt was delivered; zero: the last one was
+	Stalled      bool           `json:"-"`                               // it may deliver, is owed something, and for long nothing came of it
+	Dead         map[string]int `json:"dead,omitempty"`                  // dead letters by reason
+	NewDead      int            `json:"dead_new,omitempty"`              // of them, those that nobody has looked at: for who knows that to fill in
+	Delivered    uint64         `json:"delivered"`                       // since the start
+	Failed       uint64         `json:"failed"`                          // attempts that failed, since the start
+	PerMinute    float64        `json:"per_minute"`                      // delivered in the last minute
+	P50          float64        `json:"latency_p50_seconds"`             // of the last attempts
+	P99          float64        `json:"latency_p99_seconds"`
+	LastStatus   int            `json:"last_status,omitempty"`
+	LastError    string         `json:"last_error,omitempty"` // of the last attempt; empty: it was delivered
+	LastAt       time.Time      `json:"last_at,omitzero"`
+}
+
+// Owed is the number of deliveries not yet finished.
+func (s Status) Owed() int { return s.Waiting + s.InFlight + s.Retrying }
+
+// DeadLetters is the number of dead letters, whatever their reason.
+func (s Status) DeadLetters() int {
+	n := 0
+	for _, c := range s.Dead {
+		n += c
+	}
+	return n
 }
 
 // Status returns how each service does: the configured ones in the order of the
@@ -48,13 +63,14 @@ func (d *Deliverer) Status() []Status {
 	for _, r := range d.inOrder() {
 		s := r.status(stats[r.name], now)
 		s.State, s.Why = d.stateOf(r)
+		s.HeldBy = heldBy(s)
 		list = append(list, s)
 	}
 	configured := len(list)
 	for name, st := range stats {
 		if d.runner(name) == nil && st.Waiting+st.InFlight+st.Parked > 0 {
 			list = append(list, Status{
-				Name: name, State: StateOrphaned, Dead: st.Dead, Oldest: st.Oldest,
+				Name: name, State: StateOrphaned, HeldBy: StateOrphaned, Dead: st.Dead, Oldest: st.Oldest,
 				Waiting: st.Waiting, InFlight: st.InFlight, Retrying: st.Parked,
 			})
 		}
@@ -91,7 +107,7 @@ func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
 	r.mu.Unlock()
 	s := Status{
 		Name: r.name, Description: setup.service.Description, Group: setup.service.Group,
-		Endpoint: setup.service.Endpoint, Oldest: q.Oldest, Dead: q.Dead, Stalled: q.Stalled,
+		Endpoint: exchange.HostOf(setup.service.Endpoint), Oldest: q.Oldest, Dead: q.Dead, Stalled: q.Stalled,
 	}
 	s.Breaker, s.BreakerUntil = e.state()
 	if s.Next = next; s.Breaker == BreakerOpen {
@@ -103,14 +119,14 @@ func (r *runner) status(q queue.ServiceStats, now time.Time) Status {
 	s.Waiting = q.Waiting + q.InFlight - s.InFlight - inPlace
 	s.ForRecording = min(forRecording, s.Waiting)
 	if setup.service.Carries {
-		s.Uploads = s.Waiting + s.InFlight + s.Retrying
+		s.Uploads = s.Owed()
 	}
 	r.meter.fill(&s, now)
 	return s
 }
 
 const (
-	meterSeconds = 60  // that the rate is measured over
+	meterSeconds = 60  // of the last minute
 	meterSamples = 512 // attempts that the latencies are taken from
 )
 
@@ -164,12 +180,12 @@ func (m *meter) fill(s *Status, now time.Time) {
 	s.LastError, s.LastStatus, s.LastAt = m.lastError, m.lastStatus, m.lastAt
 	for _, second := range m.seconds {
 		if now.Unix()-second.at < meterSeconds {
-			s.Rate1m += float64(second.n) / meterSeconds
+			s.PerMinute += float64(second.n)
 		}
 	}
 	if n := min(m.attempts, meterSamples); n > 0 {
 		sorted := slices.Clone(m.latency[:n])
 		slices.Sort(sorted)
-		s.LatencyP50, s.LatencyP99 = sorted[n/2], sorted[n*99/100]
+		s.P50, s.P99 = sorted[n/2].Seconds(), sorted[n*99/100].Seconds()
 	}
 }

@@ -8,23 +8,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
+
+	"callrelay/relay/deliver"
 )
 
 // Attempt is one try at a delivery, as it was logged.
-type Attempt struct {
-	Service string    `json:"service"`
-	At      time.Time `json:"at"`
-	ID      string    `json:"id"` // of the event
-	Call    string    `json:"call,omitempty"`
-	Segment string    `json:"segment,omitempty"`
-	Number  int       `json:"attempt"` // from 1
-	Outcome string    `json:"outcome"` // delivered, retry or dead
-	Class   string    `json:"class"`
-	Status  int       `json:"status,omitempty"`
-	Elapsed float64   `json:"elapsed_ms"`
-	Error   string    `json:"error,omitempty"`
-}
+type Attempt deliver.Attempt
 
 // Result is what came of the attempt, in few words.
 func (a Attempt) Result() string {
@@ -39,27 +28,7 @@ func (a Attempt) Result() string {
 }
 
 // Transcript is one exchange in full. Secrets in it are masked.
-type Transcript struct {
-	At      time.Time `json:"at"`
-	Service string    `json:"service"`
-	ID      string    `json:"id"`
-	Attempt int       `json:"attempt"`
-	Request struct {
-		Method  string      `json:"method"`
-		URL     string      `json:"url"`
-		Headers http.Header `json:"headers"`
-		Body    string      `json:"body"`
-	} `json:"request"`
-	Response *struct { // nil: there was no answer
-		Status  int         `json:"status"`
-		Headers http.Header `json:"headers"`
-		Body    string      `json:"body"`
-	} `json:"response"`
-	Seconds float64 `json:"seconds"`
-	Outcome string  `json:"outcome"`
-	Class   string  `json:"class"`
-	Error   string  `json:"error"`
-}
+type Transcript deliver.Exchange
 
 // Sent is the request as text: a line, the headers, the body.
 func (t Transcript) Sent() string {

@@ -5,20 +5,12 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"callrelay/queue"
 )
 
 // Filter chooses dead letters. Its zero value chooses all of them.
-type Filter struct {
-	Service string
-	Reason  string
-	Call    string
-	ID      string // the event's id
-	Seqs    []uint64
-	Since   time.Time // buried at or after
-	Until   time.Time // buried before
-	Newest  int       // of a list: only the last so many, newest first; 0: all, oldest first
-	Rate    int       // how many a second are replayed at most; 0: no limit
-}
+type Filter queue.Filter
 
 // Empty reports whether f chooses every dead letter.
 func (f Filter) Empty() bool {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"callrelay/config"
+	"callrelay/queue"
 )
 
 // What [Relay.Change] does to a service.
@@ -75,7 +76,7 @@ type Relay struct {
 	// returns for its path. The last one is what makes the backup whole.
 	Backup func(ctx context.Context, create func(path string) (io.Writer, error)) error
 	// Doctor looks through the queue.
-	Doctor func(ctx context.Context) []Finding
+	Doctor func(ctx context.Context) []queue.Finding
 	// Test makes one attempt at a service now, outside the queue. An empty
 	// event stands for a relay_test of the relay's own making.
 	Test func(ctx context.Context, service string, event []byte) (Transcript, error)

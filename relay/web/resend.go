@@ -6,15 +6,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"callrelay/queue"
 )
 
 // Resent is how many deliveries of a service were put back to be sent again, or
 // would be.
-type Resent struct {
-	Delivered int `json:"delivered"` // of those that had been delivered
-	Letters   int `json:"letters"`   // that were dead letters
-	Before    int `json:"before"`    // left out: an earlier run put them back before it was broken off
-}
+type Resent queue.Resent
 
 // String says it in words.
 func (r Resent) String() string {

@@ -68,7 +68,7 @@ func (s *Status) ownTroubles() []Trouble {
 func (s *Status) serviceTroubles() []Trouble {
 	var held, dead []Trouble
 	for _, one := range s.Services {
-		if t, ok := one.heldUp(); ok {
+		if t, ok := heldUp(one); ok {
 			held = append(held, t)
 		}
 		if one.NewDead > 0 {
@@ -83,7 +83,7 @@ func (s *Status) serviceTroubles() []Trouble {
 }
 
 // heldUp is what keeps the deliveries to a service from being made.
-func (s Service) heldUp() (Trouble, bool) {
+func heldUp(s Service) (Trouble, bool) {
 	t := Trouble{Verdict: HeldUp, Of: s.Name, Service: true, Owed: s.Owed(), Since: s.Failing}
 	switch {
 	case s.State == "paused":

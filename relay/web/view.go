@@ -5,6 +5,9 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"callrelay/queue"
+	"callrelay/relay/deliver"
 )
 
 // Status is the relay at one moment: what `relay status --json` prints.
@@ -27,7 +30,7 @@ type Status struct {
 
 	// Gone are the dead letters, by reason, of services that are no more.
 	Gone map[string]map[string]int `json:"dead_of_removed,omitempty"`
-	Hub  *Hub                      `json:"hub,omitempty"` // nil: there is none
+	Hub  *queue.HubState           `json:"hub,omitempty"` // nil: there is none
 }
 
 // Unbound are the events since the start that no binding matches.
@@ -60,48 +63,8 @@ type Queue struct {
 	Degraded bool  `json:"-"`                 // see [Status], which says why
 }
 
-// Hub is how the queue stands with its hub. Nothing here makes a relay unhealthy.
-type Hub struct {
-	Edge   string    `json:"edge"` // its name there
-	ID     string    `json:"id"`   // of its queue folder
-	Linked bool      `json:"linked"`
-	Since  time.Time `json:"since"`         // when that began
-	Why    string    `json:"why,omitempty"` // why it is not linked
-}
-
 // Service is one web service and what is owed to it.
-type Service struct {
-	Name         string         `json:"name"`
-	Group        string         `json:"group,omitempty"`
-	Description  string         `json:"description,omitempty"`
-	Endpoint     string         `json:"endpoint,omitempty"` // host only: a path may hold secrets
-	State        string         `json:"state"`              // active, inactive, paused or orphaned
-	Why          string         `json:"why,omitempty"`      // why it is paused
-	HeldBy       string         `json:"held_by,omitempty"`  // what keeps deliveries from being made; empty: nothing, or the configuration
-	Breaker      string         `json:"breaker"`            // closed, half-open or open
-	BreakerUntil time.Time      `json:"breaker_until,omitzero"`
-	Next         time.Time      `json:"next_attempt,omitzero"` // the earliest that is known; zero: none is, or at once
-	Waiting      int            `json:"waiting"`
-	InFlight     int            `json:"in_flight"`
-	Retrying     int            `json:"retrying"`
-	Oldest       time.Time      `json:"oldest,omitzero"`                 // acceptance of the oldest that waits
-	ForRecording int            `json:"waiting_for_recording,omitempty"` // of those that wait
-	Uploads      int            `json:"uploads,omitempty"`               // of what is owed: those that carry a recording, where there is one
-	Failing      time.Time      `json:"failing_since,omitzero"`          // since when no attempt was delivered
-	Dead         map[string]int `json:"dead,omitempty"`                  // dead letters by reason
-	NewDead      int            `json:"dead_new,omitempty"`              // of them, those that nobody has looked at
-	Delivered    uint64         `json:"delivered"`                       // since the start
-	Failed       uint64         `json:"failed"`                          // attempts that failed, since the start
-	PerMinute    float64        `json:"per_minute"`                      // delivered in the last minute
-	P50          float64        `json:"latency_p50_seconds"`
-	P99          float64        `json:"latency_p99_seconds"`
-	LastStatus   int            `json:"last_status,omitempty"`
-	LastError    string         `json:"last_error,omitempty"`
-	LastAt       time.Time      `json:"last_at,omitzero"`
-}
-
-// Owed is the number of deliveries not yet finished.
-func (s Service) Owed() int { return s.Waiting + s.InFlight + s.Retrying }
+type Service = deliver.Status
 
 // Letters counts the dead letters of a service with a reason; "" is any.
 func (s Status) Letters(service, reason string) int {
@@ -133,15 +96,6 @@ func (s Status) Known(service string) error {
 		names = append(names, one.Name)
 	}
 	return KnownService(service, slices.AppendSeq(names, maps.Keys(s.Gone)))
-}
-
-// DeadLetters is the number of dead letters, whatever their reason.
-func (s Service) DeadLetters() int {
-	n := 0
-	for _, c := range s.Dead {
-		n += c
-	}
-	return n
 }
 
 // Source is a call server whose events the relay collects itself.
