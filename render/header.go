@@ -2,23 +2,11 @@ package render
 
 import "strings"
 
-// headers compiles the header fields.
+// headers compiles the header fields, whose names are sent as they are.
 func (c *compiler) headers(fields []Field) []header {
-	var headers []header
-	seen := map[string]bool{}
-	for _, f := range fields {
-		key := "headers." + f.Name
-		lower := strings.ToLower(f.Name)
-		switch {
-		case !validHeader(f.Name):
-			c.problem(key, "%q is not a header name (letters, digits and !#$%%&'*+-.^_`|~)", f.Name)
-		case seen[lower]:
-			c.problem(key, "the header is given twice")
-		case lower == "content-type":
-			c.problem(key, "it is set by content_type")
-		}
-		seen[lower] = true
-		headers = append(headers, header{f.Name, c.headerValue(key, f.Value)})
+	headers := make([]header, len(fields))
+	for i, f := range fields {
+		headers[i] = header{f.Name, c.headerValue("headers."+f.Name, f.Value)}
 	}
 	return headers
 }
@@ -47,15 +35,4 @@ func (c *compiler) contentType(t *Template, s Spec, own string) sequence {
 		return t.contentType // what the version of SOAP prescribes, or none
 	}
 	return sequence{}.literal(own)
-}
-
-// validHeader reports whether name is a token of RFC 9110.
-func validHeader(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		if !unreserved(c) && strings.IndexByte("!#$%&'*+^`|", c) < 0 {
-			return false
-		}
-	}
-	return name != ""
 }

@@ -25,19 +25,15 @@ type soapCompiler struct{ *compiler }
 func (c soapCompiler) soap(t *Template, s Spec) {
 	def := *s.SOAP
 	namespace := soap11
-	switch def.Version {
-	case "", "1.1":
-		action := c.action(def.Action)
-		t.soapAction = sequence{}.literal(`"`).join(action).literal(`"`)
-		t.contentType = sequence{}.literal("text/xml; charset=utf-8")
-	case "1.2":
+	if def.Version == "1.2" {
 		namespace = soap12
 		t.contentType = sequence{}.literal("application/soap+xml; charset=utf-8")
 		if def.Action != "" {
 			t.contentType = t.contentType.literal(`; action="`).join(c.action(def.Action)).literal(`"`)
 		}
-	default:
-		c.problem("soap.version", "%q is not a version (1.1 1.2)", def.Version)
+	} else {
+		t.soapAction = sequence{}.literal(`"`).join(c.action(def.Action)).literal(`"`)
+		t.contentType = sequence{}.literal("text/xml; charset=utf-8")
 	}
 	t.body = c.envelope(def, namespace)
 }
@@ -59,21 +55,12 @@ func (c soapCompiler) envelope(def SOAP, namespace string) *envelope {
 // with its parameters.
 func (c soapCompiler) soapBody(def SOAP) sequence {
 	if def.Body != "" {
-		if len(def.Params) > 0 {
-			c.problem("soap.body", "give params or body, not both")
-		}
 		return c.elements("soap.body", def.Body)
-	}
-	if !validNCName(def.Operation) {
-		c.problem("soap.operation", "%q is not an XML name", def.Operation)
 	}
 	start, end := c.wrapper(def)
 	seq := sequence{}.literal(start)
 	for _, p := range def.Params {
 		key := "soap.params." + p.Name
-		if !validNCName(p.Name) {
-			c.problem(key, "%q is not an XML name", p.Name)
-		}
 		value := c.source(key, p.Value).all(site{place: inXML, literal: c.xmlText(key), whole: true})
 		seq = seq.literal("<" + p.Name + ">").join(value).literal("</" + p.Name + ">")
 	}
@@ -85,9 +72,6 @@ func (c soapCompiler) soapBody(def SOAP) sequence {
 func (c soapCompiler) wrapper(def SOAP) (start, end string) {
 	namespace := c.attribute("soap.namespace", def.Namespace)
 	switch {
-	case def.Style != "" && def.Style != "document" && def.Style != "rpc":
-		c.problem("soap.style", "%q is not a style (document rpc)", def.Style)
-		return "", ""
 	case namespace == "":
 		return "<" + def.Operation + ">", "</" + def.Operation + ">"
 	case def.Style == "rpc":
@@ -147,17 +131,4 @@ func (e *envelope) append(dst []byte, r *run) ([]byte, error) {
 		dst = e.security.append(dst, r)
 	}
 	return e.rest.append(dst, r)
-}
-
-// validNCName reports whether s can name an element that has no prefix.
-func validNCName(s string) bool {
-	for i, r := range s {
-		switch {
-		case r == '_', unicode.IsLetter(r):
-		case i > 0 && (unicode.IsDigit(r) || r == '-' || r == '.'):
-		default:
-			return false
-		}
-	}
-	return s != ""
 }

@@ -6,7 +6,8 @@ import (
 )
 
 // Spec is what [Compile] makes a [Template] of: the parts of a service that
-// decide what is sent.
+// decide what is sent. Names, of headers and elements, and the choices among few
+// words are taken as they are: whoever reads the configuration has checked them.
 type Spec struct {
 	Method  string
 	URL     string

@@ -55,46 +55,26 @@ func (t Tag) needs(f File) Tag               { t.Needs = f; return t }
 func (t Tag) checked(by rule) Tag            { t.check = by; return t }
 func (t Tag) from(f func(*Event) string) Tag { t.derive = f; return t.both() }
 
-func text(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "text", Example: example, Text: meaning}
-}
+// What makes a tag of a type: of its name, an example and what it means.
+var (
+	text, integer, decimal, duration = of("text"), of("integer"), of("number"), of("seconds")
+	link, truth, structure, array    = of("url"), of("bool"), of("object"), of("array")
+)
 
-func integer(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "integer", Example: example, Text: meaning}
-}
-
-func decimal(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "number", Example: example, Text: meaning}
-}
-
-func duration(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "seconds", Example: example, Text: meaning}
-}
-
-func link(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "url", Example: example, Text: meaning}
-}
-
-func truth(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "bool", Example: example, Text: meaning}
-}
-
-func structure(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "object", Example: example, Text: meaning}
-}
-
-func array(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "array", Example: example, Text: meaning}
+func of(kind string) func(name, example, meaning string) Tag {
+	return func(name, example, meaning string) Tag {
+		return Tag{Name: name, Type: kind, Example: example, Text: meaning}
+	}
 }
 
 // file is a file as it is.
 func file(name, meaning string) Tag {
-	return Tag{Name: name, Type: "file", Example: "(audio)", Text: meaning}
+	return of("file")(name, "(audio)", meaning)
 }
 
 // moment is a time; one without a zone gets that of the intake.
 func moment(name, example, meaning string) Tag {
-	return Tag{Name: name, Type: "time", Example: example, Text: meaning, check: (*checker).moment}
+	return of("time")(name, example, meaning).checked((*checker).moment)
 }
 
 // group is the part of the vocabulary that belongs together.

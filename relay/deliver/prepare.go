@@ -73,12 +73,7 @@ func (s *setup) attempt(req render.Request, files []exchange.Insert, id string, 
 	a.Header = make(exchange.Headers, 0, len(req.Header)+10)
 	a.Header = append(a.Header, exchange.Field{Name: "Accept", Value: "*/*"}, exchange.Field{Name: "User-Agent", Value: s.userAgent})
 	for _, f := range req.Header {
-		name := textproto.CanonicalMIMEHeaderKey(f.Name)
-		if name == "Host" {
-			a.Host = f.Value
-		} else {
-			a.Header.Set(name, f.Value)
-		}
+		a.Header.Set(textproto.CanonicalMIMEHeaderKey(f.Name), f.Value)
 	}
 	if req.ContentType != "" {
 		a.Header.Set("Content-Type", req.ContentType)
