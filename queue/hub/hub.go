@@ -67,14 +67,17 @@ func Open(ctx context.Context, o engine.HubOptions) (*Hub, error) {
 
 // await waits until the hub has taken the link, and told of its streams.
 func (h *Hub) await(ctx context.Context) error {
-	tick, late := time.NewTicker(20*time.Millisecond), time.After(hubPatience)
+	ctx, cancel := context.WithTimeout(ctx, hubPatience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !h.link.ns.GlobalAccount().SubscriptionInterest(apiSubject(Domain) + ".STREAM.INFO." + hubEdges) {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-late:
-			if h.link.up() {
+			switch {
+			case !errors.Is(ctx.Err(), context.DeadlineExceeded):
+				return ctx.Err()
+			case h.link.up():
 				return explainHub(nats.ErrNoResponders)
 			}
 			return fmt.Errorf("%w: link to hub: %s", record.ErrUnavailable, h.link.said.reason())

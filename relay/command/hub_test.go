@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
@@ -118,7 +119,9 @@ func TestTheHubsOperator(t *testing.T) {
 func TestAHubThatIsAway(t *testing.T) {
 	t.Parallel()
 	path := writeConfig(t, idleConfig+"[queue.hub]\nurls = [\"nats-leaf://127.0.0.1:1\"]\ncredentials = \"a:b\"\ndomain = \"x\"\n")
-	if got := command(t, "", "status", "--hub", "-c", path); got.status != 1 || !strings.Contains(got.err, "try: [queue.hub] urls") {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if got := commandCtx(ctx, "", "status", "--hub", "-c", path); got.status != 1 || !strings.Contains(got.err, "try: [queue.hub] urls") {
 		t.Errorf("%+v", got)
 	}
 }
