@@ -21,7 +21,7 @@ func browse(t *testing.T) context.Context {
 		}
 	}
 	if path == "" || testing.Short() {
-		t.Skip("no Chromium here")
+		t.Skip("no Chromium here, or -short")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),

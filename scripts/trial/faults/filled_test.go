@@ -28,13 +28,9 @@ const (
 func TestADiskThatOthersFill(t *testing.T) {
 	queuetest.NeedsFolder(t)
 	if os.Getenv("FAULTS") == "" {
-		t.Log("FAULTS is not set: no disk was filled")
-		return
+		t.Skip("FAULTS is not set: no disk was filled")
 	}
 	d := newDisk(t, int64(size(100, 300))<<20)
-	if d == nil {
-		return
-	}
 	d.givesUpHistory()
 	d.owesMuch()
 }
@@ -63,8 +59,7 @@ func newDisk(t *testing.T, size int64) *disk {
 	if err != nil {
 		t.Logf("no ext4 in a file: %s", out)
 		if err := syscall.Mount("relay", d.dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
-			t.Logf("nor a tmpfs, so no disk was filled: %v", err)
-			return nil
+			t.Skipf("nor a tmpfs, so no disk was filled: %v", err)
 		}
 	}
 	t.Cleanup(func() {
