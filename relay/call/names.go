@@ -68,7 +68,7 @@ var events = []EventName{
 	{BreakerClosed, "an endpoint is well again", nil, tags("service services endpoint")},
 	{ConfigRejected, "a reload was refused", nil, tags("config problems problem")},
 	{DeadLetter, "deliveries were given up", nil, tags("service endpoint reason status error delivery")},
-	{Gap, "a source heard nothing for a while", nil, tags("source reason from to segments_ended segments_found segments_missing abandons_missing channels_unheard events_dropped channels_compared")},
+	{Gap, "a source heard nothing for a while", nil, tags("source reason from to segments_ended segments_found segments_missing abandons_missing channels_unheard events_dropped channels_compared server_restarted")},
 	{QueueHigh, "the queue is nearly full", nil, tags("bytes max_bytes")},
 	{ServiceState, "a service was paused, resumed, switched off or on, or removed while something waits for it", nil, tags("service state reason waiting")},
 	{Stalled, "a service, or a site of relays, was owed deliveries and got none", nil, tags("service error")},

@@ -138,4 +138,5 @@ var operational = group("operational",
 	integer("channels_unheard", "2", "further channels that came and went unseen, at most; each may have been a phone in conversation"),
 	integer("events_dropped", "0", "events that the relay did not take while the source's spool was full"),
 	truth("channels_compared", "true", "whether the call server said which channels are alive"),
+	truth("server_restarted", "true", "whether the call server was restarted: what it did before is in no count"),
 )

@@ -116,6 +116,8 @@ type Gap struct {
 	Unheard int    `json:"channels_unheard"`  // further channels gone unheard, at most: each may have been a phone in conversation
 	Dropped int    `json:"events_dropped"`    // turned, but the relay took none and the spool was full
 	Checked bool   `json:"channels_compared"` // whether the call server reported which channels are alive
+
+	Restarted bool `json:"server_restarted,omitempty"` // the call server was: how many more channels it had made before that is not known
 }
 
 // Gap puts a gap out, identified by its reason and its ends.

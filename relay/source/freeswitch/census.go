@@ -14,16 +14,22 @@ type census struct {
 	Core   string            // FreeSWITCH, since its start; empty: not heard of yet
 	Old    int               // the number up to which nothing new is heard of
 	Recent map[int]time.Time // the later ones that were heard of, and when
+	Lost   int               // of a FreeSWITCH before it
+	Based  bool              // it is known how many there were when the relay began to listen
 }
 
 // maxRecent is how many numbers are kept before the old ones are looked for.
 const maxRecent = 1000
 
-// start notes which FreeSWITCH it is.
-func (c *census) start(core string) {
-	if core != "" && core != c.Core {
-		*c = census{Core: core, Recent: map[int]time.Time{}}
+// start notes which FreeSWITCH it is, and reports whether it is another one
+// than before. How many channels that one made in the end nobody can say.
+func (c *census) start(core string) (restarted bool) {
+	if core == "" || core == c.Core {
+		return false
 	}
+	restarted = c.Core != ""
+	*c = census{Core: core, Recent: map[int]time.Time{}, Lost: c.unheard(""), Based: restarted}
+	return restarted
 }
 
 // hear takes a leg that was not known.
@@ -57,31 +63,30 @@ func (c *census) forget() {
 	}
 }
 
-// unheard returns how many channels nobody heard of, at most, by the answers
-// to [askCore] and [askStatus].
-func (c *census) unheard(core, status string) (n int) {
-	first := c.Core == ""
-	c.start(core)
+// unheard returns how many channels nobody heard of, at most, by the answer to
+// [askStatus].
+func (c *census) unheard(status string) (n int) {
 	made := sessions(status)
 	for number := range c.Recent {
 		made = max(made, number)
 	}
-	n = max(made-c.Old-len(c.Recent), 0)
-	c.Old = max(c.Old, made)
-	c.forget()
-	if first {
-		return 0
+	if n = c.Lost; c.Based {
+		n += max(made-c.Old-len(c.Recent), 0)
 	}
+	c.Old, c.Lost, c.Based = max(c.Old, made), 0, c.Based || made >= 0
+	c.forget()
 	return n
 }
 
-// sessions is how many channels there were since the start.
+// sessions is how many channels there were since the start; negative: it is
+// not said.
 func sessions(status string) int {
 	for line := range strings.Lines(status) {
 		if count, ok := strings.CutSuffix(strings.TrimSpace(line), " session(s) since startup"); ok {
-			n, _ := strconv.Atoi(count)
-			return n
+			if n, err := strconv.Atoi(count); err == nil {
+				return n
+			}
 		}
 	}
-	return 0
+	return -1
 }

@@ -53,11 +53,11 @@ func TestCountersOfAgents(t *testing.T) {
 	m := testMachine()
 	table := func(n int) string { return fmt.Sprintf("name|calls_answered\n1001@default|%d\n+OK\n", n) }
 	gaps := func(answered, while int) (missing int) {
-		v := survey{listed: true, agents: table(answered), heard: map[string]int{"1001@default": m.heard["1001@default"]}}
-		m.heard["1001@default"] += while // before all channels are asked for
-		for _, o := range v.settle(m, "disconnected", time.Unix(1, 0), time.Unix(2, 0)) {
+		v := survey{machine: m, listed: true, agents: table(answered)}
+		for _, o := range v.reconcile("disconnected", time.Unix(1, 0), time.Unix(2, 0), true) {
 			fmt.Sscan(strings.SplitN(string(o.Body), `"segments_missing":`, 2)[1], &missing) //nolint:errcheck // zero then
 		}
+		m.heard["1001@default"] += while // after the answer
 		return missing
 	}
 	gaps(5, 2)
@@ -74,7 +74,7 @@ func TestGapWithoutAWord(t *testing.T) {
 	m.Last = time.Unix(100, 0)
 	var ids []string
 	for i := range 2 {
-		for _, o := range new(survey).settle(m, "disconnected", m.Last, time.Unix(200+int64(i), 0)) {
+		for _, o := range (&survey{machine: m}).reconcile("disconnected", m.Last, time.Unix(200+int64(i), 0), true) {
 			ids = append(ids, o.ID)
 		}
 	}

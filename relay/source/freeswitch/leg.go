@@ -31,6 +31,7 @@ type leg struct {
 	Done        int      // segments reported
 
 	stale bool // known before a gap, and not seen since
+	gap   bool // something of it may not have been heard, and is in no count yet
 }
 
 // file is a recording of a leg.

@@ -134,7 +134,9 @@ func (m *machine) hangup(l *leg, ev esl.Event, at time.Time) {
 	if agent := m.legs[l.Serves]; agent != nil && agent.Segment != nil && agent.Segment.Peer == l.ID {
 		agent.Segment.PeerHung = at
 	}
-	if c != nil && l.Owner {
+	if c == nil {
+		m.missed(l)
+	} else if l.Owner {
 		c.End = at
 	}
 	if c != nil && !l.Owner && l.Spoke.IsZero() {

@@ -17,7 +17,7 @@ type registry struct {
 	legs   map[string]*leg
 	calls  map[string]*call
 	census census
-	unseen int // stays in queues of which nothing more is known
+	gap    source.Gap // what was not heard, as far as it is known, and not said yet
 }
 
 // leg returns the leg an event speaks of, made known if it was not. One that
@@ -45,8 +45,9 @@ func (m *registry) learn(l *leg, ev esl.Event) {
 	if l.Device == "" {
 		l.Device = deviceOf(ev)
 	}
-	l.Standby = l.Standby || ev.Get("variable_cc_agent_type") == "uuid-standby"
-	if ev.Get("variable_cc_side") == "agent" && (l.Agent == "" || l.Standby) {
+	agents := ev.Get("variable_cc_side") == "agent"
+	l.Standby = l.Standby || ev.Get("variable_cc_agent_type") == "uuid-standby" || agents && ev.Get("Call-Direction") == "inbound"
+	if agents && (l.Agent == "" || l.Standby) {
 		l.Queue, l.Agent, l.Member = queueName(ev.Get("variable_cc_queue")), ev.Get("variable_cc_agent"), ev.Get("variable_cc_member_session_uuid")
 		if member := m.legs[l.Member]; member != nil {
 			m.waitsBy(m.calls[member.Call], ev)
@@ -72,7 +73,7 @@ func deviceOf(ev esl.Event) string {
 
 // newLeg makes a leg known, and its call when it is a caller's.
 func (m *registry) newLeg(id string, ev esl.Event, at time.Time) *leg {
-	l := &leg{ID: id, Channel: ev.Get("Channel-Name"), Half: ev.Get("variable_other_loopback_leg_uuid"), Created: at}
+	l := &leg{ID: id, gap: ev.Name() != "CHANNEL_CREATE", Channel: ev.Get("Channel-Name"), Half: ev.Get("variable_other_loopback_leg_uuid"), Created: at}
 	if created := ev.Time("Caller-Channel-Created-Time"); !created.IsZero() && ev.Name() != "CHANNEL_CREATE" {
 		l.Created = created
 	}
@@ -94,7 +95,7 @@ func (m *registry) link(l *leg, ev esl.Event) {
 		m.follow(l, by)
 	case l.By != "":
 		l.Call = l.By // not heard of
-	case member != nil:
+	case member != nil && !l.Standby:
 		l.Call = member.Call
 	case l.Member != "" && !l.Standby:
 		l.Call = l.Member // not heard of yet
@@ -152,6 +153,14 @@ func (m *registry) bound() {
 	delete(m.legs, oldest.ID)
 	delete(m.calls, oldest.Call)
 	m.Miss("more than %d legs in progress", maxLegs)
+}
+
+// missed counts a phone of which something was not heard, once.
+func (m *registry) missed(l *leg) {
+	if l.gap && m.phone(l) {
+		l.gap = false
+		m.gap.Unheard++
+	}
 }
 
 // phone reports whether a leg is of an agent's phone.

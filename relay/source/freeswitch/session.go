@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 // Times and bounds of a session.
 const (
 	pingInterval = 20 * time.Second
-	askTimeout   = 10 * time.Second // for FreeSWITCH to say what goes on
-	maxListed    = 20_000           // channels that are asked for
+	askTimeout   = 2 * time.Second // for FreeSWITCH to answer
+	maxListed    = 20_000          // channels that are asked for
 )
 
 // What is asked after connecting, in this order; the channels each thereafter.
@@ -39,12 +38,17 @@ type session struct {
 	next    []string  // channels to ask for
 	ping    time.Time
 	survey  survey
-	settled bool // the gap before it is reported
-	met     bool // FreeSWITCH has said what it calls itself
+	overdue *time.Timer // fires when it does not answer
+	settled bool        // the gap before it is reported
+	met     bool        // FreeSWITCH has said what it calls itself
 }
 
 // Settled implements [source.Session].
-func (n *session) Settled() bool { return n.settled }
+func (n *session) Settled() bool {
+	n.source.Lock()
+	defer n.source.Unlock()
+	return n.settled
+}
 
 // Run connects and reads until the connection breaks or ctx ends.
 func (n *session) Run(ctx context.Context) error {
@@ -56,7 +60,10 @@ func (n *session) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	defer conn.Close() //nolint:errcheck // nothing more is said
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	n.conn, n.began, n.ping = conn, time.Now(), time.Now()
+	n.overdue = time.AfterFunc(askTimeout, func() { n.unanswered(ctx) })
 	if err := n.ask(); err != nil {
 		return err
 	}
@@ -119,13 +126,14 @@ func (n *session) take(m esl.Message, now time.Time) error {
 			s.ledger.meet(m.Get("FreeSWITCH-Switchname"), s.o.Config.Name)
 		}
 		s.Heard(stamp, now)
-		n.survey.begin(s.machine, stamp)
-		n.survey.hear(s.machine, m.Event)
-		s.Put(s.machine.apply(m.Event, stamp))
+		if n.settled {
+			s.Put(s.machine.apply(m.Event, stamp))
+		} else if !n.survey.hear(m) {
+			n.settle()
+		}
 	}
-	if done := len(n.asked) == 0 && len(n.next) == 0; !n.settled && (done || now.Sub(n.began) > askTimeout) {
-		n.settled = true
-		s.Put(n.survey.settle(s.machine, n.reason, n.from, n.began))
+	if len(n.asked)+len(n.next) == 0 {
+		n.settle()
 	}
 	s.Touch()
 	if now.Sub(n.ping) > pingInterval {
@@ -135,10 +143,29 @@ func (n *session) take(m esl.Message, now time.Time) error {
 	return n.more()
 }
 
+// unanswered goes on without the answers, unless the session is over.
+func (n *session) unanswered(ctx context.Context) {
+	n.source.Lock()
+	defer n.source.Unlock()
+	if ctx.Err() == nil {
+		n.settle()
+		n.source.Touch()
+	}
+}
+
+// settle reports the gap once, and what was heard since then.
+func (n *session) settle() {
+	if n.settled {
+		return
+	}
+	n.settled = true
+	n.source.Put(n.survey.reconcile(n.reason, n.from, n.began, len(n.asked)+len(n.next) == 0))
+}
+
 // more asks for the next channel, one after the other: what FreeSWITCH has to
 // write at once stays small.
 func (n *session) more() error {
-	if len(n.next) == 0 || len(n.asked) > 2 {
+	if n.settled || len(n.next) == 0 || len(n.asked) > 2 {
 		return nil
 	}
 	id := n.next[0]
@@ -153,6 +180,7 @@ func (n *session) answered(text string) error {
 	}
 	command := n.asked[0]
 	n.asked = n.asked[1:]
+	n.overdue.Reset(askTimeout)
 	switch {
 	case command == askChannels:
 		return n.listed(text)
@@ -161,7 +189,7 @@ func (n *session) answered(text string) error {
 	case command == askStatus:
 		n.survey.status = text
 	case command == askAgents:
-		n.survey.agents, n.survey.heard = text, maps.Clone(n.source.machine.heard)
+		n.survey.agents, n.survey.before = text, len(n.survey.events)
 	case strings.HasPrefix(command, "uuid_dump ") && strings.HasPrefix(text, "{"):
 		ev, err := esl.Dump(text)
 		if err == nil {

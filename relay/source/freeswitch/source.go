@@ -27,7 +27,7 @@ func NewSource(o source.Options, ledger *Ledger) *Source {
 	s.machine = newMachine(o.Config.Name, o.Config.Queues, o.Config.Phones, Converter{Recordings: o.Recordings()})
 	s.machine.documented = ledger.Documented
 	s.Collector = source.New(o, s.machine, func(reason string, from time.Time) source.Session {
-		return &session{source: s, reason: reason, from: from}
+		return &session{source: s, reason: reason, from: from, survey: survey{machine: s.machine}}
 	})
 	return s
 }

@@ -155,8 +155,11 @@ func TestCatchUp(t *testing.T) {
 	r.await(t, "post_call", 1)
 	f.set(askAgents, agents)
 	f.set(askChannels, string(unpacked(t, "esl/reconnect/show-channels.json.gz")))
-	f.set("uuid_dump "+member+" json", string(unpacked(t, "esl/reconnect/uuid_dump-1.json.gz")))
-	f.set("uuid_dump "+agent+" json", string(unpacked(t, "esl/reconnect/uuid_dump-2.json.gz")))
+	core := heard(t, "q_abandon")[0].Get("Core-UUID") // it was not restarted in between
+	for i, id := range []string{member, agent} {
+		dump := unpacked(t, fmt.Sprintf("esl/reconnect/uuid_dump-%d.json.gz", i+1))
+		f.set("uuid_dump "+id+" json", regexp.MustCompile(`"Core-UUID":"[^"]+`).ReplaceAllString(string(dump), `"Core-UUID":"`+core))
+	}
 	f.cut()
 	f.awaitClient(t)
 	got := r.await(t, "relay_gap", 1)
@@ -189,8 +192,9 @@ func TestEndsWhileAsked(t *testing.T) {
 	const member, agent = "4db8429d-21ce-4186-9f1b-54aa5bd1eed7", "04fe691f-b3c0-434d-84dc-56a209656ec1"
 	s := NewSource(options(t, newFake(t), newTaker()), nil)
 	now := time.Now()
-	n := session{source: s, began: now, ping: now, asked: []string{"uuid_dump 1", "uuid_dump 2", askAgents}}
-	n.survey.listed = true
+	n := session{source: s, began: now, ping: now, asked: []string{"uuid_dump 1", "uuid_dump 2", askAgents}, survey: survey{machine: s.machine, listed: true}}
+	n.overdue = time.AfterFunc(time.Hour, n.settle)
+	defer n.overdue.Stop()
 	answer := func(text string) esl.Message { return esl.Message{Type: "api/response", Text: text} }
 	over := func(id string) esl.Message {
 		text := "Event-Name: CHANNEL_HANGUP_COMPLETE\nEvent-Date-Timestamp: 1795796550000000\nUnique-ID: " + id + "\n\n"

@@ -1,7 +1,6 @@
 package freeswitch
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,255 +27,260 @@ const (
 	bridged = "Caller-Channel-Bridged-Time"
 )
 
-// maxLater is how many events wait for their legs at most.
-const maxLater = 1000
+// maxHeld is how many bytes of events wait for the answers at most.
+const maxHeld = 32 << 20
 
 // survey is what FreeSWITCH says goes on, after a time when nothing was heard.
+// What is heard meanwhile waits for it: the answers say what was before, and
+// what is heard what came after.
 type survey struct {
+	*machine
 	since  time.Time // all is heard since then, by FreeSWITCH's clock
 	listed bool
 	dumps  []esl.Event
-	core   string         // what FreeSWITCH calls itself since its start
-	status string         // how many channels it has made since then; empty: no answer
-	agents string         // how the agents did; empty: no answer
-	heard  map[string]int // how many of their calls were heard by then
-	ended  int            // segments of legs that stand
-	later  []esl.Event    // what was heard of legs that were not known then
-	spoke  int            // phones of which more happened than is known
+	core   string          // what FreeSWITCH calls itself since its start
+	status string          // how many channels it has made since then; empty: no answer
+	agents string          // how the agents did; empty: no answer
+	before int             // events that were heard before that answer
+	events []esl.Event     // in order
+	bytes  int             // of these
+	told   map[string]bool // what is heard, by its name and whom it is of
 }
 
-// begin notes once since when all is heard. What was alive before is in doubt.
-func (v *survey) begin(m *machine, at time.Time) {
-	if !v.since.IsZero() {
-		return
-	}
-	v.since = at
-	m.census.age(m.Last)
-	m.late = map[string]int{}
-	for _, l := range m.legs {
-		l.stale = l.Hung.IsZero()
-	}
+// hear takes an event that waits. It reports whether more can.
+func (v *survey) hear(m esl.Message) bool {
+	v.events = append(v.events, m.Event)
+	v.bytes += m.Bytes
+	return v.bytes < maxHeld
 }
 
-// hear takes an event. A channel that ends before all are asked for is not
-// taken up: nobody would say again that it is over.
-// What happens between legs that are not asked for yet waits for that.
-func (v *survey) hear(m *machine, ev esl.Event) {
-	known := func(name string) bool { return m.legs[ev.Get(name)] != nil }
-	switch ev.Name() {
-	case "CHANNEL_BRIDGE":
-		if len(v.later) < maxLater && (!known("Bridge-A-Unique-ID") || !known("Bridge-B-Unique-ID")) {
-			v.later = append(v.later, ev)
-		}
-	case ccEvent:
-		if session := "CC-Member-Session-UUID"; len(v.later) < maxLater && ev.Get(session) != "" && !known(session) {
-			v.later = append(v.later, ev)
-		}
-	}
-	if ev.Name() == "CHANNEL_HANGUP_COMPLETE" {
-		v.dumps = slices.DeleteFunc(v.dumps, func(d esl.Event) bool { return d.Get("Unique-ID") == ev.Get("Unique-ID") })
-	}
-}
-
-// settle compares what is known with what goes on, and returns what follows:
-// what began meanwhile, the ends of what is over, and a gap. On the first
-// start there is one only when something is missing. began is when it was
-// asked, by this machine's clock: it stands in for FreeSWITCH's when that has
-// said nothing since.
-func (v *survey) settle(m *machine, reason string, from, began time.Time) []source.Event {
-	defer func() { v.dumps, v.later, v.agents = nil, nil, "" }()
-	now := m.Last
+// reconcile compares what is known with what goes on, and returns what follows:
+// what began meanwhile, the ends of what is over, what was heard since, and a
+// gap. On the first start there is one only when something is missing. began is
+// when it was asked, by this machine's clock: it stands in for FreeSWITCH's
+// when that has said nothing since. complete is whether all was answered.
+func (v *survey) reconcile(reason string, from, began time.Time, complete bool) []source.Event {
+	now := v.Last
 	for _, ev := range v.dumps {
 		now = source.Later(now, ev.Stamp())
 	}
-	v.begin(m, source.Later(now, began))
-	g := source.Gap{Reason: reason, Checked: v.listed}
-	if v.listed {
-		v.join(m)
-		v.replay(m)
-		v.part(m, &g)
-		g.Ended += v.ended
-		g.Unheard += v.spoke
-		g.Abandon += m.unseen
-		m.unseen = 0
+	v.since = source.Later(now, began)
+	if len(v.events) > 0 {
+		v.since = v.events[0].Stamp()
 	}
-	g.Missing = v.count(m)
-	g.Unheard += m.census.unheard(v.core, v.status)
-	m.Last = source.Later(m.Last, now)
-	if reason != source.GapStart || g.Ended+g.Missing > 0 {
-		m.Gap(g, from, v.since)
+	v.gap.Reason, v.gap.Checked = reason, v.listed && complete
+	v.census.age(v.Last)
+	v.gap.Restarted = v.census.start(v.coreUUID())
+	v.late = map[string]int{}
+	for _, l := range v.legs {
+		l.stale, l.gap = l.Hung.IsZero(), true
 	}
-	m.settle(m.Last)
-	return m.Raised()
+	v.join()
+	if v.gap.Checked || v.gap.Restarted {
+		v.part()
+	}
+	raised := v.replay(v.events[:v.before])
+	v.gap.Missing = v.count()
+	raised = append(raised, v.replay(v.events[v.before:])...)
+	v.gap.Unheard += v.census.unheard(v.status)
+	for _, l := range v.legs {
+		if v.calls[l.Call] == nil {
+			v.missed(l)
+		}
+	}
+	if reason != source.GapStart || v.gap.Ended+v.gap.Missing > 0 {
+		v.Gap(v.gap, from, v.since)
+	}
+	v.gap = source.Gap{}
+	v.Last = source.Later(v.Last, now)
+	v.settle(v.Last)
+	v.dumps, v.events = nil, nil
+	return append(raised, v.Raised()...)
+}
+
+// coreUUID is what FreeSWITCH calls itself since its start, by the answer to
+// [askCore], or as everything says that it says.
+func (v *survey) coreUUID() string {
+	if v.core != "" && !strings.HasPrefix(v.core, "-ERR") {
+		return v.core
+	}
+	for _, ev := range slices.Concat(v.events, v.dumps) {
+		return ev.Get("Core-UUID")
+	}
+	return ""
+}
+
+// replay takes what was heard.
+func (v *survey) replay(events []esl.Event) (raised []source.Event) {
+	for _, ev := range events {
+		raised = append(raised, v.apply(ev, ev.Stamp())...)
+	}
+	return raised
 }
 
 // join takes up what goes on: callers first, so that the legs that were called
 // find their calls.
-func (v *survey) join(m *machine) {
-	peers := map[string]esl.Event{}
+func (v *survey) join() {
+	v.told = map[string]bool{}
+	for _, ev := range v.events {
+		id, a, b := ev.Get("Unique-ID"), ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID")
+		for _, of := range []string{id, ev.Get("CC-Member-Session-UUID"), a + b, b + a} {
+			v.told[ev.Name()+ev.Get("CC-Action")+of] = true
+		}
+		if l := v.legs[id]; l != nil && ev.Name() != ccEvent { // mod_callcenter speaks of who is gone, too
+			l.stale = false
+		}
+	}
+	v.dumps = slices.DeleteFunc(v.dumps, func(ev esl.Event) bool { return v.told["CHANNEL_CREATE"+ev.Get("Unique-ID")] })
+	asked := map[string]esl.Event{}
 	for _, ev := range v.dumps {
-		peers[ev.Get("Unique-ID")] = ev
+		asked[ev.Get("Unique-ID")] = ev
 	}
 	for _, called := range []bool{false, true, true} { // and again those that were found before theirs
 		for _, ev := range v.dumps {
 			byOther := ev.Get("variable_originating_leg_uuid") != "" || ev.Get("variable_cc_side") == "agent"
 			if byOther == called {
-				v.found(m, ev)
+				v.found(ev)
 			}
 		}
 	}
-	v.alone(m)
-	slices.SortStableFunc(v.dumps, func(a, b esl.Event) int { return a.Time(bridged).Compare(b.Time(bridged)) })
-	for _, ev := range v.dumps {
-		id, other, at := ev.Get("Unique-ID"), ev.Get(peer), ev.Time(bridged)
-		asked := m.legs[peers[other].Get(peer)]
-		mutual, consults := asked != nil && asked.ID == id, asked != nil && asked.By == other
-		switch l := m.legs[id]; {
-		case at.IsZero() || l == nil:
-		case mutual && id < other || !mutual && consults:
-			v.resumed(m, l, m.legs[other], at)
-		case m.legs[other] == nil && m.phone(l) && at.After(l.Spoke.Add(tick)):
-			v.spoke++
+	v.alone()
+	bridges := slices.Clone(v.dumps)
+	for _, ev := range v.events { // who hangs up says so, too
+		if ev.Name() == "CHANNEL_HANGUP" {
+			bridges, asked[ev.Get("Unique-ID")] = append(bridges, ev), ev
 		}
 	}
+	slices.SortStableFunc(bridges, func(a, b esl.Event) int { return a.Time(bridged).Compare(b.Time(bridged)) })
+	for _, ev := range bridges {
+		v.resumed(ev, asked[ev.Get(peer)])
+	}
 	for _, ev := range v.dumps {
-		if at, l := ev.Time("Caller-Channel-Hangup-Time"), m.legs[ev.Get("Unique-ID")]; l != nil && !at.IsZero() {
-			m.hangup(l, ev, at)
+		id, at := ev.Get("Unique-ID"), ev.Time("Caller-Channel-Hangup-Time")
+		if l := v.legs[id]; l != nil && !at.IsZero() && !v.told["CHANNEL_HANGUP"+id] {
+			v.hangup(l, ev, at)
 		}
 	}
 }
 
-// replay takes what was heard of legs before they were known.
-func (v *survey) replay(m *machine) {
-	for range 2 { // those who were called by the called ones, too
-		for _, l := range m.legs {
-			if by := m.legs[l.By]; by != nil && m.calls[l.Call] == nil {
-				m.follow(l, by)
-			}
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(m.legs)) {
-		v.ring(m, m.legs[id])
-	}
-	for _, ev := range v.later {
-		if ev.Name() == ccEvent {
-			m.callcenter(ev, ev.Stamp())
-			continue
-		}
-		a, b, at := m.legs[ev.Get("Bridge-A-Unique-ID")], m.legs[ev.Get("Bridge-B-Unique-ID")], ev.Stamp()
-		if a != nil && b != nil && a.Hung.IsZero() && b.Hung.IsZero() && at.After(a.Spoke) && at.After(b.Spoke) {
-			m.bridge(a, b, at)
-		}
+// resumed takes two legs that hear each other since a moment in the gap, by
+// what was said of the one, and of the other.
+func (v *survey) resumed(ev, other esl.Event) {
+	id, at := ev.Get("Unique-ID"), ev.Time(bridged)
+	a, b, asked := v.legs[id], v.legs[ev.Get(peer)], v.legs[other.Get(peer)]
+	mutual, consults := asked == a, asked != nil && asked.By == ev.Get(peer)
+	switch {
+	case a == nil || at.IsZero() || v.told["CHANNEL_BRIDGE"+id+ev.Get(peer)]:
+	case b == nil && v.phone(a) && at.After(a.Spoke.Add(tick)):
+		v.gap.Unheard++
+	case b == nil || a.Serves == b.ID || b.Serves == a.ID:
+	case mutual && id < b.ID || !mutual && consults:
+		v.bridge(a, b, at)
 	}
 }
 
 // alone ends the segments of legs that stand and whose callers are gone.
-func (v *survey) alone(m *machine) {
-	for _, l := range m.legs {
-		switch peer := m.legs[l.peer()]; {
+func (v *survey) alone() {
+	for _, l := range v.legs {
+		switch peer := v.legs[l.peer()]; {
 		case l.stale || !l.open():
 		case peer == nil || peer.stale:
-			m.report(l, "")
-			v.ended++
+			v.report(l, "")
+			v.gap.Ended++
 		case !peer.Hung.IsZero():
 			l.end(peer.Hung)
-			m.owed[l.ID] = true
+			v.owed[l.ID] = true
 		}
 	}
 }
 
-// found takes a channel that is alive.
-func (v *survey) found(m *machine, ev esl.Event) {
+// found takes a channel that is alive. What happens to a caller in a queue may
+// be heard itself.
+func (v *survey) found(ev esl.Event) {
 	id := ev.Get("Unique-ID")
-	l := m.legs[id]
+	l := v.legs[id]
 	if l == nil {
-		l = m.newLeg(id, ev, ev.Stamp())
-		l.record(m.files.below(ev.Get("variable_relay_recording")), l.Created)
+		l = v.newLeg(id, ev, ev.Stamp())
+		l.record(v.files.below(ev.Get("variable_relay_recording")), l.Created)
 	}
 	l.stale = false
-	m.learn(l, ev)
-	if m.calls[l.Call] == nil && !l.Owner { // it was heard of before those that called it
-		m.link(l, ev)
+	v.learn(l, ev)
+	if v.calls[l.Call] == nil && !l.Owner { // it was heard of before those that called it
+		v.link(l, ev)
 	}
-	v.ring(m, l)
-	if c := m.calls[id]; c != nil {
-		m.resolve(c, ev)
+	v.ringLate(l)
+	if c := v.calls[id]; c != nil && !v.told[ccEvent+"member-queue-start"+id] {
+		v.resolve(c, ev)
 	}
 }
 
-// ring says late that a phone rings. If it does no more nobody says why.
-func (v *survey) ring(m *machine, l *leg) {
+// ringLate says late that a phone rings. If it does no more nobody says why.
+func (v *survey) ringLate(l *leg) {
 	if l.Rang {
 		return
 	}
-	if m.ring(l); l.Rang && !l.Hung.IsZero() && l.Spoke.IsZero() {
-		v.spoke++
+	if v.ring(l); l.Rang && !l.Hung.IsZero() && l.Spoke.IsZero() {
+		v.gap.Unheard++
 	}
-}
-
-// resumed takes two legs that hear each other since a moment in the gap.
-func (v *survey) resumed(m *machine, a, b *leg, at time.Time) {
-	if a == nil || b == nil || a.Serves == b.ID || b.Serves == a.ID {
-		return
-	}
-	m.bridge(a, b, at)
 }
 
 // part lets go of what is over, nobody knows since when. What documents say
 // of it is better, if they come. It counts what is not known of it.
-func (v *survey) part(m *machine, g *source.Gap) {
-	for id, l := range m.legs {
+func (v *survey) part() {
+	for id, l := range v.legs {
 		if !l.stale {
 			continue
 		}
 		if s := l.Segment; s != nil {
-			g.Ended++
-			if s.Lost = s.End.IsZero(); s.Lost && m.documented() {
-				v.forgo(m, l)
+			v.gap.Ended++
+			if s.Lost = s.End.IsZero(); s.Lost && v.documented() {
+				v.forgo(l)
 			} else {
-				m.report(l, "")
+				v.report(l, "")
 			}
 		} else if l.Rang {
-			g.Unheard++ // somebody may have answered
+			v.gap.Unheard++ // somebody may have answered
 		}
-		delete(m.legs, id)
-		delete(m.owed, id)
+		delete(v.legs, id)
+		delete(v.owed, id)
 	}
-	for id, c := range m.calls {
-		if m.legs[id] == nil {
+	for id, c := range v.calls {
+		if v.legs[id] == nil {
 			if c.Doubt = c.End.IsZero(); c.Doubt {
-				v.reportHung(m, c)
-				waited := c.Visit.open()
+				v.reportHung(c)
+				waited := c.Visit != nil && !c.Talked.After(c.Visit.Joined)
 				if c.Visit != nil && !c.Visit.Answered {
 					c.Visit = nil
 				}
 				if waited || c.Direction == source.Inbound && c.result() == source.Unknown {
-					g.Abandon++
+					v.gap.Abandon++
 				}
-				c.Login = c.Login || m.documented()
+				if c.Login = c.Login || v.documented(); v.gap.Restarted {
+					v.gap.Unheard++ // whoever it reached since then is not in the numbers
+				}
 			}
-			m.finish(c)
+			v.finish(c)
 		}
 	}
 }
 
 // reportHung reports the segments of a call that is over of which more was to
 // be heard.
-func (v *survey) reportHung(m *machine, c *call) {
-	for _, l := range m.legs {
+func (v *survey) reportHung(c *call) {
+	for _, l := range v.legs {
 		if s := l.Segment; s != nil && s.Call == c.ID {
 			reason := l.first()
 			if s.Transferred {
 				reason = source.ByTransfer
 			}
-			m.report(l, reason)
+			v.report(l, reason)
 		}
 	}
 }
 
 // forgo leaves the end of a segment to its document.
-func (v *survey) forgo(m *machine, l *leg) {
-	if c := m.calls[l.Segment.Call]; c != nil {
+func (v *survey) forgo(l *leg) {
+	if c := v.calls[l.Segment.Call]; c != nil {
 		c.Segments--
 	}
 	l.Segment = nil
@@ -284,8 +288,8 @@ func (v *survey) forgo(m *machine, l *leg) {
 
 // count compares the agents' counters with what was heard since they were read
 // last, and returns how many of their calls are missing.
-func (v *survey) count(m *machine) (missing int) {
-	first := len(m.tally) == 0
+func (v *survey) count() (missing int) {
+	first := len(v.tally) == 0
 	lines := strings.Split(strings.TrimSpace(v.agents), "\n")
 	columns := strings.Split(lines[0], "|")
 	for _, line := range lines[1:] {
@@ -299,21 +303,19 @@ func (v *survey) count(m *machine) (missing int) {
 		}
 		agent := row["name"]
 		n, err := strconv.Atoi(row["calls_answered"])
-		before, known := m.tally[agent]
+		before, known := v.tally[agent]
 		known = known || !first // new since then
-		if err != nil || !known && len(m.tally) >= maxNames {
+		if err != nil || !known && len(v.tally) >= maxNames {
 			continue
 		}
 		if n < before { // it counts anew since a restart
 			before = 0
 		}
-		if more := n - before - v.heard[agent] - m.late[agent]; known && more > 0 {
+		if more := n - before - v.heard[agent] - v.late[agent]; known && more > 0 {
 			missing += more
 		}
-		m.tally[agent] = n
-		if m.heard[agent] -= v.heard[agent]; m.heard[agent] <= 0 {
-			delete(m.heard, agent)
-		}
+		v.tally[agent] = n
+		delete(v.heard, agent)
 	}
 	return missing
 }

@@ -51,6 +51,9 @@ func (m *machine) unheard(l, peer *leg, at time.Time) {
 	if l.Spoke = at; peer != nil && !peer.Spoke.After(at.Add(tick)) {
 		m.bridge(l, peer, at)
 	}
+	if l.Segment == nil {
+		m.missed(l) // with whom it was is not known any more
+	}
 }
 
 // talk begins the segment of an agent, or goes on with it.

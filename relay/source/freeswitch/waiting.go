@@ -18,7 +18,11 @@ func (m *machine) callcenter(ev esl.Event, at time.Time) {
 	joined := seconds(ev.Get("CC-Member-Joined-Time"))
 	switch action := ev.Get("CC-Action"); action {
 	case "member-queue-start":
+		if c.Visit != nil && c.Visit.Member == id {
+			return // his leg has said so
+		}
 		m.conclude(c, ev)
+		m.former(c.Visit == nil, ev, at)
 		m.enter(c, queue, id, at)
 	case "bridge-agent-start":
 		m.waits(c, queue, id, joined)
@@ -63,7 +67,7 @@ func (m *registry) waits(c *call, queue, member string, joined time.Time) {
 		return
 	}
 	if c.Visit.open() {
-		m.unseen++
+		m.gap.Abandon++
 	}
 	m.enter(c, queue, member, joined)
 	c.Visit.After = source.Later(c.Visit.After, joined) // to the second: what ended in it may be the stay before
@@ -85,12 +89,20 @@ func (m *machine) resolve(c *call, ev esl.Event) {
 		m.conclude(c, ev)
 	}
 	m.waitsBy(c, ev)
-	if canceled := seconds(ev.Get("variable_cc_queue_canceled_epoch")); before == nil && c.Visit != nil && !canceled.IsZero() && !canceled.After(c.Visit.Joined) {
-		m.unseen++
+	if c.Visit != nil {
+		m.former(before == nil, ev, c.Visit.Joined)
 	}
 	m.conclude(c, ev)
 	if c.Visit.open() && c.Talked.After(c.Visit.Joined) { // told by the bridge, before it was known where he had waited
 		m.served(c, c.Talked)
+	}
+}
+
+// former counts the stay before the first one that was heard of.
+func (m *registry) former(first bool, ev esl.Event, joined time.Time) {
+	canceled, answered := seconds(ev.Get("variable_cc_queue_canceled_epoch")), seconds(ev.Get("variable_cc_queue_answered_epoch"))
+	if first && (!canceled.IsZero() && !canceled.After(joined) || !answered.IsZero() && answered.Before(joined.Truncate(time.Second))) {
+		m.gap.Abandon++
 	}
 }
 
@@ -136,6 +148,9 @@ func (m *machine) answered(c *call, ev esl.Event, queue string, at time.Time) {
 	}
 	m.heard[agent]++
 	if v := c.Visit; v != nil && v.Member == ev.Get("CC-Member-UUID") {
+		if v.Answered {
+			m.late[agent]-- // it was told by another sign
+		}
 		m.served(c, at)
 	}
 }

@@ -32,8 +32,9 @@ var ErrTooLarge = errors.New("message longer than 4 MiB")
 
 // Message is what the server sent: an event, or the answer to a command.
 type Message struct {
-	Type string // text/event-plain, api/response, command/reply, ...
-	Text string // of an answer
+	Type  string // text/event-plain, api/response, command/reply, ...
+	Text  string // of an answer
+	Bytes int    // of its body
 	Event
 }
 
@@ -188,6 +189,7 @@ func (c *Conn) Next() (Message, error) {
 		}
 		return m, ErrTooLarge
 	}
+	m.Bytes = int(length)
 	body := make([]byte, length)
 	if _, err := io.ReadFull(c.in, body); err != nil {
 		return m, err
