@@ -148,6 +148,14 @@ func (m *machine) hangup(l *leg, ev esl.Event, at time.Time) {
 	m.owed[l.ID] = true
 }
 
+// missed counts a phone of which something was not heard, once.
+func (m *machine) missed(l *leg) {
+	if l.gap && m.phone(l) {
+		l.gap = false
+		m.gap.Unheard++
+	}
+}
+
 // complete takes the last event of a leg, which has all that its record will
 // have.
 func (m *machine) complete(l *leg, ev esl.Event) {

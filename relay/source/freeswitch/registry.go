@@ -155,14 +155,6 @@ func (m *registry) bound() {
 	m.Miss("more than %d legs in progress", maxLegs)
 }
 
-// missed counts a phone of which something was not heard, once.
-func (m *registry) missed(l *leg) {
-	if l.gap && m.phone(l) {
-		l.gap = false
-		m.gap.Unheard++
-	}
-}
-
 // phone reports whether a leg is of an agent's phone.
 func (m *registry) phone(l *leg) bool {
 	if l.loopback() || l.Agent == "" && l.Device == "" {

@@ -99,7 +99,7 @@ func (m *machine) resolve(c *call, ev esl.Event) {
 }
 
 // former counts the stay before the first one that was heard of.
-func (m *registry) former(first bool, ev esl.Event, joined time.Time) {
+func (m *machine) former(first bool, ev esl.Event, joined time.Time) {
 	canceled, answered := seconds(ev.Get("variable_cc_queue_canceled_epoch")), seconds(ev.Get("variable_cc_queue_answered_epoch"))
 	if first && (!canceled.IsZero() && !canceled.After(joined) || !answered.IsZero() && answered.Before(joined.Truncate(time.Second))) {
 		m.gap.Abandon++
