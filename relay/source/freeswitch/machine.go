@@ -149,7 +149,7 @@ func (m *machine) hangup(l *leg, ev esl.Event, at time.Time) {
 }
 
 // missed counts a phone of which something was not heard, once.
-func (m *machine) missed(l *leg) {
+func (m *registry) missed(l *leg) {
 	if l.gap && m.phone(l) {
 		l.gap = false
 		m.gap.Unheard++
@@ -234,18 +234,23 @@ func (m *machine) close(owner *leg, overdue bool) bool {
 		if !overdue {
 			return false
 		}
-		m.reportAll(c)
+		m.reportAll(c, source.ByCaller)
 	}
 	m.finish(c)
 	return true
 }
 
-// reportAll ends the segments of a call whose caller is gone.
-func (m *machine) reportAll(c *call) {
+// reportAll ends the segments of a call whose caller is gone; otherwise is why,
+// when nothing shows it.
+func (m *machine) reportAll(c *call, otherwise string) {
 	for _, id := range slices.Sorted(maps.Keys(m.legs)) {
 		if l := m.legs[id]; l.Segment != nil && l.Segment.Call == c.ID {
 			l.end(c.End)
-			m.report(l, cmp.Or(l.first(), source.ByCaller))
+			reason := cmp.Or(l.first(), otherwise)
+			if l.Segment.Transferred {
+				reason = source.ByTransfer
+			}
+			m.report(l, reason)
 		}
 	}
 }

@@ -247,7 +247,7 @@ func (v *survey) part() {
 	for id, c := range v.calls {
 		if v.legs[id] == nil {
 			if c.Doubt = c.End.IsZero(); c.Doubt {
-				v.reportHung(c)
+				v.reportAll(c, "")
 				waited := c.Visit != nil && !c.Talked.After(c.Visit.Joined)
 				if c.Visit != nil && !c.Visit.Answered {
 					c.Visit = nil
@@ -260,20 +260,6 @@ func (v *survey) part() {
 				}
 			}
 			v.finish(c)
-		}
-	}
-}
-
-// reportHung reports the segments of a call that is over of which more was to
-// be heard.
-func (v *survey) reportHung(c *call) {
-	for _, l := range v.legs {
-		if s := l.Segment; s != nil && s.Call == c.ID {
-			reason := l.first()
-			if s.Transferred {
-				reason = source.ByTransfer
-			}
-			v.report(l, reason)
 		}
 	}
 }

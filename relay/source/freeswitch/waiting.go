@@ -45,19 +45,19 @@ func (m *machine) callcenter(ev esl.Event, at time.Time) {
 }
 
 // enter takes a caller into a queue.
-func (m *registry) enter(c *call, queue, member string, at time.Time) {
+func (r *reporter) enter(c *call, queue, member string, at time.Time) {
 	c.Visits++
 	v := &stay{N: c.Visits, Queue: queue, Member: member, Joined: source.Later(at, c.Start)}
 	if c.Visit != nil {
 		v.After = c.Visit.Left
 	}
 	c.Visit = v
-	c.Wanted = c.Wanted || m.Wants(queue, &c.Call)
+	c.Wanted = c.Wanted || r.Wants(queue, &c.Call)
 	if c.Direction == "" {
 		c.Direction = source.Internal
 	}
-	m.Start(&c.Call)
-	m.queued(c, "queue_enter", "", at)
+	r.Start(&c.Call)
+	r.queued(c, "queue_enter", "", at)
 }
 
 // waits takes a caller into the queue that an event names, if nobody heard him
@@ -99,7 +99,7 @@ func (m *machine) resolve(c *call, ev esl.Event) {
 }
 
 // former counts the stay before the first one that was heard of.
-func (m *machine) former(first bool, ev esl.Event, joined time.Time) {
+func (m *registry) former(first bool, ev esl.Event, joined time.Time) {
 	canceled, answered := seconds(ev.Get("variable_cc_queue_canceled_epoch")), seconds(ev.Get("variable_cc_queue_answered_epoch"))
 	if first && (!canceled.IsZero() && !canceled.After(joined) || !answered.IsZero() && answered.Before(joined.Truncate(time.Second))) {
 		m.gap.Abandon++
@@ -132,9 +132,9 @@ func (m *machine) conclude(c *call, ev esl.Event) {
 }
 
 // leave lets a caller go whom nobody answered.
-func (m *registry) leave(c *call, result string, at time.Time) {
+func (r *reporter) leave(c *call, result string, at time.Time) {
 	c.Visit.Left, c.Visit.Result = source.Later(at, c.Visit.Joined), result
-	m.queued(c, "queue_abandon", result, at)
+	r.queued(c, "queue_abandon", result, at)
 }
 
 // answered joins a caller with the agent whom the queue found.
@@ -158,12 +158,12 @@ func (m *machine) answered(c *call, ev esl.Event, queue string, at time.Time) {
 // served notes that a caller who waits has an agent, and reports whether that
 // is news. What mod_callcenter says of it comes before they are bridged, or not
 // at all.
-func (m *registry) served(c *call, at time.Time) bool {
+func (r *reporter) served(c *call, at time.Time) bool {
 	v := c.Visit
 	if !v.open() || !v.within(at) {
 		return false
 	}
 	v.Left, v.Answered = source.Later(at, v.Joined), true
-	m.queued(c, "dequeue", "", at)
+	r.queued(c, "dequeue", "", at)
 	return true
 }
