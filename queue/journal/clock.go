@@ -92,6 +92,31 @@ func (c *Clock) Moment(stored int64, now time.Time) time.Time {
 	return now.Add(-time.Duration(max(age, 0)))
 }
 
+// Between is how long before another record one was stored, each with its time,
+// by the clock that only goes forward. Where that cannot be known, after a step
+// back, it is none.
+func (c *Clock) Between(stored, until int64) time.Duration {
+	age := until - stored
+	for _, s := range *c.steps.Load() {
+		if s.By > 0 && stored <= s.Before && s.Before < until {
+			age -= int64(s.By)
+		}
+	}
+	return time.Duration(max(age, 0))
+}
+
+// Back is a time before which nothing was stored that is no older than so much, at
+// the time until.
+func (c *Clock) Back(until int64, by time.Duration) int64 {
+	at := until - int64(by)
+	for _, s := range slices.Backward(*c.steps.Load()) {
+		if s.By > 0 && s.Before < until && at < s.Before+int64(s.By) {
+			at -= int64(s.By)
+		}
+	}
+	return at
+}
+
 // ClockState is the name under which the steps are kept: what was stored before
 // one may outlast the process.
 const ClockState = "clock"

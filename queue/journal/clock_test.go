@@ -49,3 +49,32 @@ func TestAClockThatIsSetAgesNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestTheTimeBetweenTwoRecordsLeavesOutSteps(t *testing.T) {
+	t.Parallel()
+	const second, hour = int64(time.Second), int64(time.Hour)
+	start := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC).UnixNano()
+	forward := Step{Before: start + 10*second, By: time.Hour}
+	back := Step{Before: start + 10*second, By: -time.Hour}
+	for _, test := range []struct {
+		name          string
+		steps         []Step
+		stored, until int64 // from start
+		want, back    time.Duration
+	}{
+		{"not set", nil, 0, 90 * second, 90 * time.Second, 3 * time.Minute},
+		{"set forward between them", []Step{forward}, 0, hour + 90*second, 90 * time.Second, time.Hour + 3*time.Minute},
+		{"set forward after both", []Step{forward}, 0, 9 * second, 9 * time.Second, 3 * time.Minute},
+		{"set forward long before both", []Step{forward}, 2 * hour, 2*hour + 90*second, 90 * time.Second, 3 * time.Minute},
+		{"set forward twice", []Step{forward, {Before: start + hour + 20*second, By: time.Hour}}, 0, 2*hour + 90*second, 90 * time.Second, 2*time.Hour + 3*time.Minute},
+		{"set back", []Step{back}, 0, 90*second - hour, 0, 3 * time.Minute},
+	} {
+		c := newClock(test.steps, nil)
+		if got := c.Between(start+test.stored, start+test.until); got != test.want {
+			t.Errorf("%s: %v lie between them, want %v", test.name, got, test.want)
+		}
+		if got := time.Duration(start + test.until - c.Back(start+test.until, 3*time.Minute)); got != test.back {
+			t.Errorf("%s: three minutes reach back %v, want %v", test.name, got, test.back)
+		}
+	}
+}

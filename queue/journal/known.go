@@ -41,7 +41,8 @@ type knownID struct {
 }
 
 // BeginKnown reads the newest ids. The window ends with the newest record, so that
-// it is right however the clock was set since.
+// it is right however the clock was set since, and reaches back across the steps
+// that are known.
 func (s *Store) BeginKnown(ctx context.Context, eng *engine.Engine) (*Known, error) {
 	k := &Known{s: s, rest: engine.Span{From: 1, To: 0}}
 	ids := NewRecent(s.Options.DedupWindow)
@@ -55,7 +56,7 @@ func (s *Store) BeginKnown(ctx context.Context, eng *engine.Engine) (*Known, err
 	if now := time.Now(); k.newest.After(now) {
 		k.newest = now
 	}
-	first, err := eng.SeqSince(ctx, record.Events, k.newest.Add(-s.Options.DedupWindow))
+	first, err := eng.SeqSince(ctx, record.Events, time.Unix(0, s.Clock.Back(k.newest.UnixNano(), s.Options.DedupWindow)))
 	if state.Msgs == 0 || errors.Is(err, record.ErrNotFound) {
 		return k, nil
 	}
@@ -129,7 +130,7 @@ func (k *Known) read(ctx context.Context, eng *engine.Engine, s engine.Span, tak
 	events := k.s.Events
 	hash := events.Recent.Hash
 	err := eng.ReadSpan(ctx, record.Events, s, func(m *nats.Msg, at record.Place) {
-		moment := time.Now().Add(-max(k.newest.Sub(at.At), 0))
+		moment := time.Now().Add(-k.s.Clock.Between(at.At.UnixNano(), k.newest.UnixNano()))
 		id := knownID{hash: hash(record.IDOf(m.Header)), at: moment, seq: at.Seq}
 		if claim := m.Header.Get(record.HeadClaim); claim != "" {
 			id.claimed = true

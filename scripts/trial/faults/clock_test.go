@@ -132,7 +132,11 @@ func setClockUnderLoad(t *testing.T, stepped string, by time.Duration) {
 	sick.Store(false)
 	arrived()
 	if total, distinct := at.Total(); total != distinct || distinct != 5*each {
-		t.Errorf("%d deliveries of %d events, want %d of each once", total, distinct, 5*each)
+		repeated := map[string]int{} // by what they were sent as
+		for id, n := range at.Counts() {
+			repeated[strings.TrimRight(id, "-0123456789")] += n - 1
+		}
+		t.Errorf("%d deliveries of %d events, want %d of each once; repeated: %v", total, distinct, 5*each, repeated)
 	}
 	t.Logf("set by %s and back: %d acknowledged, each delivered once over %d refusals", by, len(sent), at.Refused())
 }
