@@ -79,6 +79,7 @@ func TestSOAPServer(t *testing.T) {
 		settled(r, s.name())
 	}
 
+	r.Until("the server has said what it was called with", func() bool { return len(server.Arrivals()) >= 4*len(soapStyles) })
 	calls := server.Arrivals()
 	for _, s := range soapStyles {
 		t.Run(s.name(), func(t *testing.T) {

@@ -41,6 +41,7 @@ func TestStandardWebhooks(t *testing.T) {
 		r.Reload(config(step.secrets))
 		ids := r.Accept(trial.Numbered(step.name, "agent_termination", 10)...)
 		settled(r, "crm")
+		r.Until("the receiver has said what it took", func() bool { return len(receiver.Arrivals()) >= 10*(i+1) })
 		arrivals := receiver.Arrivals()[10*i:]
 		if len(arrivals) != len(ids) {
 			t.Fatalf("%s: got %d requests, want %d", step.name, len(arrivals), len(ids))
