@@ -4,11 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 
 	"callrelay/config"
+	"callrelay/queue"
 	"callrelay/relay/call"
 )
 
@@ -20,6 +24,23 @@ const breakersState = "breakers"
 type store interface {
 	Save(name string, data []byte) error
 	Load(name string) ([]byte, error)
+}
+
+// recall reads a state that outlasts the process. One that cannot be read is taken
+// for none, and logged: lost says what that means.
+func recall[T any](s interface{ Load(string) ([]byte, error) }, name string, log *slog.Logger, lost string) (v T) {
+	data, err := s.Load(name)
+	if errors.Is(err, queue.ErrNotFound) {
+		return v
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &v)
+	}
+	if err != nil {
+		log.Error(lost, "err", fmt.Errorf("read %s: %w", name, err))
+		return *new(T)
+	}
+	return v
 }
 
 // breakers are those of all endpoints that have a service. Safe for concurrent
@@ -45,13 +66,10 @@ type endpoint struct {
 	hushed  bool // its opening was not announced, so its closing is not either
 }
 
-func newBreakers(s store, notify func(*endpoint, change)) *breakers {
+func newBreakers(s store, log *slog.Logger, notify func(*endpoint, change)) *breakers {
 	b := &breakers{store: s, notify: notify, endpoints: map[string]*endpoint{}, notClosed: map[string]bool{}}
-	var keys []string
-	if data, err := s.Load(breakersState); err == nil && json.Unmarshal(data, &keys) == nil {
-		for _, key := range keys {
-			b.notClosed[key] = true
-		}
+	for _, key := range recall[[]string](s, breakersState, log, "breakers not known, so all begin closed") {
+		b.notClosed[key] = true
 	}
 	return b
 }

@@ -3,6 +3,7 @@ package deliver
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"sync"
 
@@ -86,12 +87,12 @@ type pauses struct {
 	why map[string]string
 }
 
-func newPauses(s store) *pauses {
-	p := &pauses{store: s, why: map[string]string{}}
-	if data, err := s.Load(pausesState); err == nil {
-		_ = json.Unmarshal(data, &p.why) // unreadable: nothing is known to be paused
+func newPauses(s store, log *slog.Logger) *pauses {
+	why := recall[map[string]string](s, pausesState, log, "pauses not known, so no service is paused")
+	if why == nil {
+		why = map[string]string{}
 	}
-	return p
+	return &pauses{store: s, why: why}
 }
 
 // of returns why a service is paused, and whether it is.

@@ -66,8 +66,8 @@ func New(o Options) *Deliverer {
 	d := &Deliverer{options: o, runners: map[string]*running{}}
 	d.reporter = newReporter(o.Log, newMetrics(), o.Queue, newNotices(o.Raise))
 	d.reporter.tracer, d.reporter.descriptors = tracer{o.Tracer}, o.Descriptors
-	d.pauses = newPauses(o.Queue)
-	d.breakers = newBreakers(o.Queue, d.breakerChanged)
+	d.pauses = newPauses(o.Queue, o.Log)
+	d.breakers = newBreakers(o.Queue, o.Log, d.breakerChanged)
 	o.Queue.OnBuried(d.buried)
 	return d
 }

@@ -210,7 +210,11 @@ func (s *fakeStore) Save(name string, data []byte) error {
 func (s *fakeStore) Load(name string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state[name], nil
+	data, ok := s.state[name]
+	if !ok {
+		return nil, queue.ErrNotFound
+	}
+	return data, nil
 }
 
 // fakeJournal forgets attempts.
@@ -248,7 +252,7 @@ func bubble(t *testing.T, more string, test func(b *bench)) {
 		log := slog.New(slog.DiscardHandler)
 		reporter := newReporter(log, newMetrics(), fakeJournal{}, newNotices(nil))
 		b.runner = newRunner("crm", b.lane, reporter, func() {})
-		all := newBreakers(&fakeStore{}, func(*endpoint, change) {})
+		all := newBreakers(&fakeStore{}, slog.New(slog.DiscardHandler), func(*endpoint, change) {})
 		s := table.Service("crm")
 		start := time.Now()
 		b.apply(b.setupOf(s, start), all.endpoint(s.Endpoint, s.Breaker), false)

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"encoding/json"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -27,13 +28,14 @@ type quota struct {
 	spare  int           // of these, not made yet
 }
 
-func newQuota(service string, limit int, keep exchange.Keeper) *quota {
+func newQuota(service string, limit int, keep exchange.Keeper, log *slog.Logger) *quota {
 	if limit == 0 {
 		return nil
 	}
-	q := &quota{limit: limit, keep: keep, name: exchange.StateName("quota", service), counts: map[int64]int{}}
-	if data, err := keep.Load(q.name); err == nil {
-		_ = json.Unmarshal(data, &q.counts) // what cannot be read counts nothing
+	q := &quota{limit: limit, keep: keep, name: exchange.StateName("quota", service)}
+	q.counts = recall[map[int64]int](keep, q.name, log, "attempts of the day not known, so none is counted")
+	if q.counts == nil {
+		q.counts = map[int64]int{}
 	}
 	return q
 }

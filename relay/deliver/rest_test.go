@@ -1,10 +1,13 @@
 package deliver
 
 import (
+	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
+
+	"callrelay/queue"
 )
 
 // An endpoint that takes so much and says when to come again is given as much,
@@ -112,7 +115,12 @@ type states map[string][]byte
 
 func (s states) Save(name string, data []byte) error { s[name] = data; return nil }
 
-func (s states) Load(name string) ([]byte, error) { return s[name], nil }
+func (s states) Load(name string) ([]byte, error) {
+	if data, ok := s[name]; ok {
+		return data, nil
+	}
+	return nil, queue.ErrNotFound
+}
 
 // A quota holds for any 24 hours, across restarts, however they come.
 func TestQuota(t *testing.T) {
@@ -125,12 +133,12 @@ func TestQuota(t *testing.T) {
 		}
 		return n
 	}
-	c := newQuota("crm", limit, q)
+	c := newQuota("crm", limit, q, slog.New(slog.DiscardHandler))
 	total := took(c, now, 1003)
 	c.stop()
-	c = newQuota("crm", limit, q)
+	c = newQuota("crm", limit, q, slog.New(slog.DiscardHandler))
 	total += took(c, now.Add(time.Hour), 1002) // and a crash: what was set apart is lost
-	c = newQuota("crm", limit, q)
+	c = newQuota("crm", limit, q, slog.New(slog.DiscardHandler))
 	total += took(c, now.Add(23*time.Hour), limit)
 	if total > limit || total < limit-limit/1000 {
 		t.Errorf("%d attempts in a day, want %d", total, limit)
@@ -142,7 +150,7 @@ func TestQuota(t *testing.T) {
 	if n := took(c, now.Add(23*time.Hour).Add(pause), limit); n < 1000 || n > 1010 {
 		t.Errorf("%d attempts are free again, want those of the first hour", n)
 	}
-	if newQuota("crm", 0, q).take(now) != 0 {
+	if newQuota("crm", 0, q, nil).take(now) != 0 {
 		t.Error("without a quota something waits")
 	}
 }

@@ -84,7 +84,7 @@ func (r *runner) apply(s *setup, e *endpoint, held bool) {
 	old := r.setup.Swap(s)
 	setPace(r.pace, s.service.Rate.PerSecond)
 	if old == nil || old.service.Rate.PerDay != s.service.Rate.PerDay {
-		r.quota.Swap(newQuota(r.name, s.service.Rate.PerDay, s.keep)).stop()
+		r.quota.Swap(newQuota(r.name, s.service.Rate.PerDay, s.keep, r.reporter.log)).stop()
 		r.rest.end()
 	}
 	r.lane.SetOrdered(s.service.Order == "call")

@@ -1,8 +1,15 @@
 package deliver
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
+
+	"callrelay/config"
+	"callrelay/relay/exchange"
 )
 
 // TestStates holds what each state means to those who show it: its number in
@@ -25,6 +32,40 @@ func TestStates(t *testing.T) {
 	for _, s := range append(ServiceStates(), BreakerStates()...) {
 		if s.Text == "" || StateNamed(s.Name) != s {
 			t.Errorf("state %s is not described, or is there twice", s.Name)
+		}
+	}
+}
+
+// TestAStateThatCannotBeReadIsSaid has files of states that are damaged, or empty:
+// an operator must know that what he paused is not.
+func TestAStateThatCannotBeReadIsSaid(t *testing.T) {
+	for _, test := range []struct {
+		name, damaged string
+		open          func(s states, log *slog.Logger)
+		want          string
+	}{
+		{pausesState, `{"crm":`, func(s states, log *slog.Logger) {
+			if err := newPauses(s, log).pause("crm", "by an operator"); err != nil {
+				t.Error(err)
+			}
+		}, `level=ERROR msg="pauses not known, so no service is paused" err="read paused: unexpected end of JSON input"`},
+		{breakersState, `{}`, func(s states, log *slog.Logger) {
+			newBreakers(s, log, nil).endpoint("http://127.0.0.1:1", config.Breaker{})
+		}, `level=ERROR msg="breakers not known, so all begin closed" err="read breakers: `},
+		{exchange.StateName("quota", "crm"), ``, func(s states, log *slog.Logger) {
+			newQuota("crm", 10, s, log).take(time.Now())
+		}, `level=ERROR msg="attempts of the day not known, so none is counted" err="read `},
+	} {
+		for _, there := range []bool{true, false} {
+			var out bytes.Buffer
+			s := states{}
+			if there {
+				s[test.name] = []byte(test.damaged)
+			}
+			test.open(s, slog.New(slog.NewTextHandler(&out, nil)))
+			if got := out.String(); strings.Contains(got, test.want) != there || !there && got != "" {
+				t.Errorf("%s there %t: logged %q, want %q", test.name, there, got, test.want)
+			}
 		}
 	}
 }
