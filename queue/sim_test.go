@@ -83,12 +83,23 @@ type world struct {
 	acked    map[string]bool
 	again    map[string]bool      // was refused once, and sent again: it may have been delivered before
 	refused  []record.Record      // to be sent again
+	answers  []answer             // the latest
 	finished map[string]time.Time // or dead
 	unsaved  map[string]bool      // finished so shortly before a crash that it may come again
 	buried   map[string]bool      // and not handed out since
 	inFlight map[string]bool
 	calls    map[string]string // of the ordered service: what is in flight
 }
+
+// answer is an acknowledgement, which a producer may have missed.
+type answer struct {
+	record record.Record
+	at     time.Time
+}
+
+// missable is how long a producer waits at most for an answer. It is less than
+// [engine.Options].Keep, so that the id lies in EVENTS still.
+const missable = 500 * time.Millisecond
 
 func simulate(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -270,7 +281,7 @@ func (w *world) forgetUnsaved() {
 	}
 }
 
-// produce sends events, and again what was refused.
+// produce sends events, and again what was refused and some of what was acknowledged.
 func (w *actor) produce(ctx context.Context, q *Queue) {
 	for w.pause(ctx, 40) {
 		w.mu.Lock()
@@ -282,6 +293,12 @@ func (w *actor) produce(ctx context.Context, q *Queue) {
 			r.Call = fmt.Sprint("call-", w.own.IntN(5))
 			recs = append(recs, r)
 			w.number++
+		}
+		for _, a := range w.answers {
+			if time.Since(a.at) < missable && w.own.IntN(10) == 0 {
+				recs = append(recs, a.record)
+				w.note(a.record.ID, "sent again")
+			}
 		}
 		w.mu.Unlock()
 		for _, part := range [][]record.Record{recs[:len(recs)/2], recs[len(recs)/2:]} {
@@ -304,9 +321,13 @@ func (w *world) answered(recs []record.Record, err error) {
 		return
 	}
 	for _, r := range recs {
+		if !w.acked[r.ID] {
+			w.answers = append(w.answers, answer{r, time.Now()})
+		}
 		w.acked[r.ID] = true
 		w.note(r.ID, "acknowledged")
 	}
+	w.answers = w.answers[max(len(w.answers)-50, 0):]
 }
 
 // operate buries what waits for long, and has dead letters replayed.
