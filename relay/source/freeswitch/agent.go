@@ -38,7 +38,7 @@ func (d agentsLeg) talks() time.Time {
 	if bridged.IsZero() {
 		return bridged
 	}
-	if d.variable("cc_side") == "agent" {
+	if d.side() == "agent" {
 		for _, f := range d.Callflow {
 			if t := micros(f.Times["profile_created_time"]); len(f.Profile.Originator.Profiles) > 0 && !t.IsZero() {
 				return t

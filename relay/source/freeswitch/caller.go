@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -26,8 +27,8 @@ func (d callersLeg) visits() []stay {
 	}
 	last := d.lastVisit()
 	switch n := len(all); {
-	case last.Queue == "":
-		return nil // no queue took the caller in
+	case d.side() != "member": // no queue took the caller in
+		return nil
 	case n == 0:
 		return []stay{last}
 	default:
@@ -35,7 +36,7 @@ func (d callersLeg) visits() []stay {
 		if !all[n-1].Answered || all[n-1].Left.IsZero() {
 			all[n-1].Left = source.Later(last.Left, all[n-1].Joined)
 		}
-		all[n-1].Queue = last.Queue
+		all[n-1].Queue = cmp.Or(last.Queue, all[n-1].Queue)
 		if last.Answered {
 			d.explain(all[:n-1])
 		}
@@ -45,14 +46,10 @@ func (d callersLeg) visits() []stay {
 
 // lastVisit is what the variables say.
 func (d callersLeg) lastVisit() stay {
-	v := stay{Queue: queueName(d.variable("cc_queue")), Answered: d.variable("cc_cause") != "cancel"}
-	joined := seconds(d.variable("cc_queue_joined_epoch"))
-	if joined.IsZero() {
-		return stay{}
-	}
-	v.Joined = source.Later(joined, d.start())
-	if v.Answered {
-		v.Left = source.Later(seconds(d.variable("cc_queue_answered_epoch")), v.Joined)
+	answered := seconds(d.variable("cc_queue_answered_epoch"))
+	v := stay{Queue: queueName(d.variable("cc_queue")), Joined: source.Later(seconds(d.variable("cc_queue_joined_epoch")), d.start())}
+	if cause := d.variable("cc_cause"); cause == "answered" || cause == "" && !answered.IsZero() {
+		v.Answered, v.Left = true, source.Later(answered, v.Joined)
 		return v
 	}
 	v.Left = source.Later(seconds(d.variable("cc_queue_canceled_epoch")), v.Joined)
@@ -121,7 +118,7 @@ func (d callersLeg) direction() string {
 	switch {
 	case d.phone() == "":
 		return source.Inbound
-	case d.variable("cc_side") == "" && d.variable("originate_disposition", "last_bridge_to") != "" &&
+	case d.side() == "" && d.variable("originate_disposition", "last_bridge_to") != "" &&
 		(d.variable("dialed_user") == "" || d.variable("direction") == "outbound"):
 		return source.Outbound
 	}
@@ -131,16 +128,19 @@ func (d callersLeg) direction() string {
 // talked is when the caller's leg was bridged last to one that is no plumbing:
 // behind a loopback there may be a mailbox.
 func (d callersLeg) talked() time.Time {
+	known := false
 	for _, f := range d.Callflow {
 		peers := slices.Concat(f.Profile.Originatee.Profiles, f.Profile.Originator.Profiles)
 		last := text(d.variable("last_bridge_to"))
 		plumbing := slices.ContainsFunc(peers, func(p profile) bool { return loopback(string(p.Channel)) && (p.UUID == last || len(peers) == 1) })
-		if t := micros(f.Times["bridged_time"]); !t.IsZero() && !plumbing {
+		t := micros(f.Times["bridged_time"])
+		if !t.IsZero() && !plumbing {
 			return t
 		}
+		known = known || plumbing || !t.IsZero()
 	}
-	if len(d.Callflow) == 0 {
-		return micros(d.Variables["bridge_uepoch"])
+	if known {
+		return time.Time{}
 	}
-	return time.Time{}
+	return micros(d.Variables["bridge_uepoch"])
 }

@@ -38,11 +38,11 @@ func (c Converter) Convert(body []byte) ([]source.Event, error) {
 		name, c.Recordings = cmp.Or(other, name), cmp.Or(recordings, c.Recordings)
 	}
 	r := &reporter{Reporter: source.Reporter{Source: name}, files: c, names: map[string]string{}}
-	switch side := d.variable("cc_side"); {
+	switch side := d.side(); {
 	case d.variable("is_loopback") != "" || loopback(d.variable("channel_name")):
 	case side == "member":
 		r.callersLeg(callersLeg{d})
-	case side == "agent" && d.variable("cc_agent_type") == "uuid-standby":
+	case side == "agent" && (d.variable("cc_agent_type") == "uuid-standby" || d.variable("direction") == "inbound"):
 		// One document for all the calls of a shift does not say when any of them ended.
 	case side == "agent" || d.answered():
 		r.agentsLeg(agentsLeg{d})

@@ -5,9 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -198,6 +201,98 @@ func TestAgents(t *testing.T) {
 	}
 }
 
+// read are the variables of a document that matter.
+var read = strings.Fields(`cc_side cc_agent_type is_loopback channel_name relay_agent cc_agent cc_queue cc_queue_joined_epoch cc_queue_answered_epoch
+	cc_queue_canceled_epoch cc_cause cc_cancel_reason hangup_cause last_bridge_hangup_cause relay_recording bridge_uepoch answer_uepoch start_uepoch
+	end_uepoch originator originating_leg_uuid originate_disposition last_bridge_to cc_member_session_uuid direction presence_id
+	effective_caller_id_name transfer_disposition sip_hangup_disposition hold_accum_usec`)
+
+// A document that lacks any one of its variables is still of the same leg: an
+// agent's gives one segment of that agent and no call, a caller's his call and
+// every stay in a queue, and none is refused.
+func TestAVariableIsMissing(t *testing.T) {
+	for scenario := range wanted(t) {
+		for n, body := range documents(t, scenario) {
+			if scenario == "made_old_callflow" || len(body) == 0 {
+				continue // its names repeat
+			}
+			whole := kinds(convert(t, body))
+			var d map[string]any
+			if err := json.Unmarshal(body, &d); err != nil {
+				t.Fatal(err)
+			}
+			variables := d["variables"].(map[string]any)
+			maps.DeleteFunc(variables, func(name string, _ any) bool {
+				return !slices.Contains(read, name) && name != "uuid" && name != "dialed_user" && name != "user_name"
+			})
+			for _, name := range read {
+				value, there := variables[name]
+				if !there {
+					continue
+				}
+				delete(variables, name)
+				less, err := json.Marshal(d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := kinds(convert(t, less)); !slices.Equal(got, whole) {
+					t.Errorf("%s %d without %s: %q, want %q", scenario, n, name, got, whole)
+				}
+				variables[name] = value
+			}
+		}
+	}
+}
+
+// kinds are the events in short, transfers left out: who ended a leg can be
+// said by one variable alone.
+func kinds(events []map[string]any) (all []string) {
+	for _, e := range events {
+		if e["event"] != "transfer_termination" && e["event"] != "call_start" {
+			all = append(all, fmt.Sprint(e["event"], " ", e["segment_id"], " ", e["agent_device"]))
+		}
+	}
+	return all
+}
+
+// What is of another type than it should is not there; of an array the last
+// text counts. A document without variables is refused: nothing else says
+// whose leg it is.
+func TestOtherTypes(t *testing.T) {
+	body := agentDocument(t)
+	for name, change := range map[string]func(d map[string]any){
+		"no callflow":           func(d map[string]any) { delete(d, "callflow") },
+		"a callflow of text":    func(d map[string]any) { d["callflow"] = "" },
+		"an empty profile":      func(d map[string]any) { d["callflow"].([]any)[0].(map[string]any)["caller_profile"] = map[string]any{} },
+		"a profile of text":     func(d map[string]any) { d["callflow"].([]any)[0].(map[string]any)["caller_profile"] = "" },
+		"times of text":         func(d map[string]any) { d["callflow"].([]any)[0].(map[string]any)["times"] = "0" },
+		"a log that is a list":  func(d map[string]any) { d["app_log"] = []any{} },
+		"no log, no switchname": func(d map[string]any) { delete(d, "app_log"); delete(d, "switchname") },
+		"variables as arrays": func(d map[string]any) {
+			for name, value := range d["variables"].(map[string]any) {
+				d["variables"].(map[string]any)[name] = []any{"0", value}
+			}
+		},
+	} {
+		var d map[string]any
+		if err := json.Unmarshal(body, &d); err != nil {
+			t.Fatal(err)
+		}
+		change(d)
+		other, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := convert(t, other)
+		if len(got) != 1 || got[0]["event"] != "agent_termination" || got[0]["agent_id"] != "1001@default" || got[0]["recording"] == nil {
+			t.Errorf("%s: %v, want the agent's segment", name, got)
+		}
+	}
+	if _, err := converter.Convert([]byte(`{"callflow":[{"caller_profile":{"uuid":"u"}}]}`)); err == nil || !strings.Contains(err.Error(), "no variables") {
+		t.Errorf("error %v, want one that says what is missing", err)
+	}
+}
+
 // After an attended transfer the second agent's file begins with what the
 // agents said among themselves.
 func TestRecordingOfConsultation(t *testing.T) {
@@ -216,7 +311,7 @@ func TestRecordingOfConsultation(t *testing.T) {
 
 func TestCallResults(t *testing.T) {
 	abandon, direct := documents(t, "q_abandon")[0], documents(t, "direct")[0]
-	talkless := edited(t, direct, map[string]any{"originate_disposition": "NO_ANSWER"})
+	talkless := edited(t, direct, map[string]any{"originate_disposition": "NO_ANSWER", "bridge_uepoch": "0"})
 	talkless = bytes.ReplaceAll(talkless, []byte(`"bridged_time":"1795795515370323"`), []byte(`"bridged_time":"0"`))
 	const peer = `"chan_name":"sofia/internal/1001@127.0.0.1:25101"`
 	mailbox := bytes.ReplaceAll(compact(t, edited(t, direct, map[string]any{"last_bridge_hangup_cause": "USER_BUSY"})), []byte(peer), []byte(`"chan_name":"loopback/app=voicemail:default-a"`))

@@ -61,28 +61,45 @@ type list[T any] []T
 func (l *list[T]) UnmarshalJSON(data []byte) error {
 	if bytes.HasPrefix(data, []byte("[")) {
 		var more []T
-		err := json.Unmarshal(data, &more)
+		err := decodeWhatFits(data, &more)
 		*l = append(*l, more...)
 		return err
 	}
-	var one T
-	if err := json.Unmarshal(data, &one); err != nil {
-		return err
+	if !bytes.HasPrefix(data, []byte("{")) {
+		return nil
 	}
+	var one T
+	err := decodeWhatFits(data, &one)
 	*l = append(*l, one)
-	return nil
+	return err
 }
 
-// text is a string or a number of a document; anything else is empty.
+// decodeWhatFits decodes JSON. What is of another type than it should be is as
+// if it were not there.
+func decodeWhatFits(data []byte, to any) error {
+	err := json.Unmarshal(data, to)
+	if _, misfit := errors.AsType[*json.UnmarshalTypeError](err); misfit {
+		return nil
+	}
+	return err
+}
+
+// text is a string or a number of a document, the last one of an array;
+// anything else is empty.
 type text string
 
-// UnmarshalJSON reads a string or a number.
+// UnmarshalJSON reads a string or a number, or an array of them.
 func (t *text) UnmarshalJSON(data []byte) error {
 	var s string
-	if json.Unmarshal(data, &s) == nil {
+	var n json.Number
+	var all []text
+	switch {
+	case json.Unmarshal(data, &s) == nil:
 		*t = text(s)
-	} else if n := json.Number(""); json.Unmarshal(data, &n) == nil {
+	case json.Unmarshal(data, &n) == nil:
 		*t = text(n)
+	case json.Unmarshal(data, &all) == nil && len(all) > 0:
+		*t = all[len(all)-1]
 	}
 	return nil
 }
@@ -106,11 +123,14 @@ func parse(body []byte) (*document, error) {
 		}
 	}
 	var d document
-	if err := json.Unmarshal(plain, &d); err != nil {
+	if err := decodeWhatFits(plain, &d); err != nil {
 		return nil, fmt.Errorf("read document: %w", err)
 	}
 	if d.uuid() == "" {
 		return nil, errors.New("read document: no uuid")
+	}
+	if len(d.Variables) == 0 { // whose leg it is nothing else says
+		return nil, errors.New("read document: no variables")
 	}
 	d.decodeValues()
 	return &d, nil
@@ -195,6 +215,20 @@ func (d *document) uuid() string {
 		return uuid
 	}
 	return string(d.Callflow[0].Profile.UUID)
+}
+
+// side is whose leg of a queue's call it is: the agent's, or the member's, who
+// is the caller; empty: no queue's.
+func (d *document) side() string {
+	switch side := d.variable("cc_side"); {
+	case side == "agent", side == "member":
+		return side
+	case d.variable("cc_member_session_uuid") != "": // only an agent's leg has it
+		return "agent"
+	case d.variable("cc_queue_joined_epoch") != "":
+		return "member"
+	}
+	return ""
 }
 
 // first is how the leg began: its oldest profile. A transfer adds newer ones.

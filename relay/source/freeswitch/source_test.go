@@ -31,12 +31,12 @@ func spoken(values ...string) []byte {
 }
 
 // A call that is seen live and by its documents is delivered once, whichever
-// comes first.
+// comes first, and whether the relay is restarted in between.
 func TestBothWays(t *testing.T) {
 	for _, liveFirst := range []bool{true, false} {
-		f, r, ledger := newFake(t), newTaker(), openLedger(t, &memory{})
-		n := &Intake{Converter: converter, Emit: singly(r.emit), Ledger: ledger}
+		f, r, store := newFake(t), newTaker(), &memory{}
 		documented := func() {
+			n := &Intake{Converter: converter, Emit: singly(r.emit), Ledger: openLedger(t, store)}
 			for _, body := range documents(t, "q_attended_refer") {
 				if w := post(n, body); w.Code != 202 {
 					t.Errorf("answer %d %s", w.Code, w.Body)
@@ -46,13 +46,15 @@ func TestBothWays(t *testing.T) {
 		if !liveFirst {
 			documented()
 		}
-		run(t, NewSource(options(t, f, r), ledger))
+		o := options(t, f, r)
+		o.Store = store
+		stop := run(t, NewSource(o, openLedger(t, store)))
 		f.awaitClient(t)
 		f.send(wire(t, "q_attended_refer"))
 		f.send(wire(t, "q_abandon"))
 		r.await(t, "queue_abandon", 1)
 		got := r.await(t, "post_call", 3)
-		if liveFirst {
+		if stop(); liveFirst {
 			documented()
 			got = r.events()
 		}
