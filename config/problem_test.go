@@ -409,6 +409,37 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestWordsThatAreNotAServices has each header that a service cannot set, and each
+// key that other products have, once: the problem says who does, or what to write.
+func TestWordsThatAreNotAServices(t *testing.T) {
+	const auth, body = `auth = { basic = { user = "...", password = ... } }`, "one of params, json, xml, text, multipart, file"
+	for line, want := range map[string]string{
+		`headers = { Connection = "x" }`:        "headers.Connection cannot be set here (it belongs to the connection)",
+		`headers = { Content-Length = "x" }`:    "headers.Content-Length cannot be set here (it follows from the body)",
+		`headers = { Content-Type = "x" }`:      "headers.Content-Type cannot be set here (use content_type)",
+		`headers = { Host = "x" }`:              "headers.Host cannot be set here (it follows from the URL)",
+		`headers = { Keep-Alive = "x" }`:        "headers.Keep-Alive cannot be set here (it belongs to the connection)",
+		`headers = { Proxy-Connection = "x" }`:  "headers.Proxy-Connection cannot be set here (it belongs to the connection)",
+		`headers = { TE = "x" }`:                "headers.TE cannot be set here (it belongs to the connection)",
+		`headers = { Trailer = "x" }`:           "headers.Trailer cannot be set here (it belongs to the connection)",
+		`headers = { transfer-encoding = "x" }`: "headers.transfer-encoding cannot be set here (it belongs to the connection)",
+		`headers = { Upgrade = "x" }`:           "headers.Upgrade cannot be set here (it belongs to the connection)",
+		`headers = { User-Agent = "x" }`:        "headers.User-Agent cannot be set here (the relay names itself)",
+		`username = "x"`:                        "username is not a known key (here: " + auth + ")",
+		`user = "x"`:                            "user is not a known key (here: " + auth + ")",
+		`password = "x"`:                        "password is not a known key (here: " + auth + ")",
+		`token = "x"`:                           "token is not a known key (here: auth = { bearer = ... })",
+		`retries = 3`:                           "retries is not a known key (here: retry_schedule is the pauses, max_age the end)",
+		`body = "x"`:                            "body is not a known key (here: " + body + ")",
+		`payload = "x"`:                         "payload is not a known key (here: " + body + ")",
+	} {
+		_, problems := load(t, service+line)
+		if got := lines(problems); len(got) != 1 || !strings.HasSuffix(got[0], `service "crm": `+want) {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
 func TestLoadOfNoFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "relay.toml")
 	for _, test := range []struct {

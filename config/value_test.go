@@ -25,6 +25,7 @@ func TestParseDuration(t *testing.T) {
 func TestParseSize(t *testing.T) {
 	for value, want := range map[any]int64{
 		"8GiB": 8 << 30, "256KiB": 256 << 10, "10MB": 10e6, "1024": 1024, "5 MiB": 5 << 20, "7B": 7, "0": 0, int64(12): 12, "2TiB": 2 << 40,
+		"3KB": 3000, "2GB": 2e9, "1TB": 1e12, "6MiB": 6 << 20,
 	} {
 		if got, err := parseSize(value); err != nil || got != want {
 			t.Errorf("parseSize(%v) = %v, %v, want %v", value, got, err, want)

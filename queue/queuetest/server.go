@@ -25,7 +25,8 @@ func Server(t T, dir string) Place {
 	t.Cleanup(func() { _ = os.RemoveAll(store) })
 	ns, err := natsserver.NewServer(&natsserver.Options{
 		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, JetStream: true, StoreDir: store, SyncAlways: true,
-		NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
+		JetStreamMaxStore: 1 << 40, // what the streams reserve may be more than this disk has free
+		NoSigs:            true, NoLog: true, DisableJetStreamBanner: true,
 	})
 	if err == nil {
 		ns.Start()

@@ -37,6 +37,8 @@ var blockedPrivate = []string{
 	"64:ff9b::8.8.8.8", "64:ff9b::10.0.0.1", "64:ff9b:1::1", "64:ff9b:1:a00:0:100::",
 	"2002:7f00:1::1", "2002:a00:1::1", "2002:808:808::1", "2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2",
 	"100::1", "2001:10::1", "2001:20::1", "5f00::1",
+	// Ways into another net, wherever they lead.
+	"::8.8.8.8", "::ffff:0:8.8.8.8", "2001:0:808:808::f7f7:f7f7", "64:ff9b:1:808:8:808:808:808",
 }
 
 // open are addresses of the internet.
@@ -65,6 +67,12 @@ func TestGuardRefusesAddresses(t *testing.T) {
 		}
 		if check(lax, text) {
 			t.Errorf("%s is refused where private addresses are allowed", text)
+		}
+	}
+	for text, what := range map[string]string{"::1": "loopback", "127.0.0.1": "loopback", "fd12::1": "private", "::808:808": "unspecified or IPv4-compatible"} {
+		err := strict.check(netip.AddrPortFrom(netip.MustParseAddr(text), 443))
+		if want := "blocked: " + text + " is " + what + " (allow_private = false)"; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 	for _, text := range open {

@@ -2,6 +2,7 @@ package recordings
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -13,5 +14,18 @@ func TestKindsAreLookedForInOrder(t *testing.T) {
 		"{.amr audio/amr} {.webm audio/webm} {.gsm audio/gsm} {.au audio/basic}]"
 	if got := fmt.Sprint(kinds); got != want {
 		t.Errorf("kinds are %s", got)
+	}
+}
+
+// TestANameThatSaysNothingIsWhatItBeginsAs has the first bytes of each format.
+func TestANameThatSaysNothingIsWhatItBeginsAs(t *testing.T) {
+	for head, want := range map[string]string{
+		"ID3\x04": "audio/mpeg", "\xff\xfb\x90": "audio/mpeg", "\xff\xfa\x90": "audio/mpeg", "\xff\xf3\x40": "audio/mpeg",
+		"\xff\xf2\x40": "audio/mpeg", "OggS": "audio/ogg", "fLaC": "audio/flac", "\x00\x00\x00\x20ftypM4A ": "audio/mp4",
+		"#!AMR\n": "audio/amr", ".snd": "audio/basic", "RIFF\x24\x00\x00\x00WAVEfmt ": waveType, "<html>": unknownType, "": unknownType,
+	} {
+		if got := kindOf("recording", strings.NewReader(head)); got != want {
+			t.Errorf("%q is %s, want %s", head, got, want)
+		}
 	}
 }
