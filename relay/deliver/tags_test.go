@@ -13,6 +13,11 @@ func TestGivenTags(t *testing.T) {
 			t.Errorf("#%s# is given at each attempt, and the vocabulary does not say so", name)
 		}
 	}
+	for _, name := range call.MadePerAttempt() {
+		if given[name] == nil {
+			t.Errorf("#%s# is given at each attempt, says the vocabulary, and is not", name)
+		}
+	}
 	event := call.Event{ID: "e-1", ScopeKind: "queue", Scope: "support"}
 	for _, tag := range call.Vocabulary() {
 		if tag.Reserved && given[tag.Name] == nil && event.Lookup(tag.Name).Text == "" {
