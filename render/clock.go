@@ -41,15 +41,19 @@ func ParseTime(s string, zone *time.Location) (time.Time, error) {
 	return time.Time{}, errNoTime
 }
 
-// parseClock reads a date with a time of day, and an offset or none.
+// parseClock reads a date with a time of day as RFC 3339 writes it, with a space
+// for the T and without an offset too.
 func parseClock(s string, zone *time.Location) (time.Time, bool) {
-	t, rest, ok := parseWall(s)
-	if !ok || rest == "" {
-		return inZone(t, zone), ok
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		_, east := t.Zone()
+		return t, max(east, -east) < int(day.Seconds()) // package time takes a whole day, too
 	}
-	offset, ok := parseOffset(rest)
-	return t.Add(-offset), ok
+	t, err := time.Parse(time.DateTime, strings.Replace(s, "T", " ", 1))
+	return InZone(t, zone), err == nil
 }
+
+// day is longer than any change of a zone's offset reaches.
+const day = 24 * time.Hour
 
 // FormatTime writes t in zone by a layout: unix, unixms or one of package time.
 func FormatTime(t time.Time, layout string, zone *time.Location) string {
@@ -92,41 +96,11 @@ func fraction(decimals string) int64 {
 	return n
 }
 
-// parseWall reads date and time of day as if in UTC, and returns what follows.
-func parseWall(s string) (time.Time, string, bool) {
-	const form = "2006-01-02 15:04:05"
-	if len(s) < len(form) {
-		return time.Time{}, "", false
-	}
-	for i := range len(form) {
-		switch c := s[i]; {
-		case '0' <= form[i] && form[i] <= '9' && '0' <= c && c <= '9':
-		case form[i] == ' ' && (c == 'T' || c == 't' || c == ' '):
-		case form[i] != ' ' && c == form[i]:
-		default:
-			return time.Time{}, "", false
-		}
-	}
-	num := func(from, to int) (n int) {
-		for _, c := range []byte(s[from:to]) {
-			n = 10*n + int(c-'0')
-		}
-		return n
-	}
-	year, month, day := num(0, 4), num(5, 7), num(8, 10)
-	hour, minute, second := num(11, 13), num(14, 16), num(17, 19)
-	decimals, rest, ok := cutDecimals(s[len(form):])
-	t := time.Date(year, time.Month(month), day, hour, minute, second, int(fraction(decimals)), time.UTC)
-	_, m, d := t.Date()
-	ok = ok && d == day && m == time.Month(month) && hour < 24 && minute < 60 && second < 60
-	return t, rest, ok
-}
-
 // wall are the forms of date, time and zone that ISO 8601 and databases know
 // besides the one above.
 var wall = regexp.MustCompile(`^(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)? ?(?i:(Z|UTC|GMT)|([+-]\d\d):?(\d\d)?)?$`)
 
-// spelledOut writes such a time as parseWall reads it. A leap second is the one
+// spelledOut writes such a time as parseClock reads it. A leap second is the one
 // after it.
 func spelledOut(s string) (string, bool) {
 	m := wall.FindStringSubmatch(s)
@@ -143,7 +117,7 @@ func spelledOut(s string) (string, bool) {
 	case m[8] != "":
 		zone = "Z"
 	case m[9] != "":
-		zone = m[9] + cmp.Or(m[10], "00")
+		zone = m[9] + ":" + cmp.Or(m[10], "00")
 	}
 	at := day.Add(time.Duration(two(4))*time.Hour + time.Duration(two(5))*time.Minute + time.Duration(two(6))*time.Second)
 	decimals := ""
@@ -153,50 +127,18 @@ func spelledOut(s string) (string, bool) {
 	return at.Format("2006-01-02T15:04:05") + decimals + zone, true
 }
 
-// cutDecimals takes .ffff off the front of s.
-func cutDecimals(s string) (decimals, rest string, ok bool) {
-	if s == "" || s[0] != '.' {
-		return "", s, true
-	}
-	end := 1
-	for end < len(s) && '0' <= s[end] && s[end] <= '9' {
-		end++
-	}
-	return s[1:end], s[end:], end > 1
-}
-
-// parseOffset reads Z or +hh:mm, the colon being optional.
-func parseOffset(s string) (time.Duration, bool) {
-	if s == "Z" || s == "z" {
-		return 0, true
-	}
-	if len(s) == len("+hh:mm") && s[3] == ':' {
-		s = s[:3] + s[4:]
-	}
-	if len(s) != len("+hhmm") || s[0] != '+' && s[0] != '-' || !allDigits(s[1:]) {
-		return 0, false
-	}
-	hours, _ := strconv.Atoi(s[1:3])
-	minutes, _ := strconv.Atoi(s[3:])
-	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
-	if s[0] == '-' {
-		offset = -offset
-	}
-	return offset, hours < 24 && minutes < 60
-}
-
-// inZone takes a wall clock reading, given as if in UTC, to be one in zone.
+// InZone takes a wall clock reading, given as if in UTC, to be one in zone.
 // Package time does not say which of two possible times it picks; this is the
 // earlier, and a reading that the clocks skip is taken by the offset before.
-func inZone(wall time.Time, zone *time.Location) time.Time {
-	if zone == time.UTC {
+func InZone(wall time.Time, zone *time.Location) time.Time {
+	if zone == nil || zone == time.UTC {
 		return wall
 	}
 	offset := func(t time.Time) time.Duration {
 		_, seconds := t.In(zone).Zone()
 		return time.Duration(seconds) * time.Second
 	}
-	before, after := offset(wall.Add(-24*time.Hour)), offset(wall.Add(24*time.Hour))
+	before, after := offset(wall.Add(-day)), offset(wall.Add(day))
 	if t := wall.Add(-before); offset(t) == before {
 		return t
 	}

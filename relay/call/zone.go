@@ -1,9 +1,10 @@
 package call
 
-import "time"
+import (
+	"time"
 
-// day is longer than any change of a zone's offset reaches.
-const day = 24 * time.Hour
+	"callrelay/render"
+)
 
 // zoned returns the time in a JSON string as RFC 3339 with an offset when it is
 // an ANSI SQL or RFC 3339 time without a zone, and anything else as it is. The
@@ -19,11 +20,10 @@ func zoned(raw string, zone *time.Location) string {
 		return raw
 	}
 	offset := "Z"
-	if zone != nil && zone != time.UTC {
-		seconds := offsetAt(wall, zone)
-		if seconds%60 != 0 {
-			return raw // RFC 3339 has no seconds in an offset
-		}
+	switch seconds := int(wall.Sub(render.InZone(wall, zone)).Seconds()); {
+	case seconds%60 != 0:
+		return raw // RFC 3339 has no seconds in an offset
+	case seconds != 0:
 		offset = time.Time{}.In(time.FixedZone("", seconds)).Format("Z07:00")
 	}
 	return raw[:11] + "T" + raw[12:len(raw)-1] + offset + `"`
@@ -44,17 +44,4 @@ func fraction(rest string) bool {
 		}
 	}
 	return true
-}
-
-// offsetAt returns the seconds east of UTC of a wall clock in a zone. Wall holds
-// the clock's reading as if it were UTC.
-func offsetAt(wall time.Time, zone *time.Location) int {
-	_, before := wall.Add(-day).In(zone).Zone()
-	_, after := wall.Add(day).In(zone).Zone()
-	for _, seconds := range []int{before, after} {
-		if _, there := wall.Add(-time.Duration(seconds) * time.Second).In(zone).Zone(); there == seconds {
-			return seconds
-		}
-	}
-	return before
 }
