@@ -26,7 +26,7 @@ var rules = []struct{ of, imports string }{
 	{"queue/spool", "queue/engine queue/journal queue/record"},
 	{"relay", "relay/command"},
 	{"relay/call", "render"},
-	{"relay/command", "config queue relay/call relay/daemon relay/deliver relay/manual relay/printable relay/recordings relay/route relay/source/freeswitch relay/unixsock relay/web render scripts/examples/services"},
+	{"relay/command", "config queue relay/call relay/daemon relay/deliver relay/manual relay/printable relay/recordings relay/recordings/wav relay/route relay/source/freeswitch relay/unixsock relay/web render scripts/examples/services"},
 	{"relay/daemon", "config queue relay/repeat relay/call relay/deliver relay/exchange relay/intake relay/limit relay/printable relay/recordings relay/route relay/source relay/source/asterisk relay/source/freeswitch relay/web"},
 	{"relay/deliver", "config queue relay/repeat relay/call relay/exchange relay/exchange/aws relay/limit relay/route render"},
 	{"relay/exchange", "config"},

@@ -99,7 +99,7 @@ func TestCommands(t *testing.T) {
 		{"a letter that is none", "", []string{"dead", "drop", "-c", good, "x"}, 2, "", "not the number"},
 		{"render of a given event", `{"event":"agent_termination","agent_id":7,"agent_username":"O\"Neil"}`, []string{"render", "crm", "-c", good, "-e", "-"}, 0, `{ "agent": 7, "name": "O\"Neil" }`, "#agent_username#"},
 		{"render of a made-up event", "", []string{"render", "crm", "-c", good}, 0, "ann@example.com", ""},
-		{"render for nobody", "", []string{"render", "crm2", "-c", good}, 1, "", "try: one of crm"},
+		{"render for nobody", "", []string{"render", "crm2", "-c", good}, 1, "", "known: crm"},
 		{"render of a bad event", `{"event":7}`, []string{"render", "crm", "-c", good, "-e", "-"}, 1, "", "event"},
 		{"tags", "", []string{"tags"}, 0, "#agent_username#", ""},
 		{"tags for the README", "", []string{"tags", "--markdown"}, 0, "| `#uii#` | text |", ""},

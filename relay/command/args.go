@@ -54,6 +54,17 @@ func takes(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// takeWords has a command and those below it take the words of their usage lines,
+// where they do not say otherwise.
+func takeWords(cmd *cobra.Command) {
+	if cmd.Args == nil {
+		cmd.Args = takes
+	}
+	for _, below := range cmd.Commands() {
+		takeWords(below)
+	}
+}
+
 var argumentName = regexp.MustCompile(`^\[?[A-Z]+(\|[A-Z-]+)?\]?$`)
 
 // plainError says in our own words what the command line's library found wrong.

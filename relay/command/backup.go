@@ -28,7 +28,6 @@ func (a *app) backupCommand() *cobra.Command {
 			"is made or empty, while the relay runs. What was delivered meanwhile may be\n" +
 			"delivered again after a restore. The configuration, its secrets and recordings\n" +
 			"are files of yours and not in it.",
-		Args: takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.backup(cmd.Context(), args[0])
 		},
@@ -117,7 +116,6 @@ func (a *app) restoreCommand() *cobra.Command {
 			"what relay backup wrote to DIR. Run it as root or as the user that runs the relay.\n" +
 			"All that was owed then is delivered once the relay starts, also what has been\n" +
 			"delivered since: stop or pause what must not get it again.",
-		Args: takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.restore(cmd.Context(), args[0])
 		},

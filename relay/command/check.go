@@ -16,7 +16,6 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration and report every problem in it",
-		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.check(cmd.Context(), strict)
 		},

@@ -20,7 +20,6 @@ func (a *app) contextCommand() *cobra.Command {
 		Use:   "context",
 		Short: "Install nats CLI contexts relay-inspect and relay-admin",
 		Long:  "Install contexts for the nats CLI: relay-inspect reads, relay-admin also manages.\nThey hold passwords and are written with mode 0600.",
-		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.context(cmd.Context(), show)
 		},

@@ -42,7 +42,6 @@ func (a *app) deadListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List dead letters, oldest first",
-		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.hub != "" {
 				return a.hubLetters(cmd.Context(), f)
@@ -62,7 +61,6 @@ func (a *app) deadShowCommand() *cobra.Command {
 		Use:   "show NUMBER|ID",
 		Short: "Show one dead letter whole",
 		Long:  "Show one dead letter whole, with the attempts that are kept (tries), and what was\nsent and the whole answer (exchanges) where debug was on for the service.",
-		Args:  takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.deadShow(cmd.Context(), args[0])
 		},
@@ -74,6 +72,7 @@ func (a *app) deadReplayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay [NUMBER...]",
 		Short: "Put dead letters back into the queue, each for its service only",
+		Args:  cobra.ArbitraryArgs,
 		Long:  "Put dead letters back into the queue, each for its service only, under the id it\nhad. Age and attempts start anew. It can be stopped at any moment and run again:\nwhat was put back is no dead letter any more.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.hub != "" {
@@ -94,6 +93,7 @@ func (a *app) deadDropCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drop [NUMBER...]",
 		Short: "Remove dead letters for good",
+		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.deadMove(cmd.Context(), f, args, "dropped", web.DropLetters)
 		},

@@ -13,7 +13,6 @@ func (a *app) debugCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "debug SERVICE",
 		Short:             "Show the exchanges kept while debug was on, newest first",
-		Args:              takes,
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.debug(cmd.Context(), args[0], limit)

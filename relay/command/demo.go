@@ -26,7 +26,6 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Show a relay at work, with nothing installed and nothing left behind",
 		Long:  "Start a receiver of web-service calls and a relay in a temporary folder, send a\ncall with two agent segments and their recordings, and print what arrives.\nWithout --once a call follows every few seconds until Ctrl-C.",
-		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.demo(cmd.Context(), once)
 		},

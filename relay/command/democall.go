@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"callrelay/relay/recordings/wav"
 	"callrelay/relay/unixsock"
 )
 
@@ -81,23 +82,10 @@ const demoRate = 8000 // samples a second, as on a telephone line
 // writeTone writes a WAV file of 16-bit mono samples and returns its size.
 func writeTone(path string, length time.Duration, tone float64) (int, error) {
 	samples := int(length.Seconds() * demoRate)
-	data := make([]byte, 0, 44+2*samples)
-	le := binary.LittleEndian
-	data = append(data, "RIFF"...)
-	data = le.AppendUint32(data, uint32(36+2*samples))
-	data = append(data, "WAVEfmt "...)
-	data = le.AppendUint32(data, 16)         // size of the format
-	data = le.AppendUint16(data, 1)          // PCM
-	data = le.AppendUint16(data, 1)          // channels
-	data = le.AppendUint32(data, demoRate)   // samples a second
-	data = le.AppendUint32(data, 2*demoRate) // bytes a second
-	data = le.AppendUint16(data, 2)          // bytes a sample
-	data = le.AppendUint16(data, 16)         // bits a sample
-	data = append(data, "data"...)
-	data = le.AppendUint32(data, uint32(2*samples))
+	data := wav.Raw(demoRate, 1, int64(2*samples)).HeaderFor(int64(2 * samples))
 	for i := range samples {
 		v := math.Sin(2*math.Pi*tone*float64(i)/demoRate) * math.MaxInt16 / 4
-		data = le.AppendUint16(data, uint16(int16(v)))
+		data = binary.LittleEndian.AppendUint16(data, uint16(int16(v)))
 	}
 	return len(data), os.WriteFile(path, data, 0o600)
 }

@@ -23,7 +23,6 @@ func (a *app) docsCommand() *cobra.Command {
 		Use:    "docs FOLDER",
 		Short:  "Write the man pages and the completions of all shells",
 		Long:   "Write the man pages and the completions of bash, zsh and fish below a folder,\nwhere they belong below /usr/share.",
-		Args:   takes,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return writeDocs(cmd.Root(), args[0])

@@ -24,7 +24,6 @@ func (a *app) doctorCommand() *cobra.Command {
 			"the disk below it, the clock, what is delivered and what is owed, and what\n" +
 			"JetStream says of its streams and of records it has lost. Nothing is changed.\n" +
 			"It fails when there is a fault.",
-		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.doctor(cmd.Context(), asJSON)
 		},

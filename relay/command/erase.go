@@ -22,7 +22,6 @@ func (a *app) eraseCommand() *cobra.Command {
 			"calls from a number, from every stream, and overwrite them on disk. What was\n" +
 			"still owed of them is not delivered any more. Recordings are files of the call\n" +
 			"server and stay; they are named. Logs and backups stay too.",
-		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (who.Call == "") == (who.Number == "") {
 				return usageError{errors.New("erase needs either --call UII or --ani NUMBER")}

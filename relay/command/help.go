@@ -43,6 +43,7 @@ func addCommands(a *app, root *cobra.Command) {
 		for _, command := range g.commands {
 			c := command(a)
 			c.GroupID = g.title
+			takeWords(c)
 			if root.AddCommand(c); c.Name() == "help" {
 				root.SetHelpCommand(c)
 			}
@@ -63,6 +64,7 @@ func (a *app) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND|TOPIC]",
 		Short: "Explain a command, or a topic of the manual",
+		Args:  cobra.ArbitraryArgs,
 		Long:  "Explain a command, or print a page of the manual:\n" + glossary(manual.Topics(), func(t manual.Topic) (name, text string) { return t.Name, t.Title }),
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return helpNames(cmd.Root()), cobra.ShellCompDirectiveNoFileComp

@@ -22,7 +22,6 @@ func (a *app) hubCommand() *cobra.Command {
 			"of all edges together are kept within queue.keep, max_bytes, dead_keep and\n" +
 			"dead_max_bytes. Edges work the same without it.\n\n" +
 			"relay status --hub lists the edges, relay dead list --hub their dead letters.",
-		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.keepHub(cmd.Context(), once)
 		},
@@ -37,7 +36,6 @@ func (a *app) hubForgetCommand() *cobra.Command {
 		Use:   "forget EDGE",
 		Short: "Forget an edge that is away for good, or the folders and names it had before",
 		Long:  "Remove what the hub knows of an edge that is not linked, its copies among it. Of a\nlinked edge, remove the folders and the names that it had before.",
-		Args:  takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.forgetEdge(cmd.Context(), args[0])
 		},

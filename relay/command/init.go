@@ -34,7 +34,6 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Write a first relay.toml",
 		Long: "Write a first relay.toml: a call server, a service, and the binding that joins them.\n" +
 			"What no flag gives is asked: the call server, the endpoint, the queue. A FILE that has\nno service yet, as the package's own, is kept beside it as FILE.before.\n\nExamples of services: " + strings.Join(services.Names(), " ") + ".",
-		Args: takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := a.firstPath(args)
 			if _, err := os.Stat(path); err == nil && !callsNobody(path) {

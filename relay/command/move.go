@@ -31,7 +31,6 @@ func (a *app) moveCommand() *cobra.Command {
 			"bring a site back, all of its relays. When it is broken off, also by a crash, run\n" +
 			"it again: nothing is lost and nothing comes twice. History of attempts stays\n" +
 			"behind.",
-		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to != placeCluster && to != placeEmbedded {
 				return usageError{fmt.Errorf("--to %q is none of %s, %s", to, placeCluster, placeEmbedded)}

@@ -19,7 +19,6 @@ func (a *app) reloadCommand() *cobra.Command {
 		Short: "Have the running relay read its configuration again",
 		Long: "Have the running relay read its configuration again, as SIGHUP does.\nA configuration with problems changes nothing.\n\n" +
 			"With --dry-run nothing is changed: it prints which services and sources would be\nadded, changed or gone, whose deliveries would be held, freed or orphaned, and\nwhich settings need a restart.",
-		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dryRun {
 				return a.planReload(cmd.Context())

@@ -26,7 +26,6 @@ func (a *app) renderCommand() *cobra.Command {
 		Use:               "render SERVICE",
 		Short:             "Show what would be sent to a service, without sending it",
 		Long:              "Show what would be sent to a service, and what each tag became. Nothing is sent\nand no relay needs to run. Without an event, one with an example value for each\ntag is made up.",
-		Args:              takes,
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.render(cmd.Context(), args[0], event)

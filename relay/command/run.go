@@ -17,7 +17,6 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the relay",
 		Long:  "Run the relay until SIGTERM or SIGINT. SIGHUP reloads the configuration;\none with problems changes nothing and is reported.",
-		Args:  takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.run(cmd.Context())
 		},

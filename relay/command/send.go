@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/spf13/cobra"
 
 	"callrelay/relay/daemon"
@@ -33,7 +35,6 @@ func (a *app) sendCommand() *cobra.Command {
 		Use:   "send [FILE|-]",
 		Short: "Send events to the running relay and print their ids",
 		Long:  "Send events to the running relay and print their ids once they are on disk.\nThe file, or the standard input, holds JSON objects: one, an array of them,\nor one after the other.",
-		Args:  takes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.send(cmd.Context(), format, args)
 		},
@@ -83,72 +84,42 @@ type sender struct {
 	sent   int // events accepted so far
 }
 
+// sendAll sends the events of an array, or those that come one after the other.
 func (s *sender) sendAll(ctx context.Context, in io.Reader) error {
-	buffered := bufio.NewReader(in)
-	decoder := json.NewDecoder(buffered)
-	if array, err := startsArray(buffered); err != nil {
-		return err
-	} else if array {
-		_, _ = decoder.Token()
-		for decoder.More() {
-			if err := s.next(ctx, decoder); err != nil {
-				return err
-			}
-		}
-		if _, err := decoder.Token(); err != nil {
-			return fmt.Errorf("read events: %w", err)
-		}
-		return s.flush(ctx)
+	decoder := jsontext.NewDecoder(in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // the intake finds their place
+	array := decoder.PeekKind() == '['
+	if array {
+		_, _ = decoder.ReadToken()
 	}
-	for {
-		err := s.next(ctx, decoder)
-		if errors.Is(err, io.EOF) {
+	for !array || decoder.PeekKind() != ']' {
+		event, err := decoder.ReadValue()
+		switch {
+		case errors.Is(err, io.EOF) && !array && s.sent+s.count == 0:
+			return errors.New("no events to send")
+		case errors.Is(err, io.EOF) && !array:
 			return s.flush(ctx)
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return fmt.Errorf("read events: %w", err)
+		case err != nil:
+			return fmt.Errorf("read event %d: %w", s.sent+s.count+1, err)
 		}
-		if err != nil {
+		if err := s.add(ctx, event); err != nil {
 			return err
 		}
 	}
+	return s.flush(ctx)
 }
 
-// startsArray looks at the first byte that is not space.
-func startsArray(in *bufio.Reader) (bool, error) {
-	for {
-		b, err := in.ReadByte()
-		if errors.Is(err, io.EOF) {
-			return false, errors.New("no events to send")
-		}
-		if err != nil {
-			return false, err
-		}
-		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(b)) {
-			return b == '[', in.UnreadByte()
-		}
-	}
-}
-
-// next adds one event to the batch, and sends the batch when it is full.
-func (s *sender) next(ctx context.Context, decoder *json.Decoder) error {
-	var event json.RawMessage
-	if err := decoder.Decode(&event); err != nil {
-		if errors.Is(err, io.EOF) {
-			return err
-		}
-		return fmt.Errorf("read event %d: %w", s.sent+s.count+1, err)
-	}
-	return s.add(ctx, event)
-}
-
-func (s *sender) add(ctx context.Context, event json.RawMessage) error {
+// add adds one event to the batch, and sends the batch when it is full.
+func (s *sender) add(ctx context.Context, event jsontext.Value) error {
 	if s.count == sendEvents || s.batch.Len()+len(event) > sendBytes {
 		if err := s.flush(ctx); err != nil {
 			return err
 		}
 	}
-	if err := json.Compact(&s.batch, event); err != nil {
-		return fmt.Errorf("read event %d: %w", s.sent+s.count+1, err)
-	}
-	s.batch.WriteByte('\n')
+	event = event.Clone()                                                                  // it is the decoder's
+	_ = event.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // it was read as JSON
+	s.batch.Write(append(event, '\n'))
 	s.count++
 	return nil
 }

@@ -18,7 +18,6 @@ func (a *app) testCommand() *cobra.Command {
 		Use:               "test SERVICE",
 		Short:             "Send relay_test to one service now and show the exchange",
 		Long:              "Send relay_test, an event with an example value for every tag, to one service\nnow, beside its queue, and show the exchange with secrets masked.",
-		Args:              takes,
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.test(cmd.Context(), args[0], event)

@@ -30,7 +30,7 @@ func (a *app) probeCommand() *cobra.Command {
 // so.
 func (a *app) serviceCommand(change, short, done string, why *string) *cobra.Command {
 	return &cobra.Command{
-		Use: change + " SERVICE", Short: short, Args: takes, ValidArgsFunction: a.completeService,
+		Use: change + " SERVICE", Short: short, ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := a.client().Change(cmd.Context(), args[0], change, *why)
 			if err == nil {
@@ -59,7 +59,6 @@ func (a *app) dropCommand() *cobra.Command {
 		Use:               "drop SERVICE",
 		Short:             "Make what waits for a removed service dead letters",
 		Long:              "Make what waits for a service that is no longer configured dead letters,\nwith the reason removed. They can still be replayed if the service returns.",
-		Args:              takes,
 		ValidArgsFunction: a.completeOrphan,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := a.client().Change(cmd.Context(), args[0], web.Drop, "")
@@ -90,7 +89,6 @@ func (a *app) replayCommand() *cobra.Command {
 		Short: "Send a service again what was delivered to it, and its dead letters",
 		Long: "Send a service again what was delivered to it or died, as far back as queue.keep\nand queue.dead_keep reach: to that service only, under its rate and breaker, each\nunder the Webhook-Id it had. Age and attempts start anew. What still waits is left\nalone.\n\n" +
 			"It can be stopped at any moment and run again within an hour: what was put back\nis left out then.",
-		Args:              takes,
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.service = args[0]

@@ -23,7 +23,6 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show the running relay: its services, what waits, what is wrong",
 		Long: "Show the running relay: its services, what waits, what is wrong.\n\nA service is" + stateList(deliver.ServiceStates()) +
 			"\n\nIts breaker is" + stateList(deliver.BreakerStates()),
-		Args: takes,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if hub {
 				return a.hubStatus(cmd.Context(), asJSON)

@@ -18,7 +18,6 @@ func (a *app) tagsCommand() *cobra.Command {
 		Use:   "tags",
 		Short: "List the tags that templates may use, with types and examples",
 		Long:  "List the tags with a meaning of their own. Any other member of an event is a\ntag too; members of nested objects are reached as #a.b#.",
-		Args:  takes,
 		RunE: func(*cobra.Command, []string) error {
 			if f.events {
 				a.events(f.markdown)

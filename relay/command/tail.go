@@ -13,7 +13,6 @@ func (a *app) tailCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "tail [SERVICE]",
 		Short:             "Follow attempts as they are made",
-		Args:              takes,
 		ValidArgsFunction: a.completeService,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.tail(cmd.Context(), args)
