@@ -18,14 +18,14 @@ type Death struct {
 
 // Letter is a delivery that was given up.
 type Letter struct {
-	Seq uint64 // its place in DEAD
+	Seq uint64 `json:"seq"` // its place in DEAD
 	Record
-	Reason   string
-	Attempts int
-	Status   int
-	Error    string
-	Buried   time.Time
-	Accepted time.Time
+	Reason   string    `json:"reason"`
+	Attempts int       `json:"attempts"`
+	Status   int       `json:"status,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	Accepted time.Time `json:"accepted"`
+	Buried   time.Time `json:"buried"`
 }
 
 // Filter selects dead letters. Zero fields match all.

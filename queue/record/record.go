@@ -11,14 +11,14 @@ import (
 
 // Record is one delivery owed: one event for one service.
 type Record struct {
-	Service string // [A-Za-z0-9_-]
-	Event   string // the event's name, [a-z0-9_]
-	ID      string // the event's id, which never changes
-	Call    string // the call the event belongs to; may be empty
-	Segment string
-	Scope   string // for example "queue support"
-	Claim   string // the id that the producer gave, =, and a hash of what it stands for; empty: the record is known by its ID alone
-	Body    []byte
+	Service string `json:"service"`        // [A-Za-z0-9_-]
+	Event   string `json:"event"`          // the event's name, [a-z0-9_]
+	ID      string `json:"id"`             // the event's id, which never changes
+	Call    string `json:"call,omitempty"` // the call the event belongs to; may be empty
+	Segment string `json:"segment,omitempty"`
+	Scope   string `json:"scope,omitempty"` // for example "queue support"
+	Claim   string `json:"-"`               // the id that the producer gave, =, and a hash of what it stands for; empty: the record is known by its ID alone
+	Body    []byte `json:"-"`
 }
 
 // Headers of the stored records.

@@ -270,14 +270,8 @@ func (b deadLetters) Drop(ctx context.Context, f web.Filter) (int, error) {
 	return b.queue.DropLetters(ctx, queue.Filter(f))
 }
 
-// Letter is a dead letter of the queue in web's words.
-func Letter(l queue.Letter) web.Letter {
-	return web.Letter{
-		Seq: l.Seq, Service: l.Service, Event: l.Event, ID: l.ID, Call: l.Call, Segment: l.Segment, Scope: l.Scope,
-		Reason: l.Reason, Attempts: l.Attempts, Status: l.Status, Error: l.Error,
-		Accepted: l.Accepted, Buried: l.Buried, Body: l.Body,
-	}
-}
+// Letter is a dead letter of the queue with its event.
+func Letter(l queue.Letter) web.Letter { return web.Letter{Letter: l, Body: l.Body} }
 
 // test makes one attempt at a service outside the queue.
 func (p operator) test(ctx context.Context, service string, event []byte) (web.Transcript, error) {

@@ -64,7 +64,6 @@ func TestWhatIsShownIsFilled(t *testing.T) {
 		elsewhere []string // filled by somebody else
 	}{
 		{source(fill[callsource.Status](t)), nil},
-		{Letter(fill[queue.Letter](t)), []string{"Try", "Tries", "Exchanges"}},
 		{queueView(fill[queue.Stats](t), []queue.Loss{fill[queue.Loss](t)}, errors.New("x")), nil},
 	} {
 		v := reflect.ValueOf(shown.view)

@@ -68,28 +68,13 @@ func (r *Recordings) Serve(ctx context.Context) error {
 		MaxHeaderBytes: limit.HeadBytes, ConnContext: limit.WithConn, ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	return serveUntil(ctx, srv, ln)
+	if err := limit.Serve(ctx, srv, ln, ShutdownGrace); err != nil {
+		return fmt.Errorf("recordings: %w", err)
+	}
+	return nil
 }
 
 // whole reports whether the server can begin: with TLS at the first byte.
 func (r *Recordings) whole(head []byte) bool {
 	return r.tls != nil && len(head) > 0 || limit.WholeHead(head)
-}
-
-// serveUntil runs srv until ctx ends; then what is under way has some time.
-func serveUntil(ctx context.Context, srv *http.Server, ln net.Listener) error {
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("recordings: %w", err)
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), ShutdownGrace)
-	defer cancel()
-	if srv.Shutdown(grace) != nil {
-		_ = srv.Close() // the rest is cut off; clients ask for the missing range
-	}
-	<-failed
-	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"callrelay/queue"
 	"callrelay/relay/unixsock"
 )
 
@@ -101,6 +102,11 @@ func (c *Client) Letter(ctx context.Context, f Filter) (found []Letter, err erro
 func (c *Client) Move(ctx context.Context, change string, f Filter, report func(count int)) (Moved, error) {
 	p, err := c.move(ctx, "/v1/dead/"+change+"?"+f.Query().Encode(), report)
 	return Moved{p.Count, p.Orphaned}, err
+}
+
+// Doctor has the relay look through its queue.
+func (c *Client) Doctor(ctx context.Context) ([]queue.Finding, error) {
+	return ask[[]queue.Finding](ctx, c, http.MethodGet, "/v1/doctor", nil)
 }
 
 func (c *Client) move(ctx context.Context, path string, report func(int)) (progress, error) {

@@ -13,15 +13,12 @@ import (
 // letters streams dead letters, one JSON object a line, without their bodies
 // unless asked for.
 func (s *Socket) letters(w http.ResponseWriter, r *http.Request, f Filter) {
-	if err := s.relay.Status().Known(f.Service); err != nil {
-		writeError(w, err)
-		return
-	}
 	lines := newLines(w)
 	bodies, stories := r.URL.Query().Has("body"), r.URL.Query().Has("story")
+	found := 0
 	var failed error
 	err := s.relay.Letters.Letters(r.Context(), f, func(l Letter) bool {
-		if !bodies {
+		if found++; !bodies {
 			l.Body = nil
 		}
 		if stories {
@@ -29,7 +26,7 @@ func (s *Socket) letters(w http.ResponseWriter, r *http.Request, f Filter) {
 		}
 		return lines.write(l) && failed == nil
 	})
-	lines.end(cmp.Or(err, failed))
+	lines.end(cmp.Or(s.relay.unknown(f, found, err), failed))
 }
 
 // move answers with progress lines; the last one says that it is done. When the
@@ -64,14 +61,11 @@ func (m Moved) Warning() string {
 
 // move replays or drops letters. Of those put back it looks which wait for nobody.
 func (r *Relay) move(ctx context.Context, change string, f Filter, each func()) (Moved, error) {
-	if err := r.Status().Known(f.Service); err != nil {
-		return Moved{}, err
-	}
 	switch change {
 	case Replay:
 	case DropLetters:
 		n, err := r.Letters.Drop(ctx, f)
-		return Moved{Count: n}, err
+		return Moved{Count: n}, r.unknown(f, n, err)
 	default:
 		return Moved{}, fmt.Errorf("%w: %q is nothing to do to dead letters", ErrRefused, change)
 	}
@@ -85,5 +79,14 @@ func (r *Relay) move(ctx context.Context, change string, f Filter, each func()) 
 			delete(services, s.Name)
 		}
 	}
-	return Moved{n, slices.Sorted(maps.Keys(services))}, err
+	return Moved{n, slices.Sorted(maps.Keys(services))}, r.unknown(f, n, err)
+}
+
+// unknown is err, or that there is no such service as none of its letters was
+// found: what the status counts lags behind what there is.
+func (r *Relay) unknown(f Filter, found int, err error) error {
+	if err == nil && found == 0 {
+		err = r.Status().Known(f.Service)
+	}
+	return err
 }

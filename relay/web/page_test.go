@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"callrelay/queue"
 )
 
 const testToken = "open sesame"
@@ -144,9 +146,12 @@ func TestPageShowsSourcesAndTroubles(t *testing.T) {
 
 func TestPageGroupsDeadLetters(t *testing.T) {
 	st := Status{Services: []Service{{Name: "crm", Dead: map[string]int{"rejected": 2, "expired": 7}}}, Gone: map[string]map[string]int{"old": {"removed": 1}}}
-	letters := []Letter{{Service: "crm", Reason: "rejected", Error: "no agent"}, {Service: "crm", Reason: "rejected", Error: "no agent"}}
+	letter := func(reason, text string) Letter {
+		return Letter{Letter: queue.Letter{Record: queue.Record{Service: "crm"}, Reason: reason, Error: text}}
+	}
+	letters := []Letter{letter("rejected", "no agent"), letter("rejected", "no agent")}
 	for i := range 8 {
-		letters = append(letters, Letter{Service: "crm", Reason: "expired", Error: fmt.Sprint("e", max(0, i-2))})
+		letters = append(letters, letter("expired", fmt.Sprint("e", max(0, i-2))))
 	}
 	var got []string
 	for _, g := range groupLetters(st, Filter{}, letters) {

@@ -73,6 +73,7 @@ func (s *Server) Run(ctx context.Context) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    limit.HeadBytes,
 		ConnContext:       limit.WithConn,
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // which ends the streams
 		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 	}
 	var sampling sync.WaitGroup
@@ -80,7 +81,7 @@ func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sampling.Go(func() { s.history.run(ctx) })
-	return serve(ctx, server, s.listener)
+	return limit.Serve(ctx, server, s.listener, drainTimeout)
 }
 
 // Close unbinds the listener. It does nothing after Run.

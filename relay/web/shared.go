@@ -12,6 +12,7 @@ const (
 	maxVisitors      = 64                     // streams of live pages at a time, with the token and without
 	maxScrapes       = 2                      // metrics being written at a time
 	answerTimeout    = 10 * time.Second       // for a client to take some of an answer
+	drainTimeout     = 2 * time.Second        // for requests that run when the server stops
 )
 
 // shared is what every visitor without the token sees, rendered once for all of

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,13 +47,21 @@ func (s *Socket) Run(ctx context.Context) error {
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		ConnContext:       limit.WithConn,
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // which ends the streams
 		MaxHeaderBytes:    limit.HeadBytes,
 	}
-	return serve(ctx, server, s.listener)
+	return limit.Serve(ctx, server, s.listener, drainTimeout)
 }
 
 // Close unbinds the socket. It does nothing after Run.
 func (s *Socket) Close() error { return unbind(s.listener) }
+
+func unbind(l net.Listener) error {
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 func (s *Socket) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -79,6 +88,10 @@ func (s *Socket) reload(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Socket) plan(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.relay.Plan()) }
+
+func (s *Socket) doctor(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, s.relay.Doctor(r.Context()))
+}
 
 func (s *Socket) change(w http.ResponseWriter, r *http.Request) {
 	n, err := s.relay.Change(r.Context(), r.PathValue("service"), r.PathValue("change"), r.FormValue("why"))

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"callrelay/queue"
 )
 
 // fakeServices, fakeLetters and fakeAttempts stand for the rest of the relay.
@@ -86,11 +88,11 @@ func (f *fakeAttempts) Follow(_ context.Context, _ string, visit func(Attempt)) 
 func fakeRelay() (Relay, *fakeServices, *fakeLetters) {
 	services, letters := &fakeServices{}, &fakeLetters{}
 	for seq := range uint64(3) {
-		letters.letters = append(letters.letters, Letter{
-			Seq: seq + 1, Service: "crm", Event: "agent_termination", ID: fmt.Sprintf("call/%d", seq+1),
+		letters.letters = append(letters.letters, Letter{Body: json.RawMessage(`{"event":"agent_termination"}`), Letter: queue.Letter{
+			Seq: seq + 1, Record: queue.Record{Service: "crm", Event: "agent_termination", ID: fmt.Sprintf("call/%d", seq+1)},
 			Reason: "rejected", Status: 422, Error: "no <such> field", Attempts: 1,
-			Buried: time.Date(2020, 4, 22, 0, int(seq), 0, 0, time.UTC), Body: json.RawMessage(`{"event":"agent_termination"}`),
-		})
+			Buried: time.Date(2020, 4, 22, 0, int(seq), 0, 0, time.UTC),
+		}})
 	}
 	attempts := &fakeAttempts{attempts: []Attempt{
 		{Service: "crm", Outcome: "retry", Number: 1, Status: 503, Class: "5xx", Error: "try later"},

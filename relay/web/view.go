@@ -146,20 +146,8 @@ type Difference struct {
 
 // Letter is a dead letter.
 type Letter struct {
-	Seq      uint64          `json:"seq"`
-	Service  string          `json:"service"`
-	Event    string          `json:"event"`
-	ID       string          `json:"id"`
-	Call     string          `json:"call,omitempty"`
-	Segment  string          `json:"segment,omitempty"`
-	Scope    string          `json:"scope,omitempty"`
-	Reason   string          `json:"reason"`
-	Attempts int             `json:"attempts"`
-	Status   int             `json:"status,omitempty"`
-	Error    string          `json:"error,omitempty"`
-	Accepted time.Time       `json:"accepted"`
-	Buried   time.Time       `json:"buried"`
-	Body     json.RawMessage `json:"body,omitempty"`
+	queue.Letter
+	Body json.RawMessage `json:"body,omitempty"`
 
 	// What is kept of how it came to that, oldest first; only where it is asked for.
 	Try       string       `json:"try,omitempty"` // what helps
