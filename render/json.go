@@ -165,9 +165,7 @@ func (b *jsonBody) merge(dst []byte, start int, cut bool, r *run) ([]byte, error
 			dst = append(dst, ',')
 		}
 		empty = false
-		dst = append(dst, '"')
-		dst = appendString(dst, m.name)
-		dst = append(dst, '"', ':')
+		dst = append(appendQuoted(dst, m.name), ':')
 		dst = append(dst, m.raw...)
 	}
 	return append(dst, b.tail...), nil

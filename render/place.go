@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // place is where in a template a tag stands; it decides how the value is escaped.
@@ -28,7 +30,7 @@ func (p place) append(dst []byte, s string) ([]byte, error) {
 	case inString:
 		return appendString(dst, s), nil
 	case inQuotes:
-		return append(appendString(append(dst, '"'), s), '"'), nil
+		return appendQuoted(dst, s), nil
 	case inForm:
 		return appendPercent(dst, s, true), nil
 	case inPercent:
@@ -48,51 +50,25 @@ func (p place) append(dst []byte, s string) ([]byte, error) {
 
 const hexDigits = "0123456789ABCDEF"
 
-// appendString escapes s for the inside of a JSON string (RFC 8259). U+2028 and
-// U+2029 are escaped too: JSON carries them, but JavaScript once did not.
+// appendString escapes s for the inside of a JSON string (RFC 8259).
 func appendString(dst []byte, s string) []byte {
-	done := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		r, size := rune(c), 1
-		if c >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(s[i:])
-			if r != '\u2028' && r != '\u2029' && (r != utf8.RuneError || size > 1) {
-				i += size
-				continue
-			}
-		}
-		dst = append(dst, s[done:i]...)
-		dst = appendRune(dst, r)
-		i += size
-		done = i
-	}
-	return append(dst, s[done:]...)
+	at := len(dst)
+	dst = appendQuoted(dst, s)
+	return append(dst[:at], dst[at+1:len(dst)-1]...)
 }
 
-// appendRune writes the escape of one character of a JSON string.
-func appendRune(dst []byte, r rune) []byte {
-	switch r {
-	case '"', '\\':
-		return append(dst, '\\', byte(r))
-	case '\b':
-		return append(dst, `\b`...)
-	case '\f':
-		return append(dst, `\f`...)
-	case '\n':
-		return append(dst, `\n`...)
-	case '\r':
-		return append(dst, `\r`...)
-	case '\t':
-		return append(dst, `\t`...)
-	default:
-		return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+// appendQuoted writes s as a JSON string. U+2028 and U+2029 are escaped too: JSON
+// carries them, but JavaScript once did not.
+func appendQuoted(dst []byte, s string) []byte {
+	at := len(dst)
+	dst, _ = jsontext.AppendQuote(dst, s) // an error means invalid UTF-8, which is replaced
+	if strings.ContainsAny(s, "\u2028\u2029") {
+		dst = append(dst[:at], lineEnds.Replace(string(dst[at:]))...)
 	}
+	return dst
 }
+
+var lineEnds = strings.NewReplacer("\u2028", `\u2028`, "\u2029", `\u2029`)
 
 // appendPercent percent-encodes all of s but the unreserved characters of RFC 3986.
 func appendPercent(dst []byte, s string, plus bool) []byte {

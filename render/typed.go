@@ -80,8 +80,7 @@ func asJSON(v Value) (Value, error) {
 	case v.text() == "":
 		return Value{JSON, "null"}, nil
 	case v.Kind == String:
-		quoted := append([]byte{'"'}, appendString(nil, v.Text)...)
-		return Value{JSON, string(append(quoted, '"'))}, nil
+		return Value{JSON, string(appendQuoted(nil, v.Text))}, nil
 	case !jsontext.Value(v.Text).IsValid():
 		return Value{}, fmt.Errorf("%s is not JSON", quote(v.Text))
 	default:
