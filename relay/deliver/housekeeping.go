@@ -122,7 +122,7 @@ func (c *stateChanges) look(list []Status, n notices) {
 func (n notices) state(s Status) {
 	event := map[string]any{
 		"event": call.ServiceState, "service": s.Name, "state": s.State,
-		"waiting": s.Waiting + s.InFlight + s.Retrying,
+		"waiting": s.Owed(),
 	}
 	if s.Why != "" {
 		event["reason"] = s.Why

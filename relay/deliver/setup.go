@@ -15,21 +15,18 @@ import (
 // setup is a service made ready to be called. It is never changed: a reload
 // makes another, and attempts under way finish with the one they began with.
 type setup struct {
-	service    *route.Service
-	sender     exchange.Sender
-	inherited  bool // the sender is that of the setup before
-	judge      judgement
-	signer     exchange.Signer
-	header     [2]string // name and value of the credentials, if any
-	mask       *mask
-	recordings Recordings
-	late       time.Duration // how long a missing recording is watched for
-	userAgent  string
-	stamp      string           // of the TLS files the sender was made with
-	jwt        *exchange.Signed // nil: no token is signed
-	keep       exchange.Keeper
-	unsigned   error     // why attempts cannot be signed, and so are not made
-	debugEnd   time.Time // when debug ends by itself; zero: it does not
+	service   *route.Service
+	sender    exchange.Sender
+	inherited bool // the sender is that of the setup before
+	judge     judgement
+	signer    exchange.Signer
+	header    [2]string // name and value of the credentials, if any
+	mask      *mask
+	environment
+	stamp    string           // of the TLS files the sender was made with
+	jwt      *exchange.Signed // nil: no token is signed
+	unsigned error            // why attempts cannot be signed, and so are not made
+	debugEnd time.Time        // when debug ends by itself; zero: it does not
 
 	last atomic.Pointer[address] // the one parsed last: mostly all are the same
 }
@@ -37,7 +34,7 @@ type setup struct {
 // environment is what setups have in common.
 type environment struct {
 	recordings Recordings
-	late       time.Duration
+	late       time.Duration // how long a missing recording is watched for
 	userAgent  string
 	own        []string
 	keep       exchange.Keeper
@@ -48,14 +45,11 @@ type environment struct {
 // missing certificate, makes every attempt fail with a text that names it.
 func newSetup(s *route.Service, env environment, old *setup) *setup {
 	n := &setup{
-		service:    s,
-		judge:      newJudgement(&s.Service),
-		mask:       newMask(&s.Service),
-		recordings: env.recordings,
-		late:       env.late,
-		userAgent:  env.userAgent,
-		keep:       env.keep,
-		stamp:      exchange.FilesStamp(s.TLS),
+		service:     s,
+		judge:       newJudgement(&s.Service),
+		mask:        newMask(&s.Service),
+		environment: env,
+		stamp:       exchange.FilesStamp(s.TLS),
 	}
 	n.header[0], n.header[1] = exchange.Credentials(&s.Service)
 	n.header[0] = textproto.CanonicalMIMEHeaderKey(n.header[0])

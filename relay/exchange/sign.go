@@ -57,25 +57,19 @@ func (s Signer) Sign(id string, at time.Time, a *Attempt) (string, error) {
 // it is: bytes outside [A-Za-z0-9_/-] become =XX. So different ids never become
 // the same one.
 func WebhookID(id string) string {
-	plain := 0
-	for plain < len(id) && idByte(id[plain]) {
-		plain++
-	}
-	if plain == len(id) {
+	if !strings.ContainsFunc(id, func(r rune) bool { return r > 0x7f || !idByte(byte(r)) }) {
 		return id
 	}
-	escaped := append(make([]byte, 0, len(id)+16), id[:plain]...)
-	for _, c := range []byte(id[plain:]) {
+	var escaped strings.Builder
+	for _, c := range []byte(id) {
 		if idByte(c) {
-			escaped = append(escaped, c)
+			escaped.WriteByte(c)
 		} else {
-			escaped = append(escaped, '=', upperHex[c>>4], upperHex[c&15])
+			fmt.Fprintf(&escaped, "=%02X", c)
 		}
 	}
-	return string(escaped)
+	return escaped.String()
 }
-
-const upperHex = "0123456789ABCDEF"
 
 func idByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||

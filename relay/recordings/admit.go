@@ -8,6 +8,8 @@ import (
 	"path"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"callrelay/relay/limit"
 	"callrelay/relay/recordings/link"
 )
@@ -65,7 +67,7 @@ func (r *responder) admit(ctx context.Context, s *settings, req request) (grant,
 		}
 		return grant{name: l.Path, slice: l.Slice, access: AccessSigned}, nil
 	}
-	if ids := l.PathIDs(s.keys); ids != nil && s.anonymous {
+	if ids := l.PathIDs(s.keys); ids != nil && (s.Anonymous || s.Access == AccessAnonymous) {
 		if name, ok := r.tokens.find(path.Dir(l.Path), ids); ok {
 			return grant{name: name, slice: l.Slice, access: AccessAnonymous}, nil
 		}
@@ -93,4 +95,29 @@ func (u *users) admit(ctx context.Context, guesses *limit.Guesses, req request) 
 		return &refusal{http.StatusUnauthorized, errPassword, true}
 	}
 	return nil
+}
+
+// Bounds of one client, by its address. Loopback ones, which are a proxy or the
+// operator, are bounded in refused requests only.
+const (
+	ClientRate   = 500  // requests a second
+	ClientBurst  = 1000 //
+	RefusedRate  = 20   // refused requests a second
+	RefusedBurst = 300  //
+	knownClients = 8 << 10
+)
+
+// refusedEvery is what a client is refused without being slowed.
+const refusedEvery = time.Second / RefusedRate
+
+// clients bounds how much each client may ask. Safe for concurrent use.
+type clients struct {
+	known *cache[netip.Addr, *rate.Limiter]
+}
+
+func newClients() *clients { return &clients{newCache[netip.Addr, *rate.Limiter](knownClients)} }
+
+// ask counts a request and reports whether it may be answered.
+func (c *clients) ask(addr netip.Addr) bool {
+	return addr.IsLoopback() || c.known.fetch(addr, func() *rate.Limiter { return rate.NewLimiter(ClientRate, ClientBurst) }).Allow()
 }

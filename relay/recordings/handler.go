@@ -44,7 +44,7 @@ func (r *responder) Handler() http.Handler { return http.HandlerFunc(r.serve) }
 func (r *responder) serve(rw http.ResponseWriter, req *http.Request) {
 	began := time.Now()
 	w := &response{ResponseWriter: rw, status: http.StatusOK}
-	client := limit.Client(req, r.settings.Load().proxies)
+	client := limit.Client(req, r.settings.Load().TrustedProxies)
 	g, err := r.answer(w, req, client)
 	if err != nil {
 		refuse(w, err, r.guessed(req.Context(), client, err))

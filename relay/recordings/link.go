@@ -27,7 +27,7 @@ func (r *Recordings) Link(path, access string, now time.Time, start, end float64
 	if !ok {
 		return ""
 	}
-	if !slice.Whole() && (!s.served || !r.files.cuttable(name)) {
+	if !slice.Whole() && (s.Listen == "" || !r.files.cuttable(name)) {
 		warn(r.log, "recording cannot be sliced", name)
 		return ""
 	}
@@ -36,7 +36,7 @@ func (r *Recordings) Link(path, access string, now time.Time, start, end float64
 
 func (r *Recordings) link(s *settings, name, access string, now time.Time, slice link.Slice) string {
 	if access == "" {
-		access = s.access
+		access = s.Access
 	}
 	switch {
 	case access == AccessBasic:
@@ -47,7 +47,7 @@ func (r *Recordings) link(s *settings, name, access string, now time.Time, slice
 		r.tokens.add(name)
 		return link.Anonymous(s.base, name, s.keys[0], slice)
 	}
-	return link.Signed(s.base, name, s.keys[0], now.Add(s.expires), slice)
+	return link.Signed(s.base, name, s.keys[0], now.Add(s.Expires), slice)
 }
 
 // sliceOf turns two moments, where a negative one is not given, into a slice.

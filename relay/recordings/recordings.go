@@ -78,7 +78,7 @@ func Open(c *config.Recordings, o Options) (*Recordings, error) {
 		listen:    c.Listen, tls: c.TLS, descriptors: o.Descriptors,
 	}
 	r.settings.Store(s)
-	r.files = newFileCache(t, func() *config.Raw { return r.settings.Load().raw })
+	r.files = newFileCache(t, func() *config.Raw { return r.settings.Load().Raw })
 	r.metrics = newMetrics(o.Metrics)
 	r.watcher = newWatcher(t.dir, r.files.look, o.Log)
 	r.pending = newPendingLate(r.watcher, o, func(outcome string) { r.metrics.outcomes.WithLabelValues(outcome).Inc() })
@@ -120,7 +120,7 @@ func (r *Recordings) Prepare(c *config.Recordings) (commit func(), err error) {
 // agent recordings are linked.
 func (r *Recordings) Settings() (wait time.Duration, agentPerspective bool) {
 	s := r.settings.Load()
-	return s.wait, s.agentPerspective
+	return s.Wait, s.AgentPerspective
 }
 
 // Look says how the recording at path stands. Path is below the folder, or

@@ -3,10 +3,8 @@ package recordings
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
-	"time"
 
 	"callrelay/config"
 	"callrelay/relay/recordings/link"
@@ -15,20 +13,11 @@ import (
 // settings are the part of the configuration that a reload replaces, ready
 // for use. They are never changed.
 type settings struct {
-	base    string // what links start with, without a slash at the end
-	prefix  string // its path
-	access  string
-	expires time.Duration
-	keys    []link.Key
-	users   *users
-	raw     *config.Raw
-	served  bool // by the relay itself
-
-	wait             time.Duration
-	agentPerspective bool
-
-	anonymous bool           // a link may open by its name
-	proxies   []netip.Prefix // whose word counts for where a request came from
+	*config.Recordings
+	base   string // what links start with, without a slash at the end
+	prefix string // its path
+	keys   []link.Key
+	users  *users
 }
 
 // newSettings compiles c. Keys and users without a secret, which belong to a
@@ -39,11 +28,7 @@ func newSettings(c *config.Recordings) (*settings, error) {
 	if err != nil {
 		return nil, errors.New("url: not a URL")
 	}
-	s := &settings{
-		base: base, prefix: u.EscapedPath(), access: c.Access, expires: c.Expires,
-		raw: c.Raw, served: c.Listen != "", wait: c.Wait, agentPerspective: c.AgentPerspective,
-		anonymous: c.Anonymous || c.Access == AccessAnonymous, proxies: c.TrustedProxies,
-	}
+	s := &settings{Recordings: c, base: base, prefix: u.EscapedPath()}
 	for _, k := range c.Keys {
 		if secret := k.Secret.Value(); secret != "" {
 			s.keys = append(s.keys, link.Key{ID: k.ID, Secret: []byte(secret)})

@@ -57,7 +57,7 @@ func TestSliceIsThePartOfTheOriginal(t *testing.T) {
 // checkSlice fetches a slice whole and in ranges.
 func checkSlice(t *testing.T, r *Recordings, addr, name string, original []byte, s link.Slice) {
 	t.Helper()
-	raw := r.settings.Load().raw
+	raw := r.settings.Load().Raw
 	whole, err := waveOf(name, bytes.NewReader(original), int64(len(original)), raw)
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ var (
 // refused, for the other server would send the whole.
 func (r *responder) VerifyHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		client := limit.Client(req, r.settings.Load().proxies)
+		client := limit.Client(req, r.settings.Load().TrustedProxies)
 		name, err := r.verify(req, client)
 		if err != nil {
 			r.guessed(req.Context(), client, err) // the client gets the reason in any case
