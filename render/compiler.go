@@ -5,23 +5,18 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // compiler turns the templates of a [Spec] into sequences and collects what is
 // wrong with them.
 type compiler struct {
-	zone, timesIn *time.Location
-	times         []string // the tags that hold times
-	secrets       map[string]string
-	problems      []Problem
-	warnings      []Problem
-	files         []string // the tags that stand for files
-	encoded       []string // those that stand for files in base64
-	carries       string   // the template that a file stands in; empty: none
-	inBody        bool     // what is compiled goes into the body
-	signs         bool     // a tag stands for the body
-	tags          []Tag
+	Spec
+	problems []Problem
+	warnings []Problem
+	carries  string // the template that a file stands in; empty: none
+	inBody   bool   // what is compiled goes into the body
+	signs    bool   // a tag stands for the body
+	tags     []Tag
 }
 
 // problem reports a mistake in a template as a whole.
@@ -100,7 +95,7 @@ func (s source) tag(t token, start int, at site) *tag {
 	default:
 		s.signs = true
 	}
-	filters := newChain(instant{layout: ANSI, zone: s.zone, timesIn: s.timesIn}, s.secrets)
+	filters := newChain(instant{layout: ANSI, zone: s.Zone, timesIn: s.TimesIn}, s.Secrets)
 	for _, f := range t.filters {
 		if at.unescape != nil {
 			f.arg = at.unescape(f.arg)
@@ -116,12 +111,12 @@ func (s source) tag(t token, start int, at site) *tag {
 		name:     t.name,
 		source:   t.text,
 		key:      s.key,
-		steps:    filters.transforms(slices.Contains(s.times, t.name)),
+		steps:    filters.transforms(slices.Contains(s.Times, t.name)),
 		typed:    filters.last != nil,
 		fallback: filters.defaults,
 		omits:    filters.omits,
 		signs:    signs,
-		encoded:  slices.Contains(s.encoded, t.name),
+		encoded:  slices.Contains(s.Encoded, t.name),
 	}
 }
 

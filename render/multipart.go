@@ -47,7 +47,7 @@ func compileMultipart(c *compiler, s Spec) body {
 func compileFile(c *compiler, s Spec) body {
 	t := fileTag(c, "file", s.Text)
 	if t == nil {
-		c.problem("file", "%q is no file (%s)", s.Text, "#"+strings.Join(c.files, "#, #")+"#")
+		c.problem("file", "%q is no file (%s)", s.Text, "#"+strings.Join(c.Files, "#, #")+"#")
 		return nil
 	}
 	return &fileBody{t}
@@ -57,7 +57,7 @@ func compileFile(c *compiler, s Spec) body {
 // is another.
 func fileTag(c *compiler, key, text string) *tag {
 	name := strings.TrimSuffix(strings.TrimPrefix(text, "#"), "#")
-	if text != "#"+name+"#" || !slices.Contains(c.files, name) {
+	if text != "#"+name+"#" || !slices.Contains(c.Files, name) {
 		return nil
 	}
 	c.carries = key
@@ -69,9 +69,9 @@ func fileTag(c *compiler, key, text string) *tag {
 // in the text of a body, as it is.
 func (s source) carried(t token, start int, at site) {
 	switch {
-	case slices.Contains(s.files, t.name):
+	case slices.Contains(s.Files, t.name):
 		s.problemAt(start+t.offset, "%s stands for a file: alone in a part of multipart, or as file", t.text)
-	case !slices.Contains(s.encoded, t.name):
+	case !slices.Contains(s.Encoded, t.name):
 	case !s.inBody || at.place == inForm || strings.HasPrefix(s.key, "multipart."):
 		s.problemAt(start+t.offset, "%s stands in a body of JSON, XML or text only", t.text)
 	default:

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -57,7 +58,8 @@ type Request struct {
 // Compile checks s and makes a Template of it. With problems, which come in the
 // order of the fields of s, the Template is nil.
 func Compile(s Spec) (*Template, []Problem) {
-	c := &compiler{files: s.Files, encoded: s.Encoded, secrets: s.Secrets, zone: orUTC(s.Zone), timesIn: orUTC(s.TimesIn), times: s.Times}
+	s.Zone, s.TimesIn = cmp.Or(s.Zone, time.UTC), cmp.Or(s.TimesIn, time.UTC)
+	c := &compiler{Spec: s}
 	t := &Template{method: s.Method, mappings: s.Mappings, reject: s.Reject}
 	t.url = c.address(s)
 	t.headers = c.headers(s.Headers)
@@ -174,13 +176,6 @@ func (t *Template) fields(r *run) ([]Field, error) {
 		fields = append(fields, Field{h.name, value})
 	}
 	return fields, nil
-}
-
-func orUTC(zone *time.Location) *time.Location {
-	if zone == nil {
-		return time.UTC
-	}
-	return zone
 }
 
 // Step is what one tag became.
