@@ -98,7 +98,7 @@ func (s *sender) sendAll(ctx context.Context, in io.Reader) error {
 			return errors.New("no events to send")
 		case errors.Is(err, io.EOF) && !array:
 			return s.flush(ctx)
-		case errors.Is(err, io.ErrUnexpectedEOF):
+		case array && errors.Is(err, io.ErrUnexpectedEOF):
 			return fmt.Errorf("read events: %w", err)
 		case err != nil:
 			return fmt.Errorf("read event %d: %w", s.sent+s.count+1, err)
