@@ -294,6 +294,7 @@ func TestFaults(t *testing.T) {
 		kills int // of the relay
 	}{
 		{"cuts in the middle of an event", options{rounds: size(1, 6), cut: size(130, 111)}, 0},
+		{"cuts of six copies at once", options{rounds: size(0, 6), together: 6, cut: 97, pause: 3 * time.Millisecond}, 0},
 		{"stalls and large events", options{rounds: size(0, 3), stall: time.Second, large: 1 << 20}, 0},
 		{"things happen after a cut", options{rounds: size(0, 6), cut: 150, unheard: 40}, 0},
 		{"restarts of the server", options{rounds: size(0, 6), cut: 170, restart: 2}, 0},
