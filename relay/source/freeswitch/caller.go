@@ -128,19 +128,16 @@ func (d callersLeg) direction() string {
 // talked is when the caller's leg was bridged last to one that is no plumbing:
 // behind a loopback there may be a mailbox.
 func (d callersLeg) talked() time.Time {
-	known := false
+	if d.stamp("", "bridged_time").IsZero() { // no profile says it
+		return micros(d.Variables["bridge_uepoch"])
+	}
 	for _, f := range d.Callflow {
 		peers := slices.Concat(f.Profile.Originatee.Profiles, f.Profile.Originator.Profiles)
 		last := text(d.variable("last_bridge_to"))
 		plumbing := slices.ContainsFunc(peers, func(p profile) bool { return loopback(string(p.Channel)) && (p.UUID == last || len(peers) == 1) })
-		t := micros(f.Times["bridged_time"])
-		if !t.IsZero() && !plumbing {
+		if t := micros(f.Times["bridged_time"]); !t.IsZero() && !plumbing {
 			return t
 		}
-		known = known || plumbing || !t.IsZero()
 	}
-	if known {
-		return time.Time{}
-	}
-	return micros(d.Variables["bridge_uepoch"])
+	return time.Time{}
 }

@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -56,11 +57,7 @@ func (c *census) age(at time.Time) {
 }
 
 func (c *census) forget() {
-	for n := range c.Recent {
-		if n <= c.Old {
-			delete(c.Recent, n)
-		}
-	}
+	maps.DeleteFunc(c.Recent, func(n int, _ time.Time) bool { return n <= c.Old })
 }
 
 // unheard returns how many channels nobody heard of, at most, by the answer to

@@ -217,6 +217,16 @@ func TestRestartInAGap(t *testing.T) {
 	}
 }
 
+// A recording that FreeSWITCH said it will make, and makes, is one.
+func TestAnnouncedRecording(t *testing.T) {
+	l, at := &leg{}, time.Unix(100, 0)
+	l.record("a.wav", at)
+	l.record("a.wav", at.Add(time.Second))
+	if len(l.Files) != 1 || !l.Files[0].Start.Equal(at.Add(time.Second)) {
+		t.Errorf("files %v, want one since it began", l.Files)
+	}
+}
+
 // before is the number of channels that were made before the first one.
 func before(texts []string) string {
 	for _, text := range texts {

@@ -2,6 +2,7 @@ package freeswitch
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"callrelay/relay/source"
@@ -48,7 +49,6 @@ type segment struct {
 	Held         time.Duration
 	Transferred  bool
 	PeerHung     time.Time
-	Lost         bool // it ended unheard
 }
 
 // call is what the caller's leg went through.
@@ -86,15 +86,7 @@ func (v *stay) within(at time.Time) bool { return !at.Before(v.Joined.Truncate(t
 func (l *leg) loopback() bool { return loopback(l.Channel) }
 
 // open reports whether the leg's segment goes on.
-func (l *leg) open() bool { return l.Segment != nil && l.Segment.End.IsZero() && !l.Segment.Lost }
-
-// peer is who is in the leg's segment.
-func (l *leg) peer() string {
-	if l.Segment == nil {
-		return ""
-	}
-	return l.Segment.Peer
-}
+func (l *leg) open() bool { return l.Segment != nil && l.Segment.End.IsZero() }
 
 // end ends the segment of the leg, if it goes on.
 func (l *leg) end(at time.Time) {
@@ -150,9 +142,11 @@ func (l *leg) recorded(s *segment, whole bool) (parts []source.Part) {
 	return parts
 }
 
-// record notes the start of a recording.
+// record notes the start of a recording, also of one that was only announced.
 func (l *leg) record(name string, at time.Time) {
-	if name != "" && len(l.Files) < 100 {
+	if i := slices.IndexFunc(l.Files, func(f *file) bool { return f.Name == name && f.Stop.IsZero() }); i >= 0 {
+		l.Files[i].Start = at
+	} else if name != "" && len(l.Files) < 100 {
 		l.Files = append(l.Files, &file{Name: name, Start: at})
 	}
 }

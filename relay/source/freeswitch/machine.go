@@ -224,16 +224,13 @@ func (m *machine) close(owner *leg, overdue bool) bool {
 	if c == nil {
 		return true
 	}
+	if !overdue && (c.Visit.open() || c.Segments > 0) {
+		return false
+	}
 	if v := c.Visit; v.open() {
-		if !overdue {
-			return false
-		}
 		m.leave(c, cmp.Or(v.Result, source.LeftHangup), c.End)
 	}
 	if c.Segments > 0 {
-		if !overdue {
-			return false
-		}
 		m.reportAll(c, source.ByCaller)
 	}
 	m.finish(c)

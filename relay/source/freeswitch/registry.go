@@ -2,6 +2,7 @@ package freeswitch
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"slices"
 	"time"
@@ -139,18 +140,8 @@ func (m *registry) bound() {
 	if len(m.legs) < maxLegs {
 		return
 	}
-	var oldest *leg
-	for _, l := range m.legs {
-		if oldest == nil || l.Created.Before(oldest.Created) {
-			oldest = l
-		}
-	}
-	for id, l := range m.legs {
-		if l.Call == oldest.Call {
-			delete(m.legs, id)
-		}
-	}
-	delete(m.legs, oldest.ID)
+	oldest := slices.MinFunc(slices.Collect(maps.Values(m.legs)), func(a, b *leg) int { return a.Created.Compare(b.Created) })
+	maps.DeleteFunc(m.legs, func(_ string, l *leg) bool { return l == oldest || l.Call == oldest.Call })
 	delete(m.calls, oldest.Call)
 	m.Miss("more than %d legs in progress", maxLegs)
 }

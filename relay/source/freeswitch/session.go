@@ -57,16 +57,14 @@ func (n *session) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	defer conn.Close() //nolint:errcheck // nothing more is said
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	n.conn, n.began, n.ping = conn, time.Now(), time.Now()
-	n.overdue = time.AfterFunc(askTimeout, func() { n.unanswered(ctx) })
 	if err := n.ask(); err != nil {
 		return err
 	}
+	n.overdue = time.AfterFunc(askTimeout, func() { n.unanswered(ctx) })
 	n.source.Connected()
 	return n.read()
 }
@@ -184,7 +182,7 @@ func (n *session) answered(text string) error {
 	switch {
 	case command == askChannels:
 		return n.listed(text)
-	case command == askCore:
+	case command == askCore && !strings.HasPrefix(text, "-ERR"):
 		n.survey.core = strings.TrimSpace(text)
 	case command == askStatus:
 		n.survey.status = text

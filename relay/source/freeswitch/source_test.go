@@ -216,6 +216,25 @@ func TestEndsWhileAsked(t *testing.T) {
 	}
 }
 
+// When too much is heard while FreeSWITCH is asked, its answers are waited for
+// no more.
+func TestMuchIsHeardWhileAsked(t *testing.T) {
+	s := NewSource(options(t, newFake(t), newTaker()), nil)
+	n := session{source: s, began: time.Now(), ping: time.Now(), asked: []string{askChannels, askAgents, askStatus}, survey: survey{machine: s.machine}}
+	for _, bytes := range []int{maxHeld / 2, maxHeld / 2} {
+		if n.settled {
+			t.Error("settled too early")
+		}
+		text := "Event-Name: CHANNEL_CREATE\nEvent-Date-Timestamp: 1795796550000000\nUnique-ID: u\n\n"
+		if err := n.take(esl.Message{Type: "text/event-plain", Bytes: bytes, Event: esl.Parse(text)}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !n.settled || len(s.machine.legs) != 1 || len(n.survey.events) > 0 {
+		t.Errorf("settled: %v; %d legs, %d events wait", n.settled, len(s.machine.legs), len(n.survey.events))
+	}
+}
+
 // A list of channels that is too long to be read takes no other answer's place.
 func TestLargeAnswer(t *testing.T) {
 	agents := string(unpacked(t, "esl/reconnect/callcenter-agents.txt.gz"))

@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,13 +13,12 @@ import (
 
 // dumped is what is kept of a channel that was asked for.
 var dumped = []string{
-	"Unique-ID", "Channel-Name", "Call-Direction", "Answer-State", "Channel-Call-State", "Other-Type", "Other-Leg-Unique-ID",
-	"Caller-Caller-ID-Number", "Caller-Destination-Number", "Caller-RDNIS", "Caller-Channel-Created-Time", "Caller-Channel-Bridged-Time", "Caller-Profile-Index",
+	"Unique-ID", "Channel-Name", "Call-Direction", "Other-Type", "Other-Leg-Unique-ID",
+	"Caller-Caller-ID-Number", "Caller-Destination-Number", "Caller-RDNIS", "Caller-Channel-Created-Time", "Caller-Channel-Bridged-Time",
 	"Event-Date-Timestamp", "variable_other_loopback_leg_uuid", "variable_originating_leg_uuid", "variable_user_name", "variable_presence_id", "variable_dialed_user",
 	"variable_relay_agent", "variable_relay_agent_username", "variable_effective_caller_id_name", "variable_relay_recording", "variable_bridge_uuid",
 	"variable_cc_side", "variable_cc_queue", "variable_cc_agent", "variable_cc_agent_type", "variable_cc_member_uuid", "variable_cc_member_session_uuid",
-	"variable_cc_queue_joined_epoch", "variable_cc_cause", "variable_cc_cancel_reason", "variable_cc_queue_answered_epoch", "variable_cc_queue_canceled_epoch", "variable_session_id", "Core-UUID",
-	"Caller-Channel-Hangup-Time", "Hangup-Cause", "variable_last_bridge_to", "variable_transfer_disposition",
+	"variable_cc_queue_joined_epoch", "variable_cc_cancel_reason", "variable_cc_queue_answered_epoch", "variable_cc_queue_canceled_epoch", "variable_session_id", "Core-UUID",
 }
 
 // What a channel says of whom it is bridged with, and since when.
@@ -35,7 +35,6 @@ const maxHeld = 32 << 20
 // what is heard what came after.
 type survey struct {
 	*machine
-	since  time.Time // all is heard since then, by FreeSWITCH's clock
 	listed bool
 	dumps  []esl.Event
 	core   string          // what FreeSWITCH calls itself since its start
@@ -60,17 +59,17 @@ func (v *survey) hear(m esl.Message) bool {
 // when it was asked, by this machine's clock: it stands in for FreeSWITCH's
 // when that has said nothing since. complete is whether all was answered.
 func (v *survey) reconcile(reason string, from, began time.Time, complete bool) []source.Event {
-	now := v.Last
+	now, core := v.Last, v.core
 	for _, ev := range v.dumps {
-		now = source.Later(now, ev.Stamp())
+		now, core = source.Later(now, ev.Stamp()), cmp.Or(core, ev.Get("Core-UUID"))
 	}
-	v.since = source.Later(now, began)
-	if len(v.events) > 0 {
-		v.since = v.events[0].Stamp()
+	to := source.Later(now, began)
+	for _, ev := range v.events[:min(len(v.events), 1)] {
+		to, core = ev.Stamp(), cmp.Or(core, ev.Get("Core-UUID"))
 	}
 	v.gap.Reason, v.gap.Checked = reason, v.listed && complete
 	v.census.age(v.Last)
-	v.gap.Restarted = v.census.start(v.coreUUID())
+	v.gap.Restarted = v.census.start(core)
 	v.late = map[string]int{}
 	for _, l := range v.legs {
 		l.stale, l.gap = l.Hung.IsZero(), true
@@ -89,25 +88,13 @@ func (v *survey) reconcile(reason string, from, began time.Time, complete bool) 
 		}
 	}
 	if reason != source.GapStart || v.gap.Ended+v.gap.Missing > 0 {
-		v.Gap(v.gap, from, v.since)
+		v.Gap(v.gap, from, to)
 	}
 	v.gap = source.Gap{}
 	v.Last = source.Later(v.Last, now)
 	v.settle(v.Last)
 	v.dumps, v.events = nil, nil
 	return append(raised, v.Raised()...)
-}
-
-// coreUUID is what FreeSWITCH calls itself since its start, by the answer to
-// [askCore], or as everything says that it says.
-func (v *survey) coreUUID() string {
-	if v.core != "" && !strings.HasPrefix(v.core, "-ERR") {
-		return v.core
-	}
-	for _, ev := range slices.Concat(v.events, v.dumps) {
-		return ev.Get("Core-UUID")
-	}
-	return ""
 }
 
 // replay takes what was heard.
@@ -144,7 +131,6 @@ func (v *survey) join() {
 			}
 		}
 	}
-	v.alone()
 	bridges := slices.Clone(v.dumps)
 	for _, ev := range v.events { // who hangs up says so, too
 		if ev.Name() == "CHANNEL_HANGUP" {
@@ -154,12 +140,6 @@ func (v *survey) join() {
 	slices.SortStableFunc(bridges, func(a, b esl.Event) int { return a.Time(bridged).Compare(b.Time(bridged)) })
 	for _, ev := range bridges {
 		v.resumed(ev, asked[ev.Get(peer)])
-	}
-	for _, ev := range v.dumps {
-		id, at := ev.Get("Unique-ID"), ev.Time("Caller-Channel-Hangup-Time")
-		if l := v.legs[id]; l != nil && !at.IsZero() && !v.told["CHANNEL_HANGUP"+id] {
-			v.hangup(l, ev, at)
-		}
 	}
 }
 
@@ -179,21 +159,6 @@ func (v *survey) resumed(ev, other esl.Event) {
 	}
 }
 
-// alone ends the segments of legs that stand and whose callers are gone.
-func (v *survey) alone() {
-	for _, l := range v.legs {
-		switch peer := v.legs[l.peer()]; {
-		case l.stale || !l.open():
-		case peer == nil || peer.stale:
-			v.report(l, "")
-			v.gap.Ended++
-		case !peer.Hung.IsZero():
-			l.end(peer.Hung)
-			v.owed[l.ID] = true
-		}
-	}
-}
-
 // found takes a channel that is alive. What happens to a caller in a queue may
 // be heard itself.
 func (v *survey) found(ev esl.Event) {
@@ -208,19 +173,11 @@ func (v *survey) found(ev esl.Event) {
 	if v.calls[l.Call] == nil && !l.Owner { // it was heard of before those that called it
 		v.link(l, ev)
 	}
-	v.ringLate(l)
+	if !l.Rang {
+		v.ring(l)
+	}
 	if c := v.calls[id]; c != nil && !v.told[ccEvent+"member-queue-start"+id] {
 		v.resolve(c, ev)
-	}
-}
-
-// ringLate says late that a phone rings. If it does no more nobody says why.
-func (v *survey) ringLate(l *leg) {
-	if l.Rang {
-		return
-	}
-	if v.ring(l); l.Rang && !l.Hung.IsZero() && l.Spoke.IsZero() {
-		v.gap.Unheard++
 	}
 }
 
@@ -233,8 +190,11 @@ func (v *survey) part() {
 		}
 		if s := l.Segment; s != nil {
 			v.gap.Ended++
-			if s.Lost = s.End.IsZero(); s.Lost && v.documented() {
-				v.forgo(l)
+			if s.End.IsZero() && v.documented() {
+				l.Segment = nil // its document tells the end
+				if c := v.calls[s.Call]; c != nil {
+					c.Segments--
+				}
 			} else {
 				v.report(l, "")
 			}
@@ -247,6 +207,7 @@ func (v *survey) part() {
 	for id, c := range v.calls {
 		if v.legs[id] == nil {
 			if c.Doubt = c.End.IsZero(); c.Doubt {
+				v.gap.Ended += c.Segments
 				v.reportAll(c, "")
 				waited := c.Visit != nil && !c.Talked.After(c.Visit.Joined)
 				if c.Visit != nil && !c.Visit.Answered {
@@ -264,31 +225,20 @@ func (v *survey) part() {
 	}
 }
 
-// forgo leaves the end of a segment to its document.
-func (v *survey) forgo(l *leg) {
-	if c := v.calls[l.Segment.Call]; c != nil {
-		c.Segments--
-	}
-	l.Segment = nil
-}
-
 // count compares the agents' counters with what was heard since they were read
 // last, and returns how many of their calls are missing.
 func (v *survey) count() (missing int) {
 	first := len(v.tally) == 0
 	lines := strings.Split(strings.TrimSpace(v.agents), "\n")
 	columns := strings.Split(lines[0], "|")
+	name, answered := slices.Index(columns, "name"), slices.Index(columns, "calls_answered")
 	for _, line := range lines[1:] {
 		cells := strings.Split(line, "|")
-		if len(cells) < len(columns) {
+		if len(cells) < len(columns) || name < 0 || answered < 0 {
 			continue
 		}
-		row := map[string]string{}
-		for i, column := range columns {
-			row[column] = cells[i]
-		}
-		agent := row["name"]
-		n, err := strconv.Atoi(row["calls_answered"])
+		agent := cells[name]
+		n, err := strconv.Atoi(cells[answered])
 		before, known := v.tally[agent]
 		known = known || !first // new since then
 		if err != nil || !known && len(v.tally) >= maxNames {

@@ -63,7 +63,7 @@ func (m *machine) talk(c *call, peer, l *leg, at time.Time) {
 	}
 	peer.Serves = l.ID
 	if s := l.Segment; s != nil {
-		if s.Call == c.ID && !s.Lost {
+		if s.Call == c.ID {
 			s.Peer, s.End = peer.ID, time.Time{}
 			return
 		}

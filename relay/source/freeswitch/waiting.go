@@ -93,9 +93,6 @@ func (m *machine) resolve(c *call, ev esl.Event) {
 		m.former(before == nil, ev, c.Visit.Joined)
 	}
 	m.conclude(c, ev)
-	if c.Visit.open() && c.Talked.After(c.Visit.Joined) { // told by the bridge, before it was known where he had waited
-		m.served(c, c.Talked)
-	}
 }
 
 // former counts the stay before the first one that was heard of.

@@ -208,22 +208,18 @@ func (c *Conn) Next() (Message, error) {
 // headers reads the lines before a body, up to the empty one.
 func (c *Conn) headers() (map[string]string, error) {
 	var all bytes.Buffer
-	for {
+	for all.Len() < maxHeader {
 		line, err := c.in.ReadSlice('\n')
 		if err != nil {
 			return nil, err
 		}
-		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
-			if all.Len() == 0 {
-				continue // between two messages
-			}
+		if text := bytes.TrimSpace(line); len(text) > 0 {
+			all.Write(line)
+		} else if all.Len() > 0 { // else it is between two messages
 			return fields(all.String()), nil
 		}
-		if all.Len()+len(line) > maxHeader {
-			return nil, errors.New("no event socket: headers without end")
-		}
-		all.Write(append(line, '\n'))
 	}
+	return nil, errors.New("no event socket: headers without end")
 }
 
 // fields reads the lines of an event, up to an empty one: its body.
