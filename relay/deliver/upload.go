@@ -97,7 +97,7 @@ func (t *tags) open(files []render.File) ([]exchange.Insert, error) {
 		if file == nil {
 			r := t.carried(f.Tag)
 			if r.Open == nil {
-				return list[:i], &exchange.FileError{Err: errors.New("cannot be sent")}
+				return list[:i], &exchange.FileError{Err: errors.New("no file to send")}
 			}
 			var err error
 			if file, err = r.Open(); err != nil {
