@@ -115,3 +115,24 @@ query   = { signature = "v1#x#" }
 		}
 	}
 }
+
+// TestNamesOfSecrets has a header and a parameter of each name that says that its
+// value is a secret, and some that say no such thing.
+func TestNamesOfSecrets(t *testing.T) {
+	for _, name := range []string{
+		"Authorization", "X-Authentication", "Cookie", "X-Token", "client_secret", "Password", "pwd",
+		"Api-Key", "apikey", "auth_key", "access-key", "Ocp-Apim-Subscription-Key", "X-Signature",
+	} {
+		if got := withoutNamed(`service[0].headers["`+name+`"]`, "hidden"); got != mask {
+			t.Errorf("the header %s shows %s", name, got)
+		}
+		if got := withoutNamed("service[0].url", "http://a/?x=1&"+name+"=hidden&y=2"); got != "http://a/?x=1&"+name+"="+mask+"&y=2" {
+			t.Errorf("the parameter %s shows %s", name, got)
+		}
+	}
+	for _, name := range []string{"X-Account", "Author", "Key", "X-Pass-Through"} {
+		if got := withoutNamed(`service[0].headers["`+name+`"]`, "shown"); got != "shown" {
+			t.Errorf("the header %s shows %s", name, got)
+		}
+	}
+}

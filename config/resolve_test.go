@@ -93,9 +93,10 @@ func inParams(s *Service, text string) bool {
 	return slices.ContainsFunc(s.Params, func(f Field) bool { return f.Secret.Value() == text })
 }
 
-// TestSecretsHaveAKind finds a tag that names none.
+// TestSecretsHaveAKind finds a tag that names none, and one that is gone.
 func TestSecretsHaveAKind(t *testing.T) {
 	seen := map[reflect.Type]bool{}
+	var kinds []string
 	var look func(reflect.Type)
 	look = func(table reflect.Type) {
 		for table.Kind() == reflect.Pointer || table.Kind() == reflect.Slice {
@@ -109,6 +110,9 @@ func TestSecretsHaveAKind(t *testing.T) {
 			if _, ok := secretKinds[field.Tag.Get("secret")]; !ok {
 				t.Errorf("%v.%s is a secret of the kind %q", table, field.Name, field.Tag.Get("secret"))
 			}
+			if kind := field.Tag.Get("secret"); kind != "" {
+				kinds = append(kinds, table.Name()+"."+field.Name+" "+kind)
+			}
 			if part := field.Tag.Get("part"); part != "" && !slices.Contains([]string{"label", "schedule", "request", "connection"}, part) {
 				t.Errorf("%v.%s belongs to the part %q", table, field.Name, part)
 			}
@@ -116,6 +120,11 @@ func TestSecretsHaveAKind(t *testing.T) {
 		}
 	}
 	look(reflect.TypeFor[Config]())
+	const want = "Admin.Token header, Auth.Bearer header, HeaderAuth.Value header, Intake.Token header, Key.Secret key, " +
+		"Service.Headers header, Service.Proxy proxy, Service.Signing signing"
+	if slices.Sort(kinds); strings.Join(kinds, ", ") != want {
+		t.Errorf("secrets of a kind are %s", strings.Join(kinds, ", "))
+	}
 }
 
 func TestSameConnection(t *testing.T) {
