@@ -36,6 +36,7 @@ var promised = map[string]string{
 		relay_config_rejected relay_dead_letter relay_gap relay_queue_high relay_service_state relay_stalled`,
 	"raised": `relay_breaker_closed relay_breaker_opened relay_config_rejected relay_dead_letter relay_gap relay_queue_high
 		relay_service_state relay_stalled relay_test`,
+	"operational time": `at`,
 	"operational tag": `at host count service services endpoint reason state waiting status error delivery bytes max_bytes config problems problem
 		from to segments_ended segments_found segments_missing abandons_missing events_dropped channels_compared`,
 }
@@ -50,6 +51,11 @@ func TestVocabularyKeepsItsPromises(t *testing.T) {
 		"reserved": names(func(t Tag) bool { return t.Reserved }), "zoned": names(func(t Tag) bool { return t.Type == "time" && t.check != nil }),
 		"derived": names(func(t Tag) bool { return t.derive != nil }),
 		"event":   KnownEvents(), "raised": Raised(), "operational tag": namesOf(OperationalVocabulary()),
+	}
+	for _, tag := range OperationalVocabulary() {
+		if tag.Type == "time" {
+			has["operational time"] = append(has["operational time"], tag.Name)
+		}
 	}
 	for property, list := range promised {
 		for want := range strings.FieldsSeq(list) {
