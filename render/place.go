@@ -100,45 +100,17 @@ func appendXML(dst []byte, s string, attribute bool) ([]byte, error) {
 	if err := checkXML(s); err != nil {
 		return dst, err
 	}
-	done := 0
-	for i := 0; i < len(s); i++ {
-		escape := xmlEscape(s[i], attribute)
-		if escape == "" {
-			continue
-		}
-		dst = append(dst, s[done:i]...)
-		dst = append(dst, escape...)
-		done = i + 1
+	escapes := textEscapes
+	if attribute {
+		escapes = attributeEscapes
 	}
-	return append(dst, s[done:]...), nil
+	return append(dst, escapes.Replace(s)...), nil
 }
 
-func xmlEscape(c byte, attribute bool) string {
-	switch c {
-	case '&':
-		return "&amp;"
-	case '<':
-		return "&lt;"
-	case '>':
-		return "&gt;"
-	case '\r':
-		return "&#xD;"
-	}
-	if !attribute {
-		return ""
-	}
-	switch c {
-	case '"':
-		return "&quot;"
-	case '\'':
-		return "&#39;"
-	case '\t':
-		return "&#x9;"
-	case '\n':
-		return "&#xA;"
-	}
-	return ""
-}
+var (
+	textEscapes      = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;")
+	attributeEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;", `"`, "&quot;", "'", "&#39;", "\t", "&#x9;", "\n", "&#xA;")
+)
 
 // appendCDATA writes s into a CDATA section that holds nothing else. What would
 // end the section, or be read back as something else, ends it in good order and

@@ -29,7 +29,7 @@ func (a *app) check(_ context.Context, strict bool) error {
 	path := a.configPath()
 	s, err := daemon.Look(path)
 	if problems := daemon.Problems(nil); errors.As(err, &problems) {
-		for _, line := range problems.Lines() {
+		for _, line := range daemon.ProblemLines(problems) {
 			_, _ = fmt.Fprintln(a.err, line)
 		}
 		err := fmt.Errorf("%s: %s", path, plural(len(problems), "problem"))

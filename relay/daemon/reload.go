@@ -130,7 +130,7 @@ func (r *reloader) refuse(err error) web.Reload {
 
 func problemTexts(err error) []string {
 	if all := Problems(nil); errors.As(err, &all) {
-		return all.Lines()
+		return ProblemLines(all)
 	}
 	return []string{err.Error()}
 }

@@ -48,10 +48,7 @@ func unsaid(problems, said []config.Problem) []config.Problem {
 // line.
 type Problems []config.Problem
 
-func (e Problems) Error() string { return strings.Join(e.Lines(), "\n") }
-
-// Lines returns each problem as a line.
-func (e Problems) Lines() []string { return ProblemLines(e) }
+func (e Problems) Error() string { return strings.Join(ProblemLines(e), "\n") }
 
 // ProblemLines returns each problem as a line.
 func ProblemLines(problems []config.Problem) []string {
