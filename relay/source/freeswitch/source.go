@@ -52,11 +52,12 @@ type state struct {
 	Names        map[string]string
 	Tally, Heard map[string]int
 	Census       *census
+	Unsaid       *source.Gap
 }
 
 // State implements [source.Machine].
 func (m *machine) State() any {
-	return &state{&m.Last, m.legs, m.calls, m.names, m.tally, m.heard, &m.census}
+	return &state{&m.Last, m.legs, m.calls, m.names, m.tally, m.heard, &m.census, &m.gap}
 }
 
 // Restored implements [source.Machine].
