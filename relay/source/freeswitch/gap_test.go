@@ -217,6 +217,26 @@ func TestRestartInAGap(t *testing.T) {
 	}
 }
 
+// What is found missing after a gap was told is told with the next heartbeat,
+// once.
+func TestFoundLater(t *testing.T) {
+	m := testMachine()
+	for at, want := range []int{0, 1, 0} {
+		if at == 1 {
+			m.gap.Abandon++
+		}
+		got := m.unsaid(time.Unix(int64(100+at), 0))
+		if len(got) != want {
+			t.Fatalf("heartbeat %d: %d gaps, want %d", at, len(got), want)
+		}
+		for _, o := range got {
+			if e := members(t, o.Body); e["abandons_missing"] != 1.0 || e["count"] != 1.0 || e["from"] != nil {
+				t.Errorf("gap %v, want one that counts a stay", e)
+			}
+		}
+	}
+}
+
 // A recording that FreeSWITCH said it will make, and makes, is one.
 func TestAnnouncedRecording(t *testing.T) {
 	l, at := &leg{}, time.Unix(100, 0)

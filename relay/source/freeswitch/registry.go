@@ -146,6 +146,16 @@ func (m *registry) bound() {
 	m.Miss("more than %d legs in progress", maxLegs)
 }
 
+// unsaid says what was found missing after the gap was told. It is not known
+// since when.
+func (m *registry) unsaid(at time.Time) []source.Event {
+	if g := m.gap; g != (source.Gap{}) {
+		g.Reason, g.Checked, m.gap = source.GapDisconnect, true, source.Gap{}
+		m.Gap(g, time.Time{}, at)
+	}
+	return m.Raised()
+}
+
 // phone reports whether a leg is of an agent's phone.
 func (m *registry) phone(l *leg) bool {
 	if l.loopback() || l.Agent == "" && l.Device == "" {

@@ -40,7 +40,6 @@ type session struct {
 	survey  survey
 	overdue *time.Timer // fires when it does not answer
 	settled bool        // the gap before it is reported
-	met     bool        // FreeSWITCH has said what it calls itself
 }
 
 // Settled implements [source.Session].
@@ -119,18 +118,18 @@ func (n *session) take(m esl.Message, now time.Time) error {
 			s.machine.Miss("%v", err)
 		}
 	case m.Name() != "" && !stamp.IsZero():
-		if !n.met {
-			n.met = true
-			s.ledger.meet(m.Get("FreeSWITCH-Switchname"), s.o.Config.Name)
-		}
+		s.ledger.meet(m.Get("FreeSWITCH-Switchname"), s.o.Config.Name)
 		s.Heard(stamp, now)
 		if n.settled {
 			s.Put(s.machine.apply(m.Event, stamp))
-		} else if !n.survey.hear(m) {
-			n.settle()
+			if m.Name() == "HEARTBEAT" {
+				s.Put(s.machine.unsaid(stamp))
+			}
+		} else {
+			n.survey.events, n.survey.bytes = append(n.survey.events, m.Event), n.survey.bytes+m.Bytes
 		}
 	}
-	if len(n.asked)+len(n.next) == 0 {
+	if len(n.asked)+len(n.next) == 0 || n.survey.bytes >= maxHeld {
 		n.settle()
 	}
 	s.Touch()

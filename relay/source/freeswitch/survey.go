@@ -46,13 +46,6 @@ type survey struct {
 	told   map[string]bool // what is heard, by its name and whom it is of
 }
 
-// hear takes an event that waits. It reports whether more can.
-func (v *survey) hear(m esl.Message) bool {
-	v.events = append(v.events, m.Event)
-	v.bytes += m.Bytes
-	return v.bytes < maxHeld
-}
-
 // reconcile compares what is known with what goes on, and returns what follows:
 // what began meanwhile, the ends of what is over, what was heard since, and a
 // gap. On the first start there is one only when something is missing. began is
