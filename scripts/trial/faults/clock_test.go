@@ -78,8 +78,7 @@ func (c wallClock) set(by time.Duration) {
 
 func TestAClockThatIsSetLosesRepeatsAndStallsNothing(t *testing.T) {
 	if size(0, 1) == 0 {
-		t.Log("FAULTS is not long: package time is not built anew (that steps are told from time is shown by package queue)")
-		return
+		t.Skip("FAULTS is not long: package time is not built anew (that steps are told from time is shown by package queue)")
 	}
 	stepped := buildStepped(t)
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
