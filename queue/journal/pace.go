@@ -41,12 +41,15 @@ func (p *pace) batches(n int) bool {
 }
 
 // expected is how long either way takes: as measured, or else as smaller sizes
-// let expect.
+// let expect. Twice as many single records never take more than twice as long:
+// several at a time come mostly after the disk was slow, and what is measured
+// then is its slowness. Believing it would choose batches, which at a few hundred
+// records a second let so many wait that the next one is a batch again.
 func (p *pace) expected(class int) (single, batch time.Duration) {
 	for i := range class + 1 {
 		single *= 2
-		if p.single[i] > 0 {
-			single = p.single[i]
+		if known := p.single[i]; known > 0 && (single == 0 || known < single) {
+			single = known
 		}
 		if p.batch[i] > 0 {
 			batch = p.batch[i]
