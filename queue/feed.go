@@ -19,6 +19,7 @@ import (
 const (
 	minFetch      = 16
 	maxFetch      = 512
+	orderedFetch  = 64              // the most in a cluster where calls are ordered: after its keeper is lost, all comes again first
 	minFetchBytes = 16 << 10        // what a lane may hold in advance
 	maxFetchBytes = 256 << 10       // the same
 	allFetchBytes = 16 << 20        // what all may hold, beyond the least
@@ -35,8 +36,7 @@ type feed struct {
 	sub       *nats.Subscription
 	attaching bool
 
-	least    int // records to ask for at once
-	most     int
+	least    int           // records to ask for at once
 	patience time.Duration // how long JetStream keeps a request that found less
 
 	asked   int       // records on their way
@@ -138,7 +138,7 @@ func (p *puller) attachAt(ctx context.Context, eng *engine.Engine, last uint64) 
 		_ = old.Unsubscribe()
 	}
 	p.attached(feed{
-		eng: eng, sub: sub, least: minFetch, most: maxFetch, patience: fetchExpires,
+		eng: eng, sub: sub, least: minFetch, patience: fetchExpires,
 		waiting: pending, counted: last,
 	})
 	p.l.fresh, p.l.shadows = keepTaken(p.l.fresh, p.l.win.High), 0

@@ -74,18 +74,26 @@ func (p *puller) want(now time.Time) (request, bool) {
 	}
 	switch since := now.Sub(f.last); {
 	case since < 100*time.Millisecond:
-		f.size = min(f.size*2, f.most)
+		f.size = min(f.size*2, p.most())
 	case since > time.Second:
 		f.size = max(f.size/2, f.least)
 	}
-	size := f.size
+	size := min(f.size, p.most())
 	if f.recall > 0 {
-		size, f.recall = min(f.recall, f.most), 0
+		size, f.recall = min(f.recall, p.most()), 0
 	}
 	n := max(min(size, p.l.q.fetchBytes()/int(f.average)), 1)
 	f.last, f.expires = now, now.Add(f.patience+fetchGrace)
 	f.asked += n
 	return request{f.eng, f.sub.Subject, n, f.patience}, true
+}
+
+// most is how many records the lane, which is locked, asks for at once at most.
+func (p *puller) most() int {
+	if p.l.order.chains != nil && !p.l.q.base.alone() {
+		return orderedFetch
+	}
+	return maxFetch
 }
 
 func (p *puller) ask(r request) {

@@ -14,7 +14,6 @@ import (
 
 const (
 	sharedFetchLeast = 4               // records a relay takes in advance, for the others want some too
-	orderedFetch     = 64              // the same at most where calls are ordered: after its keeper is lost, all comes again first
 	sharedPending    = 4096            // records of one service in the hands of all relays
 	sharedPatience   = 4 * time.Second // a request is lost with its server, so it is short-lived
 	progressInterval = 3 * time.Second // how often JetStream is told of what takes longer
@@ -49,10 +48,7 @@ func (s *shares) attach(ctx context.Context, l *Lane, eng *engine.Engine) error 
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sub, most := l.pull.feed.sub, maxFetch
-	if l.order.chains != nil {
-		most = orderedFetch
-	}
+	sub := l.pull.feed.sub
 	if l.pull.feed.eng != eng {
 		var err error
 		if sub, err = eng.NC.Subscribe(eng.NC.NewInbox(), l.pull.arrive); err != nil {
@@ -60,7 +56,7 @@ func (s *shares) attach(ctx context.Context, l *Lane, eng *engine.Engine) error 
 		}
 	}
 	l.pull.attached(feed{
-		eng: eng, sub: sub, least: sharedFetchLeast, most: most, patience: sharedPatience,
+		eng: eng, sub: sub, least: sharedFetchLeast, patience: sharedPatience,
 		waiting: max(pending, l.pull.feed.waiting), elsewhere: l.pull.feed.elsewhere, unsettled: true,
 	})
 	l.poke()

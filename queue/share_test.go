@@ -165,3 +165,20 @@ func TestAnExaminationLooksAtTheCluster(t *testing.T) {
 		t.Errorf("a cluster that is away: %+v, %v", list, err)
 	}
 }
+
+func TestAnOrderedLaneOfAClusterAsksForLess(t *testing.T) {
+	t.Parallel()
+	q := openIn(t, queuetest.Server(t, t.TempDir()), engine.Options{Dir: t.TempDir()})
+	l := q.Lane("crm")
+	most := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.pull.most()
+	}
+	for _, ordered := range []bool{false, true, false} { // as reloads say
+		l.SetOrdered(ordered)
+		if got, want := most(), map[bool]int{false: maxFetch, true: orderedFetch}[ordered]; got != want {
+			t.Errorf("ordered %v: it asks for %d at most, want %d", ordered, got, want)
+		}
+	}
+}

@@ -25,12 +25,12 @@ type Exchange struct {
 	ID       string            `json:"id"`
 	Attempt  int               `json:"attempt"`
 	Request  ExchangeRequest   `json:"request"`
-	Response *ExchangeResponse `json:"response,omitempty"` // nil: there was no answer
-	Elapsed  string            `json:"elapsed"`            // a Go duration
-	Seconds  float64           `json:"seconds"`            // the same
-	Outcome  string            `json:"outcome"`            // delivered, retry or dead
-	Class    string            `json:"class,omitempty"`
-	Error    string            `json:"error,omitempty"`
+	Response *ExchangeResponse `json:"response"` // nil: there was no answer
+	Elapsed  string            `json:"elapsed"`  // a Go duration
+	Seconds  float64           `json:"seconds"`  // the same
+	Outcome  string            `json:"outcome"`  // delivered, retry or dead
+	Class    string            `json:"class"`
+	Error    string            `json:"error"`
 }
 
 // ExchangeRequest is what was sent.
@@ -38,14 +38,14 @@ type ExchangeRequest struct {
 	Method  string      `json:"method"`
 	URL     string      `json:"url"`
 	Headers http.Header `json:"headers"`
-	Body    string      `json:"body,omitempty"`
+	Body    string      `json:"body"`
 }
 
 // ExchangeResponse is what came back, as far as it was read.
 type ExchangeResponse struct {
 	Status  int         `json:"status"`
 	Headers http.Header `json:"headers"`
-	Body    string      `json:"body,omitempty"`
+	Body    string      `json:"body"`
 }
 
 // transcript writes an exchange down. Secrets are masked before bodies are cut,
